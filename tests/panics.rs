@@ -16,7 +16,7 @@ mod sources;
 
 use labeler_tui::engine::{Command, Event};
 use labeler_tui::labeler::Factory;
-use labeler_tui::labeler::fake::{Fake, Plays};
+use labeler_tui::labeler::fake::{Fake, FakeActions};
 use labeler_tui::record::{Change, Field};
 use serde_json::json;
 use sources::Sources;
@@ -78,7 +78,7 @@ fn report_of_panic(thread: &'static str) -> Event {
     )
     .unwrap();
     let _unchanged = Sources::watch(folder.path());
-    let plays: Plays = serde_json::from_value(json!({
+    let plays: FakeActions = serde_json::from_value(json!({
         "otherwise": [{"break": "out of memory"}],
     }))
     .unwrap();

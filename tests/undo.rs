@@ -17,7 +17,7 @@ mod engine;
 mod operator;
 
 use common::{good, picture, say};
-use labeler_tui::labeler::fake::Plays;
+use labeler_tui::labeler::fake::FakeActions;
 use labeler_tui::record::{Field, GroupId};
 use labeler_tui::tui::keymap::Action;
 use operator::Operator;
@@ -71,19 +71,19 @@ const DEEDS: &[&str] = &[
     "ctrl-r",
 ];
 
-fn sits_down(folder: &Path) -> Operator {
-    Operator::sits_down(folder, plays())
+fn start(folder: &Path) -> Operator {
+    Operator::start(folder, plays())
 }
 
 fn undoes_everything(operator: &mut Operator) {
     while operator.app.can(Action::Undo) {
-        operator.types("u");
+        operator.press_keys("u");
     }
 }
 
 fn redoes_everything(operator: &mut Operator) {
     while operator.app.can(Action::Redo) {
-        operator.types("U");
+        operator.press_keys("U");
     }
 }
 
@@ -132,7 +132,7 @@ fn said(name: &str) -> Value {
     answer
 }
 
-fn plays() -> Plays {
+fn plays() -> FakeActions {
     let answers: BTreeMap<&str, Value> = NAMES
         .iter()
         .map(|name| (*name, json!([say(said(name))])))
@@ -189,19 +189,19 @@ proptest! {
     #[test]
     fn any_deeds_undone_leave_everything_as_it_was(deeds in deeds(), leaves_between: bool) {
         let folder = folder();
-        let mut operator = sits_down(folder.path());
+        let mut operator = start(folder.path());
         let first = state(&mut operator);
         assert_eq!(first.len(), 6);
-        operator.leaves();
+        operator.quit();
         let first_exports = exports(folder.path());
 
-        let mut operator = sits_down(folder.path());
+        let mut operator = start(folder.path());
         for (deed, item) in deeds {
-            operator.does(DEEDS[deed], item);
+            operator.run_step(DEEDS[deed], item);
         }
         if leaves_between {
-            operator.leaves();
-            operator = sits_down(folder.path());
+            operator.quit();
+            operator = start(folder.path());
         }
         redoes_everything(&mut operator);
         let last = state(&mut operator);
@@ -210,7 +210,7 @@ proptest! {
         redoes_everything(&mut operator);
         assert_same(&state(&mut operator), &last);
         undoes_everything(&mut operator);
-        operator.leaves();
+        operator.quit();
         assert_eq!(exports(folder.path()), first_exports);
     }
 }
@@ -222,7 +222,7 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     let earlier = std::fs::read_to_string(&labels).unwrap();
     let earlier = earlier.replace("\"label_ko\":\"", "\"label_ko\":\"처음의 ");
     std::fs::write(&labels, &earlier).unwrap();
-    let mut operator = sits_down(folder.path());
+    let mut operator = start(folder.path());
     let first = state(&mut operator);
     let label = |operator: &mut Operator| {
         let state = state(operator).remove("마법 반지").unwrap();
@@ -230,24 +230,24 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
         state["labels"]["label_ko"].as_str().unwrap().to_owned()
     };
 
-    operator.types("\\ / \"마법 enter r");
+    operator.press_keys("\\ / \"마법 enter r");
     let notice = operator.app.session().notices.current().unwrap();
     assert_eq!(
         notice.text,
         "마법 반지: new answer, 0 reasons -> 0; the draft stays, v compares"
     );
     assert_same(&state(&mut operator), &first);
-    operator.types("v T");
+    operator.press_keys("v T");
     assert!(!label(&mut operator).starts_with("처음의"));
-    operator.types("c");
+    operator.press_keys("c");
     assert_ne!(std::fs::read_to_string(&labels).unwrap(), earlier);
-    operator.types("v left T");
+    operator.press_keys("v left T");
     assert!(label(&mut operator).starts_with("처음의"));
     for _ in 0..3 {
-        operator.types("u");
+        operator.press_keys("u");
     }
     assert_same(&state(&mut operator), &first);
-    operator.leaves();
+    operator.quit();
     assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
@@ -259,10 +259,10 @@ fn every_deed_is_a_step_somewhere() {
             continue;
         }
         let folder = folder();
-        let mut operator = sits_down(folder.path());
-        operator.does("~ a", 1);
-        operator.does(deed, 0);
-        operator.types("u");
+        let mut operator = start(folder.path());
+        operator.run_step("~ a", 1);
+        operator.run_step(deed, 0);
+        operator.press_keys("u");
         assert!(operator.app.can(Action::Redo), "{deed}");
     }
 }
@@ -271,17 +271,17 @@ fn every_deed_is_a_step_somewhere() {
 fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
     let folder = folder();
     let words = folder.path().join("out/vocabulary.toml");
-    let mut operator = sits_down(folder.path());
+    let mut operator = start(folder.path());
     let tags = |operator: &mut Operator| {
         let id = operator.app.session().current().unwrap();
         let detail = operator.details(&[id]).remove(0);
         let labels = detail.draft.unwrap().labels;
         labels.values(Field::TagsKo).to_vec()
     };
-    operator.types("\\ g g F5");
+    operator.press_keys("\\ g g F5");
     let counts = operator.app.session().records.counts();
     let old = counts.of(Field::TagsKo)[0].value.clone();
-    operator.types("= \"대표 enter F2");
+    operator.press_keys("= \"대표 enter F2");
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(
         text.contains(&format!("word = \"대표\"\nko = [\"{old}\"]")),
@@ -289,23 +289,23 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
     );
     assert!(tags(&mut operator).contains(&"대표".to_owned()));
     // Who writes the old word means the new one.
-    operator.types(&format!("t \"{old}_둘,{old} enter esc"));
+    operator.press_keys(&format!("t \"{old}_둘,{old} enter esc"));
     let after = tags(&mut operator);
     assert!(
         after.contains(&format!("{old} 둘")) && !after.contains(&old),
         "{after:?}"
     );
-    operator.types("u u");
+    operator.press_keys("u u");
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(!text.contains("대표"), "{text}");
     assert!(tags(&mut operator).contains(&old));
-    operator.types("U");
+    operator.press_keys("U");
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(text.contains("대표"), "{text}");
-    operator.leaves();
+    operator.quit();
     // And at the next start.
-    let mut operator = sits_down(folder.path());
-    operator.types(&format!("t \"{old} enter esc"));
+    let mut operator = start(folder.path());
+    operator.press_keys(&format!("t \"{old} enter esc"));
     assert!(!tags(&mut operator).contains(&old));
-    operator.leaves();
+    operator.quit();
 }

@@ -4,7 +4,7 @@ use super::opening::opening_bar;
 use super::{is_read, write_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
-use crate::labeler::remote::{ChatTurn, Chats};
+use crate::labeler::remote::{ChatClient, ChatTurn};
 use crate::prompt::Chat;
 use crate::record::{Background, Timings};
 use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
@@ -124,7 +124,7 @@ fn run_remote(
         seed: options.seed,
         ignore_eos: options.ignore_eos,
     };
-    let chats = Chats::new(remote)?;
+    let chats = ChatClient::new(remote)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
         let notice = for_line(&Words::ENGLISH.server_notice(&notice));

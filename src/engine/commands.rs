@@ -1,4 +1,4 @@
-//! Carries out an operator's commands on the journal: reading, editing, undo.
+//! Executes an operator's commands on the journal: reading, editing, undo.
 
 use super::effects::Effects;
 use super::examples::Examples;
@@ -30,7 +30,7 @@ pub fn open(
     })
 }
 
-/// `command` is the `Apply` of this change to these groups.
+/// Applies a change to groups as one step. `command` is the `Apply` with this change and these groups.
 pub fn apply(
     journal: &mut JournalAccess,
     words: &OutdirWords,
@@ -39,7 +39,7 @@ pub fn apply(
     change: &Change,
 ) -> Result<Effects> {
     let name = change.name();
-    // The rules that check the step go by the new words.
+    // The rules that check the step must use the new vocabulary.
     let mut vocabulary = match words.add(change) {
         Ok(vocabulary) => vocabulary,
         Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
@@ -50,7 +50,7 @@ pub fn apply(
     let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
     let is_step = matches!(&applied, Ok(outcome) if !outcome.changed.is_empty());
     if vocabulary.is_some() && !is_step {
-        // Undo takes steps back, so that a synonym without one could not be.
+        // A synonym without a step could not be undone.
         vocabulary = match words.remove(change) {
             Ok(before) => before,
             Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
@@ -67,11 +67,11 @@ pub fn apply(
         Err(error) => return Err(error),
     };
     if outcome.changed.is_empty() {
-        // A front end may have shown the change already.
+        // A front end may already show the change.
         outcome.changed = groups.to_vec();
         outcome.groups = groups.to_vec();
     } else {
-        let text = taken_text(journal, change, groups)?;
+        let text = version_text(journal, change, groups)?;
         journal.log().change(&name, change, text, groups);
     }
     let step = outcome
@@ -80,33 +80,32 @@ pub fn apply(
         .map(|report| Step::Done(Box::new(report)));
     Ok(Effects {
         vocabulary,
-        ..stepped(outcome, step, *change == Change::Commit)
+        ..step_effects(outcome, step, *change == Change::Commit)
     })
 }
 
 pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
     let words = change_of(&undone).map(|change| words.remove(change));
-    let effects = gone_back(journal, undone, RunStepKind::Undo, Step::Undone);
+    let effects = history_effects(journal, undone, RunStepKind::Undo, Step::Undone);
     Ok(with_words(effects, words))
 }
 
 pub fn redo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
     let words = change_of(&redone).map(|change| words.add(change));
-    let effects = gone_back(journal, redone, RunStepKind::Redo, Step::Redone);
+    let effects = history_effects(journal, redone, RunStepKind::Redo, Step::Redone);
     Ok(with_words(effects, words))
 }
 
-/// What the step did that was undone or redone.
+/// The change of the step that was undone or redone.
 fn change_of(outcome: &Option<StepOutcome>) -> Option<&Change> {
     outcome.as_ref()?.change.as_ref()
 }
 
-/// The effects of a step with what became of the words; the step stands even where those cannot
-/// be written.
-fn with_words(effects: Effects, words: Option<Result<Option<Arc<Vocabulary>>>>) -> Effects {
-    let mut effects = effects;
+/// Adds the new vocabulary to the effects of a step. The step is kept even if the vocabulary file
+/// cannot be written.
+fn with_words(mut effects: Effects, words: Option<Result<Option<Arc<Vocabulary>>>>) -> Effects {
     match words {
         Some(Ok(vocabulary)) => effects.vocabulary = vocabulary,
         Some(Err(error)) => {
@@ -118,8 +117,9 @@ fn with_words(effects: Effects, words: Option<Result<Option<Arc<Vocabulary>>>>) 
     effects
 }
 
-/// What a change takes from another version, whose number means nothing in another journal.
-fn taken_text(
+/// The labels that a change takes from another version. The log needs them, since version numbers
+/// mean nothing in another journal.
+fn version_text(
     journal: &mut JournalAccess,
     change: &Change,
     groups: &[GroupId],
@@ -133,7 +133,7 @@ fn taken_text(
     journal.with(|journal| journal.version_text(*group, *version))
 }
 
-fn gone_back(
+fn history_effects(
     journal: &mut JournalAccess,
     outcome: Option<StepOutcome>,
     kind: RunStepKind,
@@ -142,16 +142,18 @@ fn gone_back(
     let Some(outcome) = outcome else {
         return Effects::default();
     };
-    journal.log().back(kind, &outcome.done, &outcome.changed);
+    journal
+        .log()
+        .history_step(kind, &outcome.done, &outcome.changed);
     let step = step(PastStep {
         done: outcome.done.clone(),
         change: outcome.change.clone().map(Box::new),
         records: outcome.groups.len(),
     });
-    stepped(outcome, Some(step), true)
+    step_effects(outcome, Some(step), true)
 }
 
-fn stepped(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
+fn step_effects(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
     Effects {
         export,
         changed: outcome.changed,
@@ -185,26 +187,28 @@ pub fn preview_fix(
     }))
 }
 
-/// Those of `groups` that the filter shows, in source order.
-pub fn shown_of(
+/// Returns those of `groups` that match the filter, in source order.
+pub fn matching(
     journal: &mut JournalAccess,
     query: &Query,
     groups: &[GroupId],
 ) -> Result<Vec<GroupId>> {
     let summaries = journal.with(|journal| journal.summaries())?;
-    let shown = select(&summaries, query, Sort::Source, None);
-    let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+    let matching = select(&summaries, query, Sort::Source, None);
+    let matching = matching
+        .into_iter()
+        .map(|index| summaries[index as usize].id);
     let groups: HashSet<GroupId> = groups.iter().copied().collect();
-    Ok(shown.filter(|id| groups.contains(id)).collect())
+    Ok(matching.filter(|id| groups.contains(id)).collect())
 }
 
-/// What the last audit has found.
+/// Reports the estimate of the last audit.
 pub fn audit(journal: &mut JournalAccess) -> Result<Effects> {
     let estimate = journal.with(|journal| journal.audit(None, AuditEstimate::WIDTH))?;
     Ok(Effects::event(Event::Audited(estimate.map(Box::new))))
 }
 
-/// The records that a person is to judge.
+/// Draws the records for a person to judge.
 pub fn draw_audit(journal: &mut JournalAccess, size: usize) -> Result<Effects> {
     let (seed, sample) = journal.with(|journal| {
         let seed = journal.newest_audit()?.unwrap_or_default();
@@ -213,15 +217,15 @@ pub fn draw_audit(journal: &mut JournalAccess, size: usize) -> Result<Effects> {
     Ok(Effects::event(Event::AuditDrawn { seed, sample }))
 }
 
-/// Keeps a front end's own setting; [`remembered`] gives it back to the next run.
+/// Stores a front end's setting; [`remembered`] returns it in the next run.
 pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<Effects> {
     let key = format!("{REMEMBERED}{key}");
     journal.with(|journal| journal.meta_set(&key, value))?;
     Ok(Effects::default())
 }
 
-/// The settings that front ends have kept, and the next steps of undo and redo if there are any;
-/// before the run has begun.
+/// Returns the events that restore a front end's state at the start of a run: its settings, the last
+/// audit, and the next steps of undo and redo.
 pub fn remembered(journal: &mut JournalAccess) -> Result<Vec<Event>> {
     let settings = journal.opened().meta_with_prefix(REMEMBERED)?;
     let settings = settings.into_iter();

@@ -1,10 +1,10 @@
-//! Runs the engine's own thread: receives commands and messages, has their owners handle them,
-//! and carries out what that leads to.
+//! Runs the engine's thread: receives commands and messages, passes each to its owner, and applies
+//! the resulting effects.
 
 use super::commands;
 use super::effects::Effects;
 use super::examples::Examples;
-use super::families::{Families, Turns};
+use super::families::{Families, Scheduler};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::{Exporting, JournalAccess};
@@ -23,14 +23,14 @@ use crossbeam_channel::select;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Progress is published, and lagging exports are written, at least this often.
+/// Progress is published and pending exports are written at least this often.
 const TICK: Duration = Duration::from_millis(200);
-/// After so many decisions all groups are scored again.
-const DECISIONS: u64 = 5;
-/// Messages handled before the next look around.
-const BURST: usize = 512;
+/// Number of decisions after which all groups are scored again.
+const RESCORE_AFTER: u64 = 5;
+/// Messages handled in one turn of the loop.
+const MAX_BURST: usize = 512;
 
-/// Composes the owners of a run.
+/// Owns the parts of a run and routes messages between them.
 pub struct Coordinator {
     front: EngineEnd,
     journal: JournalAccess,
@@ -43,20 +43,20 @@ pub struct Coordinator {
     results: Results,
     words: OutdirWords,
     workers: Workers,
-    began: Instant,
-    /// Asked again once the source has been read.
+    started_at: Instant,
+    /// Filter for the groups to label again once the source has been read.
     redo: Option<Query>,
     stopping: bool,
-    /// It was stopped before all was done.
+    /// The run was stopped before it was finished.
     interrupted: bool,
-    /// How much the journal had learned when the front end last heard of it.
-    taught: u64,
-    /// The front end knows that there is nothing to do.
+    /// Number of decisions in the last published estimator.
+    published_decisions: u64,
+    /// `Event::Idle` was sent and is still true.
     idle_emitted: bool,
 }
 
 impl Coordinator {
-    /// `settings` are those of the first attempt at each group.
+    /// `settings` are for the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
         settings: AttemptSettings,
@@ -69,7 +69,7 @@ impl Coordinator {
         Self {
             journal: JournalAccess::new(journal, front.clone(), !options.commit_automatically),
             exports: Exporting::new(options),
-            // The workstation shows families before the model has come to them.
+            // The workstation shows families before the model has labeled them.
             ingest: Ingest::new(
                 settings.with_image,
                 options.families || !options.commit_automatically,
@@ -81,31 +81,31 @@ impl Coordinator {
             results,
             words,
             workers,
-            began: Instant::now(),
+            started_at: Instant::now(),
             redo: None,
             stopping: false,
             interrupted: false,
-            taught: 0,
+            published_decisions: 0,
             idle_emitted: false,
             front,
         }
     }
 
-    /// Asks the model again about what this filter shows, once the source has been read.
-    pub fn asking_again(mut self, redo: Option<Query>) -> Self {
+    /// Labels the groups that match this filter again once the source has been read.
+    pub fn with_redo(mut self, redo: Option<Query>) -> Self {
         self.redo = redo;
         self
     }
 
-    /// Runs until it is stopped or cannot go on; the last event says which.
+    /// Runs until it is stopped or cannot continue; the last event tells which.
     pub fn run(mut self) {
         let ended = self.work();
         let saved = self.shut_down(ended.is_err());
-        let ended = ended.and(saved).and_then(|()| self.conclude());
+        let ended = ended.and(saved).and_then(|()| self.summarize());
         match self.journal.close(ended) {
             Ok(summary) => self.front.emit(Event::Stopped(Box::new(summary))),
             Err(broken) => {
-                tracing::error!(?broken, "the engine could not go on");
+                tracing::error!(?broken, "the engine cannot continue");
                 self.front.emit(Event::Broken(broken));
             }
         }
@@ -115,25 +115,25 @@ impl Coordinator {
         if !self.journal.is_watched() {
             self.workers.start_reading();
         }
-        // Thousands of earlier labels take their time, and a screen does not wait for them.
+        // Importing thousands of earlier labels takes a while, and a screen does not wait for it.
         self.exports.catch_up(&mut self.journal)?;
         self.emit_notices();
         for path in rescued_files(self.journal.opened())? {
-            tracing::warn!(path = %path.display(), "of a run whose journal was lost");
+            tracing::warn!(path = %path.display(), "found the log of a run whose journal was lost");
             self.front.emit(Event::Warning(Warning::RunToRestore(path)));
         }
         for event in commands::remembered(&mut self.journal)? {
             self.front.emit(event);
         }
-        self.teach();
-        self.journal.show_all()?;
+        self.publish_estimator();
+        self.journal.emit_all()?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
-        // Not earlier, so that the first groups on a screen come from the journal.
+        // Starts here so that the first groups on a screen come from the journal.
         self.workers.start_reading();
         while !self.stopping {
-            self.feed()?;
-            self.publish();
+            self.prepare_requests()?;
+            self.publish_progress();
             self.emit_idle()?;
             match self.journal.next_deferred() {
                 Some(command) => {
@@ -149,7 +149,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Waits for a command or a message, and handles it.
+    /// Waits for a command or a message and handles it.
     fn wait(&mut self) -> Result<()> {
         let commands = self.front.commands.clone();
         let messages = self.workers.messages().clone();
@@ -161,9 +161,8 @@ impl Coordinator {
             recv(messages) -> message => match message {
                 Ok(message) => {
                     self.message(message)?;
-                    // A burst is handled before the next look around, but a person who asks
-                    // for something does not wait for the rest of a source.
-                    for message in messages.try_iter().take(BURST) {
+                    // Handles a burst in one turn, unless a person is waiting for a command.
+                    for message in messages.try_iter().take(MAX_BURST) {
                         self.message(message)?;
                         if !commands.is_empty() {
                             break;
@@ -177,18 +176,18 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Has as much prepared as the model will want next.
-    fn feed(&mut self) -> Result<()> {
+    /// Starts preparing as many requests as the model will need next.
+    fn prepare_requests(&mut self) -> Result<()> {
         if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
             self.workers.measure(files);
         } else if self.ingest.is_idle() && self.families.is_waiting_for_pictures() {
-            self.take_turns(|families, turns| families.all_measured(turns))?;
+            self.with_families(|families, scheduler| families.all_measured(scheduler))?;
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
             let (item, _) = self.journal.with(|journal| journal.item(group))?;
             let mut job = self.queue.begin(request, item);
-            self.examples.give(&mut job, &mut self.journal)?;
+            self.examples.attach(&mut job, &mut self.journal)?;
             self.workers.prepare(job);
         }
         Ok(())
@@ -199,20 +198,23 @@ impl Coordinator {
         self.ingest.is_idle() && self.queue.is_idle() && !waits
     }
 
-    fn take_turns(&mut self, take: impl FnOnce(&mut Families, Turns) -> Result<()>) -> Result<()> {
-        let turns = Turns {
+    fn with_families(
+        &mut self,
+        work: impl FnOnce(&mut Families, Scheduler) -> Result<()>,
+    ) -> Result<()> {
+        let scheduler = Scheduler {
             journal: &mut self.journal,
             queue: &mut self.queue,
             workers: &self.workers,
         };
-        take(&mut self.families, turns)
+        work(&mut self.families, scheduler)
     }
 
     fn emit_idle(&mut self) -> Result<()> {
         let is_idle = self.is_idle();
         if is_idle && !self.idle_emitted {
             self.exports
-                .want(&mut self.journal, self.ingest.has_ended())?;
+                .request(&mut self.journal, self.ingest.has_ended())?;
             self.emit_notices();
             self.front.emit(Event::Idle);
         }
@@ -237,7 +239,7 @@ impl Coordinator {
                 kind,
             } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
-            Command::Search(text) => self.search.ask(journal, text)?,
+            Command::Search(text) => self.search.start(journal, text)?,
             Command::Audit => commands::audit(journal)?,
             Command::DrawAudit(size) => commands::draw_audit(journal, *size)?,
             Command::Judge {
@@ -254,21 +256,21 @@ impl Coordinator {
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
-            // Nothing is blocked.
+            // Only has an effect while the journal is blocked.
             Command::TryAgain => Effects::default(),
             Command::Stop => self.stop(),
         };
-        self.carry_out(effects)?;
-        let (_, changes) = self.journal.opened().learned();
-        if changes >= self.taught + DECISIONS {
-            self.taught = changes;
-            self.teach();
+        self.apply_effects(effects)?;
+        let (_, decisions) = self.journal.opened().learned();
+        if decisions >= self.published_decisions + RESCORE_AFTER {
+            self.published_decisions = decisions;
+            self.publish_estimator();
         }
         Ok(())
     }
 
-    /// Tells the front end what has been learned, so that it can score all groups again.
-    fn teach(&mut self) {
+    /// Sends the estimator to the front end, so that it can score all groups again.
+    fn publish_estimator(&mut self) {
         let (estimator, _) = self.journal.opened().learned();
         let estimator = Box::new(estimator.clone());
         self.front.emit(Event::Learned(estimator));
@@ -283,13 +285,13 @@ impl Coordinator {
         Effects::default()
     }
 
-    /// Has the model answer again for what the filter of `--redo` shows of this source.
-    fn ask_again(&mut self) -> Result<()> {
+    /// Requests new answers for the groups of this source that match the filter of `--redo`.
+    fn redo_matching(&mut self) -> Result<()> {
         let Some(query) = self.redo.take() else {
             return Ok(());
         };
-        let groups = commands::shown_of(&mut self.journal, &query, self.ingest.groups())?;
-        tracing::info!(groups = groups.len(), "asking again");
+        let groups = commands::matching(&mut self.journal, &query, self.ingest.groups())?;
+        tracing::info!(groups = groups.len(), "labeling again");
         self.families.retried(&groups);
         self.queue.retry(&groups, &Retry::default());
         Ok(())
@@ -314,7 +316,7 @@ impl Coordinator {
             WorkerMessage::Model(event) => self.model_event(event)?,
             WorkerMessage::Panicked(error) => return Err(error),
         };
-        self.carry_out(effects)
+        self.apply_effects(effects)
     }
 
     fn source_event(&mut self, event: SourceEvent) -> Result<Effects> {
@@ -326,7 +328,7 @@ impl Coordinator {
                     self.front.emit(Event::Warning(Warning::Source(text)));
                 }
                 let waiting = ingested.waiting;
-                self.take_turns(|families, turns| families.add(waiting, turns))?;
+                self.with_families(|families, scheduler| families.add(waiting, scheduler))?;
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for (group, is_committed) in ingested.answered {
@@ -347,13 +349,13 @@ impl Coordinator {
                 rows_of_groups,
                 refused,
             } => {
-                self.ask_again()?;
+                self.redo_matching()?;
                 let changed = self
                     .ingest
                     .end(rows, &rows_of_groups, refused, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
-                // Only now is it known which pictures are gone.
+                // Missing pictures are known only now.
                 self.exports.update(&mut self.journal, true)?;
                 self.emit_notices();
                 let pictures = self.moved_pictures()?;
@@ -390,18 +392,18 @@ impl Coordinator {
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(measured))?;
-                self.workers.ask(*request, urgent);
+                self.workers.send_to_model(*request, urgent);
                 Ok(Effects::changed(changed))
             }
             PreprocessEvent::Measured(measured) => {
-                self.ingest.measured();
+                self.ingest.end_measuring();
                 self.examples
-                    .changed(measured.iter().map(|(group, _)| *group));
+                    .mark_stale(measured.iter().map(|(group, _)| *group));
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
                 let groups = measured.iter().map(|(group, _)| *group);
-                self.take_turns(|families, turns| families.measured(groups, turns))?;
+                self.with_families(|families, scheduler| families.measured(groups, scheduler))?;
                 Ok(Effects::changed(changed))
             }
             PreprocessEvent::Recolored {
@@ -468,7 +470,7 @@ impl Coordinator {
         })
     }
 
-    fn carry_out(&mut self, effects: Effects) -> Result<()> {
+    fn apply_effects(&mut self, effects: Effects) -> Result<()> {
         if let Some(vocabulary) = effects.vocabulary {
             self.journal
                 .opened()
@@ -479,23 +481,23 @@ impl Coordinator {
         for request in effects.requests {
             self.queue.add_urgent(request);
         }
-        for group in effects.ended {
-            self.take_turns(|families, turns| families.ended(group, turns))?;
+        for group in effects.finished {
+            self.with_families(|families, scheduler| families.finished(group, scheduler))?;
         }
         if effects.export {
             self.exports
-                .want(&mut self.journal, self.ingest.has_ended())?;
+                .request(&mut self.journal, self.ingest.has_ended())?;
         }
-        self.show(&effects.changed)?;
+        self.emit_groups(&effects.changed)?;
         for event in effects.events {
             self.front.emit(event);
         }
-        // Last: what a front end shows of a step would hide what its export had to keep aside.
+        // Must be last: the message about a step would hide the notices of its export.
         self.emit_notices();
         Ok(())
     }
 
-    /// Counts the records and edits whose pictures are not where they were.
+    /// Counts the records and edits whose pictures have moved or been replaced.
     fn moved_pictures(&mut self) -> Result<MovedPictures> {
         let tally = self.exports.tally(&mut self.journal)?;
         Ok(MovedPictures {
@@ -513,10 +515,11 @@ impl Coordinator {
         }
     }
 
-    fn show(&mut self, groups: &[GroupId]) -> Result<()> {
-        self.examples.changed(groups.iter().copied());
+    fn emit_groups(&mut self, groups: &[GroupId]) -> Result<()> {
+        self.examples.mark_stale(groups.iter().copied());
         let queue = &self.queue;
-        self.journal.show(groups, |group| queue.is_running(group))
+        self.journal
+            .emit_groups(groups, |group| queue.is_running(group))
     }
 
     fn progress(&self) -> Progress {
@@ -538,11 +541,11 @@ impl Coordinator {
         progress
     }
 
-    fn publish(&self) {
+    fn publish_progress(&self) {
         self.front.progress.set(self.progress());
     }
 
-    /// Ends the workers and saves what they had finished.
+    /// Stops the workers and saves the answers they had finished.
     fn shut_down(&mut self, by_error: bool) -> Result<()> {
         let last_messages = self.workers.shut_down(Shutdown {
             cancel: self.queue.has_outstanding(),
@@ -562,14 +565,14 @@ impl Coordinator {
         saved
     }
 
-    /// Writes the last exports and builds the summary.
-    fn conclude(&mut self) -> Result<Summary> {
-        // Even if the source was not read to its end: no line may be in no file after the run.
+    /// Writes the final exports and builds the summary.
+    fn summarize(&mut self) -> Result<Summary> {
+        // Required even if the source was not read to its end: every line must be in a file.
         self.exports.update(&mut self.journal, true)?;
         let tally = self.exports.tally(&mut self.journal)?;
         self.emit_notices();
         let pictures = self.moved_pictures()?;
-        self.publish();
+        self.publish_progress();
         let counts = self.journal.with(|journal| journal.counts())?;
         Ok(Summary {
             rows: self.ingest.rows(),
@@ -581,7 +584,7 @@ impl Coordinator {
             unmarked: counts.unmarked,
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
-            seconds: self.began.elapsed().as_secs_f64(),
+            seconds: self.started_at.elapsed().as_secs_f64(),
             stage_seconds: self.results.metrics().stage_seconds(),
             remote: self.front.progress.get().remote,
             ..self.results.summary(self.ingest.total())

@@ -1,20 +1,19 @@
-//! What handling a message leads to.
+//! Effects that handlers return to the coordinator.
 
 use super::messages::Event;
 use super::queue::Request;
 use crate::record::{GroupId, Vocabulary};
 use std::sync::Arc;
 
-/// What an owner wants done after it has handled a message; the coordinator does it in the order
-/// of these fields.
+/// Work left to the coordinator after a message was handled. It is done in the order of these fields.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// The words that hold from now on, where they are others.
+    /// The new vocabulary, if it has changed.
     pub vocabulary: Option<Arc<Vocabulary>>,
     pub requests: Vec<Request>,
-    /// Groups that have come to their end, with a record or without.
-    pub ended: Vec<GroupId>,
-    /// Whether every export is brought up to date at once.
+    /// Groups that are finished, with or without a record.
+    pub finished: Vec<GroupId>,
+    /// Whether to update all exports now.
     pub export: bool,
     /// Groups whose summary has changed.
     pub changed: Vec<GroupId>,

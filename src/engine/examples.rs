@@ -1,5 +1,5 @@
-//! The records that the operator has committed, kept up to date as far as somebody wants them: the
-//! model as examples, a person beside the record in hand.
+//! Caches the committed records: they are examples for the model and neighbors of the record that
+//! the operator has open.
 
 use super::journal::JournalAccess;
 use super::queue::Job;
@@ -8,19 +8,19 @@ use crate::record::{ApprovedRecords, GroupDetail, GroupId, Neighbor};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// So many stand beside a record.
+/// Number of neighbors shown for a record.
 const NEIGHBORS: usize = 6;
 
 #[derive(Debug, Default)]
 pub struct Examples {
     records: Arc<ApprovedRecords>,
-    /// Groups that may stand otherwise by now; `None` before anybody has wanted any.
+    /// Groups that may have changed since the last update; `None` before the first one.
     stale: Option<BTreeSet<GroupId>>,
 }
 
 impl Examples {
-    /// These groups may stand otherwise than before.
-    pub fn changed(&mut self, groups: impl IntoIterator<Item = GroupId>) {
+    /// Marks groups as possibly changed.
+    pub fn mark_stale(&mut self, groups: impl IntoIterator<Item = GroupId>) {
         if let Some(stale) = &mut self.stale {
             stale.extend(groups);
         }
@@ -40,15 +40,15 @@ impl Examples {
         Ok(&self.records)
     }
 
-    /// Gives a request what its examples are chosen from, where it wants any.
-    pub fn give(&mut self, job: &mut Job, journal: &mut JournalAccess) -> Result<()> {
+    /// Attaches the records to a request that needs examples.
+    pub fn attach(&mut self, job: &mut Job, journal: &mut JournalAccess) -> Result<()> {
         if job.settings.examples > 0 {
             job.approved = Arc::clone(self.records(journal)?);
         }
         Ok(())
     }
 
-    /// Puts the nearest ones beside a record.
+    /// Adds the records with the most similar icons to a group's details.
     pub fn find_neighbors(
         &mut self,
         detail: &mut GroupDetail,

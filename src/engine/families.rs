@@ -1,5 +1,5 @@
-//! `--families`: has the model asked about one icon of each recolor family, and the records of
-//! the others derived from that one's.
+//! Schedules groups for labeling. With `--families` the model labels one icon of each recolor family,
+//! and the records of the others are derived from it.
 
 use super::journal::JournalAccess;
 use super::queue::RequestQueue;
@@ -8,25 +8,25 @@ use crate::error::Result;
 use crate::record::GroupId;
 use std::collections::{HashMap, HashSet};
 
-/// Groups that have no record yet, by what they wait for.
+/// Groups without a record, by what they are waiting for.
 #[derive(Debug)]
 pub struct Families {
-    /// Otherwise the model is asked about every group.
+    /// Whether records are derived; otherwise the model labels every group.
     derives: bool,
-    /// They wait for their picture to be measured; each with its place in the source.
+    /// Groups whose picture is not measured yet, with their source order.
     unmeasured: HashMap<GroupId, u64>,
-    /// The place of the next.
-    next: u64,
-    /// The model is asked about them.
-    asked: HashSet<GroupId>,
-    /// They wait for the record of one that is asked about, by that one.
+    /// Source order of the next group.
+    next_order: u64,
+    /// Groups that the model labels.
+    requested: HashSet<GroupId>,
+    /// Groups waiting for the record of a requested group, by that group.
     followers: HashMap<GroupId, Vec<GroupId>>,
-    /// Their record is being derived.
+    /// Groups whose record is being derived.
     deriving: HashSet<GroupId>,
 }
 
-/// What has to be at hand to give a group its turn.
-pub struct Turns<'a> {
+/// The parts of the engine needed to schedule a group.
+pub struct Scheduler<'a> {
     pub journal: &'a mut JournalAccess,
     pub queue: &'a mut RequestQueue,
     pub workers: &'a Workers,
@@ -37,49 +37,51 @@ impl Families {
         Self {
             derives,
             unmeasured: HashMap::new(),
-            next: 0,
-            asked: HashSet::new(),
+            next_order: 0,
+            requested: HashSet::new(),
             followers: HashMap::new(),
             deriving: HashSet::new(),
         }
     }
 
-    /// New groups of the source that wait for a record.
-    pub fn add(&mut self, groups: Vec<GroupId>, mut turns: Turns) -> Result<()> {
+    /// Adds new groups of the source that need a record.
+    pub fn add(&mut self, groups: Vec<GroupId>, mut scheduler: Scheduler) -> Result<()> {
         for group in groups {
-            let is_known =
-                !self.derives || turns.journal.with(|journal| journal.is_measured(group))?;
-            match is_known {
-                true => self.take_turn(group, &mut turns)?,
+            let is_ready = !self.derives
+                || scheduler
+                    .journal
+                    .with(|journal| journal.is_measured(group))?;
+            match is_ready {
+                true => self.schedule(group, &mut scheduler)?,
                 false => {
-                    self.unmeasured.insert(group, self.next);
-                    self.next += 1;
+                    self.unmeasured.insert(group, self.next_order);
+                    self.next_order += 1;
                 }
             }
         }
         Ok(())
     }
 
-    /// Gives those of these groups their turn that waited for their picture.
+    /// Schedules the groups that were waiting for their picture to be measured.
     pub fn measured(
         &mut self,
         groups: impl Iterator<Item = GroupId>,
-        mut turns: Turns,
+        mut scheduler: Scheduler,
     ) -> Result<()> {
         for group in groups {
             if self.unmeasured.remove(&group).is_some() {
-                self.take_turn(group, &mut turns)?;
+                self.schedule(group, &mut scheduler)?;
             }
         }
         Ok(())
     }
 
-    /// Gives all their turn that wait for their picture: no more are measured.
-    pub fn all_measured(&mut self, mut turns: Turns) -> Result<()> {
-        let mut left: Vec<_> = self.unmeasured.drain().collect();
-        left.sort_unstable_by_key(|(_, place)| *place);
-        for (group, _) in left {
-            self.take_turn(group, &mut turns)?;
+    /// Schedules all groups still waiting for their picture, since no more will be measured.
+    pub fn all_measured(&mut self, mut scheduler: Scheduler) -> Result<()> {
+        let mut remaining: Vec<_> = self.unmeasured.drain().collect();
+        remaining.sort_unstable_by_key(|(_, order)| *order);
+        for (group, _) in remaining {
+            self.schedule(group, &mut scheduler)?;
         }
         Ok(())
     }
@@ -88,16 +90,16 @@ impl Families {
         !self.unmeasured.is_empty()
     }
 
-    /// A group has a record or has failed: those that waited for it have their turn.
-    pub fn ended(&mut self, group: GroupId, mut turns: Turns) -> Result<()> {
-        self.asked.remove(&group);
+    /// Schedules the followers of a group that has a record or has failed.
+    pub fn finished(&mut self, group: GroupId, mut scheduler: Scheduler) -> Result<()> {
+        self.requested.remove(&group);
         for follower in self.followers.remove(&group).unwrap_or_default() {
-            self.take_turn(follower, &mut turns)?;
+            self.schedule(follower, &mut scheduler)?;
         }
         Ok(())
     }
 
-    /// The operator has the model asked about these groups themselves.
+    /// Removes groups that the operator retries: they get a request of their own.
     pub fn retried(&mut self, groups: &[GroupId]) {
         for group in groups {
             self.unmeasured.remove(group);
@@ -107,11 +109,11 @@ impl Families {
         }
     }
 
-    /// A record was derived, or could not be and the model is asked after all.
+    /// Ends the derivation of a record. If it failed, the model labels the group instead.
     pub fn derived(&mut self, group: GroupId, is_done: bool, queue: &mut RequestQueue) {
         self.deriving.remove(&group);
         if !is_done {
-            self.ask(group, queue);
+            self.request(group, queue);
         }
     }
 
@@ -119,37 +121,37 @@ impl Families {
         !self.deriving.is_empty()
     }
 
-    /// Groups that need no request of their own.
+    /// Number of groups that need no request of their own.
     pub fn following(&self) -> u64 {
         let followers = self.followers.values().map(Vec::len).sum::<usize>();
         (followers + self.deriving.len()) as u64
     }
 
-    fn take_turn(&mut self, group: GroupId, turns: &mut Turns) -> Result<()> {
+    fn schedule(&mut self, group: GroupId, scheduler: &mut Scheduler) -> Result<()> {
         if !self.derives {
-            turns.queue.add(group);
+            scheduler.queue.add(group);
             return Ok(());
         }
-        let relatives = turns.journal.with(|journal| journal.relatives(group))?;
+        let relatives = scheduler.journal.with(|journal| journal.relatives(group))?;
         if let Some(source) = relatives.source {
-            let (from, _) = turns.journal.with(|journal| journal.item(source))?;
-            let (to, _) = turns.journal.with(|journal| journal.item(group))?;
+            let (from, _) = scheduler.journal.with(|journal| journal.item(source))?;
+            let (to, _) = scheduler.journal.with(|journal| journal.item(group))?;
             if let (Some(from), Some(to)) = (from.file, to.file) {
                 self.deriving.insert(group);
-                turns.workers.recolor((source, from), (group, to));
+                scheduler.workers.recolor((source, from), (group, to));
                 return Ok(());
             }
         }
         let mut others = relatives.groups.into_iter();
-        match others.find(|other| self.asked.contains(other)) {
-            Some(asked) => self.followers.entry(asked).or_default().push(group),
-            None => self.ask(group, turns.queue),
+        match others.find(|other| self.requested.contains(other)) {
+            Some(requested) => self.followers.entry(requested).or_default().push(group),
+            None => self.request(group, scheduler.queue),
         }
         Ok(())
     }
 
-    fn ask(&mut self, group: GroupId, queue: &mut RequestQueue) {
-        self.asked.insert(group);
+    fn request(&mut self, group: GroupId, queue: &mut RequestQueue) {
+        self.requested.insert(group);
         queue.add(group);
     }
 }

@@ -5,10 +5,10 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Events that wait for a slow front end; then the engine waits.
-const EVENTS: usize = 1024;
+/// Capacity of the event channel. The engine waits when a slow front end has let it fill up.
+const EVENT_CAPACITY: usize = 1024;
 
-/// The latest value of something: writers never wait, readers see the newest.
+/// Shares the latest value: writers never wait, readers see the newest.
 #[derive(Debug, Clone, Default)]
 pub struct Watch<T>(Arc<Mutex<T>>);
 
@@ -36,7 +36,7 @@ pub struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The other end, held by the engine's own thread or by a test that plays the engine.
+/// The engine's end of a [`Handle`], owned by the engine's thread or by a test that acts as one.
 #[derive(Debug, Clone)]
 pub struct EngineEnd {
     pub commands: Receiver<Command>,
@@ -44,11 +44,11 @@ pub struct EngineEnd {
     pub progress: Watch<Progress>,
 }
 
-/// Both ends, connected to nothing else.
+/// Creates a connected pair of ends.
 pub fn connect() -> (Handle, EngineEnd) {
-    // Commands come from a person, one at a time; a bound here could lock both sides up.
+    // Commands come from a person, one at a time. A bounded channel could deadlock both sides.
     let (command_tx, command_rx) = unbounded();
-    let (event_tx, event_rx) = bounded(EVENTS);
+    let (event_tx, event_rx) = bounded(EVENT_CAPACITY);
     let progress = Watch::default();
     let handle = Handle {
         commands: Some(command_tx),
@@ -65,28 +65,28 @@ pub fn connect() -> (Handle, EngineEnd) {
 }
 
 impl EngineEnd {
-    /// Sends an event. Without a front end it is dropped; the engine then stops by the closed
-    /// command channel.
+    /// Sends an event. Without a front end it is dropped, and the closed command channel stops the
+    /// engine.
     pub fn emit(&self, event: Event) {
         let _ = self.events.send(event);
     }
 }
 
 impl Handle {
-    /// Joined when the handle is dropped.
-    pub fn own(&mut self, thread: JoinHandle<()>) {
+    /// Sets the thread that is joined when the handle is dropped.
+    pub fn attach_thread(&mut self, thread: JoinHandle<()>) {
         self.thread = Some(thread);
     }
 
-    /// Never waits. A command to an engine that has ended is dropped.
+    /// Sends a command without waiting. It is dropped if the engine has ended.
     pub fn send(&self, command: Command) {
         if let Some(commands) = &self.commands {
-            // The engine says how it ended by its last event.
+            // The last event tells how the engine ended.
             let _ = commands.send(command);
         }
     }
 
-    /// Ends after `Stopped` or `Broken`.
+    /// The event channel, which ends after `Stopped` or `Broken`.
     pub fn events(&self) -> Receiver<Event> {
         match &self.events {
             Some(events) => events.clone(),
@@ -101,11 +101,11 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // The engine takes a lost front end for `Stop`.
+        // The engine treats a closed command channel as `Stop`.
         self.commands = None;
         self.events = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by `Broken` or the panic hook.
+            // A panic was reported by `Broken` or the panic hook.
             let _ = thread.join();
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_and_events_pass_and_progress_is_the_newest() {
+    fn commands_and_events_are_delivered_and_progress_is_the_latest() {
         let (handle, end) = connect();
         handle.send(Command::Undo);
         assert_eq!(end.commands.recv(), Ok(Command::Undo));

@@ -1,4 +1,4 @@
-//! Enters the groups of the source into the journal, and finds out what each still needs.
+//! Adds the groups of the source to the journal and determines what each still needs.
 
 use super::journal::JournalAccess;
 use crate::error::Result;
@@ -8,83 +8,82 @@ use crate::store::{KnownGroup, Members, NewGroup};
 use crate::text::Said;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Names that wait to be saved.
-const NAMES: usize = 8192;
-/// Pictures measured in one go; a request waits no longer than that.
-const MEASURED: usize = 32;
+/// Number of pending names at which they are saved.
+const MAX_PENDING_NAMES: usize = 8192;
+/// Pictures measured in one batch, which a request may have to wait for.
+const MEASURE_BATCH: usize = 32;
 
-/// The source as it has been read so far.
+/// State of reading the source.
 #[derive(Debug)]
 pub struct Ingest {
     /// Whether requests need an image.
     with_image: bool,
-    /// Whether the pictures of groups that wait for the model are measured ahead of it.
-    ahead: bool,
-    /// The groups of this reading of the source.
+    /// Whether pictures are measured before the model labels their groups.
+    measure_ahead: bool,
+    /// Groups by their order in the source.
     by_order: Vec<GroupId>,
     total: u64,
-    /// Records whose picture was found under another path.
+    /// Records whose picture was found at a different path.
     moved: u64,
-    /// The number of rows, once all have been read.
+    /// Number of rows, once all have been read.
     rows: Option<u64>,
     refused: u64,
-    /// Further names of groups, by the number that the source gave the group. They are saved many
-    /// at a time: one image may have a hundred thousand.
+    /// Additional names of groups, by source order. They are saved in batches, since one image may
+    /// have a hundred thousand.
     names: BTreeMap<u64, Vec<String>>,
-    waiting_names: usize,
-    /// Groups whose picture no run has measured (those of an earlier file, or that wait).
+    pending_names: usize,
+    /// Groups whose picture no run has measured.
     unmeasured: VecDeque<GroupId>,
-    /// Some of them are being measured.
+    /// A batch is being measured.
     measuring: bool,
 }
 
-/// The groups of a batch that the source names for the first time, by what each still needs.
+/// New groups of a batch, by what each still needs.
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub warnings: Vec<Said>,
-    /// They are new, the source says something else of them than before, or something is done
-    /// about them now.
+    /// Groups whose summary has changed.
     pub changed: Vec<GroupId>,
-    /// They wait for their first answer.
+    /// Groups that need their first answer.
     pub waiting: Vec<GroupId>,
-    /// They had an answer in an earlier run, or just before its end; whether it is the record.
+    /// Groups answered in an earlier run, and whether the answer is committed.
     pub answered: Vec<(GroupId, bool)>,
     pub imageless: Vec<Imageless>,
 }
 
-/// A group that cannot be labeled for lack of an image.
+/// A group that cannot be labeled because it has no image.
 #[derive(Debug)]
 pub struct Imageless {
     pub group: GroupId,
     pub item: Item,
     pub failure: Failure,
-    /// The journal does not hold the failure yet.
+    /// The failure is not in the journal yet.
     pub is_new: bool,
 }
 
 impl Ingest {
-    pub fn new(with_image: bool, ahead: bool) -> Self {
+    pub fn new(with_image: bool, measure_ahead: bool) -> Self {
         Self {
             with_image,
-            ahead,
+            measure_ahead,
             by_order: Vec::new(),
             total: 0,
             moved: 0,
             rows: None,
             refused: 0,
             names: BTreeMap::new(),
-            waiting_names: 0,
+            pending_names: 0,
             unmeasured: VecDeque::new(),
             measuring: false,
         }
     }
 
-    /// The groups that the source has named, by the number that it gave them.
+    /// The groups read so far, in source order.
     pub fn groups(&self) -> &[GroupId] {
         &self.by_order
     }
 
-    /// Enters a batch of groups, names and paths.
+    /// Adds a batch of groups, names and paths to the journal.
     pub fn add(
         &mut self,
         events: Vec<GroupEvent>,
@@ -114,7 +113,7 @@ impl Ingest {
                 } => {
                     is_named |= is_first;
                     self.names.entry(order).or_default().push(name);
-                    self.waiting_names += 1;
+                    self.pending_names += 1;
                 }
                 GroupEvent::Path { order, path } => paths.push((order, path)),
                 GroupEvent::Warning(text) => ingested.warnings.push(text),
@@ -126,13 +125,13 @@ impl Ingest {
         let groups = upserted.into_iter().zip(known).zip(failures).zip(groups);
         for (((group, known), failure), new) in groups {
             self.by_order.push(group.id);
-            journal.log().know(group.id, &new.item.image_path);
+            journal.log().remember_path(group.id, &new.item.image_path);
             self.moved += u64::from(group.moved);
             if group.first {
                 self.total += 1;
                 ingested.changed.extend(group.changed.then_some(group.id));
                 let known = known.filter(|_| !group.new);
-                self.sort(group.id, known, failure, new.item, &mut ingested);
+                self.classify(group.id, known, failure, new.item, &mut ingested);
             }
         }
         let paths: Vec<(GroupId, String)> = paths
@@ -140,16 +139,16 @@ impl Ingest {
             .filter_map(|(order, path)| Some((self.group(order)?, path)))
             .collect();
         journal.with(|journal| journal.add_paths(&paths))?;
-        // The model may be about to be asked about an image that had none.
-        if is_named || self.waiting_names >= NAMES {
+        // A first name must be saved before the model is asked about its image.
+        if is_named || self.pending_names >= MAX_PENDING_NAMES {
             ingested.changed.extend(self.save_names(journal)?);
         }
         Ok(ingested)
     }
 
-    /// Returns the groups that show a change.
+    /// Saves the pending names. Returns the groups whose summary has changed.
     fn save_names(&mut self, journal: &mut JournalAccess) -> Result<Vec<GroupId>> {
-        self.waiting_names = 0;
+        self.pending_names = 0;
         let members: Vec<Members> = std::mem::take(&mut self.names)
             .into_iter()
             .filter_map(|(order, names)| {
@@ -167,8 +166,8 @@ impl Ingest {
         self.by_order.get(usize::try_from(order).ok()?).copied()
     }
 
-    /// Decides what a group still needs; `failure` says why it has no image.
-    fn sort(
+    /// Determines what a group still needs. `failure` is the reason why it has no image.
+    fn classify(
         &mut self,
         group: GroupId,
         known: Option<KnownGroup>,
@@ -179,7 +178,7 @@ impl Ingest {
         let state = known.map(|known| known.state);
         let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
         let is_measured = known.is_some_and(|known| known.is_measured);
-        if failure.is_none() && (has_answer || self.ahead) && !is_measured {
+        if failure.is_none() && (has_answer || self.measure_ahead) && !is_measured {
             self.unmeasured.push_back(group);
         }
         if has_answer {
@@ -203,7 +202,7 @@ impl Ingest {
         }
     }
 
-    /// The source has been read to its end. Returns the groups that show a change.
+    /// Ends the source. Returns the groups whose summary has changed.
     pub fn end(
         &mut self,
         rows: u64,
@@ -224,8 +223,8 @@ impl Ingest {
         Ok(changed)
     }
 
-    /// The next pictures to measure, a few at a time, so that requests do not wait for all of
-    /// them; until [`Self::measured`] there are no more.
+    /// Takes the next batch of pictures to measure. Small batches keep requests from waiting. `None`
+    /// until [`Self::end_measuring`] ends the previous batch.
     pub fn next_unmeasured(
         &mut self,
         journal: &mut JournalAccess,
@@ -234,10 +233,10 @@ impl Ingest {
             return Ok(None);
         }
         let mut files = Vec::new();
-        while files.len() < MEASURED
+        while files.len() < MEASURE_BATCH
             && let Some(group) = self.unmeasured.pop_front()
         {
-            // An earlier run has, or its own request has meanwhile.
+            // An earlier run or the group's own request may have measured it.
             if journal.with(|journal| journal.is_measured(group))? {
                 continue;
             }
@@ -248,8 +247,8 @@ impl Ingest {
         Ok(self.measuring.then_some(files))
     }
 
-    /// The pictures that [`Self::next_unmeasured`] gave have been measured.
-    pub fn measured(&mut self) {
+    /// Ends the batch of [`Self::next_unmeasured`].
+    pub fn end_measuring(&mut self) {
         self.measuring = false;
     }
 
@@ -258,27 +257,27 @@ impl Ingest {
         self.rows.is_some()
     }
 
-    /// Whether pictures are being measured, or are to be.
+    /// Whether pictures are being measured or waiting for it.
     pub fn is_measuring(&self) -> bool {
         self.measuring || !self.unmeasured.is_empty()
     }
 
-    /// Whether nothing is left to do for the source itself.
+    /// Whether the source is read and all pictures are measured.
     pub fn is_idle(&self) -> bool {
         self.has_ended() && !self.is_measuring()
     }
 
-    /// 0 before the source has been read to its end.
+    /// Number of rows; 0 before the source has been read to its end.
     pub fn rows(&self) -> u64 {
         self.rows.unwrap_or_default()
     }
 
-    /// Rows that cannot be used; 0 before the source has been read to its end.
+    /// Number of unusable rows; 0 before the source has been read to its end.
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// Groups known so far.
+    /// Number of groups so far.
     pub fn total(&self) -> u64 {
         self.total
     }

@@ -1,5 +1,5 @@
-//! Commands that front ends send to the engine, and events that it answers with: plain data,
-//! loggable and comparable. The front ends find the words.
+//! Commands from front ends to the engine, and events from the engine: plain data, loggable and
+//! comparable. The front ends turn events into text.
 
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
@@ -14,12 +14,12 @@ use crate::text::Said;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How an operator wants an attempt repeated.
+/// Settings of an operator's retry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retry {
-    /// The stricter prompt.
+    /// Use the stricter prompt.
     pub strict: bool,
-    /// Other than the run's setting.
+    /// Overrides the run's setting, as do the following.
     pub upscale: Option<u32>,
     pub background: Option<Background>,
     pub with_image: Option<bool>,
@@ -28,16 +28,16 @@ pub struct Retry {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Requests everything about one group; answered by `Event::Detail`.
+    /// Requests the details of a group; answered by `Event::Detail`.
     Open(GroupId),
-    /// One undoable step over all these groups.
+    /// Applies a change to all these groups as one undoable step.
     Apply {
         groups: Vec<GroupId>,
         change: Change,
     },
     Undo,
     Redo,
-    /// New attempts, ahead of everything that waits.
+    /// Requests new attempts, ahead of all waiting requests.
     Retry {
         groups: Vec<GroupId>,
         how: Retry,
@@ -53,20 +53,19 @@ pub enum Command {
         reason: Reason,
         kind: FixKind,
     },
-    /// Keeps a front end's own small setting (the last filter) in the journal.
+    /// Stores a small setting of a front end (such as the last filter) in the journal.
     Remember {
         key: String,
         value: String,
     },
-    /// Requests all images by how like a text they are; answered by `Event::Found`, or a warning.
+    /// Ranks all images by similarity to a text; answered by `Event::Found` or a warning.
     Search(String),
-    /// What the judgments of an audit say by now; answered by `Event::Audited`.
+    /// Requests the current estimate of the audit; answered by `Event::Audited`.
     Audit,
-    /// Draws so many records to be judged, of the audit that was judged last or of the first one;
-    /// answered by `Event::AuditDrawn`.
+    /// Draws this many records to judge, for the last audit or else a first one; answered by
+    /// `Event::AuditDrawn`.
     DrawAudit(usize),
-    /// Stores what a person says of a version of a record; `None` takes the newest judgment of it
-    /// back.
+    /// Stores a person's verdict on a version of a record; `None` withdraws the latest one.
     Judge {
         seed: u64,
         group: GroupId,
@@ -75,30 +74,30 @@ pub enum Command {
     },
     Pause,
     Resume,
-    /// While nothing can be saved: try again now, with the cure that was offered.
+    /// While the journal is blocked: retries now, with the offered cure.
     TryAgain,
-    /// Finish nothing new, save what is done, write the exports, then `Event::Stopped`.
+    /// Stops new work, saves finished work and writes the exports; answered by `Event::Stopped`.
     Stop,
 }
 
-/// Why nothing can be saved for now. Commands wait, except `Open`, `TryAgain` and `Stop`.
+/// Why the journal cannot be used at the moment. All commands but `Open`, `TryAgain` and `Stop` wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {
     pub error: Error,
     pub cure: Cure,
-    /// Where this run's log was written, once the journal is damaged.
+    /// Where this run's log was written, if the journal is damaged.
     pub run_log: Option<Rescued>,
 }
 
-/// Why the engine could not go on, and what became of work that the journal does not hold.
+/// Why the engine could not continue, and where work that is not in the journal was saved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
     pub error: Error,
-    /// Decisions that could not be saved, oldest first: `Apply`, `Undo` and `Redo`.
+    /// Unsaved decisions (`Apply`, `Undo`, `Redo`), oldest first.
     pub unsaved: Vec<Command>,
     /// Where this run's log was written, if the journal is damaged or work is unsaved.
     pub run_log: Option<Rescued>,
-    /// Where the whole journal was written, if its files are gone.
+    /// Where the entire journal was written, if its files are gone.
     pub journal: Option<Rescued>,
 }
 
@@ -113,67 +112,66 @@ impl From<Error> for Broken {
     }
 }
 
-/// The outcome of saving work beside the journal.
+/// Result of saving work to another file than the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescued {
     To(PathBuf),
     Failed(Error),
 }
 
-/// Something that the user should know and that stops nothing.
+/// A problem that the user should know about and that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// A row or file of the source that cannot be used as it is (a bad manifest line, a wrong
-    /// hash), as the source describes it.
+    /// A problem with a row or file of the source, such as a bad line or a wrong hash.
     Source(Said),
-    /// What an import or an export has kept aside, or could not use.
+    /// A file or line that an import or export has set aside or could not use.
     Export(FileNotice),
     Server(ServerNotice),
     Model(ModelNotice),
-    /// New attempts were requested, but there is no model.
+    /// A retry was requested, but there is no model.
     NoModel,
-    /// What was asked for cannot be done; the journal is as it was.
+    /// A command was rejected; the journal is unchanged.
     Refused(Error),
-    /// A file in the outdir holds what an earlier run did and the journal does not have; told at
-    /// each start until it has been brought back.
+    /// A file in the outdir contains work of an earlier run that is not in the journal. Repeated
+    /// at each start until the file is restored.
     RunToRestore(PathBuf),
     JournalRewritten {
-        /// Where the file that stood in the journal's place is now.
+        /// Where the file that had replaced the journal was moved.
         set_aside: Option<PathBuf>,
     },
 }
 
-/// The way to make the journal usable again.
+/// How to make the journal usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cure {
-    /// Room on the disk, a permission: the engine also tries by itself.
+    /// Disk space or a permission is missing. The engine also retries by itself.
     Wait,
-    /// The journal's file is gone, another or damaged, its content is still open: `Command::TryAgain`
-    /// rewrites it, `Command::Stop` saves it under another name.
+    /// The journal's file was deleted, replaced or damaged, but its content is still open:
+    /// `Command::TryAgain` rewrites it, `Command::Stop` saves it under another name.
     Rewrite,
-    /// The journal is damaged; only the end of the run is left.
+    /// The journal is damaged; the run can only be stopped.
     None,
 }
 
-/// The result of an operator's step.
+/// Result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     Done(Box<StepReport>),
-    /// The step that was taken back.
+    /// The step that was undone.
     Undone(PastStep),
     Redone(PastStep),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// New or changed groups; the first ones come from the journal, before any source is read.
+    /// New or changed groups. The first ones come from the journal, before the source is read.
     Groups(Vec<GroupSummary>),
     Detail(Box<GroupDetail>),
-    /// A step was done, undone or redone, or changed nothing; names the next undo and redo.
+    /// A step was done, undone or redone, or had no effect; includes the next undo and redo.
     Stepped {
-        /// `None` at the start, when nothing has been done yet.
+        /// `None` at the start of a run.
         step: Option<Step>,
-        /// The groups that it changed, or was to change where it changed none.
+        /// The changed groups, or the requested groups if none changed.
         groups: Vec<GroupId>,
         undo: Option<PastStep>,
         redo: Option<PastStep>,
@@ -182,32 +180,32 @@ pub enum Event {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
     },
-    /// The words that hold from now on: a synonym was marked, or is none any more.
+    /// The new vocabulary, after a synonym was added or removed.
     Vocabulary(Arc<Vocabulary>),
     FixPreview {
         groups: Vec<GroupId>,
         kind: FixKind,
         preview: FixPreview,
     },
-    /// The images that can be searched, those most like the text first.
+    /// All searchable images, most similar to the text first.
     Found {
         text: String,
         groups: Vec<GroupId>,
     },
-    /// What the last audit has found; at the start, where there was one, and on request.
+    /// The estimate of the last audit; sent on request, and at the start if there was one.
     Audited(Option<Box<AuditEstimate>>),
-    /// The records of an audit; none where no committed record is without a reason.
+    /// The records of an audit; empty if every committed record has a reason.
     AuditDrawn {
         seed: u64,
         sample: Vec<SampledRecord>,
     },
-    /// A setting that an earlier run kept; each once at the start, before the first groups.
+    /// A setting stored by an earlier run; sent at the start, before the first groups.
     Remembered {
         key: String,
         value: String,
     },
-    /// What the operator's decisions have taught: at the start, and again after every few. Scores
-    /// sent since then are by it, earlier ones are not.
+    /// The estimator learned from the operator's decisions; sent at the start and after every few
+    /// decisions. Summaries sent later are scored by it, earlier ones are not.
     Learned(Box<Estimator>),
     /// The source has been read to its end.
     SourceRead {
@@ -215,18 +213,18 @@ pub enum Event {
         groups: u64,
         pictures: MovedPictures,
     },
-    /// Sent again when something about it has changed.
+    /// The model is ready; sent again when its information changes.
     ModelReady(ModelInfo),
-    /// Review goes on without a model.
+    /// There is no model any more; review continues without one.
     ModelFailed(Error),
     Labeled {
         group: GroupId,
         image_path: String,
         name: String,
         reasons: Vec<Reason>,
-        /// The path of the image whose record it was derived from; `None` for a model's answer.
+        /// Path of the image whose record it was derived from; `None` for a model's answer.
         derived_from: Option<String>,
-        /// The draft stays as it is until the operator takes the answer.
+        /// The answer is only offered; the operator decides whether it replaces the draft.
         offered: bool,
     },
     Failed {
@@ -237,19 +235,19 @@ pub enum Event {
         detail: String,
     },
     Warning(Warning),
-    /// Nothing can be saved until `Unblocked`; sent again when the reason has changed.
+    /// The journal cannot be used until `Unblocked`; sent again when the reason changes.
     Blocked(Blocked),
-    /// Commands that have waited are being carried out now.
+    /// The journal is usable again; waiting commands are executed now.
     Unblocked,
-    /// The queue is empty and the source read: with `--batch` the run is over.
+    /// The queue is empty and the source is read. With `--batch` the run is over.
     Idle,
     /// The engine has ended; nothing follows.
     Stopped(Box<Summary>),
-    /// The engine could not go on; nothing follows.
+    /// The engine could not continue; nothing follows.
     Broken(Box<Broken>),
 }
 
-/// The work that the model's thread is doing.
+/// Activity of the model's thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     #[default]
@@ -258,7 +256,7 @@ pub enum Stage {
     Load,
     Quantize,
     Decode,
-    /// No server answers.
+    /// No server responds.
     Waiting,
     Idle,
     Paused,
@@ -275,13 +273,13 @@ impl From<Loading> for Stage {
     }
 }
 
-/// A record that the model is writing.
+/// An answer that the model is generating.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFlight {
     pub group: GroupId,
-    /// So far; a server sends it whole.
+    /// Text so far. Empty for a server, which sends complete answers.
     pub text: String,
-    /// How many tokens that is.
+    /// Number of tokens so far.
     pub tokens: usize,
 }
 
@@ -289,75 +287,77 @@ pub struct InFlight {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
     pub stage: Stage,
-    /// Of the stage, 0-1, if it is known (download, load, quantize).
+    /// Progress of the stage (0-1), if known (download, load, quantize).
     pub stage_done: Option<f32>,
     /// Groups known so far, and whether the source is still being read.
     pub total: u64,
     pub reading: bool,
-    /// Colors and drawings of pictures are being looked at, which changes reasons.
+    /// Colors and drawings of pictures are being measured, which may change reasons.
     pub measuring: bool,
-    /// Groups that needed no work when the run began.
+    /// Groups that needed no work when the run started.
     pub already: u64,
     pub done: u64,
     pub uncertain: u64,
     pub failed: u64,
     pub queued: u64,
-    /// Groups that wait for the record of another of their recolor family, and need no request.
+    /// Groups that need no request, since their record is derived within their recolor family.
     pub following: u64,
     pub icons_per_minute_now: f64,
     pub icons_per_minute: f64,
     pub tokens_per_second: f64,
     pub eta_seconds: Option<f64>,
     pub resident_bytes: u64,
-    /// What is being written, the longest in work first.
+    /// Answers being generated, oldest first.
     pub in_flight: Vec<InFlight>,
     /// Icons per minute, oldest first, one sample every two seconds.
     pub throughput: Vec<f64>,
-    /// Seconds spent, summed over items: preprocess, vision, prefill, decode.
+    /// Seconds spent on preprocess, vision, prefill and decode, summed over items.
     pub stage_seconds: [f64; 4],
     /// Only for an endpoint.
     pub remote: Option<RemoteCounts>,
 }
 
-/// Pictures that are not where they were.
+/// Pictures that have moved or been replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MovedPictures {
-    /// Records whose picture was met under another path; their lines name the new one.
+    /// Records whose picture was found at a different path; their lines have the new path.
     pub moved: u64,
-    /// Records that are not exported: another picture is at their path.
+    /// Records not exported because a different picture is at their path.
     pub withheld: u64,
-    /// Edited or accepted texts that no record holds: another picture is at their path.
+    /// Edited or accepted texts without a record, held back because a different picture is at
+    /// their path.
     pub withheld_edits: u64,
-    /// The first paths of both.
+    /// The first paths of withheld records and edits.
     pub paths: Vec<String>,
 }
 
-/// The end of a run, in numbers.
+/// Counts of a finished run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// Of the source; 0 if it was not read to its end.
+    /// Usable rows of the source; 0 if it was not read to its end.
     pub rows: u64,
-    /// Rows of the source that cannot be used, beside those.
+    /// Unusable rows, not included in `rows`.
     pub refused: u64,
-    /// Images of the source. Each has a record, has failed, waits for an answer or is open.
+    /// Images of the source. Each has a record, has failed, is waiting for an answer or is open.
     pub groups: u64,
     pub records: u64,
     pub new_records: u64,
     pub pictures: MovedPictures,
-    /// Records that are not what was committed.
+    /// Records that differ from what was committed.
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
-    /// Edited or rejected by an operator; a batch leaves them to the workstation.
+    /// Groups edited or rejected by an operator; a batch leaves them to the workstation.
     pub open: u64,
     /// Requests sent to the model.
     pub asked: u64,
-    /// Records derived from that of another icon of the same drawing.
+    /// Records derived from another icon of the same drawing.
     pub derived: u64,
-    /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
+    /// Records in the outdir, from any source.
     pub committed: u64,
+    /// Those of them that are uncertain.
     pub uncertain: u64,
-    /// Uncertain ones whose lines do not say so.
+    /// Uncertain records whose exported lines are not marked as uncertain.
     pub unmarked: u64,
     pub by_reason: Vec<(Reason, u64)>,
     pub interrupted: bool,
@@ -368,12 +368,12 @@ pub struct Summary {
     pub remote: Option<RemoteCounts>,
 }
 
-/// The results of `--quality-retry`.
+/// Results of `--quality-retry`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryCounts {
     pub made: u64,
-    /// The record is better for it.
+    /// Retries that improved the record.
     pub better: u64,
-    /// No reason is left.
+    /// Retries that left no reason.
     pub without_reason: u64,
 }

@@ -1,4 +1,4 @@
-//! Measures a run: rates over a window, the time left, the text being written.
+//! Measures a run: rates over a window, remaining time, answers being generated.
 
 use super::messages::{InFlight, Progress, Stage};
 use crate::labeler::RemoteCounts;
@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Rates of "now" look back this long.
+/// Window of the current rates.
 const WINDOW: Duration = Duration::from_secs(60);
-/// One point of the throughput line.
-const SAMPLE: Duration = Duration::from_secs(2);
-const SAMPLES: usize = 120;
+/// Interval between points of the throughput chart.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
+const MAX_SAMPLES: usize = 120;
 
-/// Written by the coordinator and the model's thread.
+/// Shared by the coordinator and the model's thread.
 #[derive(Debug)]
 pub struct Metrics(Mutex<Inner>);
 
@@ -23,18 +23,18 @@ struct Inner {
     stage_done: Option<f32>,
     /// By ticket.
     in_flight: BTreeMap<u64, InFlight>,
-    /// When the first piece of work began.
-    began: Option<Instant>,
+    /// When the first request started.
+    started_at: Option<Instant>,
     finished: u64,
     stage_seconds: [f64; 4],
-    /// When the answers of the last minute came.
+    /// Arrival times of the answers in the window.
     answers: VecDeque<Instant>,
-    /// The tokens of the last minute, as they were written.
+    /// Numbers of tokens generated in the window, with their times.
     tokens: VecDeque<(Instant, usize)>,
-    /// Tokens of ended work that were counted while it was written.
+    /// Tokens of ended requests that were counted while they were generated.
     counted: usize,
     throughput: VecDeque<f64>,
-    sampled: Instant,
+    last_sample: Instant,
     remote: Option<RemoteCounts>,
 }
 
@@ -44,14 +44,14 @@ impl Metrics {
             stage: Stage::Starting,
             stage_done: None,
             in_flight: BTreeMap::new(),
-            began: None,
+            started_at: None,
             finished: 0,
             stage_seconds: [0.0; 4],
             answers: VecDeque::new(),
             tokens: VecDeque::new(),
             counted: 0,
             throughput: VecDeque::new(),
-            sampled: now,
+            last_sample: now,
             remote: None,
         }))
     }
@@ -68,22 +68,22 @@ impl Metrics {
 
     pub fn started(&self, ticket: u64, group: GroupId) {
         let mut inner = self.lock();
-        inner.began.get_or_insert_with(Instant::now);
-        let writing = InFlight {
+        inner.started_at.get_or_insert_with(Instant::now);
+        let answer = InFlight {
             group,
             text: String::new(),
             tokens: 0,
         };
-        inner.in_flight.insert(ticket, writing);
+        inner.in_flight.insert(ticket, answer);
     }
 
-    /// The text so far, and of how many tokens it is.
-    pub fn written(&self, now: Instant, ticket: u64, text: String, tokens: usize) {
+    /// Updates the text generated so far and its number of tokens.
+    pub fn generated(&self, now: Instant, ticket: u64, text: String, tokens: usize) {
         let mut inner = self.lock();
-        if let Some(writing) = inner.in_flight.get_mut(&ticket) {
-            writing.text = text;
-            let new = tokens.saturating_sub(writing.tokens);
-            writing.tokens = tokens;
+        if let Some(answer) = inner.in_flight.get_mut(&ticket) {
+            answer.text = text;
+            let new = tokens.saturating_sub(answer.tokens);
+            answer.tokens = tokens;
             inner.tokens.push_back((now, new));
         }
     }
@@ -91,10 +91,10 @@ impl Metrics {
     pub fn ended(&self, ticket: u64) {
         let mut inner = self.lock();
         let ended = inner.in_flight.remove(&ticket);
-        inner.counted += ended.map_or(0, |writing| writing.tokens);
+        inner.counted += ended.map_or(0, |answer| answer.tokens);
     }
 
-    /// The model has broken off or has nothing left to do.
+    /// Ends all requests: the model has failed or has nothing left to do.
     pub fn all_ended(&self) {
         let mut inner = self.lock();
         inner.in_flight.clear();
@@ -108,7 +108,7 @@ impl Metrics {
     /// Counts an answer, good or bad.
     pub fn finished(&self, now: Instant, timings: &Timings, tokens: usize) {
         let mut inner = self.lock();
-        inner.began.get_or_insert(now);
+        inner.started_at.get_or_insert(now);
         inner.finished += 1;
         let spent = [
             timings.preprocess_ms,
@@ -129,7 +129,7 @@ impl Metrics {
         self.lock().stage_seconds
     }
 
-    /// Fills in the measured fields; the counts are the caller's.
+    /// Fills in the measured fields of `progress`, based on its counts.
     pub fn measure(&self, now: Instant, progress: &mut Progress) {
         let mut inner = self.lock();
         let is_old = |at: &Instant| now.duration_since(*at) > WINDOW;
@@ -139,32 +139,32 @@ impl Metrics {
         while inner.tokens.front().is_some_and(|(at, _)| is_old(at)) {
             inner.tokens.pop_front();
         }
-        let since = inner.began.map_or(Duration::ZERO, |began| now - began);
-        let window = since.min(WINDOW).as_secs_f64();
+        let elapsed = inner.started_at.map_or(Duration::ZERO, |start| now - start);
+        let window = elapsed.min(WINDOW).as_secs_f64();
         let per_second = |count: usize| match window {
             w if w > 0.0 => count as f64 / w,
             _ => 0.0,
         };
         progress.icons_per_minute_now = per_second(inner.answers.len()) * 60.0;
         progress.tokens_per_second = per_second(inner.tokens.iter().map(|(_, n)| n).sum());
-        let whole = since.as_secs_f64();
-        progress.icons_per_minute = match whole {
-            w if w > 0.0 => inner.finished as f64 * 60.0 / w,
+        let seconds = elapsed.as_secs_f64();
+        progress.icons_per_minute = match seconds {
+            s if s > 0.0 => inner.finished as f64 * 60.0 / s,
             _ => 0.0,
         };
         let rate = match progress.icons_per_minute_now {
             now if now > 0.0 => now,
             _ => progress.icons_per_minute,
         };
-        let left = progress
+        let remaining = progress
             .total
             .saturating_sub(progress.already + progress.done + progress.following)
             as f64;
-        progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| left * 60.0 / rate);
-        if now.duration_since(inner.sampled) >= SAMPLE {
-            inner.sampled = now;
+        progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| remaining * 60.0 / rate);
+        if now.duration_since(inner.last_sample) >= SAMPLE_INTERVAL {
+            inner.last_sample = now;
             inner.throughput.push_back(progress.icons_per_minute_now);
-            if inner.throughput.len() > SAMPLES {
+            if inner.throughput.len() > MAX_SAMPLES {
                 inner.throughput.pop_front();
             }
         }
@@ -178,7 +178,7 @@ impl Metrics {
     }
 }
 
-/// Memory of this process; 0 if the system does not report it.
+/// Resident memory of this process; 0 if the system does not report it.
 fn resident_bytes() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return 0;
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_look_at_the_last_minute_and_the_eta_at_what_is_left() {
+    fn current_rates_use_the_last_minute_and_the_eta_the_remaining_groups() {
         let start = Instant::now();
         let metrics = Metrics::new(start);
         let at = |seconds: u64| start + Duration::from_secs(seconds);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_count_while_they_are_written_and_once() {
+    fn tokens_are_counted_once_while_they_are_generated() {
         let start = Instant::now();
         let metrics = Metrics::new(start);
         let at = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
@@ -232,7 +232,7 @@ mod tests {
         metrics.started(7, GroupId(1));
         for second in 1..=10 {
             let tokens = 20 * second as usize;
-            metrics.written(at(second), 7, "{".to_owned(), tokens);
+            metrics.generated(at(second), 7, "{".to_owned(), tokens);
         }
         assert!((rate(at(10)) - 20.0).abs() < 0.5);
         metrics.ended(7);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_done_gives_no_eta() {
+    fn there_is_no_eta_before_the_first_answer() {
         let start = Instant::now();
         let metrics = Metrics::new(start);
         let mut progress = Progress::default();

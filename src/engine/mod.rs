@@ -1,4 +1,4 @@
-//! The engine between the front ends and everything else: commands in, events out.
+//! The engine: receives commands from the front ends, coordinates all stages, and sends events.
 
 mod commands;
 mod coordinator;
@@ -26,5 +26,5 @@ pub use messages::{
 };
 pub use start::{Engine, EngineConfig};
 
-/// The bytes of an icon, on disk or built in, for a preview.
+/// Reads an icon for a preview.
 pub use crate::source::image_bytes;

@@ -1,5 +1,5 @@
-//! Decides what the model is asked next: what the operator asks for and repetitions first, then
-//! the groups in the order of the source.
+//! Decides which request the model gets next: operator requests and retries first, then the groups
+//! in source order.
 
 use super::messages::Retry;
 use crate::record::{
@@ -8,39 +8,39 @@ use crate::record::{
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Requests prepared ahead, besides those in flight.
-const AHEAD: usize = 8;
-/// The same of those that come first, besides all others.
+/// Number of requests prepared ahead, in addition to those in flight.
+const PREPARED_AHEAD: usize = 8;
+/// Number of urgent requests prepared ahead, in addition to all others.
 const URGENT_AHEAD: usize = 8;
 
 /// Why a request is made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Purpose {
-    /// The group's own turn.
+    /// First attempt at a group.
     First,
-    /// The first answer was no record.
+    /// The first answer was not a valid record.
     Repair,
-    /// The rules flagged the first answer, this one.
+    /// The rules flagged this first answer.
     Quality(Box<Attempt>),
-    /// The operator asked for it.
+    /// The operator requested it.
     Operator,
-    /// One more sample, the `number`th, for an uncertain answer.
+    /// An extra sample for an uncertain answer; `number` counts from 1.
     Opinion { of: Box<Attempt>, number: u32 },
 }
 
 impl Purpose {
-    /// Whether the rules may ask for a stricter attempt after this one.
+    /// Whether a quality retry may follow.
     pub fn is_first_answer(&self) -> bool {
         matches!(self, Self::First | Self::Repair)
     }
 
-    /// Whether its end advances the run.
+    /// Whether finishing it counts as progress of the run.
     pub fn counts(&self) -> bool {
         !matches!(self, Self::Operator | Self::Opinion { .. })
     }
 }
 
-/// A request to the model that waits for its turn.
+/// A request that is waiting in the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub group: GroupId,
@@ -48,7 +48,7 @@ pub struct Request {
     pub purpose: Purpose,
 }
 
-/// A request on its way: being prepared, prepared, or in flight.
+/// An outstanding request: being prepared, prepared, or in flight.
 #[derive(Debug, Clone)]
 pub struct Job {
     pub ticket: u64,
@@ -56,44 +56,44 @@ pub struct Job {
     pub item: Arc<Item>,
     pub settings: AttemptSettings,
     pub purpose: Purpose,
-    /// Opinions on its answer may follow.
+    /// Keep the prompt's cache, since opinions on the answer may follow.
     pub keep_prompt: bool,
-    /// What examples are chosen from, where any are wanted.
+    /// Records to choose examples from; empty if none are needed.
     pub approved: Arc<ApprovedRecords>,
-    /// Once prepared, if there is an image.
+    /// Set once prepared, if there is an image.
     pub histogram: Option<ColorHistogram>,
-    /// Once prepared.
+    /// Set once prepared.
     pub asked: Option<RequestText>,
     pub preprocess_ms: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Model {
+enum ModelStatus {
     /// Review only, or the model has failed.
     None,
     Loading,
     Ready,
 }
 
-/// Requests that wait for their turn, and those on their way.
+/// Waiting and outstanding requests.
 #[derive(Debug)]
 pub struct RequestQueue {
-    /// For a first attempt, and for a retry as far as it names no others.
+    /// Settings of first attempts, and defaults for retries.
     settings: AttemptSettings,
-    model: Model,
-    /// Requests that the model answers at a time.
+    model: ModelStatus,
+    /// Requests that the model handles concurrently.
     slots: usize,
     paused: bool,
     urgent: VecDeque<Request>,
-    /// Requests that come after all groups.
+    /// Requests to make after all groups.
     later: VecDeque<Request>,
-    /// Whether second opinions are asked for.
+    /// Whether second opinions are requested.
     with_opinions: bool,
-    /// Groups that wait for their first answer.
+    /// Groups that need their first answer.
     todo: VecDeque<GroupId>,
     next_ticket: u64,
     outstanding: HashMap<u64, Job>,
-    /// Groups whose request the model has taken up.
+    /// Groups whose request the model has started.
     running: HashSet<GroupId>,
 }
 
@@ -102,8 +102,8 @@ impl RequestQueue {
         Self {
             settings,
             model: match with_model {
-                true => Model::Loading,
-                false => Model::None,
+                true => ModelStatus::Loading,
+                false => ModelStatus::None,
             },
             slots: 1,
             paused: false,
@@ -117,22 +117,22 @@ impl RequestQueue {
         }
     }
 
-    /// Appends a group that waits for its first answer.
+    /// Appends a group that needs its first answer.
     pub fn add(&mut self, group: GroupId) {
         self.todo.push_back(group);
     }
 
-    /// Appends a request to those that come before all groups in `todo`.
+    /// Appends a request to be made before all groups in `todo`.
     pub fn add_urgent(&mut self, request: Request) {
         self.urgent.push_back(request);
     }
 
-    /// Appends a request to those that come after all groups.
+    /// Appends a request to be made after all groups.
     pub fn add_later(&mut self, request: Request) {
         self.later.push_back(request);
     }
 
-    /// Appends the operator's retry of each group that has no urgent request yet.
+    /// Appends an operator's retry for each group that has no urgent request yet.
     pub fn retry(&mut self, groups: &[GroupId], how: &Retry) {
         let settings = AttemptSettings {
             strict: how.strict || self.settings.strict,
@@ -143,12 +143,12 @@ impl RequestQueue {
             ..self.settings.clone()
         };
         for &group in groups {
-            let waits = self.urgent.iter().any(|request| {
+            let is_queued = self.urgent.iter().any(|request| {
                 let is_opinion = matches!(request.purpose, Purpose::Opinion { .. });
                 request.group == group && !is_opinion
             });
-            if !waits {
-                // It is asked now instead of in its turn.
+            if !is_queued {
+                // Replaces the first attempt.
                 self.todo.retain(|id| *id != group);
                 self.urgent.push_back(Request {
                     group,
@@ -159,12 +159,12 @@ impl RequestQueue {
         }
     }
 
-    /// Takes the next request to prepare; `None` without a model, or while enough are on their
-    /// way.
+    /// Takes the next request to prepare; `None` without a model, or while enough requests are
+    /// outstanding.
     pub fn next(&mut self) -> Option<Request> {
         let ahead = match self.urgent.is_empty() {
-            true => AHEAD,
-            false => AHEAD + URGENT_AHEAD,
+            true => PREPARED_AHEAD,
+            false => PREPARED_AHEAD + URGENT_AHEAD,
         };
         if !self.has_model() || self.outstanding.len() >= self.slots + ahead {
             return None;
@@ -180,7 +180,7 @@ impl RequestQueue {
             .or_else(|| self.later.pop_front())
     }
 
-    /// Gives a request its ticket; until [`Self::finish`] it is on its way.
+    /// Assigns a ticket to a request, which is outstanding until [`Self::finish`].
     pub fn begin(&mut self, request: Request, item: Item) -> Job {
         let job = Job {
             ticket: self.next_ticket,
@@ -199,7 +199,7 @@ impl RequestQueue {
         job
     }
 
-    /// Notes what preparing a request has found; `None` if it is not on its way any more.
+    /// Stores the results of preparing a request; `None` if it is no longer outstanding.
     pub fn prepared(
         &mut self,
         ticket: u64,
@@ -214,14 +214,14 @@ impl RequestQueue {
         Some(job)
     }
 
-    /// The model has taken up a request; returns its group.
+    /// Marks a request as started by the model; returns its group.
     pub fn started(&mut self, ticket: u64) -> Option<GroupId> {
         let group = self.outstanding.get(&ticket)?.group;
         self.running.insert(group);
         Some(group)
     }
 
-    /// Takes out a request that has come to its end.
+    /// Removes a finished request.
     pub fn finish(&mut self, ticket: u64) -> Option<Job> {
         let job = self.outstanding.remove(&ticket)?;
         self.running.remove(&job.group);
@@ -229,13 +229,14 @@ impl RequestQueue {
     }
 
     pub fn model_ready(&mut self, slots: usize) {
-        self.model = Model::Ready;
+        self.model = ModelStatus::Ready;
         self.slots = slots.max(1);
     }
 
-    /// Drops what is on its way, since no answer will come; returns the groups that were running.
+    /// Drops all outstanding requests, since they will not be answered. Returns the groups that were
+    /// running.
     pub fn model_lost(&mut self) -> Vec<GroupId> {
-        self.model = Model::None;
+        self.model = ModelStatus::None;
         self.outstanding.clear();
         self.running.drain().collect()
     }
@@ -245,16 +246,16 @@ impl RequestQueue {
     }
 
     pub fn has_model(&self) -> bool {
-        self.model != Model::None
+        self.model != ModelStatus::None
     }
 
     pub fn is_loading(&self) -> bool {
-        self.model == Model::Loading
+        self.model == ModelStatus::Loading
     }
 
-    /// Whether a model that could answer is held back.
+    /// Whether a ready model is paused.
     pub fn is_paused(&self) -> bool {
-        self.paused && self.model == Model::Ready
+        self.paused && self.model == ModelStatus::Ready
     }
 
     pub fn is_running(&self, group: GroupId) -> bool {
@@ -265,13 +266,13 @@ impl RequestQueue {
         !self.outstanding.is_empty()
     }
 
-    /// Whether no answer is to be waited for.
+    /// Whether no more answers are expected.
     pub fn is_idle(&self) -> bool {
-        let nothing_waits = self.urgent.is_empty() && self.todo.is_empty() && self.later.is_empty();
-        (nothing_waits && self.outstanding.is_empty()) || !self.has_model()
+        let none_waiting = self.urgent.is_empty() && self.todo.is_empty() && self.later.is_empty();
+        (none_waiting && self.outstanding.is_empty()) || !self.has_model()
     }
 
-    /// Requests that the model has not taken up.
+    /// Number of requests that the model has not started.
     pub fn waiting(&self) -> u64 {
         let prepared = self.outstanding.len().saturating_sub(self.running.len());
         (self.todo.len() + self.urgent.len() + self.later.len() + prepared) as u64
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_comes_first_and_instead_of_the_groups_own_turn() {
+    fn a_retry_comes_first_and_replaces_the_first_attempt() {
         let mut queue = queue(3);
         let how = Retry {
             upscale: Some(50),
@@ -338,25 +339,25 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_prepared_ahead_of_the_model() {
+    fn the_number_of_requests_prepared_ahead_is_limited() {
         let mut queue = queue(100);
         queue.model_ready(4);
         let mut jobs = Vec::new();
         while let Some(request) = queue.next() {
             jobs.push(queue.begin(request, item()));
         }
-        assert_eq!(jobs.len(), 4 + AHEAD);
+        assert_eq!(jobs.len(), 4 + PREPARED_AHEAD);
         assert_eq!(queue.started(jobs[0].ticket), Some(jobs[0].group));
         assert!(queue.is_running(jobs[0].group));
         assert_eq!(queue.waiting(), 99);
         queue.finish(jobs[0].ticket).unwrap();
         assert!(!queue.is_running(jobs[0].group));
         assert!(queue.next().is_some());
-        assert!(queue.finish(jobs[0].ticket).is_none(), "it had its end");
+        assert!(queue.finish(jobs[0].ticket).is_none(), "it is finished");
     }
 
     #[test]
-    fn a_retry_is_prepared_although_enough_others_are() {
+    fn a_retry_is_prepared_beyond_the_usual_limit() {
         let mut queue = queue(100);
         while let Some(request) = queue.next() {
             queue.begin(request, item());
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_model_nothing_is_waited_for() {
+    fn the_queue_is_idle_without_a_model() {
         let mut queue = queue(2);
         let job = begin(&mut queue);
         queue.started(job.ticket);

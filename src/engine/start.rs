@@ -1,4 +1,4 @@
-//! Checks the settings of a run and starts the engine.
+//! Validates the settings of a run and starts the engine.
 
 use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
@@ -30,34 +30,35 @@ pub struct EngineConfig {
     pub prompt: PromptOptions,
 }
 
-/// A run whose settings have been checked; nothing has been written yet.
+/// A run with validated settings. Nothing has been written yet.
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    /// For the first attempt at each group.
+    /// Settings of first attempts.
     settings: AttemptSettings,
     prompter: Arc<Prompter>,
     words: OutdirWords,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
-    /// What is asked again.
+    /// Filter for the groups to label again.
     redo: Option<String>,
 }
 
 impl Engine {
-    /// Opens the prompt and the source.
+    /// Loads the prompt and opens the source.
     ///
     /// # Errors
-    /// If one of them cannot be used, and if writing to the outdir could change other files.
+    /// If one of them is unusable, if the outdir contains labels and `resume` is off, or if writing to the
+    /// outdir could change other files.
     pub fn new(config: EngineConfig) -> Result<Self> {
         let options = config.options;
         export::check_outdir(&options.outdir, config.source.kind.path())?;
         if !options.resume && options.outdir.join(LABELS).exists() {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!("{} holds labels already", options.outdir.display()),
+                format!("{} already contains labels", options.outdir.display()),
             )
-            .with_hint("add --resume to go on, or choose another --outdir"));
+            .with_hint("add --resume to continue, or choose another --outdir"));
         }
         let prompter = Prompter::load(&config.prompt)?;
         Ok(Self {
@@ -80,13 +81,13 @@ impl Engine {
         })
     }
 
-    /// The words that a record may hold.
+    /// The vocabulary of the records.
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         self.prompter.vocabulary()
     }
 
-    /// Starts the engine's threads. The model is loaded meanwhile; without a labeler there is
-    /// none, for review only.
+    /// Starts the engine's threads and loads the model in the background. Without a labeler the run
+    /// is review only.
     pub fn start(self, labeler: Option<Factory>) -> Result<Handle> {
         let vocabulary = Arc::clone(self.prompter.vocabulary());
         let journal = Journal::lock(&self.options.outdir, Arc::clone(&vocabulary))?;
@@ -113,7 +114,7 @@ impl Engine {
             front,
             workers,
         )
-        .asking_again(redo);
+        .with_redo(redo);
         let engine = threads::spawn(
             "engine",
             move || coordinator.run(),
@@ -121,7 +122,7 @@ impl Engine {
                 to_front.emit(Event::Broken(Box::new(error.into())));
             },
         )?;
-        handle.own(engine);
+        handle.attach_thread(engine);
         Ok(handle)
     }
 }
@@ -135,19 +136,20 @@ mod tests {
     use std::time::Duration;
 
     #[derive(Debug)]
-    struct Broken {
-        /// Else when it is dropped, which is outside of all that expects a panic.
+    struct PanickingSource {
+        /// Panics while reading; otherwise when it is dropped, outside of any `catch_unwind` but the
+        /// thread's own.
         while_reading: bool,
     }
 
-    impl ItemSource for Broken {
+    impl ItemSource for PanickingSource {
         fn read(&mut self, _: &mut Sink) -> Result<()> {
-            assert!(!self.while_reading, "a row that cannot be");
+            assert!(!self.while_reading, "an impossible row");
             Ok(())
         }
     }
 
-    impl Drop for Broken {
+    impl Drop for PanickingSource {
         fn drop(&mut self) {
             assert!(self.while_reading, "a file that cannot be closed");
         }
@@ -191,8 +193,8 @@ mod tests {
             },
         })
         .unwrap();
-        engine.items = Box::new(Broken { while_reading });
-        // Without any groups it is dropped on the thread itself.
+        engine.items = Box::new(PanickingSource { while_reading });
+        // With zero groups the source is dropped by the source thread itself.
         engine.max_groups = (!while_reading).then_some(0);
         let engine = engine.start(None).unwrap();
         let events = engine.events();
@@ -206,11 +208,11 @@ mod tests {
     #[test]
     fn a_panic_of_the_source_ends_the_run_with_its_cause() {
         for (while_reading, cause) in [
-            (true, "reading the source panicked: a row that cannot be"),
+            (true, "reading the source panicked: an impossible row"),
             (false, "source panicked: a file that cannot be closed"),
         ] {
             let Event::Broken(broken) = last_event(while_reading) else {
-                panic!("the run went on");
+                panic!("the run continued");
             };
             let error = broken.error;
             assert_eq!(error.cause, cause);

@@ -1,4 +1,4 @@
-//! Keeps the synonyms that an operator marks in the outdir's `vocabulary.toml`.
+//! Stores the synonyms that an operator adds in the outdir's `vocabulary.toml`.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{WORDS, read_words, write_words};
@@ -8,10 +8,10 @@ use crate::settings::PromptOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Stands at the beginning of a file that is not there yet.
-const HEAD: &str = "\
-# Words of this outdir, over the vocabulary: synonyms that were marked in the workstation, and any
-# that you add. See docs/prompt-vocabulary-keymap.md.
+/// First lines of a new file.
+const HEADER: &str = "\
+# Vocabulary of this outdir, on top of the base vocabulary: synonyms added in the workstation, and
+# your own. See docs/prompt-vocabulary-keymap.md.
 ";
 
 #[derive(Debug)]
@@ -25,15 +25,15 @@ impl OutdirWords {
         Self { outdir, options }
     }
 
-    /// Adds the synonym of a change to the file, behind all that it holds; the vocabulary that
-    /// holds from then on. `None` for a change that marks none.
+    /// Appends the synonym of a change to the file and returns the new vocabulary; `None` if the change
+    /// does not add a synonym.
     pub fn add(&self, change: &Change) -> Result<Option<Arc<Vocabulary>>> {
         let Some(entry) = entry(change)? else {
             return Ok(None);
         };
         let mut text = read_words(&self.outdir)?;
         if text.is_empty() {
-            text = HEAD.to_owned();
+            text = HEADER.to_owned();
         }
         if !text.ends_with('\n') {
             text.push('\n');
@@ -42,16 +42,16 @@ impl OutdirWords {
         self.write(&text).map(Some)
     }
 
-    /// Takes it out again, where it stands as it was added: what the operator has written since
-    /// stays.
+    /// Removes the synonym again and keeps everything else that the file contains. Fails if its entry
+    /// was changed.
     pub fn remove(&self, change: &Change) -> Result<Option<Arc<Vocabulary>>> {
         let Some(entry) = entry(change)? else {
             return Ok(None);
         };
         let mut text = read_words(&self.outdir)?;
         let Some(at) = text.rfind(&entry) else {
-            let cause = format!("the synonym no longer stands in {WORDS} as it was written");
-            return Err(Error::new(ErrorKind::Usage, cause).with_hint("take it out by hand"));
+            let cause = format!("the entry of the synonym in {WORDS} was changed");
+            return Err(Error::new(ErrorKind::Usage, cause).with_hint("remove it by hand"));
         };
         text.replace_range(at..at + entry.len(), "");
         self.write(&text).map(Some)
@@ -67,7 +67,7 @@ impl OutdirWords {
     }
 }
 
-/// The entry of a change that marks a synonym.
+/// Formats the entry for the synonym of a change.
 fn entry(change: &Change) -> Result<Option<String>> {
     let Change::Synonym { field, from, to } = change else {
         return Ok(None);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_synonym_goes_to_the_end_of_the_file_and_out_of_it_again() {
+    fn a_synonym_is_appended_to_the_file_and_removed_again() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(WORDS);
         let words = words(dir.path());
@@ -130,17 +130,17 @@ mod tests {
         assert!(of(&vocabulary, Field::TagsKo, "까망").is_some());
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.starts_with(mine), "{text}");
-        // The same words are there at the next start.
+        // The next start loads the same vocabulary.
         let again = prompt::vocabulary(None, Some(&file)).unwrap();
         assert_eq!(again, *vocabulary);
         let gone = words.remove(&black).unwrap_err();
         assert!(gone.hint.is_some(), "{}", gone.cause);
         let left = std::fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, 1, "nothing is left beside the file");
+        assert_eq!(left, 1, "no other file remains");
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_left_as_it_is() {
+    fn an_invalid_file_is_left_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(WORDS);
         std::fs::write(&file, "[[colors]\n").unwrap();

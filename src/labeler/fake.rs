@@ -1,5 +1,5 @@
-//! A fake model for tests: it answers each item as a file says, and fails in the ways it names.
-//! Only with the feature `fake-model`, which no release has.
+//! A fake model for tests: it answers or fails as a JSON file specifies. Requires the feature
+//! `fake-model`, which no release enables.
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, TokenInfo};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -8,48 +8,48 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// One way to treat a request.
+/// A response to one request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Play {
-    /// Answer with this text; anything but a string is written as JSON.
+pub enum FakeAction {
+    /// Answer with this text; any other value is serialized as JSON.
     Say(serde_json::Value),
-    /// The same, as if `--max-new-tokens` had been reached.
+    /// Like `Say`, but truncated by `--max-new-tokens`.
     Truncate(serde_json::Value),
     /// Refuse this request.
     Fail(String),
-    /// Panic with everything in flight.
+    /// Panic.
     Panic(String),
-    /// End the labeler with an error.
+    /// Return an error from the labeler.
     Break(String),
-    /// Give no answer until the run is cancelled.
+    /// Do not answer until the run is canceled.
     Hold,
-    /// Give no answer and ignore cancelling, as in one endless step.
+    /// Never answer and ignore cancellation.
     Hang,
-    /// End the process at once, as a crash does.
+    /// Abort the process.
     Die,
 }
 
-/// The plays of each item, in the order of its requests; the last one repeats.
+/// The responses to each item, in the order of its requests; the last one repeats.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plays {
+pub struct FakeActions {
     /// Requests in flight.
     #[serde(default = "one")]
     pub slots: usize,
-    /// By a part of the request's user text, for example the item's name.
+    /// By a substring of the user text, such as the item's name.
     #[serde(default)]
-    pub answers: BTreeMap<String, Vec<Play>>,
+    pub answers: BTreeMap<String, Vec<FakeAction>>,
     /// For requests that contain no key.
     #[serde(default)]
-    pub otherwise: Vec<Play>,
+    pub otherwise: Vec<FakeAction>,
 }
 
 fn one() -> usize {
     1
 }
 
-/// Begins the value of `--model fake:FILE`.
+/// Prefix in `--model fake:FILE`.
 const PREFIX: &str = "fake:";
 
 /// Whether `--model` names a fake model.
@@ -59,41 +59,41 @@ pub fn is_named(model: &str) -> bool {
 
 #[derive(Debug)]
 pub struct Fake {
-    plays: Plays,
-    /// How often each key was asked for.
-    asked: HashMap<String, usize>,
+    actions: FakeActions,
+    /// Number of requests for each key.
+    requests: HashMap<String, usize>,
 }
 
 impl Fake {
-    pub fn new(plays: Plays) -> Self {
+    pub fn new(actions: FakeActions) -> Self {
         Self {
-            plays,
-            asked: HashMap::new(),
+            actions,
+            requests: HashMap::new(),
         }
     }
 
-    /// Reads the plays from the file that `fake:FILE` names.
+    /// Loads the actions from the file in `fake:FILE`.
     pub fn load(model: &str) -> Result<Self> {
         let path = model.strip_prefix(PREFIX).unwrap_or(model);
-        let doing = format!("reading the fake model {path}");
-        let text = std::fs::read_to_string(path).context(ErrorKind::Usage, &doing)?;
-        let plays = serde_json::from_str(&text).context(ErrorKind::Usage, doing)?;
-        Ok(Self::new(plays))
+        let action = format!("reading the fake model {path}");
+        let text = std::fs::read_to_string(path).context(ErrorKind::Usage, &action)?;
+        let actions = serde_json::from_str(&text).context(ErrorKind::Usage, action)?;
+        Ok(Self::new(actions))
     }
 
-    fn play(&mut self, request: &LabelRequest) -> Play {
-        let keys = self.plays.answers.iter();
+    fn action(&mut self, request: &LabelRequest) -> FakeAction {
+        let keys = self.actions.answers.iter();
         let found = keys
             .filter(|(key, _)| request.chat.user.contains(key.as_str()))
             .max_by_key(|(key, _)| key.len());
-        let (key, plays) = match found {
-            Some((key, plays)) => (key.clone(), plays),
-            None => (String::new(), &self.plays.otherwise),
+        let (key, actions) = match found {
+            Some((key, actions)) => (key.clone(), actions),
+            None => (String::new(), &self.actions.otherwise),
         };
-        let asked = self.asked.entry(key).or_default();
-        let play = plays.get(*asked).or(plays.last()).cloned();
-        *asked += 1;
-        play.unwrap_or_else(|| Play::Fail("the fake model has no answer".to_owned()))
+        let requests = self.requests.entry(key).or_default();
+        let action = actions.get(*requests).or(actions.last()).cloned();
+        *requests += 1;
+        action.unwrap_or_else(|| FakeAction::Fail("the fake model has no answer".to_owned()))
     }
 }
 
@@ -103,7 +103,7 @@ impl Labeler for Fake {
             name: "fake".to_owned(),
             device: "none".to_owned(),
             detail: String::new(),
-            slots: self.plays.slots,
+            slots: self.actions.slots,
             memory: None,
         }
     }
@@ -111,7 +111,7 @@ impl Labeler for Fake {
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
         loop {
             let mut in_flight = Vec::new();
-            while in_flight.len() < self.plays.slots.max(1) {
+            while in_flight.len() < self.actions.slots.max(1) {
                 match jobs.pull(in_flight.is_empty()) {
                     Pull::Request(request) => in_flight.push(*request),
                     Pull::Empty => break,
@@ -122,26 +122,26 @@ impl Labeler for Fake {
             }
             for request in in_flight {
                 let ticket = request.ticket;
-                match self.play(&request) {
-                    Play::Say(value) => jobs.push(done(ticket, &value, false)),
-                    Play::Truncate(value) => jobs.push(done(ticket, &value, true)),
-                    Play::Fail(why) => jobs.push(LabelEvent::Failed {
+                match self.action(&request) {
+                    FakeAction::Say(value) => jobs.push(done(ticket, &value, false)),
+                    FakeAction::Truncate(value) => jobs.push(done(ticket, &value, true)),
+                    FakeAction::Fail(why) => jobs.push(LabelEvent::Failed {
                         ticket,
                         error: Error::new(ErrorKind::Model, why),
                     }),
-                    #[allow(clippy::panic, reason = "the play says so")]
-                    Play::Panic(why) => std::panic::panic_any(why),
-                    Play::Break(why) => return Err(Error::new(ErrorKind::Model, why)),
-                    Play::Hold => {
+                    #[allow(clippy::panic, reason = "a test requests it")]
+                    FakeAction::Panic(why) => std::panic::panic_any(why),
+                    FakeAction::Break(why) => return Err(Error::new(ErrorKind::Model, why)),
+                    FakeAction::Hold => {
                         while !jobs.cancelled() {
                             std::thread::park_timeout(Duration::from_millis(2));
                         }
                         return Ok(());
                     }
-                    Play::Hang => loop {
+                    FakeAction::Hang => loop {
                         std::thread::park();
                     },
-                    Play::Die => std::process::abort(),
+                    FakeAction::Die => std::process::abort(),
                 }
             }
         }

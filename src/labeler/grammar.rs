@@ -1,5 +1,5 @@
-//! Constrains an answer to a JSON Schema while it is generated: finds the tokens that may come
-//! next, and those that must. Works with any tokenizer given as a `TokEnv`.
+//! Constrains generation to a JSON Schema: computes the allowed and the forced next tokens. Works
+//! with any tokenizer given as a `TokEnv`.
 
 use crate::error::{Context, ErrorKind, Result};
 use llguidance::api::{GrammarInit, TopLevelGrammar};
@@ -8,24 +8,24 @@ use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Compiles schemas for one tokenizer. Building it takes a moment, a grammar about a millisecond.
+/// Compiles schemas for one tokenizer. Creating it takes a while; compiling takes about a millisecond.
 pub struct GrammarCompiler {
     factory: ParserFactory,
-    /// Whether blanks and line ends may stand between the parts of an answer.
+    /// Whether whitespace is allowed between the parts of an answer.
     whitespace: bool,
-    /// The schema compiled last: without metadata every item has the same.
+    /// The last compiled schema. Without metadata it is the same for every item.
     last: Option<(Arc<Value>, Matcher)>,
 }
 
 impl GrammarCompiler {
-    /// For generating answers, in compact form.
+    /// Creates a compiler for generating compact JSON.
     pub fn new(tokens: &TokEnv) -> Result<Self> {
         Self::with_whitespace(tokens, false)
     }
 
-    /// For reading answers that another engine has generated: a token is a byte, and blanks may
-    /// stand wherever JSON allows them.
-    pub fn for_reading() -> Result<Self> {
+    /// Creates a compiler for checking answers of other engines: tokens are bytes, and whitespace is
+    /// allowed wherever JSON allows it.
+    pub fn for_checking() -> Result<Self> {
         Self::with_whitespace(&ApproximateTokEnv::single_byte_env(), true)
     }
 
@@ -34,7 +34,7 @@ impl GrammarCompiler {
             ff_tokens: tokens.tokenize_is_canonical(),
             ..InferenceCapabilities::default()
         };
-        // No slices: measured on the true vocabulary they save nothing for texts of Hangul.
+        // No slices: measured on the real vocabulary, they save nothing for Hangul text.
         let mut factory = ParserFactory::new(tokens, capabilities, &[])
             .context(ErrorKind::Model, "preparing the tokenizer for grammars")?;
         factory.quiet();
@@ -72,28 +72,28 @@ impl GrammarCompiler {
     }
 }
 
-/// One answer on its way through the grammar.
+/// Grammar state of one answer.
 pub struct Grammar {
     matcher: Matcher,
 }
 
 impl Grammar {
-    /// The tokens that may come next; only the end token once the answer is whole.
+    /// Computes the allowed next tokens: only the end token once the answer is complete.
     pub fn mask(&mut self) -> Result<SimpleVob> {
         self.matcher
             .compute_mask_or_eos()
             .context(ErrorKind::Model, "computing the grammar's next tokens")
     }
 
-    /// Takes a token that the mask allows.
+    /// Consumes a token that the mask allows.
     pub fn advance(&mut self, token: u32) -> Result<()> {
         self.matcher
             .consume_token(token)
             .context(ErrorKind::Model, "a token outside the grammar")
     }
 
-    /// Takes, and returns, the tokens that alone can come next. None if the tokenizer does not
-    /// claim that its tokenization is canonical.
+    /// Consumes and returns the forced next tokens. Always empty if the tokenizer's tokenization is
+    /// not declared canonical.
     pub fn forced(&mut self) -> Vec<u32> {
         if self.is_finished() {
             return Vec::new();
@@ -101,7 +101,7 @@ impl Grammar {
         self.matcher.consume_ff_tokens()
     }
 
-    /// Whether the answer is whole and nothing can follow.
+    /// Whether the answer is complete and nothing may follow.
     pub fn is_finished(&self) -> bool {
         self.matcher.is_stopped()
     }

@@ -1,4 +1,4 @@
-//! Runs the model in process: passes requests to the generator and collects its answers.
+//! Runs the model in this process: passes requests to the generator and collects its answers.
 
 use super::requests::RequestBuilder;
 use super::{
@@ -18,25 +18,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The shortest time between two reports of the text being generated.
-const PARTIAL: Duration = Duration::from_millis(150);
+/// Minimum interval between reports of the text generated so far.
+const PARTIAL_INTERVAL: Duration = Duration::from_millis(150);
 
-/// As many urgent answers, and no more, are generated before all others.
-const URGENT: usize = 4;
+/// Maximum number of urgent answers generated ahead of all others.
+const MAX_EXTRA: usize = 4;
 
 pub struct Local {
     model: Model,
     requests: RequestBuilder,
     info: ModelInfo,
-    /// The most that keys and values may take.
+    /// Size limit of the KV cache.
     kv_bytes: usize,
     step_tokens: usize,
-    /// To be told once.
+    /// Reported once.
     notice: Option<ModelNotice>,
 }
 
-/// Looks for the checkpoint on this machine. One that only the hub could have may be there; any
-/// other that cannot be used is an error, as is a device that this build is not for.
+/// Checks the device and the checkpoint without network access. A checkpoint that only the hub may
+/// have is accepted; any other that is unusable is an error.
 pub fn check(options: &ModelOptions) -> Result<()> {
     device::check(&options.device)?;
     let only_here = ModelOptions {
@@ -54,7 +54,7 @@ pub fn check(options: &ModelOptions) -> Result<()> {
 }
 
 impl Local {
-    /// Finds the checkpoint, downloads it where that is allowed, and loads it.
+    /// Finds the checkpoint, downloads it if allowed, and loads it.
     pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
         let opened = open(&options, on_load)?;
         let slots = opened.slots(options.batch_size);
@@ -80,15 +80,15 @@ impl Local {
     }
 }
 
-/// Opens the model on a thread of its own: downloads report from any thread, `on_load` must be
-/// called on this one.
+/// Opens the model on a separate thread, because downloads report progress from any thread but
+/// `on_load` must be called on this one.
 fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     on_load(Loading::Load, None);
     let (report, openings) = crossbeam_channel::unbounded();
     std::thread::scope(|scope| {
         let opening = threads::spawn_scoped(scope, "loading", move || {
             let report: OnOpening = Arc::new(move |opening| {
-                // The receiver outlives this thread.
+                // Cannot fail: the receiver outlives this thread.
                 let _ = report.send(opening);
             });
             vlm::open::open(options, &report)
@@ -114,13 +114,13 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
 }
 
 /// One answer being generated.
-struct Writing {
+struct Generation {
     tokens: Vec<TokenInfo>,
     decoder: StreamDecoder,
     text: String,
 }
 
-impl Writing {
+impl Generation {
     fn add(&mut self, tokenizer: &Tokenizer, token: GeneratedToken) {
         self.tokens.push(TokenInfo {
             bytes: tokenizer.bytes(token.id).to_vec(),
@@ -158,20 +158,20 @@ impl Labeler for Local {
                 cache_bytes: *kv_bytes,
             },
         );
-        let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
+        let mut generations: BTreeMap<u64, Generation> = BTreeMap::new();
         let mut begin = |request: &LabelRequest,
                          generator: &mut Generator,
-                         writings: &mut BTreeMap<u64, Writing>,
+                         generations: &mut BTreeMap<u64, Generation>,
                          jobs: &mut dyn Jobs| {
             match requests.request(model, request) {
-                Ok(asked) => {
-                    let writing = Writing {
+                Ok(generate_request) => {
+                    let generation = Generation {
                         tokens: Vec::new(),
                         decoder: tokenizer.decoder(),
                         text: String::new(),
                     };
-                    writings.insert(asked.ticket, writing);
-                    generator.add(asked);
+                    generations.insert(generate_request.ticket, generation);
+                    generator.add(generate_request);
                 }
                 Err(error) => jobs.push(LabelEvent::Failed {
                     ticket: request.ticket,
@@ -180,21 +180,23 @@ impl Labeler for Local {
             }
         };
         let mut capped = false;
-        let mut reported = Instant::now();
+        let mut last_report = Instant::now();
         loop {
             while generator.free_slots() > 0 {
                 match jobs.pull(generator.is_idle()) {
-                    Pull::Request(request) => begin(&request, &mut generator, &mut writings, jobs),
+                    Pull::Request(request) => {
+                        begin(&request, &mut generator, &mut generations, jobs)
+                    }
                     Pull::Closed if generator.is_idle() => return Ok(()),
                     Pull::Empty | Pull::Closed => break,
                     Pull::Cancelled => return Ok(()),
                 }
             }
-            // What a person waits for needs no free slot; the others pause.
-            while generator.urgent() < URGENT
+            // Urgent requests need no free slot; the other answers pause.
+            while generator.urgent() < MAX_EXTRA
                 && let Some(request) = jobs.pull_urgent()
             {
-                begin(&request, &mut generator, &mut writings, jobs);
+                begin(&request, &mut generator, &mut generations, jobs);
             }
             if jobs.cancelled() {
                 return Ok(());
@@ -212,8 +214,8 @@ impl Labeler for Local {
             for event in events {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
-                        if let Some(writing) = writings.get_mut(&ticket) {
-                            writing.add(&tokenizer, token);
+                        if let Some(generation) = generations.get_mut(&ticket) {
+                            generation.add(&tokenizer, token);
                         }
                     }
                     GenerateEvent::Done {
@@ -223,11 +225,11 @@ impl Labeler for Local {
                         counts,
                         ..
                     } => {
-                        if let Some(mut writing) = writings.remove(&ticket) {
-                            writing.text.extend(writing.decoder.finish());
+                        if let Some(mut generation) = generations.remove(&ticket) {
+                            generation.text.extend(generation.decoder.finish());
                             let answer = Answer {
-                                text: writing.text,
-                                tokens: writing.tokens,
+                                text: generation.text,
+                                tokens: generation.tokens,
                                 truncated: reason == FinishReason::Length,
                                 timings,
                                 counts,
@@ -239,18 +241,18 @@ impl Labeler for Local {
                         }
                     }
                     GenerateEvent::Failed { ticket, error } => {
-                        writings.remove(&ticket);
+                        generations.remove(&ticket);
                         jobs.push(LabelEvent::Failed { ticket, error });
                     }
                 }
             }
-            if reported.elapsed() >= PARTIAL {
-                reported = Instant::now();
-                for (&ticket, writing) in &writings {
+            if last_report.elapsed() >= PARTIAL_INTERVAL {
+                last_report = Instant::now();
+                for (&ticket, generation) in &generations {
                     jobs.push(LabelEvent::Partial {
                         ticket,
-                        text: writing.text.clone(),
-                        tokens: writing.tokens.len(),
+                        text: generation.text.clone(),
+                        tokens: generation.tokens.len(),
                     });
                 }
             }

@@ -1,4 +1,4 @@
-//! Turns a prompt and an icon into text: the local model, or a server.
+//! Generates an answer from a prompt and an icon, with the local model or through a server.
 
 #[cfg(feature = "fake-model")]
 pub mod fake;
@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::platform;
 use crate::settings::LabelerOptions;
 
-/// Refuses a model that cannot be used, as far as that can be known without the network.
+/// Rejects an unusable model, as far as possible without network access.
 pub fn check(options: &LabelerOptions) -> Result<()> {
     match options {
         #[cfg(feature = "fake-model")]
@@ -28,7 +28,7 @@ pub fn check(options: &LabelerOptions) -> Result<()> {
     }
 }
 
-/// `None` for review only.
+/// Returns the factory of the labeler; `None` for review only.
 pub fn factory(options: LabelerOptions) -> Option<Factory> {
     Some(match options {
         LabelerOptions::None => return None,
@@ -40,19 +40,19 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
             Box::new(|on_load| Ok(Box::new(local::Local::load(model, on_load)?)))
         }
         LabelerOptions::Remote(server) => Box::new(|_| {
-            let server = remote::RemoteLabeler::new(server, remote::Patience::default())?;
+            let server = remote::RemoteLabeler::new(server, remote::RetryPolicy::default())?;
             Ok(Box::new(server))
         }),
     })
 }
 
-/// Lowers the priority of the threads that compute below those that draw, for a program with a
-/// screen: the shared pool, and the thread that builds the labeler with all that it starts. Call
-/// it before any of them runs.
+/// Lowers the priority of all threads that run the model, so that the screen stays responsive: the
+/// shared pool, and the labeler's thread with all threads that it starts. Must be called before any of
+/// them runs.
 pub fn lower_priority(factory: Factory) -> Factory {
     let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| platform::lower_priority());
     if let Err(error) = pool.build_global() {
-        tracing::warn!(%error, "the model's threads keep their priority");
+        tracing::warn!(%error, "cannot lower the priority of the model's threads");
     }
     Box::new(move |on_load| {
         platform::lower_priority();

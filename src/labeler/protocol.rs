@@ -1,4 +1,4 @@
-//! What the engine and a labeler give each other: requests one way, answers and news the other.
+//! The interface between the engine and a labeler: requests, answers and events.
 
 use super::report::{ModelInfo, ModelNotice, OnLoad, RemoteCounts, ServerNotice};
 use crate::error::{Error, Result};
@@ -8,34 +8,34 @@ use crate::record::{GroupId, Timings, TokenCounts};
 use crate::vlm::Sampling;
 use std::sync::Arc;
 
-/// One job for a labeler.
+/// A request to a labeler.
 #[derive(Debug, Clone)]
 pub struct LabelRequest {
-    /// Given by the engine, unique in a run; comes back in every [`LabelEvent`].
+    /// Assigned by the engine, unique in a run, and repeated in every [`LabelEvent`].
     pub ticket: u64,
     pub group: GroupId,
     pub chat: Chat,
     /// The icon as the model sees it before its own resize; `None` with `--no-image`.
     pub picture: Option<Arc<Picture>>,
-    /// JSON Schema of the answer; key order, lengths and patterns bind.
+    /// JSON Schema of the answer. Key order, lengths and patterns are binding.
     pub schema: Arc<serde_json::Value>,
     pub max_new_tokens: usize,
     pub sampling: Sampling,
-    /// More answers to the same prompt may be asked for once this one is there.
+    /// More requests with the same prompt may follow this one.
     pub keep_prompt: bool,
-    /// A person waits for the answer.
+    /// A person is waiting for the answer.
     pub urgent: bool,
 }
 
-/// A token of an answer, in order; the texts joined are the answer.
+/// A token of an answer. The concatenated bytes of all tokens are the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenInfo {
-    /// Bytes of the answer that this token stands for (a character may be split over tokens).
+    /// Bytes of the token; a character may be split across tokens.
     pub bytes: Vec<u8>,
-    /// Natural log of the probability, here among the tokens that the grammar allowed, from a server
-    /// among those that it counts; `None` if it is unknown.
+    /// Natural log of the probability; `None` if unknown. The local model normalizes over the tokens
+    /// that the grammar allows, a server over those that it chooses.
     pub logprob: Option<f32>,
-    /// The grammar left no choice.
+    /// The grammar allowed no other token.
     pub forced: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct TokenInfo {
 pub struct Answer {
     pub text: String,
     pub tokens: Vec<TokenInfo>,
-    /// `max_new_tokens` was reached; if a grammar was enforced, `text` ends in its shortest
+    /// `max_new_tokens` was reached. If a grammar was enforced, `text` ends with its shortest
     /// completion.
     pub truncated: bool,
     pub timings: Timings,
@@ -52,7 +52,7 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum LabelEvent {
-    /// The text so far of a job in flight, for people to watch; sent now and then.
+    /// Text generated so far; sent at intervals for display.
     Partial {
         ticket: u64,
         text: String,
@@ -62,53 +62,53 @@ pub enum LabelEvent {
         ticket: u64,
         answer: Box<Answer>,
     },
-    /// About a server, not about a job: for example that it does not answer.
+    /// About a server, not about a request: for example, that it does not respond.
     Notice(ServerNotice),
-    /// About the model in this process, not about a job.
+    /// About the model in this process, not about a request.
     ModelNotice(ModelNotice),
-    /// [`Labeler::info`] has changed: for example another way to send the schema.
+    /// [`Labeler::info`] has changed: for example, how the schema is sent.
     Changed(ModelInfo),
     Counts(RemoteCounts),
-    /// Whether everything in flight waits for a server that does not answer.
+    /// Whether all requests are waiting for servers that do not respond.
     Waiting(bool),
-    /// This job alone failed.
+    /// This request failed; others are unaffected.
     Failed {
         ticket: u64,
         error: Error,
     },
 }
 
-/// The answer to a labeler that asks for work.
+/// Result of pulling a request.
 #[derive(Debug)]
 pub enum Pull {
     Request(Box<LabelRequest>),
-    /// Nothing now.
+    /// No request is available now.
     Empty,
-    /// Nothing ever again: finish what is in flight and return.
+    /// No more requests will come: finish those in flight and return.
     Closed,
-    /// Drop the jobs in flight and return.
+    /// Drop the requests in flight and return.
     Cancelled,
 }
 
 /// The engine's side of a running labeler.
 pub trait Jobs {
-    /// The next job. With `wait` it blocks until there is one, or none will come.
+    /// Takes the next request. With `wait` it blocks until there is one, or no more will come.
     fn pull(&mut self, wait: bool) -> Pull;
-    /// The next job that a person waits for, if there are few of them: for a labeler that has no
-    /// room for others.
+    /// Takes the next request that a person is waiting for, if there are few of them. Meant for a
+    /// labeler without a free slot.
     fn pull_urgent(&mut self) -> Option<Box<LabelRequest>> {
         None
     }
-    /// Whether to stop before the next piece of compute.
+    /// Whether the run was canceled. Check it before each step of computation.
     fn cancelled(&self) -> bool;
     fn push(&mut self, event: LabelEvent);
 }
 
-/// Turns requests into answers until the jobs are closed. Runs on a thread of its own.
+/// Answers requests until the jobs are closed. Runs on its own thread.
 pub trait Labeler: Send {
     fn info(&self) -> ModelInfo;
-    /// Pulls whenever it has room. An error ends the labeler; the jobs in flight are then failed
-    /// or asked again by the engine.
+    /// Pulls a request whenever a slot is free. An error ends the labeler; the engine then retries or
+    /// fails the requests in flight.
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()>;
 }
 

@@ -1,32 +1,32 @@
-//! What a labeler reports about itself: the model, its loading, and the servers behind it.
+//! Reports of a labeler about itself: model, loading progress, servers.
 
 use crate::error::Error;
 use std::time::Duration;
 
-/// The labeler behind a run, as shown to people.
+/// Description of the labeler for display.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelInfo {
     pub name: String,
     /// For example `cpu` or `http://host:8000/v1`.
     pub device: String,
-    /// For example `q8_0`; for an endpoint how the schema travels, for example `json_schema`.
+    /// For example `q8_0`; for an endpoint the way the schema is sent, for example `json_schema`.
     pub detail: String,
     pub slots: usize,
-    /// `None` for a model that is not in this process.
+    /// `None` for a model outside of this process.
     pub memory: Option<ModelMemory>,
 }
 
-/// Bytes that a model in this process takes.
+/// Memory use of a model in this process, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelMemory {
     pub weights: u64,
-    /// The most for keys and values.
+    /// Size limit of the KV cache.
     pub caches: u64,
-    /// Free on its device once the weights are loaded, where that is known.
+    /// Free memory of the device after loading the weights, if known.
     pub free: Option<u64>,
 }
 
-/// What a labeler does before it can answer.
+/// A stage of loading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loading {
     Download,
@@ -34,15 +34,14 @@ pub enum Loading {
     Quantize,
 }
 
-/// Receives the progress of loading: what is being done, and how much of it is finished (0 to 1)
-/// where that is known.
+/// Receives loading progress: the stage, and its finished share (0-1) if known.
 pub type OnLoad<'a> = dyn FnMut(Loading, Option<f32>) + 'a;
 
-/// Requests sent to servers and what came back, since the run began.
+/// Traffic with servers since the start of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoteCounts {
     pub requests: u64,
-    /// Of the requests, those for an item that had been sent before.
+    /// Requests that repeat an earlier one.
     pub retries: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
@@ -50,66 +49,67 @@ pub struct RemoteCounts {
     pub new_tokens: u64,
 }
 
-/// Something about the model of this process that a user should know.
+/// A message for the user about the model in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelNotice {
-    /// The CPU computes, although the build is for an accelerator.
+    /// The model runs on the CPU, although the build supports an accelerator.
     NoAccelerator(Error),
-    /// Fewer icons are in flight than were asked for: the memory for keys and values holds no more.
+    /// Fewer sequences are in flight than requested, because the KV cache is too small.
     BatchCapped {
         wanted: usize,
         fits: usize,
-        /// What keys and values may take, and what they would have to.
+        /// Size limit of the KV cache in bytes.
         allowed: u64,
+        /// Required size of the KV cache in bytes.
         needed: u64,
     },
 }
 
-/// Something about a server that a user should know; not about one request.
+/// A message for the user about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerNotice {
-    /// The environment names a proxy for this server.
+    /// The server is reached through a proxy set in the environment.
     Proxy {
         url: String,
         proxy: String,
     },
-    /// It is left out until it answers again.
-    Gone {
+    /// The server gets no requests until it responds again.
+    Unavailable {
         url: String,
         why: String,
-        /// It answers, but nothing that can be used.
-        is_there: bool,
-        /// Servers that still answer; without any the run waits.
+        /// The server responds, but not with usable answers.
+        responds: bool,
+        /// Number of servers still available; without any the run waits.
         others: usize,
     },
-    Back {
+    Recovered {
         url: String,
     },
-    /// It refuses every item and is asked nothing more.
-    Barred {
+    /// The server refuses every item and gets no more requests.
+    Excluded {
         url: String,
         why: String,
-        /// Servers that are left.
+        /// Number of remaining servers.
         others: usize,
     },
-    /// It is too busy, and asks to be left alone for so long.
-    AsksToWait {
+    /// The server is too busy and requested a pause.
+    RetryLater {
         url: String,
         wait: Duration,
     },
-    /// It refuses one way to send the schema and is sent the next.
+    /// The server rejects a way to send the schema, so another one is used.
     SchemaRefused {
         url: String,
         from: &'static str,
         to: &'static str,
     },
-    /// It accepts the schema, but its answers do not follow it.
+    /// The server accepts the schema, but its answers do not follow it, so another way is used.
     SchemaIgnored {
         url: String,
         from: &'static str,
         to: &'static str,
     },
-    /// Its answers carry no token probabilities, so that records have no confidence.
+    /// The answers contain no token probabilities, so records have no confidence.
     NoProbabilities {
         url: String,
     },

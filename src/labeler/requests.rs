@@ -1,5 +1,5 @@
-//! Requests to the generator: turns chats into tokens, pictures into patches, and the answer's
-//! schema into a grammar that constrains the generator.
+//! Builds requests for the generator: tokenizes chats, converts pictures to patches, and compiles the
+//! answer's schema to a grammar.
 
 use super::LabelRequest;
 use super::grammar::{Grammar, GrammarCompiler};
@@ -8,11 +8,11 @@ use crate::vlm::{Constraint, GenerateRequest, Model, Tokenizer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Turns requests into those of the generator.
+/// Converts label requests to generator requests.
 pub struct RequestBuilder {
     tokenizer: Tokenizer,
     compiler: GrammarCompiler,
-    /// The beginning that the last prompt shares with others; the same for nearly all.
+    /// Prefix that the last prompt shares with nearly all others.
     prefix: Arc<[u32]>,
 }
 
@@ -60,10 +60,10 @@ impl RequestBuilder {
     }
 }
 
-/// The grammar of one answer, as the generator consults it.
+/// Grammar of one answer, as a constraint for the generator.
 struct AnswerConstraint {
     grammar: Grammar,
-    /// Consumed by the grammar already, not yet by the generator.
+    /// Forced tokens consumed by the grammar but not yet by the generator.
     forced: VecDeque<u32>,
     mask: Vec<u32>,
 }
@@ -88,7 +88,7 @@ impl Constraint for AnswerConstraint {
             Some(forced) if forced == token => Ok(()),
             Some(_) => Err(Error::new(
                 ErrorKind::Internal,
-                "the answer left the grammar's forced tokens",
+                "the answer deviates from the grammar's forced tokens",
             )),
             None => self.grammar.advance(token),
         }

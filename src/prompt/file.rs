@@ -1,4 +1,4 @@
-//! The prompt file: its keys, the built-in ones, and the filling of placeholders.
+//! Prompt files: parsing, the built-in ones, and filling in placeholders.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AnswerForm, Vocabulary};
@@ -14,30 +14,29 @@ const BUILTIN: &[&str] = &[
     include_str!("../../assets/prompts/demo.toml"),
 ];
 
-/// Everything that a file may say. Texts are taken without the blank lines around them.
+/// A prompt file. Texts are trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prompt {
-    /// Goes into every record.
+    /// Stored in every record.
     pub version: String,
-    /// The form of the answer that the texts ask for.
+    /// The form of answer that the texts request.
     #[serde(default)]
     pub answer: AnswerForm,
-    /// The same for every item, so that the model reads it once. May hold `{language}`,
+    /// The same for every item, so that the model processes it once. May contain `{language}`,
     /// `{label_en}` and the word lists of the vocabulary by their names: `{colors}`, `{themes}`.
     pub system: String,
-    /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`,
-    /// `{measured_colors}`, `{hint}` and `{examples}`; a line whose placeholder has no value is
-    /// dropped. A hint that the text has no place for stands in a line of its own at the end,
-    /// examples before all else.
+    /// Differs from item to item. May contain `{name}`, `{description}`, `{part}`, `{source}`,
+    /// `{measured_colors}`, `{hint}` and `{examples}`. A line whose placeholder has no value is
+    /// dropped. Without a placeholder a hint is appended as a line, and examples are prepended.
     pub user: String,
-    /// Added to the user text of a quality retry.
+    /// Appended to the user text of a quality retry.
     #[serde(default)]
     pub strict: String,
-    /// What `{language}` stands for, by `--lang`: what is wanted as `label_en`.
+    /// Value of `{language}` by `--lang`: instructions for `label_en`.
     #[serde(default)]
     pub language: ByLang,
-    /// What `{label_en}` stands for, by `--lang`: an example of it as JSON.
+    /// Value of `{label_en}` by `--lang`: an example as JSON.
     #[serde(default)]
     pub label_en: ByLang,
 }
@@ -70,7 +69,7 @@ const USER_KEYS: &[&str] = &[
     "examples",
 ];
 
-/// The text of each built-in prompt file with its version.
+/// Returns each built-in prompt file with its version.
 pub fn builtin_prompts() -> Result<Vec<(String, &'static str)>> {
     let read = |text: &&'static str| Ok((Prompt::parse(text)?.version, *text));
     let read = BUILTIN.iter().map(read).collect::<Result<Vec<_>>>();
@@ -87,8 +86,8 @@ impl Prompt {
             versions.push(known);
         }
         Err(
-            fault(format!("there is no prompt \"{version}\"")).with_hint(format!(
-                "built in are {}; --prompt FILE takes your own",
+            usage_error(format!("there is no prompt \"{version}\"")).with_hint(format!(
+                "the built-in prompts are {}; use --prompt FILE for your own",
                 versions.join(", ")
             )),
         )
@@ -100,17 +99,17 @@ impl Prompt {
                 ErrorKind::Usage,
                 format!("reading the prompt {}", path.display()),
             )
-            .map_err(|error| error.with_hint("check the path, or take --prompt-version"))?;
+            .map_err(|error| error.with_hint("check the path, or use --prompt-version"))?;
         Self::parse(&text).map_err(|error| error.context(format!("prompt {}", path.display())))
     }
 
     pub fn parse(text: &str) -> Result<Self> {
-        // One prompt gives one answer, whichever system it was saved on.
+        // The model must get the same text whichever system the file was saved on.
         let text = text.replace("\r\n", "\n");
         let mut prompt: Self = toml::from_str(&text).map_err(|error| {
-            fault(error.to_string().trim_end()).with_hint(
-                "a prompt has version, system and user, and may have answer, strict and the tables \
-                 [language] and [label_en] with ko, en, both",
+            usage_error(error.to_string().trim_end()).with_hint(
+                "a prompt requires version, system and user; answer, strict and the tables [language] \
+                 and [label_en] with ko, en, both are optional",
             )
         })?;
         for text in [&mut prompt.system, &mut prompt.user, &mut prompt.strict] {
@@ -118,11 +117,13 @@ impl Prompt {
         }
         prompt.version = prompt.version.trim().to_string();
         if prompt.version.is_empty() || prompt.version.chars().any(is_forbidden) {
-            return Err(fault("version is empty or holds control characters")
-                .with_hint("it goes into every record, for example version = \"mine-1\""));
+            return Err(
+                usage_error("version is empty or contains control characters")
+                    .with_hint("it is stored in every record; for example version = \"mine-1\""),
+            );
         }
         if prompt.system.is_empty() && prompt.user.is_empty() {
-            return Err(fault("system and user are both empty"));
+            return Err(usage_error("system and user are both empty"));
         }
         let lists = Vocabulary::lists().map(|(_, name)| name);
         let system_keys: Vec<&str> = ["language", "label_en"].into_iter().chain(lists).collect();
@@ -131,13 +132,16 @@ impl Prompt {
             ("user", &prompt.user, USER_KEYS),
         ] {
             if let Some(unknown) = pieces(text).find_map(|piece| match piece {
-                Piece::Slot(name) if !known.contains(&name) => Some(name),
+                Piece::Placeholder(name) if !known.contains(&name) => Some(name),
                 _ => None,
             }) {
-                return Err(
-                    fault(format!("{key} holds the unknown placeholder {{{unknown}}}"))
-                        .with_hint(format!("known are {{{}}}", known.join("}, {"))),
-                );
+                return Err(usage_error(format!(
+                    "{key} contains the unknown placeholder {{{unknown}}}"
+                ))
+                .with_hint(format!(
+                    "the known placeholders are {{{}}}",
+                    known.join("}, {")
+                )));
             }
         }
         Ok(prompt)
@@ -146,11 +150,11 @@ impl Prompt {
 
 enum Piece<'a> {
     Text(&'a str),
-    Slot(&'a str),
+    Placeholder(&'a str),
 }
 
-/// A template cut at its placeholders: `{` and `}` around lower-case letters and `_`. Other braces,
-/// as in an example of JSON, are text.
+/// Splits a template at its placeholders: `{` and `}` around lower-case letters and `_`. Other
+/// braces, as in JSON examples, are text.
 fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
@@ -167,7 +171,7 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
                 && close < rest.len();
             if is_name && open == 0 {
                 rest = &rest[close + 1..];
-                return Some(Piece::Slot(name));
+                return Some(Piece::Placeholder(name));
             }
             if is_name {
                 let text = &rest[..open];
@@ -180,22 +184,22 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Puts the values in, once: what a value holds is never looked at again.
+/// Fills in placeholders. Placeholders inside of values are not filled in.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     pieces(template)
         .map(|piece| match piece {
             Piece::Text(text) => text,
-            Piece::Slot(slot) => values
+            Piece::Placeholder(placeholder) => values
                 .iter()
-                .find(|(name, _)| *name == slot)
+                .find(|(name, _)| *name == placeholder)
                 .map_or("", |(_, value)| value),
         })
         .collect()
 }
 
-/// The same line by line; a line with a placeholder that has no value is left out.
+/// Fills in placeholders line by line and drops lines with a placeholder without a value.
 pub(super) fn fill_lines(template: &str, values: &[(&str, Option<String>)]) -> String {
-    let there: Vec<(&str, &str)> = values
+    let present: Vec<(&str, &str)> = values
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
@@ -204,14 +208,16 @@ pub(super) fn fill_lines(template: &str, values: &[(&str, Option<String>)]) -> S
         .filter(|line| {
             pieces(line).all(|piece| match piece {
                 Piece::Text(_) => true,
-                Piece::Slot(slot) => there.iter().any(|(name, _)| *name == slot),
+                Piece::Placeholder(placeholder) => {
+                    present.iter().any(|(name, _)| *name == placeholder)
+                }
             })
         })
-        .map(|line| fill(line, &there))
+        .map(|line| fill(line, &present))
         .collect();
     lines.join("\n").trim().to_string()
 }
 
-fn fault(cause: impl std::fmt::Display) -> Error {
+fn usage_error(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, cause)
 }

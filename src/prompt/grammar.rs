@@ -1,26 +1,26 @@
-//! The grammar of an answer: a JSON Schema that the local model is held to token by token, and
-//! that servers get as `response_format`. It keeps to what their engines (llguidance, xgrammar,
-//! llama.cpp) take: no `uniqueItems`, no `$ref`, plain regular expressions.
+//! Builds the grammar of an answer: a JSON Schema that constrains the local model token by token and
+//! is sent to servers as `response_format`. It only uses features that all engines (llguidance,
+//! xgrammar, llama.cpp) support: no `uniqueItems`, no `$ref`, plain regular expressions.
 
 use crate::record::{AnswerForm, ColorHistogram, Field, Kind, Reason, Vocabulary};
 use crate::settings::Lang;
 use crate::text::Language;
 use serde_json::{Map, Value, json};
 
-/// A longer item name, in characters, is not forced into the label; the rules then say so.
+/// Length in characters up to which an item name is forced into the label. The rules flag a label
+/// without it.
 pub const MAX_NAME: usize = 120;
 
-/// What the model says of its own answer.
+/// Key of the model's assessment of its own answer.
 const FLAGS: &str = "quality_flags";
 
-/// The part of a record that a model writes, in the form that it is asked for. Bounds are tighter
-/// than the record's own, so that an answer is short and cannot run on.
+/// Builds the schema of an answer: the fields of a record that the model generates. Bounds are tighter
+/// than those of the record, so that answers are short.
 ///
-/// With `name` the label holds it verbatim, words before or after it. Korean texts are words of
-/// Hangul and digits with single blanks between them; Latin letters are let in only where the name
-/// has some, so that no other script and no control character can get in. Attributes may be empty,
-/// for a model that cannot tell; a `strict` attempt has to choose. With the icon's `colors` only
-/// words that its pixels allow are color words.
+/// With `name` the label contains it verbatim, with words before or after it. Korean text consists of
+/// words of Hangul and digits separated by single spaces. Latin letters are allowed only if the name
+/// has some; other scripts and control characters never are. Attributes may be empty unless `strict`.
+/// With the icon's `colors`, only color words that match its pixels are allowed.
 pub fn schema(
     form: AnswerForm,
     vocabulary: &Vocabulary,
@@ -36,11 +36,11 @@ pub fn schema(
     } else {
         "[가-힣0-9]"
     };
-    let phrase = |least: usize, most: usize| {
+    let phrase = |min: usize, max: usize| {
         format!(
             "{letter}{{1,8}}( {letter}{{1,8}}){{{},{}}}",
-            least - 1,
-            most - 1
+            min - 1,
+            max - 1
         )
     };
     let one = |field: Field| match field.spec().kind {
@@ -59,8 +59,8 @@ pub fn schema(
         Kind::Words(_) => OneValue::Word(words(vocabulary, field, colors)),
     };
     let bounds = |field: Field| {
-        let (least, most) = field.spec().answer;
-        (least.max(strict.into()), most)
+        let (min, max) = field.spec().answer;
+        (min.max(strict.into()), max)
     };
     match form {
         AnswerForm::Record => record(|field| match field.is_list() {
@@ -69,9 +69,7 @@ pub fn schema(
         }),
         AnswerForm::Values => {
             let texts = AnswerForm::places().filter_map(|place| match place {
-                None => {
-                    Some(OneValue::Word(reported_by_model()).list((0, reported_by_model().len())))
-                }
+                None => Some(OneValue::Word(model_reasons()).list((0, model_reasons().len()))),
                 Some(field) => match one(field) {
                     OneValue::Null => None,
                     value if field.is_list() => Some(value.list(bounds(field))),
@@ -86,10 +84,10 @@ pub fn schema(
     }
 }
 
-/// What one value of a field may be.
+/// The allowed values of a field.
 enum OneValue<'a> {
     Null,
-    /// A text of this regular expression.
+    /// A text that matches this regular expression.
     Pattern(String),
     Word(Vec<&'a str>),
 }
@@ -103,8 +101,8 @@ impl OneValue<'_> {
         }
     }
 
-    /// Several of them as one text, with commas between them.
-    fn list(&self, (least, most): (usize, usize)) -> Value {
+    /// The schema of several values as one comma-separated text.
+    fn list(&self, (min, max): (usize, usize)) -> Value {
         let one = match self {
             Self::Pattern(pattern) => format!("({pattern})"),
             Self::Word(words) if !words.is_empty() => {
@@ -113,15 +111,15 @@ impl OneValue<'_> {
             }
             Self::Null | Self::Word(_) => return one_of(&[""]),
         };
-        let more = format!("(,{one}){{{},{}}}", least.max(1) - 1, most.max(1) - 1);
-        text(match least {
+        let more = format!("(,{one}){{{},{}}}", min.max(1) - 1, max.max(1) - 1);
+        text(match min {
             0 => format!("^({one}{more})?$"),
             _ => format!("^{one}{more}$"),
         })
     }
 }
 
-/// The object of a record, with what `value` says of each field.
+/// Builds the object schema of a record from the schema of each field.
 fn record(value: impl Fn(Field) -> Value) -> Value {
     let mut properties = Vec::new();
     for (name, fields) in Field::by_object() {
@@ -136,7 +134,7 @@ fn record(value: impl Fn(Field) -> Value) -> Value {
     object(properties)
 }
 
-/// The schema of a second opinion on an answer of this schema: without what it need not say.
+/// Reduces the schema of an answer to that of a second opinion, which omits some fields.
 pub fn opinion_schema(mut schema: Value) -> Value {
     if let Some(texts) = schema.get_mut("prefixItems").and_then(Value::as_array_mut) {
         for (place, text) in AnswerForm::places().zip(texts) {
@@ -146,8 +144,8 @@ pub fn opinion_schema(mut schema: Value) -> Value {
         }
         return schema;
     }
-    let left_out = Field::ALL.iter().filter(|field| !field.is_in_opinions());
-    for key in left_out.map(|field| field.key()).chain([FLAGS]) {
+    let omitted = Field::ALL.iter().filter(|field| !field.is_in_opinions());
+    for key in omitted.map(|field| field.key()).chain([FLAGS]) {
         if let Some(properties) = schema["properties"].as_object_mut() {
             properties.shift_remove(key);
         }
@@ -158,7 +156,7 @@ pub fn opinion_schema(mut schema: Value) -> Value {
     schema
 }
 
-/// The words of the field; of the colors, those that the icon's pixels allow if they allow any.
+/// Lists the words of a field. Colors are limited to those that match the icon's pixels, if any do.
 fn words<'a>(
     vocabulary: &'a Vocabulary,
     field: Field,
@@ -175,7 +173,8 @@ fn words<'a>(
     vocabulary.words(field).collect()
 }
 
-/// At least two words besides the name: before it, or after it and its particle.
+/// Pattern of a label with at least two words besides the name: before it, or after it and its
+/// particle.
 fn label_with_name(letter: &str, name: &str) -> String {
     let name = escape(name);
     let particle = "[가-힣]{0,4}";
@@ -185,23 +184,23 @@ fn label_with_name(letter: &str, name: &str) -> String {
     )
 }
 
-/// The reasons that a model may give against its own answer.
-fn reported_by_model() -> Vec<&'static str> {
-    let said = Reason::ALL
+/// Codes of the reasons that a model may report about its own answer.
+fn model_reasons() -> Vec<&'static str> {
+    let reported = Reason::ALL
         .iter()
         .filter(|reason| reason.reported_by_model());
-    said.map(|reason| reason.code()).collect()
+    reported.map(|reason| reason.code()).collect()
 }
 
 fn flags(uncertain: bool) -> Value {
-    let reasons = reported_by_model();
-    let most = if uncertain { reasons.len() } else { 0 };
+    let reasons = model_reasons();
+    let max = if uncertain { reasons.len() } else { 0 };
     object([
         (
             "is_uncertain",
             json!({"type": "boolean", "enum": [uncertain]}),
         ),
-        ("reasons", list(one_of(&reasons), (uncertain.into(), most))),
+        ("reasons", list(one_of(&reasons), (uncertain.into(), max))),
     ])
 }
 
@@ -213,8 +212,8 @@ fn one_of(texts: &[&str]) -> Value {
     json!({"type": "string", "enum": texts})
 }
 
-fn list(items: Value, (least, most): (usize, usize)) -> Value {
-    json!({"type": "array", "items": items, "minItems": least, "maxItems": most})
+fn list(items: Value, (min, max): (usize, usize)) -> Value {
+    json!({"type": "array", "items": items, "minItems": min, "maxItems": max})
 }
 
 fn object<'a>(properties: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
@@ -231,7 +230,7 @@ fn object<'a>(properties: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     })
 }
 
-/// A text as a regular expression for itself.
+/// Escapes a text for use in a regular expression.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

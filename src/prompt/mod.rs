@@ -1,4 +1,4 @@
-//! Prompt files to chat messages, and the grammar of the answer.
+//! Builds chat messages from prompt files, and the grammar of the answer.
 
 mod examples;
 mod file;
@@ -17,27 +17,27 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Longest description shown to the model, in characters; the icon says more than a long story.
+/// Longest description in the prompt, in characters. The icon is more informative than a long text.
 const MAX_DESCRIPTION: usize = 160;
 
-/// One chat turn: a system text, then one user turn with `images` pictures first and then `user`.
-/// The texts are data: chat markers inside them are plain text to the tokenizer.
+/// One chat turn: a system text, then a user turn with `images` pictures followed by `user`. Chat
+/// markers inside the texts are tokenized as plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chat {
-    /// `None` for that of the model's chat template, if it has one.
+    /// `None` uses the default of the model's chat template.
     pub system: Option<String>,
     pub user: String,
     pub images: usize,
 }
 
 impl Chat {
-    /// SHA-256 of its texts.
+    /// SHA-256 of the texts.
     pub fn digest(&self) -> String {
         digest(&[self.system.as_deref().unwrap_or_default(), &self.user])
     }
 }
 
-/// Makes the question for each item: the same system text for a whole run, a short user text, and
+/// Builds the prompt for each item: a system text that is constant for a run, a short user text, and
 /// the grammar of the answer.
 #[derive(Debug, Clone)]
 pub struct Prompter {
@@ -53,12 +53,12 @@ impl Prompter {
         let lists: Vec<(&str, String)> = Vocabulary::lists()
             .map(|(field, name)| (name, vocabulary.words(field).collect::<Vec<_>>().join(", ")))
             .collect();
-        let mut slots = vec![
+        let mut values = vec![
             ("language", prompt.language.get(lang)),
             ("label_en", prompt.label_en.get(lang)),
         ];
-        slots.extend(lists.iter().map(|(name, words)| (*name, words.as_str())));
-        let system = file::fill(&prompt.system, &slots);
+        values.extend(lists.iter().map(|(name, words)| (*name, words.as_str())));
+        let system = file::fill(&prompt.system, &values);
         Self {
             digest: digest(&[&system, &prompt.user, &prompt.strict]),
             prompt,
@@ -68,7 +68,7 @@ impl Prompter {
         }
     }
 
-    /// Reads what the options name: the prompt, built in or from a file, and the vocabulary.
+    /// Loads the prompt (built in or from a file) and the vocabulary.
     pub fn load(options: &PromptOptions) -> Result<Self> {
         let prompt = match &options.file {
             Some(path) => Prompt::from_file(path)?,
@@ -90,18 +90,18 @@ impl Prompter {
         &self.vocabulary
     }
 
-    /// How answers are written.
+    /// The form of answers.
     pub fn form(&self) -> AnswerForm {
         self.prompt.answer
     }
 
-    /// A digest of the prompt's texts: two of one version may differ.
+    /// Digest of the prompt's texts, since two prompts with the same version may differ.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The question about an item; `colors` are those of its icon, where the model sees it, and
-    /// `examples` stand before all that is about the item.
+    /// Builds the prompt for an item. `colors` are used only if the model sees the icon; `examples`
+    /// precede the item's data.
     pub fn chat(
         &self,
         item: &Item,
@@ -170,7 +170,7 @@ impl Prompter {
         words.join(", ")
     }
 
-    /// JSON Schema of the answer for this item, see [`schema`].
+    /// JSON Schema of the answer for an item, see [`schema`].
     pub fn schema(
         &self,
         item: &Item,
@@ -180,7 +180,7 @@ impl Prompter {
         Arc::new(self.answer_schema(item, settings, colors))
     }
 
-    /// The same of a second opinion, which says less.
+    /// JSON Schema of a second opinion, which omits some fields.
     pub fn opinion_schema(
         &self,
         item: &Item,
@@ -210,8 +210,8 @@ impl Prompter {
     }
 }
 
-/// The vocabulary of a file, else the one that is built in, with the words of an outdir over it
-/// where it has any.
+/// Loads the vocabulary from a file, or else the built-in one, and adds the words of the overlay if
+/// that file exists.
 pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabulary> {
     let within = |path: &Path| format!("vocabulary {}", path.display());
     let base = match file {
@@ -243,14 +243,14 @@ fn digest(texts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for text in texts {
         hash.update(text);
-        // No byte of UTF-8, so that the texts cannot run into each other.
+        // A separator that cannot occur in UTF-8.
         hash.update([0xff]);
     }
     hex(&hash.finalize())
 }
 
-fn shorten(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+fn shorten(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.to_string(),
     }

@@ -194,22 +194,22 @@ impl Words {
     pub fn server_notice(self, notice: &ServerNotice) -> String {
         match notice {
             ServerNotice::Proxy { url, proxy } => self.proxy(url, proxy),
-            ServerNotice::Gone {
+            ServerNotice::Unavailable {
                 url,
                 why,
-                is_there,
+                responds,
                 others,
-            } => match is_there {
+            } => match responds {
                 true => self.server_broken(url, why, self.goes_on(*others)),
                 false => self.server_gone(url, why, self.goes_on(*others)),
             },
-            ServerNotice::Barred { url, why, others } => {
+            ServerNotice::Excluded { url, why, others } => {
                 self.server_barred(url, why, self.goes_on(*others))
             }
-            ServerNotice::AsksToWait { url, wait } => {
+            ServerNotice::RetryLater { url, wait } => {
                 self.server_busy(url, duration(wait.as_secs_f64()))
             }
-            ServerNotice::Back { url } => self.server_back(url),
+            ServerNotice::Recovered { url } => self.server_back(url),
             ServerNotice::SchemaRefused { url, from, to } => self.schema_refused(url, from, to),
             ServerNotice::SchemaIgnored { url, from, to } => self.schema_ignored(url, from, to),
             ServerNotice::NoProbabilities { url } => self.no_probabilities(url),

@@ -146,7 +146,7 @@ fn every_mistake_gets_the_right_word() {
             folder,
             &["--endpoint", "http://localhost:1/v1/chat/completions"],
             2,
-            "hint: give --endpoint http://localhost:1/v1",
+            "hint: use --endpoint http://localhost:1/v1",
         ),
         (folder, &["--wait"], 2, "--wait needs --endpoint"),
     ];

@@ -1,4 +1,4 @@
-//! The engine as the workstation starts it.
+//! Creates engines with the settings of the workstation.
 
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
@@ -14,7 +14,7 @@ pub const ICON: IconOptions = IconOptions {
     with_image: true,
 };
 
-/// Over a folder of icons, with the labels in `out` beside them.
+/// Creates an engine for a folder of icons, with the outdir `out` inside it.
 pub fn engine(folder: &Path) -> Engine {
     engine_with(folder, options(folder))
 }

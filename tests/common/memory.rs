@@ -1,5 +1,5 @@
-//! Counts what is allocated, so that a test can say how much something took at most: on the thread
-//! that does it, or in the whole process.
+//! An allocator that counts bytes, so that a test can limit the peak memory of a thread or of the
+//! process.
 
 #![allow(unsafe_code, reason = "an allocator")]
 
@@ -13,28 +13,28 @@ struct Counting;
 static COUNTING: Counting = Counting;
 
 thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
+    static CURRENT: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-static ALL_HELD: AtomicIsize = AtomicIsize::new(0);
-static ALL_PEAK: AtomicIsize = AtomicIsize::new(0);
+static PROCESS_CURRENT: AtomicIsize = AtomicIsize::new(0);
+static PROCESS_PEAK: AtomicIsize = AtomicIsize::new(0);
 
 fn count(bytes: isize) {
-    let all = ALL_HELD.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    ALL_PEAK.fetch_max(all, Ordering::Relaxed);
-    // A thread that ends has no counters any more, and nobody asks for them.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(held.get())));
+    let all = PROCESS_CURRENT.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    PROCESS_PEAK.fetch_max(all, Ordering::Relaxed);
+    // An ending thread has lost its counters, which are no longer needed.
+    let _ = CURRENT.try_with(|current| {
+        current.set(current.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(current.get())));
     });
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is forwarded to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc(layout) }
     }
 
@@ -57,20 +57,20 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `work` returns, and the most bytes that this thread held during it beyond what it held
-/// before.
+/// Runs `work` and returns its result with the peak of this thread's allocations in bytes, relative
+/// to the start.
 pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.get();
+    let before = CURRENT.get();
     PEAK.set(before);
     let done = work();
     (done, usize::try_from(PEAK.get() - before).unwrap_or(0))
 }
 
-/// The same of all threads together.
+/// [`peak`] for all threads together.
 pub fn peak_of_process<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = ALL_HELD.load(Ordering::Relaxed);
-    ALL_PEAK.store(before, Ordering::Relaxed);
+    let before = PROCESS_CURRENT.load(Ordering::Relaxed);
+    PROCESS_PEAK.store(before, Ordering::Relaxed);
     let done = work();
-    let most = ALL_PEAK.load(Ordering::Relaxed) - before;
-    (done, usize::try_from(most).unwrap_or(0))
+    let peak = PROCESS_PEAK.load(Ordering::Relaxed) - before;
+    (done, usize::try_from(peak).unwrap_or(0))
 }

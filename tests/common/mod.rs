@@ -1,5 +1,5 @@
-//! A desk for tests of the real program: an empty home, a folder for the source, one for the
-//! labels, and a fake model.
+//! Test environment for the real program: an empty home, folders for the source and the labels, and
+//! a fake model.
 
 #[path = "sources.rs"]
 pub mod sources;
@@ -37,7 +37,7 @@ impl Desk {
         }
     }
 
-    /// A folder of red icons, each of them answered well.
+    /// Creates a source of red icons with a good answer for each.
     pub fn with_icons(names: &[&str]) -> Self {
         let mut desk = Self::new();
         for name in names {
@@ -51,7 +51,7 @@ impl Desk {
         self.folder.path()
     }
 
-    /// For a run that is not waited for by [`ended`].
+    /// Watches the sources of a run that is not started by [`ended`].
     pub fn sources(&self) -> Sources {
         Sources::watch(&self.source(""))
     }
@@ -64,7 +64,7 @@ impl Desk {
         self.path().join("out").join(name)
     }
 
-    /// A picture that no other name has: mostly red.
+    /// Adds a mostly red icon, different for each name.
     pub fn icon(&self, name: &str) -> PathBuf {
         let path = self.source(&format!("{name}.png"));
         picture(name).save(&path).unwrap();
@@ -75,17 +75,17 @@ impl Desk {
         self.slots = slots;
     }
 
-    /// What the model does each time that it is asked of `name`.
+    /// Sets the model's actions for each request about `name`.
     pub fn plays(&mut self, name: &str, plays: &[Value]) {
         self.answers.insert(name.to_owned(), plays.to_vec());
     }
 
-    /// What it does of everything else.
+    /// Sets the model's actions for all other requests.
     pub fn otherwise(&mut self, plays: &[Value]) {
         self.otherwise = plays.to_vec();
     }
 
-    /// The program in an empty environment, with a fake model.
+    /// Command in an empty environment, with a fake model.
     pub fn command(&self, args: &[&str]) -> Command {
         let plays = json!({
             "slots": self.slots, "answers": self.answers, "otherwise": self.otherwise,
@@ -97,7 +97,7 @@ impl Desk {
         command
     }
 
-    /// The program in an empty environment.
+    /// Command in an empty environment.
     pub fn plain(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
         command
@@ -109,14 +109,14 @@ impl Desk {
         command
     }
 
-    /// `--batch` over the folder of icons.
+    /// Runs `--batch` on the folder of icons.
     pub fn batch(&self, args: &[&str]) -> Ended {
         let mut all = vec!["--batch", "--images", "source", "--outdir", "out"];
         all.extend(args);
         ended(&mut self.command(&all))
     }
 
-    /// `--batch` over something else.
+    /// Runs `--batch` on another source.
     pub fn batch_of(&self, source: &[&str], args: &[&str]) -> Ended {
         let mut all = vec!["--batch", "--outdir", "out"];
         all.extend(source);
@@ -146,7 +146,7 @@ impl Desk {
     }
 }
 
-/// Runs it to its end, which leaves the source as it was.
+/// Runs a command and checks that it leaves the source unchanged.
 pub fn ended(command: &mut Command) -> Ended {
     let desk = command.get_current_dir();
     let _unchanged = desk.map(|desk| Sources::watch(&desk.join("source")));
@@ -184,11 +184,12 @@ pub fn names(rows: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// Every line must be whole: files are replaced, never written in place.
+/// Parses a file of JSON lines; a missing file has none. Every line must be complete, since files are
+/// replaced, not written in place.
 pub fn lines(path: &Path) -> Vec<Value> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            assert!(text.is_empty() || text.ends_with('\n'), "half a line");
+            assert!(text.is_empty() || text.ends_with('\n'), "incomplete line");
             text.lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect()
@@ -203,7 +204,7 @@ pub fn picture(name: &str) -> image::RgbaImage {
         hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
     }
     image::RgbaImage::from_fn(24, 24, |x, y| match (x, y) {
-        // Makes the file this item's own, without showing another color.
+        // Makes the file unique without changing its colors.
         (0, y) => {
             let bit = hash >> (y % 24) & 1;
             image::Rgba([200 + 20 * bit as u8, 30, 35, 255])
@@ -212,7 +213,7 @@ pub fn picture(name: &str) -> image::RgbaImage {
     })
 }
 
-/// An answer that no rule has anything against.
+/// An answer without any reason.
 pub fn good(name: &str) -> Value {
     json!({
         "label_ko": format!("붉은 천으로 지은 단정한 {name}"),
@@ -231,7 +232,7 @@ pub fn say(answer: Value) -> Value {
     json!({ "say": answer })
 }
 
-/// Every file under a folder by its path, and what it holds.
+/// Content of every file under a folder, by relative path.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,11 +1,11 @@
-//! An operator at the workstation: keys through its own state, with a real engine and a real
-//! journal behind it and a fake model.
+//! Simulates an operator at the workstation: sends keys to the application state, with a real engine
+//! and journal and a fake model.
 
 use crate::common::sources::Sources;
 use crate::engine::{ICON, engine};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
-use labeler_tui::labeler::fake::{Fake, Plays};
+use labeler_tui::labeler::fake::{Fake, FakeActions};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
 use labeler_tui::settings::PictureChoice;
 use labeler_tui::text::{Language, Said};
@@ -21,33 +21,34 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An engine that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time without events after which the engine counts as stuck.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 pub struct Operator {
     engine: Handle,
     pub app: App,
-    /// What was asked of the engine, oldest first.
+    /// Commands sent to the engine, oldest first.
     pub commands: Vec<Command>,
-    /// What came of the steps among it.
+    /// Results of the steps.
     pub steps: Vec<Step>,
-    /// Something was asked of the engine that it has not been waited for.
+    /// A command was sent whose effects have not arrived.
     sent: bool,
-    /// Nothing waits for the model.
+    /// No request is waiting for the model.
     idle: bool,
-    /// How many frames have been drawn.
+    /// Number of drawn frames.
     frames: u64,
     answers: BTreeMap<GroupId, Box<GroupDetail>>,
-    /// How a record looked at once after a step, before the engine said so.
-    predicted: Option<(GroupId, Look)>,
-    /// Last, when the engine has ended.
+    /// State that the workstation predicted for a record.
+    predicted: Option<(GroupId, PredictedState)>,
+    /// Must be dropped last, after the engine has ended.
     _unchanged: Sources,
 }
 
-/// What the review state machine says of a record.
-type Look = (GroupState, bool, bool);
+/// State of a record: group state, `has_record` and `offered`.
+type PredictedState = (GroupState, bool, bool);
 
 impl Operator {
-    pub fn sits_down(folder: &Path, plays: Plays) -> Self {
+    pub fn start(folder: &Path, actions: FakeActions) -> Self {
         let engine = engine(folder);
         let settings = Settings {
             icon: ICON,
@@ -64,7 +65,7 @@ impl Operator {
             palette: Palette::load(None).unwrap(),
         };
         let keymap = Keymap::load(None, None).unwrap();
-        let fake = Fake::new(plays);
+        let fake = Fake::new(actions);
         let mut operator = Self {
             engine: engine
                 .start(Some(Box::new(|_| Ok(Box::new(fake)))))
@@ -79,7 +80,7 @@ impl Operator {
             predicted: None,
             _unchanged: Sources::watch(folder),
         };
-        operator.rests();
+        operator.settle();
         operator
     }
 
@@ -93,7 +94,7 @@ impl Operator {
                         && let [group] = groups[..]
                         && self.app.session().records.detail(group).is_some()
                     {
-                        self.predicted = Some((group, self.look(group)));
+                        self.predicted = Some((group, self.state(group)));
                     }
                     self.commands.push(command.clone());
                     self.engine.send(command);
@@ -102,7 +103,7 @@ impl Operator {
                     let more = self.app.update(Message::TaskDone(task.run()));
                     self.carry_out(more);
                 }
-                // Nothing is drawn here, and it is told as pictures that cannot be shown.
+                // Pictures are not drawn here, so every request fails.
                 Effect::Pictures(requests) => {
                     for request in requests {
                         let picture = LoadedPicture {
@@ -117,18 +118,18 @@ impl Operator {
                     }
                 }
                 Effect::Redraw | Effect::Suspend | Effect::Ring => {}
-                Effect::Quit => panic!("the workstation was left"),
+                Effect::Quit => panic!("the workstation quit"),
             }
         }
     }
 
-    fn look(&self, group: GroupId) -> Look {
+    fn state(&self, group: GroupId) -> PredictedState {
         let summary = self.app.session().records.get(group).unwrap();
         (summary.state, summary.has_record, summary.offered)
     }
 
-    fn hears(&mut self) -> Event {
-        let event = self.engine.events().recv_timeout(PATIENCE).unwrap();
+    fn next_event(&mut self) -> Event {
+        let event = self.engine.events().recv_timeout(TIMEOUT).unwrap();
         match &event {
             Event::Idle => self.idle = true,
             Event::Detail(detail) => {
@@ -147,8 +148,8 @@ impl Operator {
         event
     }
 
-    /// Until the engine and the model have done all that was asked of them.
-    fn rests(&mut self) {
+    /// Waits until the engine and the model have finished all their work.
+    fn settle(&mut self) {
         loop {
             let effects = self.app.prepare_frame();
             self.carry_out(effects);
@@ -158,9 +159,9 @@ impl Operator {
             }
             self.engine
                 .send(Command::PreviewVocabulary { groups: Vec::new() });
-            while !is_last(&self.hears()) {}
+            while !is_last(&self.next_event()) {}
             while !self.idle {
-                self.hears();
+                self.next_event();
                 self.sent = true;
             }
         }
@@ -170,22 +171,23 @@ impl Operator {
         let key = KeyEvent::new(code, modifiers);
         let effects = self.app.update(Message::Key(key, self.frames));
         self.carry_out(effects);
-        self.rests();
+        self.settle();
         if let Some((group, predicted)) = self.predicted.take() {
             assert_eq!(
-                self.look(group),
+                self.state(group),
                 predicted,
-                "the workstation shows other than is"
+                "the workstation's prediction is wrong"
             );
         }
     }
 
-    /// Keys as key files write them; texts behind a quote, `_` for a space.
-    pub fn types(&mut self, keys: &str) {
+    /// Presses keys in the notation of key files. A word that starts with a quote is typed as text, with
+    /// `_` for a space.
+    pub fn press_keys(&mut self, keys: &str) {
         for word in keys.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
                 if self.app.dialog().is_none() {
-                    // Refused: there is nothing to type into, and the letters would be keys.
+                    // The dialog was refused, so the letters would be commands.
                     return;
                 }
                 for c in text.replace('_', " ").chars() {
@@ -198,42 +200,42 @@ impl Operator {
         }
     }
 
-    /// Keys of a deed, where they begin with `~` about this one of the items, and back to the queue.
-    pub fn does(&mut self, deed: &str, item: usize) {
-        let keys = match deed.strip_prefix('~') {
+    /// Presses the keys of a step and returns to the queue. Keys that start with `~` act on this item.
+    pub fn run_step(&mut self, step: &str, item: usize) {
+        let keys = match step.strip_prefix('~') {
             Some(keys) => format!("\\ g g {} {keys}", "j ".repeat(item)),
-            None => deed.to_owned(),
+            None => step.to_owned(),
         };
-        self.types(&keys);
-        // What was refused stays open.
+        self.press_keys(&keys);
+        // A refused dialog stays open.
         while self.app.dialog().is_some() {
-            self.types("esc");
+            self.press_keys("esc");
         }
-        // Nothing stays selected, and the queue has the keys.
-        self.types("F3 esc enter");
+        // Clears the selection and focuses the queue.
+        self.press_keys("F3 esc enter");
     }
 
-    /// Everything about these groups, in their order.
+    /// Requests the details of groups, in order of their ids.
     pub fn details(&mut self, ids: &[GroupId]) -> Vec<GroupDetail> {
         self.answers.clear();
         for id in ids {
             self.engine.send(Command::Open(*id));
         }
         while self.answers.len() < ids.len() {
-            self.hears();
+            self.next_event();
         }
         let answers = std::mem::take(&mut self.answers);
         answers.into_values().map(|detail| *detail).collect()
     }
 
-    pub fn leaves(self) {
+    pub fn quit(self) {
         self.engine.send(Command::Stop);
         let events = self.engine.events();
-        while !matches!(events.recv_timeout(PATIENCE).unwrap(), Event::Stopped(_)) {}
+        while !matches!(events.recv_timeout(TIMEOUT).unwrap(), Event::Stopped(_)) {}
     }
 }
 
-/// The answer to a question about nothing: everything before it has been done.
+/// Whether this is the answer to an empty preview, which follows the effects of all earlier commands.
 fn is_last(event: &Event) -> bool {
     matches!(event, Event::VocabularyPreview { groups, .. } if groups.is_empty())
 }

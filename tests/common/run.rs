@@ -1,8 +1,8 @@
-//! How a model is run, as the settings say it.
+//! Model options for tests.
 
 use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 
-/// On the CPU, all by itself but the memory for keys and values.
+/// Options for the CPU with this KV cache limit and defaults for everything else.
 pub fn run_options(kv_memory: Option<u64>) -> ModelOptions {
     ModelOptions {
         model: String::new(),

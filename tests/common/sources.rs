@@ -1,12 +1,12 @@
-//! What a run reads, it never writes.
+//! Checks that a run never writes to its sources.
 
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The files that a run reads. When this is dropped, after the run, every one of them must be what
-/// it was, with nothing beside them that was not there.
+/// Snapshot of the files that a run reads. Dropping it after the run checks that none has changed and
+/// that no file was added.
 #[derive(Debug)]
 pub struct Sources {
     folder: PathBuf,
@@ -23,15 +23,15 @@ struct Found {
 enum Content {
     Folder,
     Link(PathBuf),
-    /// Its SHA-256; `None` where it cannot be read.
+    /// SHA-256; `None` if unreadable.
     File(Option<Vec<u8>>),
 }
 
 impl Sources {
-    /// Watches everything under `folder` but its `out` and hidden files.
+    /// Watches everything under `folder` except `out` and hidden files.
     pub fn watch(folder: &Path) -> Self {
         let mut before = BTreeMap::new();
-        look(folder, &mut before);
+        snapshot(folder, &mut before);
         Self {
             folder: folder.to_owned(),
             before,
@@ -45,7 +45,7 @@ impl Drop for Sources {
             return;
         }
         let mut after = BTreeMap::new();
-        look(&self.folder, &mut after);
+        snapshot(&self.folder, &mut after);
         for (path, found) in &self.before {
             let now = after.remove(path);
             assert_eq!(now.as_ref(), Some(found), "{}", path.display());
@@ -54,26 +54,26 @@ impl Drop for Sources {
     }
 }
 
-fn look(folder: &Path, found: &mut BTreeMap<PathBuf, Found>) {
+fn snapshot(folder: &Path, found: &mut BTreeMap<PathBuf, Found>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), entry.file_name());
         if name == "out" || name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let about = entry.metadata().unwrap();
-        if about.is_dir() {
-            look(&path, found);
+        let metadata = entry.metadata().unwrap();
+        if metadata.is_dir() {
+            snapshot(&path, found);
         }
-        let content = if about.is_dir() {
+        let content = if metadata.is_dir() {
             Content::Folder
-        } else if about.is_symlink() {
+        } else if metadata.is_symlink() {
             Content::Link(std::fs::read_link(&path).unwrap())
         } else {
             let bytes = std::fs::read(&path).ok();
             Content::File(bytes.map(|bytes| Sha256::digest(bytes).to_vec()))
         };
-        let modified = about.modified().unwrap();
+        let modified = metadata.modified().unwrap();
         found.insert(path, Found { modified, content });
     }
 }

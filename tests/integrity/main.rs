@@ -25,7 +25,7 @@ use encoding_rs::EUC_KR;
 use engine::{engine_with, options};
 use labeler_tui::engine::{Command, Event, Step};
 use labeler_tui::labeler::Factory;
-use labeler_tui::labeler::fake::{Fake, Plays};
+use labeler_tui::labeler::fake::{Fake, FakeActions};
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
 use labeler_tui::settings::EngineOptions;
 use operator::Operator;
@@ -221,7 +221,7 @@ struct World {
     count: usize,
 }
 
-fn plays() -> Plays {
+fn plays() -> FakeActions {
     let answers = |name: &str| -> Vec<Value> {
         let answer = |number: usize| {
             let mut answer = good(name);
@@ -384,7 +384,7 @@ impl World {
             world.write(Odd::Plain, at, false);
         }
         world.copy = world.read("labels.jsonl");
-        world.sits_down();
+        world.start();
         world.check();
         world
     }
@@ -412,9 +412,9 @@ impl World {
         self.pictures.values().map(|bytes| sha256(bytes)).collect()
     }
 
-    fn sits_down(&mut self) {
+    fn start(&mut self) {
         self.meets_lines();
-        self.operator = Some(Operator::sits_down(self.folder.path(), plays()));
+        self.operator = Some(Operator::start(self.folder.path(), plays()));
     }
 
     /// The program is about to read `labels.jsonl`: the pictures of the lines that are new to it.

@@ -6,7 +6,7 @@ impl World {
     /// Leaves, lets happen what happens, and comes back.
     pub(crate) fn returns(&mut self, outside: &[Outside]) {
         let before = self.details();
-        self.operator.take().unwrap().leaves();
+        self.operator.take().unwrap().quit();
         self.check();
         let labels = self.read("labels.jsonl");
         if !self.has_moved && self.foreign.as_ref() != Some(&labels) {
@@ -86,7 +86,7 @@ impl World {
         }
         self.has_moved |= !moved.is_empty();
         by_hand.extend(self.meets_lines());
-        self.sits_down();
+        self.start();
         let after = self.details();
         let mut may = Named::new();
         for (id, was) in &before {

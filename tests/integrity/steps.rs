@@ -7,7 +7,7 @@ impl World {
         match happening {
             Happening::Does(deed, item) => {
                 let (keys, may) = DEEDS[deed % DEEDS.len()];
-                self.does(keys, may, *item);
+                self.run_step(keys, may, *item);
             }
             Happening::Undoes => self.goes_back("u"),
             Happening::Redoes => self.goes_back("U"),
@@ -23,7 +23,7 @@ impl World {
         let operator = self.operator.as_mut().unwrap();
         operator.commands.clear();
         operator.steps.clear();
-        operator.does(keys, item % NAMES.len());
+        operator.run_step(keys, item % NAMES.len());
         let commands = std::mem::take(&mut operator.commands);
         let steps = std::mem::take(&mut operator.steps);
         let may: BTreeSet<&str> = may.iter().copied().collect();
@@ -87,7 +87,7 @@ impl World {
         let before = self.details();
         let operator = self.operator.as_mut().unwrap();
         operator.steps.clear();
-        operator.types(key);
+        operator.press_keys(key);
         let steps = std::mem::take(&mut operator.steps);
         let after = self.details();
         let step = match (steps.first(), key) {

@@ -1,4 +1,4 @@
-//! What a server and the program agree on: how the schema travels, and whether probabilities come.
+//! Tests of the features that a server supports: ways to send the schema, and probabilities.
 
 use crate::run::{label, label_with, options, quick};
 use crate::server::{Reply, Server, completion, good, name, record};
@@ -10,7 +10,7 @@ fn refused(words: &str) -> Reply {
 }
 
 #[test]
-fn a_server_without_schemas_is_asked_for_less_once() {
+fn features_that_a_server_rejects_are_dropped_once() {
     let server = Server::start(|request| {
         let body = &request.body;
         if body.get("response_format").is_some() {
@@ -28,7 +28,7 @@ fn a_server_without_schemas_is_asked_for_less_once() {
     assert_eq!(run.texts.len(), 20, "{:?}", run.failures);
     assert_eq!(run.info.detail, "plain text");
     assert_eq!(run.notices.len(), 2, "{:?}", run.notices);
-    assert_eq!(server.bodies().len(), 22, "agreed once for the run");
+    assert_eq!(server.bodies().len(), 22, "dropped once per run");
     let shown: Vec<&str> = run
         .events
         .iter()
@@ -41,7 +41,7 @@ fn a_server_without_schemas_is_asked_for_less_once() {
 }
 
 #[test]
-fn requests_in_flight_together_settle_it_once() {
+fn concurrent_rejections_drop_a_feature_once() {
     let server = Server::start(|request| match request.body.get("response_format") {
         Some(_) => refused("response_format: unknown"),
         None => good(request),
@@ -53,7 +53,7 @@ fn requests_in_flight_together_settle_it_once() {
 }
 
 #[test]
-fn a_schema_that_is_taken_and_not_kept_to_counts_as_refused() {
+fn a_schema_that_is_accepted_but_not_followed_counts_as_rejected() {
     let server = Server::start(|request| match request.body.get("response_format") {
         Some(_) => Reply::Json(200, completion("I see a hat.")),
         None => good(request),
@@ -65,7 +65,7 @@ fn a_schema_that_is_taken_and_not_kept_to_counts_as_refused() {
 }
 
 #[test]
-fn one_items_refused_schema_is_not_the_end_of_all_others() {
+fn the_rejected_schema_of_one_item_does_not_affect_others() {
     let server = Server::start(|request| {
         let odd = name(&request.body) == "모자 5";
         match odd && request.body.get("response_format").is_some() {
@@ -84,12 +84,12 @@ fn one_items_refused_schema_is_not_the_end_of_all_others() {
 }
 
 #[test]
-fn an_answer_that_is_no_record_is_left_to_the_engine() {
+fn an_invalid_answer_is_not_retried_by_the_labeler() {
     let server = Server::start(|request| match name(&request.body).as_str() {
         "모자 2" => Reply::Json(200, completion("I see a hat.")),
         "모자 3" => {
-            let said = json!({"content": null, "refusal": "I'd rather not"});
-            Reply::Json(200, json!({"choices": [{"message": said}]}))
+            let message = json!({"content": null, "refusal": "I'd rather not"});
+            Reply::Json(200, json!({"choices": [{"message": message}]}))
         }
         _ => good(request),
     });
@@ -100,12 +100,12 @@ fn an_answer_that_is_no_record_is_left_to_the_engine() {
     assert_eq!(run.texts[&3], "I'd rather not");
     assert_eq!(
         run.counts.requests, 4,
-        "it is asked again with the strict prompt, not here"
+        "the engine retries with the strict prompt"
     );
 }
 
 #[test]
-fn a_server_without_probabilities_is_told_of_once() {
+fn missing_probabilities_are_reported_once() {
     let without = || {
         let mut answer = completion(&record("모자"));
         answer["choices"][0]["logprobs"] = Value::Null;
@@ -126,14 +126,14 @@ fn a_server_without_probabilities_is_told_of_once() {
 }
 
 #[test]
-fn tokens_that_the_schema_left_no_choice_are_forced_ones() {
+fn tokens_without_an_alternative_in_the_schema_are_forced() {
     let server = Server::start(good);
     let run = label(&server, 1);
     let answer = run.answer(1);
     let forced = answer.tokens.iter().filter(|token| token.forced);
     let forced: Vec<u8> = forced.flat_map(|token| token.bytes.clone()).collect();
     let forced = String::from_utf8(forced).unwrap();
-    // The server's tokens are single characters, and blanks are free in what it may write.
+    // The server's tokens are single characters, and whitespace is not forced.
     assert!(
         forced.contains("label_ko\"") && forced.contains("tags_ko\""),
         "{forced}"

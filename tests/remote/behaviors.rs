@@ -1,46 +1,46 @@
-//! A table of what servers do, with what becomes of it, how long that may take and how much memory.
+//! A table of server behaviors with the expected result, and limits of time and memory.
 
 use crate::memory::peak;
 use crate::run::{label_with, options, quick};
 use crate::server::{Reply, Request, Server, chats, completion, good, name, record};
-use labeler_tui::labeler::remote::Patience;
+use labeler_tui::labeler::remote::RetryPolicy;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// What becomes of the items.
-enum Wanted {
-    /// They are labeled with what a good server would say.
+/// Expected result.
+enum Expected {
+    /// Every item gets the record of a well-behaved server.
     Labeled,
-    /// They get this text, which the engine then finds to be no record.
+    /// Every item gets this text.
     Text(&'static str),
-    /// They get a text, whatever it is.
+    /// Every item gets some text.
     SomeText,
-    /// They fail, and this is said of the server.
+    /// Every item fails with an error that contains this.
     Fails(&'static str),
-    /// The run ends, and this is said of the server.
+    /// The run ends with an error that contains this.
     Ends(&'static str),
 }
 
-use Wanted::{Ends, Fails, Labeled, SomeText, Text};
+use Expected::{Ends, Fails, Labeled, SomeText, Text};
 
 struct Row {
     name: &'static str,
     reply: fn(&Request) -> Reply,
-    wanted: Wanted,
+    expected: Expected,
     items: u64,
-    /// In which it is over, on a busy machine too.
+    /// Time limit, generous enough for a busy machine.
     seconds: f64,
-    /// Beyond what an ordinary answer takes.
+    /// Memory limit, in addition to that of an ordinary answer.
     mebibytes: f64,
     impatient: bool,
 }
 
-fn row(name: &'static str, wanted: Wanted, reply: fn(&Request) -> Reply) -> Row {
+fn row(name: &'static str, expected: Expected, reply: fn(&Request) -> Reply) -> Row {
     Row {
         name,
         reply,
-        wanted,
+        expected,
         items: 1,
         seconds: 10.0,
         mebibytes: 1.0,
@@ -49,7 +49,7 @@ fn row(name: &'static str, wanted: Wanted, reply: fn(&Request) -> Reply) -> Row 
 }
 
 impl Row {
-    /// Takes a server for dead that is silent for a moment.
+    /// Uses short timeouts.
     fn impatient(self) -> Self {
         Self {
             impatient: true,
@@ -66,7 +66,7 @@ impl Row {
     }
 }
 
-/// A completion with the record of the item, changed.
+/// A completion with the item's record, modified by `change`.
 fn changed(request: &Request, change: impl FnOnce(&mut Value, String)) -> Reply {
     let text = record(&name(&request.body));
     let mut answer = completion(&text);
@@ -74,7 +74,7 @@ fn changed(request: &Request, change: impl FnOnce(&mut Value, String)) -> Reply 
     Reply::Json(200, answer)
 }
 
-/// The message of a completion without probabilities.
+/// A completion with this message, without probabilities.
 fn message(message: Value) -> Reply {
     Reply::Json(200, json!({ "choices": [{ "message": message }] }))
 }
@@ -91,7 +91,7 @@ fn head(out: &mut dyn Write, more: &str) -> std::io::Result<()> {
     )
 }
 
-/// In a body that does not say how long it is, until nobody reads any more.
+/// Sends a body of unknown length until the client stops reading.
 fn endless(out: &mut dyn Write, status: &str, part: &[u8]) -> std::io::Result<()> {
     write!(
         out,
@@ -118,7 +118,7 @@ fn bodies() -> Vec<Row> {
             })
         }),
         row(
-            "content null, the answer at the end of the thoughts",
+            "content null, the answer at the end of the reasoning",
             Labeled,
             |request| {
                 changed(request, |answer, text| {
@@ -129,7 +129,7 @@ fn bodies() -> Vec<Row> {
             },
         ),
         row(
-            "content null, a draft amid the thoughts",
+            "content null, a draft within the reasoning",
             Text(""),
             |request| {
                 changed(request, |answer, _| {
@@ -164,10 +164,10 @@ fn bodies() -> Vec<Row> {
             Fails("an error: no GPU"),
             |_| Reply::Json(200, json!({"error": {"message": "no GPU"}})),
         ),
-        row("a page of a proxy", Fails("not JSON"), |_| {
+        row("a proxy's HTML page", Fails("not JSON"), |_| {
             Reply::Raw(200, "<html>welcome".to_owned())
         }),
-        row("nothing", Fails("not JSON"), |_| {
+        row("an empty body", Fails("not JSON"), |_| {
             Reply::Raw(200, String::new())
         }),
         row("no content", Fails("not JSON"), |_| {
@@ -179,7 +179,7 @@ fn bodies() -> Vec<Row> {
         row("no choice", Fails("not a chat completion"), |_| {
             Reply::Json(200, json!({"choices": []}))
         }),
-        row("brackets without end", Fails("not JSON"), |_| {
+        row("endless brackets", Fails("not JSON"), |_| {
             Reply::Raw(200, "[".repeat(900_000))
         })
         .mebibytes(8.0),
@@ -188,31 +188,29 @@ fn bodies() -> Vec<Row> {
 
 fn numbers() -> Vec<Row> {
     vec![
-        row("a probability of null", Labeled, |r| {
-            with_logprob(r, "null")
-        }),
+        row("a null probability", Labeled, |r| with_logprob(r, "null")),
         row("a probability of -Infinity", Labeled, |r| {
             with_logprob(r, "-Infinity")
         }),
         row("a probability of NaN", Labeled, |r| with_logprob(r, "NaN")),
-        row("a probability beyond any range", Labeled, |r| {
+        row("a probability out of range", Labeled, |r| {
             with_logprob(r, "-1e999")
         }),
-        row("a probability that is a text", Labeled, |r| {
+        row("a probability as a string", Labeled, |r| {
             with_logprob(r, "\"-1\"")
         }),
         row("a probability over one", Labeled, |r| {
             with_logprob(r, "0.5")
         }),
-        row("counts that are none", Labeled, |request| {
+        row("invalid token counts", Labeled, |request| {
             changed(request, |answer, _| {
                 answer["usage"] = json!({"prompt_tokens": -4, "completion_tokens": "many"});
             })
         }),
-        row("usage that is a list", Labeled, |request| {
+        row("usage as a list", Labeled, |request| {
             changed(request, |answer, _| answer["usage"] = json!([1, 2]))
         }),
-        row("a status that is none", Fails(""), |_| {
+        row("an invalid status", Fails(""), |_| {
             Reply::Wire(|out| write!(out, "HTTP/1.1 20 OK\r\n\r\n"))
         }),
     ]
@@ -220,7 +218,7 @@ fn numbers() -> Vec<Row> {
 
 fn encodings() -> Vec<Row> {
     vec![
-        row("gzip that was not asked for", Fails("compressed"), |_| {
+        row("unrequested gzip", Fails("compressed"), |_| {
             Reply::Wire(|out| {
                 head(out, "content-encoding: gzip\r\ncontent-length: 4\r\n")?;
                 out.write_all(b"\x1f\x8b\x08\x00")
@@ -266,7 +264,7 @@ fn redirects() -> Vec<Row> {
             },
         ),
         row(
-            "redirects in a circle",
+            "a redirect loop",
             Ends("redirects to /v1/chat/completions"),
             |_| {
                 let to = "/v1/chat/completions".to_owned();
@@ -283,19 +281,17 @@ fn redirects() -> Vec<Row> {
 
 fn statuses() -> Vec<Row> {
     vec![
-        row("no key", Ends("answered 401: not for you"), |_| {
+        row("a missing key", Ends("answered 401: not for you"), |_| {
             refused(401)
         }),
-        row(
-            "a key of another",
-            Ends("answered 403: not for you"),
-            |_| refused(403),
-        ),
+        row("a wrong key", Ends("answered 403: not for you"), |_| {
+            refused(403)
+        }),
         row("no API", Ends("answered 404: not for you"), |_| {
             refused(404)
         }),
         row(
-            "an API that only lists",
+            "an API that only lists models",
             Ends("answered 405: not for you"),
             |_| refused(405),
         ),
@@ -310,29 +306,29 @@ fn statuses() -> Vec<Row> {
             |_| refused(422),
         )
         .items(20),
-        row("too busy for ever", Fails("answered 429 7 times"), |_| {
+        row("always too busy", Fails("answered 429 7 times"), |_| {
             refused(429)
         }),
         row(
-            "too busy, and comes back at once",
+            "too busy, with retry-after 0",
             Fails("answered 429 7 times"),
             |_| Reply::With(429, vec![("retry-after", "0".to_owned())], json!({})),
         ),
         row(
-            "broken for ever",
+            "always broken",
             Fails("status 500: not for you, 4 times"),
             |_| refused(500),
         ),
         row("a gateway without a server", Fails("status 502"), |_| {
             refused(502)
         }),
-        row("not built", Fails("answered 501"), |_| refused(501)),
+        row("not implemented", Fails("answered 501"), |_| refused(501)),
     ]
 }
 
 fn slow_and_cut() -> Vec<Row> {
     vec![
-        row("no word at all", Fails("no answer in time"), |_| {
+        row("no response at all", Fails("no answer in time"), |_| {
             Reply::Wire(|_| {
                 std::thread::park_timeout(Duration::from_secs(5));
                 Ok(())
@@ -340,28 +336,24 @@ fn slow_and_cut() -> Vec<Row> {
         })
         .impatient(),
         row(
-            "silence amid the answer",
+            "silence within the answer",
             Fails("no answer in time"),
             |_| Reply::Silent,
         )
         .impatient(),
-        row(
-            "a byte now and then, for ever",
-            Fails("no answer in time"),
-            |_| {
-                Reply::Wire(|out| {
-                    head(out, "content-length: 99999\r\n")?;
-                    loop {
-                        out.write_all(b" ")?;
-                        out.flush()?;
-                        std::thread::park_timeout(Duration::from_millis(20));
-                    }
-                })
-            },
-        )
+        row("endless single bytes", Fails("no answer in time"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-length: 99999\r\n")?;
+                loop {
+                    out.write_all(b" ")?;
+                    out.flush()?;
+                    std::thread::park_timeout(Duration::from_millis(20));
+                }
+            })
+        })
         .impatient(),
-        row("less than was promised", Fails(""), |_| Reply::Cut),
-        row("a cut chunk", Fails(""), |_| {
+        row("a body shorter than declared", Fails(""), |_| Reply::Cut),
+        row("a truncated chunk", Fails(""), |_| {
             Reply::Wire(|out| {
                 head(out, "transfer-encoding: chunked\r\n")?;
                 write!(out, "ff\r\n{{\"choi")
@@ -371,28 +363,32 @@ fn slow_and_cut() -> Vec<Row> {
     ]
 }
 
-/// Just below what an answer may have.
+/// Slightly below the size limit of an answer.
 const LONG: usize = 1_000_000;
 
 fn enormous() -> Vec<Row> {
     vec![
-        row("ten gigabytes, as it says", Fails("over 1 MiB"), |_| {
-            Reply::Wire(|out| {
-                head(out, "content-length: 10000000000\r\n")?;
-                loop {
-                    out.write_all(&[b' '; 1 << 16])?;
-                }
-            })
-        }),
-        row("a body without end", Fails("over 1 MiB"), |_| {
+        row(
+            "a declared length of ten gigabytes",
+            Fails("over 1 MiB"),
+            |_| {
+                Reply::Wire(|out| {
+                    head(out, "content-length: 10000000000\r\n")?;
+                    loop {
+                        out.write_all(&[b' '; 1 << 16])?;
+                    }
+                })
+            },
+        ),
+        row("an endless body", Fails("over 1 MiB"), |_| {
             Reply::Wire(|out| endless(out, "200 OK", &[b' '; 1 << 16]))
         })
         .mebibytes(4.0),
-        row("an error without end", Fails("over 1 MiB"), |_| {
+        row("an endless error", Fails("over 1 MiB"), |_| {
             Reply::Wire(|out| endless(out, "500 Oops", &[b'x'; 1 << 16]))
         })
         .mebibytes(4.0),
-        row("a header without end", Fails(""), |_| {
+        row("an endless header", Fails(""), |_| {
             Reply::Wire(|out| {
                 write!(out, "HTTP/1.1 200 OK\r\nx: ")?;
                 loop {
@@ -401,19 +397,19 @@ fn enormous() -> Vec<Row> {
             })
         })
         .mebibytes(4.0),
-        row("a text that is no record", SomeText, |_| {
+        row("a long text that is not a record", SomeText, |_| {
             message(json!({"content": "a".repeat(LONG)}))
         })
         .mebibytes(16.0),
-        row("braces without end", SomeText, |_| {
+        row("many braces", SomeText, |_| {
             message(json!({"content": "{\"a\":".repeat(LONG / 8)}))
         })
         .mebibytes(16.0),
-        row("blanks without end", SomeText, |_| {
+        row("many spaces", SomeText, |_| {
             message(json!({"content": format!("{{{}", " ".repeat(LONG))}))
         })
         .mebibytes(16.0),
-        row("tokens that nearly spell the text", SomeText, |_| {
+        row("tokens that nearly match the text", SomeText, |_| {
             let text = "a".repeat(LONG / 3);
             let nearly = format!("{}b", "a".repeat(LONG / 6));
             let tokens = json!([
@@ -427,12 +423,12 @@ fn enormous() -> Vec<Row> {
     ]
 }
 
-fn patience(row: &Row) -> Patience {
+fn retry_policy(row: &Row) -> RetryPolicy {
     match row.impatient {
         false => quick(),
-        true => Patience {
-            silence: Duration::from_millis(300),
-            answer: Duration::from_millis(900),
+        true => RetryPolicy {
+            read_timeout: Duration::from_millis(300),
+            request_timeout: Duration::from_millis(900),
             tries: 2,
             ..quick()
         },
@@ -440,8 +436,8 @@ fn patience(row: &Row) -> Patience {
 }
 
 #[test]
-fn whatever_a_server_does_is_known_and_bounded() {
-    // What an ordinary answer takes, the grammar of the schema for the most part.
+fn every_server_behavior_has_the_expected_result_within_its_limits() {
+    // Memory of an ordinary answer, mostly for the grammar.
     let (_, ordinary) = peak(|| {
         let server = Server::start(good);
         label_with(options(&[&server.url]), quick(), 1)
@@ -458,18 +454,18 @@ fn whatever_a_server_does_is_known_and_bounded() {
     let mut wrong = Vec::new();
     for row in tables.into_iter().flatten() {
         let server = Server::start(chats(row.reply));
-        let begun = Instant::now();
-        let patience = patience(&row);
-        let work = || label_with(options(&[&server.url]), patience, row.items);
+        let start = Instant::now();
+        let retry = retry_policy(&row);
+        let work = || label_with(options(&[&server.url]), retry, row.items);
         let (run, bytes) = peak(work);
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = start.elapsed().as_secs_f64();
         let mebibytes = bytes.saturating_sub(ordinary) as f64 / f64::from(1 << 20);
         println!("{:55} {seconds:6.2} s {mebibytes:7.2} MiB", row.name);
 
         let ended = run.ended.as_ref().map_err(|error| error.cause.as_str());
         let failed = |words: &str| run.failures.values().all(|failure| failure.contains(words));
         let all = row.items as usize;
-        let is_as_wanted = match row.wanted {
+        let is_as_expected = match row.expected {
             Labeled => (1..=row.items).all(|item| {
                 let text = run.texts.get(&item);
                 text.is_some_and(|text| text.trim() == record(&format!("모자 {item}")))
@@ -479,7 +475,7 @@ fn whatever_a_server_does_is_known_and_bounded() {
             Fails(words) => failed(words) && run.failures.len() == all && ended.is_ok(),
             Ends(words) => ended.is_err_and(|cause| cause.contains(words)) && run.texts.is_empty(),
         };
-        if !is_as_wanted {
+        if !is_as_expected {
             let (texts, failures) = (run.texts.len(), &run.failures);
             wrong.push(format!(
                 "{}: {texts} texts, {failures:?}, {ended:?}",

@@ -1,4 +1,4 @@
-//! `doctor --endpoint`: each question about a server has its own answer.
+//! Tests of `doctor --endpoint`: each check of a server has its own result.
 
 use crate::KEY;
 use crate::common::{Desk, ended};
@@ -16,9 +16,9 @@ fn findings(server: &Server, model: &str, status: i32) -> HashMap<String, (Strin
         "--endpoint",
         &server.url,
     ];
-    let told = ended(desk.plain(&args).env("LABELER_API_KEY", KEY)).expect(status);
-    assert!(!told.out.contains(KEY) && !told.err.contains(KEY));
-    let report: Value = serde_json::from_str(&told.out).unwrap();
+    let output = ended(desk.plain(&args).env("LABELER_API_KEY", KEY)).expect(status);
+    assert!(!output.out.contains(KEY) && !output.err.contains(KEY));
+    let report: Value = serde_json::from_str(&output.out).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
     findings
@@ -26,7 +26,7 @@ fn findings(server: &Server, model: &str, status: i32) -> HashMap<String, (Strin
         .collect()
 }
 
-/// Says how many tokens the prompt had, with a picture or without.
+/// A completion whose token count depends on whether there is a picture.
 fn counted(request: &crate::server::Request, text: &str) -> Reply {
     let mut answer = completion(text);
     let picture = request.body.to_string().contains("image_url");
@@ -35,7 +35,7 @@ fn counted(request: &crate::server::Request, text: &str) -> Reply {
 }
 
 #[test]
-fn a_server_that_can_do_everything() {
+fn a_server_that_supports_everything() {
     let server = Server::start(|request| match request.path.ends_with("/models") {
         true => good(request),
         false if request.body.get("response_format").is_some() => {
@@ -51,14 +51,14 @@ fn a_server_that_can_do_everything() {
         ("schema", "json_schema"),
         ("probabilities", "yes"),
     ] {
-        let (verdict, told) = &found[area];
-        assert_eq!(verdict, "works", "{area}: {told}");
-        assert!(told.contains(words), "{area}: {told}");
+        let (verdict, detail) = &found[area];
+        assert_eq!(verdict, "works", "{area}: {detail}");
+        assert!(detail.contains(words), "{area}: {detail}");
     }
 }
 
 #[test]
-fn a_server_that_can_do_little() {
+fn a_server_that_supports_little() {
     let server = Server::start(|request| {
         if request.path.ends_with("/models") {
             return good(request);
@@ -74,23 +74,23 @@ fn a_server_that_can_do_little() {
     let found = findings(&server, "llava", 1);
     for (area, verdict, words) in [
         ("model listed", "limited", "it lists qwen, not llava"),
-        ("images", "broken", "it drops the picture"),
+        ("images", "broken", "it ignores the picture"),
         ("schema", "limited", "no response_format for [key]"),
         (
             "schema",
             "limited",
-            "guided_json is taken but not kept to: \"red\"",
+            "guided_json is accepted but not followed: \"red\"",
         ),
         ("probabilities", "limited", "none in the answer"),
     ] {
-        let (found, told) = &found[area];
-        assert_eq!(found, verdict, "{area}: {told}");
-        assert!(told.contains(words), "{area}: {told}");
+        let (found, detail) = &found[area];
+        assert_eq!(found, verdict, "{area}: {detail}");
+        assert!(detail.contains(words), "{area}: {detail}");
     }
 }
 
 #[test]
-fn a_server_that_is_not_there() {
+fn an_unreachable_server() {
     let server = Server::start(good);
     let desk = Desk::new();
     let args = [
@@ -100,36 +100,44 @@ fn a_server_that_is_not_there() {
         "--endpoint",
         &server.url,
     ];
-    let told = ended(&mut desk.plain(&args)).expect(1);
+    let output = ended(&mut desk.plain(&args)).expect(1);
     assert!(
-        told.out.contains("not asked: the server is not reachable"),
+        output
+            .out
+            .contains("not checked: the server is not reachable"),
         "{}",
-        told.out
+        output.out
     );
-    assert!(told.out.contains(&server.url), "the others are still asked");
+    assert!(
+        output.out.contains(&server.url),
+        "the others are still checked"
+    );
     let offline = ended(desk.plain(&args).env("HF_HUB_OFFLINE", "1")).expect(1);
     assert!(offline.out.contains("--offline"), "{}", offline.out);
 }
 
 #[test]
-fn an_address_without_an_api_is_answered_with_the_one_that_has_it() {
+fn the_error_for_a_url_without_an_api_suggests_the_right_one() {
     let server = Server::start(|request| match request.path.starts_with("/v1/") {
         true => good(request),
         false => Reply::Json(404, json!({"detail": "Not Found"})),
     });
     let desk = Desk::new();
     let base = server.url.trim_end_matches("/v1");
-    let asked = ["doctor", "--model", "qwen", "--endpoint", base];
-    let told = ended(&mut desk.plain(&asked)).expect(1).out;
-    let words = format!("there is no API at this address; {} has one", server.url);
-    assert!(told.contains(&words), "{told}");
-    assert!(told.contains("not asked"), "{told}");
+    let doctor = ["doctor", "--model", "qwen", "--endpoint", base];
+    let output = ended(&mut desk.plain(&doctor)).expect(1).out;
+    let message = format!("no API at this URL; use {}", server.url);
+    assert!(output.contains(&message), "{output}");
+    assert!(output.contains("not checked"), "{output}");
 }
 
 #[test]
-fn a_gateway_that_answers_for_nobody_is_not_reachable() {
+fn a_gateway_without_a_backend_is_not_reachable() {
     let server = Server::start(|_| Reply::Json(503, json!({"error": "no backend"})));
     let found = findings(&server, "qwen", 1);
-    let (verdict, told) = &found["reachable"];
-    assert_eq!((verdict.as_str(), told.as_str()), ("broken", "status 503"));
+    let (verdict, detail) = &found["reachable"];
+    assert_eq!(
+        (verdict.as_str(), detail.as_str()),
+        ("broken", "status 503")
+    );
 }

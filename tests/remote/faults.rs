@@ -1,4 +1,4 @@
-//! What a server may do to an item, and what becomes of it.
+//! Tests of server errors and their effect on items.
 
 use crate::KEY;
 use crate::run::{hasty, label, label_with, options, quick, watched};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
-fn an_item_is_sent_as_picture_prompt_and_schema_and_comes_back_with_probabilities() {
+fn a_request_has_picture_prompt_and_schema_and_its_answer_probabilities() {
     let server = Server::start(good);
     let run = label(&server, 1);
     assert_eq!(run.texts[&1], record("모자 1"));
@@ -26,7 +26,7 @@ fn an_item_is_sent_as_picture_prompt_and_schema_and_comes_back_with_probabilitie
     assert_eq!((answer.counts.prompt, answer.counts.shared), (400, 320));
 
     let seen = server.seen.lock().unwrap();
-    assert_eq!(seen[0].path, "/v1/models", "the first look");
+    assert_eq!(seen[0].path, "/v1/models", "the check at the start");
     assert_eq!(seen[1].path, "/v1/chat/completions");
     assert_eq!(seen[1].headers["authorization"], format!("Bearer {KEY}"));
     let body = &seen[1].body;
@@ -54,9 +54,9 @@ fn an_item_is_sent_as_picture_prompt_and_schema_and_comes_back_with_probabilitie
 }
 
 #[test]
-fn passing_faults_are_repeated_until_they_pass() {
-    type Fault = fn() -> Reply;
-    let faults: [(&str, Fault); 11] = [
+fn requests_are_retried_after_transient_errors() {
+    type Error = fn() -> Reply;
+    let errors: [(&str, Error); 11] = [
         ("408", || {
             Reply::Json(408, json!({"error": {"message": "slow"}}))
         }),
@@ -66,14 +66,14 @@ fn passing_faults_are_repeated_until_they_pass() {
         ("502", || Reply::Raw(502, "<html>bad gateway".into())),
         ("503", || Reply::Json(503, json!({"message": "overloaded"}))),
         ("504", || Reply::Raw(504, String::new())),
-        ("a cut body", || Reply::Cut),
+        ("a truncated body", || Reply::Cut),
         ("a silent body", || Reply::Silent),
         ("no JSON", || Reply::Raw(200, "<html>not JSON".into())),
         ("other JSON", || {
             Reply::Json(200, json!({"choices": "none"}))
         }),
     ];
-    for (fault, reply) in faults {
+    for (error, reply) in errors {
         let calls = AtomicUsize::new(0);
         let server = Server::start(chats(move |request| {
             match calls.fetch_add(1, Ordering::SeqCst) {
@@ -81,33 +81,33 @@ fn passing_faults_are_repeated_until_they_pass() {
                 _ => good(request),
             }
         }));
-        let run = match fault {
+        let run = match error {
             "a silent body" => label_with(options(&[&server.url]), hasty(), 1),
             _ => label(&server, 1),
         };
-        assert_eq!(run.texts.len(), 1, "{fault}: {:?}", run.failures);
-        // Hasty as it is, it may take the second answer for silence too.
-        assert!(run.counts.retries >= 1, "{fault}");
+        assert_eq!(run.texts.len(), 1, "{error}: {:?}", run.failures);
+        // With its short timeouts the second request may time out too.
+        assert!(run.counts.retries >= 1, "{error}");
         assert!(
-            fault == "a silent body" || run.counts.requests == 2,
-            "{fault}"
+            error == "a silent body" || run.counts.requests == 2,
+            "{error}"
         );
     }
 }
 
 #[test]
-fn a_slow_body_is_waited_for_as_long_as_it_moves() {
+fn a_slow_body_is_accepted_as_long_as_it_makes_progress() {
     let server = Server::start(chats(|request| {
         Reply::Slow(completion(&record(&name(&request.body))))
     }));
-    let begun = Instant::now();
+    let start = Instant::now();
     let run = label_with(options(&[&server.url]), hasty(), 1);
-    assert!(begun.elapsed() > hasty().silence, "it was not slow");
+    assert!(start.elapsed() > hasty().read_timeout, "it was not slow");
     assert_eq!(run.texts.len(), 1);
 }
 
 #[test]
-fn a_server_that_says_when_to_come_back_is_obeyed() {
+fn retry_after_is_respected() {
     for status in [429, 503] {
         let calls = AtomicUsize::new(0);
         let server = Server::start(chats(move |request| {
@@ -116,16 +116,16 @@ fn a_server_that_says_when_to_come_back_is_obeyed() {
                 _ => good(request),
             }
         }));
-        let begun = Instant::now();
+        let start = Instant::now();
         let run = label(&server, 1);
         assert_eq!(run.texts.len(), 1);
-        assert!(begun.elapsed() >= Duration::from_secs(1));
-        assert!(run.notices.is_empty(), "a busy server is not gone");
+        assert!(start.elapsed() >= Duration::from_secs(1));
+        assert!(run.notices.is_empty(), "a busy server is not unavailable");
     }
 }
 
 #[test]
-fn a_fault_that_stays_fails_the_item_with_the_servers_words() {
+fn a_permanent_error_fails_the_item_with_the_servers_message() {
     let server = Server::start(chats(|_| {
         let words = format!("CUDA says no to {KEY}\u{1b}[31m");
         Reply::Json(500, json!({"error": {"message": words}}))
@@ -141,7 +141,7 @@ fn a_fault_that_stays_fails_the_item_with_the_servers_words() {
 }
 
 #[test]
-fn a_refusal_is_that_items_failure_and_is_not_repeated() {
+fn a_refusal_fails_the_item_without_a_retry() {
     for status in [400, 401, 403, 404, 413, 422] {
         let server = Server::start(move |request| match name(&request.body).as_str() {
             "모자 2" => Reply::Json(status, json!({"error": {"message": "no such thing"}})),
@@ -157,8 +157,8 @@ fn a_refusal_is_that_items_failure_and_is_not_repeated() {
 }
 
 #[test]
-fn a_server_that_refuses_everything_ends_the_run_before_it_is_asked_again() {
-    for (status, most) in [(401, 8), (403, 8), (404, 8), (405, 8), (400, 16), (422, 16)] {
+fn a_server_that_refuses_everything_ends_the_run_early() {
+    for (status, max) in [(401, 8), (403, 8), (404, 8), (405, 8), (400, 16), (422, 16)] {
         let server = Server::start(chats(move |_| {
             Reply::Json(status, json!({"error": {"message": "no such thing"}}))
         }));
@@ -168,15 +168,15 @@ fn a_server_that_refuses_everything_ends_the_run_before_it_is_asked_again() {
         assert_eq!(error.cause, words);
         assert!(error.hint.unwrap().contains("doctor"));
         assert!(run.texts.is_empty());
-        // What is refused as an item is a failure; the others wait for a run with a server.
+        // Refused items have failed; the others wait for another run.
         assert!(run.failures.len() < 8, "{status}: {:?}", run.failures);
         let requests = run.counts.requests;
-        assert!(requests <= most, "{status}: {requests}");
+        assert!(requests <= max, "{status}: {requests}");
     }
 }
 
 #[test]
-fn a_server_that_refuses_everything_is_left_to_the_others() {
+fn the_run_continues_without_a_server_that_refuses_everything() {
     let good_one = Server::start(good);
     let bad = Server::start(chats(|_| Reply::Json(404, json!({"detail": "Not Found"}))));
     let run = label_with(options(&[&bad.url, &good_one.url]), quick(), 60);
@@ -195,7 +195,7 @@ fn a_server_that_refuses_everything_is_left_to_the_others() {
 }
 
 #[test]
-fn a_record_that_holds_the_key_is_not_taken() {
+fn a_record_that_contains_the_key_is_rejected() {
     let escaped: String = KEY
         .chars()
         .map(|c| format!("\\u{:04x}", c as u32))
@@ -221,7 +221,7 @@ fn a_record_that_holds_the_key_is_not_taken() {
 }
 
 #[test]
-fn a_wait_of_nothing_is_no_reason_to_hurry_and_a_long_one_is_told() {
+fn the_backoff_is_the_minimum_delay_and_a_long_one_is_reported() {
     let calls = AtomicUsize::new(0);
     let server = Server::start(chats(move |_| {
         let after = match calls.fetch_add(1, Ordering::SeqCst) {
@@ -231,18 +231,18 @@ fn a_wait_of_nothing_is_no_reason_to_hurry_and_a_long_one_is_told() {
         };
         Reply::With(429, vec![("retry-after", after.into())], json!({}))
     }));
-    let mut patience = quick();
-    patience.backoff = Duration::from_millis(200);
-    patience.longest_backoff = Duration::from_millis(200);
-    let begun = Instant::now();
-    let mut told = Vec::new();
-    let run = watched(options(&[&server.url]), patience, 1, |event| {
+    let mut retry = quick();
+    retry.backoff = Duration::from_millis(200);
+    retry.max_backoff = Duration::from_millis(200);
+    let start = Instant::now();
+    let mut notices = Vec::new();
+    let run = watched(options(&[&server.url]), retry, 1, |event| {
         if let LabelEvent::Notice(notice) = event {
-            told.push(format!("{notice:?}"));
+            notices.push(format!("{notice:?}"));
         }
-        !told.is_empty()
+        !notices.is_empty()
     });
-    assert!(begun.elapsed() >= Duration::from_millis(200), "it hurried");
+    assert!(start.elapsed() >= Duration::from_millis(200), "no backoff");
     assert_eq!(run.counts.requests, 3);
     assert!(
         run.notices[0].ends_with("is busy and asks to wait for 10 min 0 s"),
@@ -282,7 +282,7 @@ fn a_redirect_on_the_same_host_keeps_the_key() {
 }
 
 #[test]
-fn a_cancelled_run_returns_at_once() {
+fn a_canceled_run_returns_immediately() {
     let server = Server::start(|request| match name(&request.body).as_str() {
         "모자 1" => good(request),
         _ => Reply::Silent,
@@ -293,11 +293,11 @@ fn a_cancelled_run_returns_at_once() {
     assert_eq!((run.texts.len(), run.failures.len()), (1, 0));
 }
 
-/// Of a thousand items; `ITEMS=10000` for ten thousand.
+// Labels 1000 items; set `ITEMS` for another number.
 #[test]
-fn many_items_at_concurrency_64_with_faults_lose_nothing() {
-    let told = std::env::var("ITEMS").ok();
-    let items: u64 = told.map_or(1000, |told| told.parse().unwrap());
+fn many_concurrent_requests_with_errors_lose_nothing() {
+    let items = std::env::var("ITEMS").ok();
+    let items: u64 = items.map_or(1000, |items| items.parse().unwrap());
     let calls = AtomicUsize::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let reply = chats(
@@ -313,9 +313,9 @@ fn many_items_at_concurrency_64_with_faults_lose_nothing() {
     let server = Server::on(listener, false, reply);
     let mut many = options(&[&server.url]);
     many.concurrency = 64;
-    let mut patience = quick();
-    patience.tries = 12;
-    let run = label_with(many, patience, items);
+    let mut retry = quick();
+    retry.tries = 12;
+    let run = label_with(many, retry, items);
     assert_eq!(run.texts.len() as u64, items, "{:?}", run.failures);
     for (ticket, text) in &run.texts {
         assert_eq!(*text, record(&format!("모자 {ticket}")));

@@ -1,4 +1,4 @@
-//! Servers behind https whose certificates an authority of one's own has signed, as in a cluster.
+//! Tests of https servers with certificates of a private authority, as in a cluster.
 
 use crate::KEY;
 use crate::common::{Desk, Ended, ended};
@@ -11,17 +11,17 @@ use rustls::pki_types::PrivateKeyDer;
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority(name: &str) -> Authority {
-    let mut about = CertificateParams::default();
-    about.distinguished_name.push(DnType::CommonName, name);
-    about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(about, KeyPair::generate().unwrap()).unwrap()
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// What a server at `host` shows.
+/// TLS configuration of a server at `host`.
 fn certificate(authority: &Authority, host: &str) -> ServerConfig {
     let key = KeyPair::generate().unwrap();
-    let about = CertificateParams::new([host.to_owned()]).unwrap();
-    let certificate = about.signed_by(&key, authority).unwrap();
+    let params = CertificateParams::new([host.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     ServerConfig::builder()
         .with_no_client_auth()
@@ -29,7 +29,7 @@ fn certificate(authority: &Authority, host: &str) -> ServerConfig {
         .unwrap()
 }
 
-/// A command on a machine that trusts what stands in `authorities`, and nobody else.
+/// Runs a command on a machine that trusts only these authorities (PEM).
 fn trusting(desk: &Desk, authorities: &str, args: &[&str]) -> Ended {
     let file = desk.path().join("authorities.pem");
     std::fs::write(&file, authorities).unwrap();
@@ -42,7 +42,7 @@ fn trusting(desk: &Desk, authorities: &str, args: &[&str]) -> Ended {
 }
 
 #[test]
-fn labels_come_through_https() {
+fn a_run_works_over_https() {
     let ours = authority("ours");
     let server = Server::secure(certificate(&ours, "127.0.0.1"), good);
     let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
@@ -54,32 +54,35 @@ fn labels_come_through_https() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_is_refused_and_gets_no_key() {
+fn a_server_with_an_untrusted_certificate_gets_no_key() {
     let server = Server::secure(certificate(&authority("ours"), "127.0.0.1"), good);
     let desk = Desk::with_icons(&["천 모자"]);
     let others = authority("others").pem();
     let refused = trusting(&desk, &others, &through(&server, &[])).expect(1);
     let checked = trusting(&desk, &others, &["doctor", "--endpoint", &server.url]).expect(1);
-    for told in [&refused.err, &checked.out] {
-        assert!(told.contains("no authority that is trusted here"), "{told}");
-        assert!(told.contains("SSL_CERT_FILE"), "{told}");
+    for message in [&refused.err, &checked.out] {
+        assert!(
+            message.contains("not signed by a trusted authority"),
+            "{message}"
+        );
+        assert!(message.contains("SSL_CERT_FILE"), "{message}");
     }
     assert!(server.seen.lock().unwrap().is_empty());
 }
 
 #[test]
-fn a_certificate_of_another_host_is_refused() {
+fn a_certificate_for_another_host_is_rejected() {
     let ours = authority("ours");
     let server = Server::secure(certificate(&ours, "elsewhere"), good);
     let desk = Desk::with_icons(&["천 모자"]);
     let refused = trusting(&desk, &ours.pem(), &through(&server, &[])).expect(1);
-    let told = refused.err;
-    assert!(told.contains("its certificate is refused"), "{told}");
-    assert!(told.contains("elsewhere"), "{told}");
+    let message = refused.err;
+    assert!(message.contains("its certificate is invalid"), "{message}");
+    assert!(message.contains("elsewhere"), "{message}");
 }
 
 #[test]
-fn only_https_wants_authorities() {
+fn only_https_requires_authorities() {
     let desk = Desk::with_icons(&["천 모자"]);
     let secure = Server::secure(certificate(&authority("ours"), "127.0.0.1"), good);
     let refused = trusting(&desk, "", &through(&secure, &[])).expect(1);

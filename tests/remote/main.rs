@@ -1,6 +1,6 @@
-//! Labeling through servers that behave, misbehave and vanish: a small HTTP server in this
-//! process plays them all. `agreement`, `behaviors`, `faults` and `several` look at the labeler alone,
-//! `program`, `https` and `doctor` at the real program.
+//! Tests of labeling through servers, with a small HTTP server in this process that acts as all of
+//! them. `agreement`, `behaviors`, `faults` and `several` test the labeler alone; `program`, `https`
+//! and `doctor` test the real program.
 
 #![allow(
     clippy::expect_used,
@@ -12,13 +12,13 @@
 
 mod agreement;
 mod behaviors;
-// `tests/batch` uses all of it.
+// Only `tests/batch` uses all of it.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
 mod doctor;
 mod faults;
-// Elsewhere no environment variable chooses the authorities.
+// On other systems no environment variable sets the authorities.
 #[cfg(target_os = "linux")]
 mod https;
 #[allow(dead_code)]
@@ -29,5 +29,5 @@ mod run;
 mod server;
 mod several;
 
-/// Sent as a bearer token, and to be seen nowhere else.
+/// API key, which must appear only in the request header.
 const KEY: &str = "sk-very-secret-7731";

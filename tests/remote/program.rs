@@ -1,8 +1,8 @@
-//! The real program with `--endpoint`.
+//! Tests of the real program with `--endpoint`.
 
 use crate::KEY;
 use crate::common::{Desk, ended};
-use crate::server::{Reply, Server, chats, completion, good, name, nobody, record};
+use crate::server::{Reply, Server, chats, completion, good, name, record, unused_address};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BATCH: [&str; 5] = ["--batch", "--images", "source", "--outdir", "out"];
 
-/// `--batch` through a server.
+/// Arguments of `--batch` through a server.
 pub fn through<'a>(server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = BATCH.to_vec();
     args.extend(["--model", "qwen", "--endpoint", &server.url]);
@@ -21,7 +21,7 @@ pub fn through<'a>(server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_batch_writes_what_a_model_in_process_would() {
+fn a_batch_writes_the_same_records_as_with_a_local_model() {
     let names = ["가죽 모자", "천 모자", "별빛 모자"];
     let desk = Desk::with_icons(&names);
     desk.batch(&[]).expect(0);
@@ -29,7 +29,7 @@ fn a_batch_writes_what_a_model_in_process_would() {
 
     let server = Server::start(good);
     std::fs::remove_dir_all(desk.path().join("out")).unwrap();
-    let told = ended(&mut desk.plain(&through(&server, &["--json"]))).expect(0);
+    let output = ended(&mut desk.plain(&through(&server, &["--json"]))).expect(0);
     let mut remote = desk.records();
     for (record, local) in remote.iter_mut().zip(&local) {
         assert_eq!(record["model"], "qwen");
@@ -38,7 +38,7 @@ fn a_batch_writes_what_a_model_in_process_would() {
         }
     }
     assert_eq!(remote, local);
-    let summary = told.events().pop().unwrap();
+    let summary = output.events().pop().unwrap();
     let counts = &summary["remote"];
     assert_eq!(
         (&counts["requests"], &counts["retries"]),
@@ -48,7 +48,7 @@ fn a_batch_writes_what_a_model_in_process_would() {
     for key in ["bytes_sent", "bytes_received", "new_tokens"] {
         assert!(counts[key].as_u64().unwrap() > 100, "{key}");
     }
-    let events = told.events();
+    let events = output.events();
     let ready = events.iter().find(|event| event["event"] == "model_ready");
     let ready = ready.unwrap();
     assert_eq!(ready["device"], server.url.as_str());
@@ -56,7 +56,7 @@ fn a_batch_writes_what_a_model_in_process_would() {
 }
 
 #[test]
-fn an_answer_that_is_no_record_gets_one_strict_try() {
+fn an_invalid_answer_gets_one_strict_retry() {
     let desk = Desk::with_icons(&["가죽 모자", "돌 모자", "천 모자"]);
     let server = Server::start(chats(|request| {
         let strict = request.body.to_string().contains("was not good enough");
@@ -74,8 +74,8 @@ fn an_answer_that_is_no_record_gets_one_strict_try() {
 }
 
 #[test]
-fn a_run_waits_for_its_server() {
-    let free = nobody();
+fn a_run_waits_for_its_server_with_wait() {
+    let free = unused_address();
     let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
     let url = format!("http://{free}/v1");
     let mut args = BATCH.to_vec();
@@ -101,19 +101,19 @@ fn a_run_waits_for_its_server() {
 }
 
 #[test]
-fn a_server_that_is_not_there_at_the_start_ends_the_run() {
+fn an_unreachable_server_at_the_start_ends_the_run() {
     let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
-    let url = format!("http://{}/v1", nobody());
+    let url = format!("http://{}/v1", unused_address());
     let mut args = BATCH.to_vec();
     args.extend(["--endpoint", &url]);
-    let told = ended(&mut desk.plain(&args)).expect(1);
+    let output = ended(&mut desk.plain(&args)).expect(1);
     assert!(
-        told.err.contains(&format!("no server answers: {url}: ")),
+        output.err.contains(&format!("no server answers: {url}: ")),
         "{}",
-        told.err
+        output.err
     );
-    assert!(told.err.contains("hint: start it"), "{}", told.err);
-    // Nothing has become of the items.
+    assert!(output.err.contains("hint: start it"), "{}", output.err);
+    // No item has a record or a failure.
     assert!(desk.records().is_empty() && desk.errors().is_empty());
     let server = Server::start(good);
     ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
@@ -128,18 +128,18 @@ fn a_server_that_is_not_there_at_the_start_ends_the_run() {
 }
 
 #[test]
-fn a_wrong_address_or_key_ends_the_run_and_fails_no_item() {
+fn a_wrong_key_ends_the_run_and_fails_no_item() {
     let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
     let server = Server::start(chats(|_| {
         Reply::Json(401, json!({"error": "who are you?"}))
     }));
-    let told = ended(&mut desk.plain(&through(&server, &[]))).expect(1);
+    let output = ended(&mut desk.plain(&through(&server, &[]))).expect(1);
     assert!(
-        told.err.contains("answered 401: who are you?"),
+        output.err.contains("answered 401: who are you?"),
         "{}",
-        told.err
+        output.err
     );
-    assert!(told.err.contains("LABELER_API_KEY"), "{}", told.err);
+    assert!(output.err.contains("LABELER_API_KEY"), "{}", output.err);
     assert!(desk.errors().is_empty());
     let server = Server::start(good);
     ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
@@ -147,7 +147,7 @@ fn a_wrong_address_or_key_ends_the_run_and_fails_no_item() {
 }
 
 #[test]
-fn faults_and_an_interruption_lose_nothing_and_label_nothing_twice() {
+fn errors_and_a_kill_lose_nothing_and_label_nothing_twice() {
     let names: Vec<String> = (0..120).map(|n| format!("모자 {n}")).collect();
     let desk = Desk::new();
     for name in &names {
@@ -173,17 +173,17 @@ fn faults_and_an_interruption_lose_nothing_and_label_nothing_twice() {
     }
     running.wait().unwrap();
     let resumed = through(&server, &["--concurrency", "16", "--json", "--resume"]);
-    let told = ended(&mut desk.plain(&resumed)).expect(0);
+    let output = ended(&mut desk.plain(&resumed)).expect(0);
     let mut labeled = desk.names();
     labeled.sort();
     let mut names = names;
     names.sort();
     assert_eq!(labeled, names);
-    let summary = told.events().pop().unwrap();
+    let summary = output.events().pop().unwrap();
     assert!(summary["asked"].as_u64().unwrap() <= 90, "{summary}");
 }
 
-/// Every file under a folder, and what it holds.
+/// Path and content of every file under a folder.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -197,20 +197,20 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn the_key_is_in_no_file_and_no_output() {
+fn the_key_never_appears_in_files_or_output() {
     let desk = Desk::with_icons(&["가죽 모자", "돌 모자", "천 모자"]);
     let calls = AtomicUsize::new(0);
     let server = Server::start(chats(move |request| {
         assert_eq!(request.headers["authorization"], format!("Bearer {KEY}"));
-        let told = json!({"error": {"message": format!("who is {KEY}?")}});
+        let error = json!({"error": {"message": format!("who is {KEY}?")}});
         match (
             calls.fetch_add(1, Ordering::SeqCst),
             name(&request.body).as_str(),
         ) {
-            (0, _) => Reply::Json(500, told),
-            (_, "돌 모자") => Reply::Json(401, told),
+            (0, _) => Reply::Json(500, error),
+            (_, "돌 모자") => Reply::Json(401, error),
             (_, "천 모자") => {
-                Reply::With(302, vec![("location", format!("http://x/{KEY}"))], told)
+                Reply::With(302, vec![("location", format!("http://x/{KEY}"))], error)
             }
             _ => good(request),
         }
@@ -220,7 +220,7 @@ fn the_key_is_in_no_file_and_no_output() {
         &["--json", "--log-level", "trace", "--concurrency", "1"],
     );
     let mut outputs = vec![ended(desk.plain(&noisy).env("LABELER_API_KEY", KEY)).expect(3)];
-    // Both that are left are refused.
+    // Both remaining items are refused.
     let plain = through(&server, &["--resume"]);
     outputs.push(ended(desk.plain(&plain).env("LABELER_API_KEY", KEY)).expect(1));
     let ask = ask(&server, "name: 돌 모자");
@@ -259,26 +259,26 @@ fn ask<'a>(server: &'a Server, question: &'a str) -> [&'a str; 6] {
 }
 
 #[test]
-fn a_question_is_asked_and_answered() {
+fn ask_prints_the_servers_answer() {
     let desk = Desk::new();
     let server = Server::start(|_| Reply::Json(200, completion("빨간 모자\u{1b}[31m")));
     let ask = ask(&server, "what is it?");
-    let said = ended(&mut desk.plain(&ask)).expect(0);
-    assert_eq!(said.out, "빨간 모자[31m\n");
+    let output = ended(&mut desk.plain(&ask)).expect(0);
+    assert_eq!(output.out, "빨간 모자[31m\n");
     let body = &server.bodies()[0];
-    // The server's chat template says what stands before it.
+    // The system text is left to the server's chat template.
     assert_eq!(body["messages"].as_array().unwrap().len(), 1);
     assert_eq!(body["messages"][0]["role"], "user");
     let mut with_json = ask.to_vec();
     with_json.insert(1, "--json");
-    let said = ended(&mut desk.plain(&with_json)).expect(0);
-    let said: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(said["finish_reason"], "stop");
-    assert_eq!(said["logprobs"][0], -0.25);
+    let output = ended(&mut desk.plain(&with_json)).expect(0);
+    let output: Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!(output["finish_reason"], "stop");
+    assert_eq!(output["logprobs"][0], -0.25);
 }
 
 #[test]
-fn the_workload_is_timed_through_a_server() {
+fn bench_measures_a_server() {
     let desk = Desk::new();
     let server = Server::start(|request| {
         let mut answer = completion(&record(&name(&request.body)));
@@ -296,8 +296,8 @@ fn the_workload_is_timed_through_a_server() {
     ];
     let mut args = bench.to_vec();
     args.extend(["--new-tokens", "7", "--json"]);
-    let told = ended(&mut desk.plain(&args)).expect(0);
-    let report: Value = serde_json::from_str(&told.out).unwrap();
+    let output = ended(&mut desk.plain(&args)).expect(0);
+    let report: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(report["icons"], 5);
     assert_eq!(report["all_new_tokens"], 35);
     assert_eq!(report["shared_prompt_tokens"], 5 * 320);
@@ -311,14 +311,14 @@ fn the_workload_is_timed_through_a_server() {
     }
 }
 
-/// The address of the server that plays a proxy, with a password as companies have.
+/// URL of a proxy with a password.
 fn proxy(server: &Server) -> String {
     let address = server.url.trim_start_matches("http://");
     format!("http://me:hunter2@{}", address.trim_end_matches("/v1"))
 }
 
 #[test]
-fn a_server_on_this_machine_is_asked_directly_whatever_the_proxy() {
+fn a_server_on_this_machine_is_never_reached_through_a_proxy() {
     let desk = Desk::with_icons(&["가죽 모자"]);
     let server = Server::start(good);
     let proxied = Server::start(|_| Reply::Raw(502, "a proxy".to_owned()));
@@ -327,28 +327,28 @@ fn a_server_on_this_machine_is_asked_directly_whatever_the_proxy() {
         command.env(name, proxy(&proxied));
     }
     command.env("LABELER_API_KEY", KEY);
-    let told = ended(&mut command).expect(0);
+    let output = ended(&mut command).expect(0);
     assert_eq!(desk.records().len(), 1);
     assert!(proxied.seen.lock().unwrap().is_empty());
-    assert!(!told.err.contains("proxy"), "{}", told.err);
+    assert!(!output.err.contains("proxy"), "{}", output.err);
 }
 
 #[test]
-fn a_proxy_for_another_machine_is_used_and_said_without_its_password() {
+fn a_proxy_is_used_for_other_machines_and_shown_without_its_password() {
     let desk = Desk::with_icons(&["가죽 모자"]);
     let proxied = Server::start(good);
     let url = "http://labeler.invalid:8000/v1";
     let mut args = BATCH.to_vec();
     args.extend(["--model", "qwen", "--endpoint", url]);
-    let told = ended(desk.plain(&args).env("http_proxy", proxy(&proxied))).expect(0);
+    let output = ended(desk.plain(&args).env("http_proxy", proxy(&proxied))).expect(0);
     let named = proxy(&proxied).replace("me:hunter2@", "");
-    let said = format!("{url} is reached through the proxy {named}");
-    assert_eq!(told.err.matches(&said).count(), 1, "{}", told.err);
-    assert!(!told.err.contains("hunter2"), "{}", told.err);
+    let notice = format!("{url} is reached through the proxy {named}");
+    assert_eq!(output.err.matches(&notice).count(), 1, "{}", output.err);
+    assert!(!output.err.contains("hunter2"), "{}", output.err);
     assert_eq!(desk.records().len(), 1);
 
-    let asked = ["doctor", "--model", "qwen", "--endpoint", url];
-    let told = ended(desk.plain(&asked).env("http_proxy", proxy(&proxied)));
-    assert!(told.out.contains(&named), "{}", told.out);
-    assert!(!told.out.contains("hunter2"), "{}", told.out);
+    let doctor = ["doctor", "--model", "qwen", "--endpoint", url];
+    let output = ended(desk.plain(&doctor).env("http_proxy", proxy(&proxied)));
+    assert!(output.out.contains(&named), "{}", output.out);
+    assert!(!output.out.contains("hunter2"), "{}", output.out);
 }

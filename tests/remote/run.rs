@@ -1,10 +1,10 @@
-//! A run of the labeler alone: jobs in, answers and notices out.
+//! Runs the labeler alone and collects its answers and notices.
 
 use crate::KEY;
 use crate::server::Server;
 use labeler_tui::error::Error;
 use labeler_tui::icon::Picture;
-use labeler_tui::labeler::remote::{Patience, RemoteLabeler};
+use labeler_tui::labeler::remote::{RemoteLabeler, RetryPolicy};
 use labeler_tui::labeler::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts,
 };
@@ -18,18 +18,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What a run came to.
+/// Result of a run.
 pub struct Run {
-    /// By item, the text that came back.
+    /// Text of each answered item.
     pub texts: HashMap<u64, String>,
-    /// By item, why there is none.
+    /// Error of each failed item.
     pub failures: HashMap<u64, String>,
     pub notices: Vec<String>,
     pub events: Vec<LabelEvent>,
     pub counts: RemoteCounts,
     pub info: ModelInfo,
-    pub most_in_hand: usize,
-    /// Why the run has ended before all items had.
+    pub max_in_flight: usize,
+    /// The error that ended the run early.
     pub ended: Result<(), Error>,
 }
 
@@ -43,28 +43,28 @@ impl Run {
     }
 }
 
-/// Items 1 to `items` through one server.
+/// Labels items 1 to `items` through one server.
 pub fn label(server: &Server, items: u64) -> Run {
     label_with(options(&[&server.url]), quick(), items)
 }
 
-pub fn label_with(options: RemoteOptions, patience: Patience, items: u64) -> Run {
-    watched(options, patience, items, |_| false)
+pub fn label_with(options: RemoteOptions, retry: RetryPolicy, items: u64) -> Run {
+    watched(options, retry, items, |_| false)
 }
 
-/// The same with somebody who sees every event and cancels the run by saying true.
+/// Calls `watcher` for every event; returning `true` cancels the run.
 pub fn watched(
     options: RemoteOptions,
-    patience: Patience,
+    retry: RetryPolicy,
     items: u64,
     watcher: impl FnMut(&LabelEvent) -> bool,
 ) -> Run {
-    let mut labeler = RemoteLabeler::new(options, patience).unwrap();
+    let mut labeler = RemoteLabeler::new(options, retry).unwrap();
     let mut jobs = Items {
         waiting: (1..=items).map(request).collect(),
         events: Vec::new(),
-        in_hand: 0,
-        most_in_hand: 0,
+        in_flight: 0,
+        max_in_flight: 0,
         cancelled: false,
         watcher,
     };
@@ -87,7 +87,7 @@ pub fn watched(
     }
     assert!(
         !format!("{:?}", jobs.events).contains(KEY),
-        "the key got out"
+        "the key was leaked"
     );
     Run {
         texts,
@@ -96,7 +96,7 @@ pub fn watched(
         events: jobs.events,
         counts,
         info: labeler.info(),
-        most_in_hand: jobs.most_in_hand,
+        max_in_flight: jobs.max_in_flight,
         ended,
     }
 }
@@ -104,8 +104,8 @@ pub fn watched(
 struct Items<W> {
     waiting: VecDeque<LabelRequest>,
     events: Vec<LabelEvent>,
-    in_hand: usize,
-    most_in_hand: usize,
+    in_flight: usize,
+    max_in_flight: usize,
     cancelled: bool,
     watcher: W,
 }
@@ -114,8 +114,8 @@ impl<W: FnMut(&LabelEvent) -> bool> Jobs for Items<W> {
     fn pull(&mut self, _wait: bool) -> Pull {
         match self.waiting.pop_front() {
             Some(request) => {
-                self.in_hand += 1;
-                self.most_in_hand = self.most_in_hand.max(self.in_hand);
+                self.in_flight += 1;
+                self.max_in_flight = self.max_in_flight.max(self.in_flight);
                 Pull::Request(Box::new(request))
             }
             None => Pull::Closed,
@@ -128,7 +128,7 @@ impl<W: FnMut(&LabelEvent) -> bool> Jobs for Items<W> {
 
     fn push(&mut self, event: LabelEvent) {
         if matches!(event, LabelEvent::Done { .. } | LabelEvent::Failed { .. }) {
-            self.in_hand -= 1;
+            self.in_flight -= 1;
         }
         self.cancelled |= (self.watcher)(&event);
         self.events.push(event);
@@ -174,10 +174,10 @@ fn schema() -> Arc<Value> {
     Arc::clone(schema)
 }
 
-/// Takes a server for dead that is silent for a moment.
-pub fn hasty() -> Patience {
-    Patience {
-        silence: Duration::from_millis(150),
+/// A retry policy with a short read timeout.
+pub fn hasty() -> RetryPolicy {
+    RetryPolicy {
+        read_timeout: Duration::from_millis(150),
         tries: 50,
         ..quick()
     }
@@ -194,15 +194,15 @@ pub fn options(urls: &[&str]) -> RemoteOptions {
     }
 }
 
-/// Repeats at once, but never takes a busy machine for a silent server.
-pub fn quick() -> Patience {
-    Patience {
+/// A retry policy with short delays, but timeouts that a busy machine does not reach.
+pub fn quick() -> RetryPolicy {
+    RetryPolicy {
         connect: Duration::from_secs(2),
-        silence: Duration::from_secs(60),
-        answer: Duration::from_secs(60),
+        read_timeout: Duration::from_secs(60),
+        request_timeout: Duration::from_secs(60),
         backoff: Duration::from_millis(2),
-        longest_backoff: Duration::from_millis(10),
+        max_backoff: Duration::from_millis(10),
         tries: 4,
-        queuing: 6,
+        max_rate_limited: 6,
     }
 }

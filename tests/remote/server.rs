@@ -1,4 +1,4 @@
-//! A small HTTP server in this process that plays the servers that behave, misbehave and vanish.
+//! A small HTTP server in this process that acts as well-behaved and misbehaving servers.
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -18,30 +18,30 @@ pub enum Reply {
     Json(u16, Value),
     With(u16, Vec<(&'static str, String)>, Value),
     Raw(u16, String),
-    /// Promises more than it sends, then closes.
+    /// Sends less than declared, then closes.
     Cut,
-    /// Sends half, then stays silent until the client gives up.
+    /// Sends a part, then nothing until the client gives up.
     Silent,
-    /// Sends it in parts, each of them sooner than the client's patience ends.
+    /// Sends it in parts, each within the client's read timeout.
     Slow(Value),
-    /// Writes whatever it wants until it may not, then closes.
+    /// Writes raw bytes, then closes.
     Wire(fn(&mut dyn Write) -> std::io::Result<()>),
 }
 
-/// A server on loopback, a thread a connection, for as long as the test program runs.
+/// A server on loopback with a thread per connection, which runs as long as the test program.
 pub struct Server {
     pub url: String,
     pub seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// Answers with `reply`.
+    /// Starts a server that answers with `reply`.
     pub fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::on(listener, true, reply)
     }
 
-    /// Behind https, with the certificate of `tls`.
+    /// Starts an https server with this TLS configuration.
     pub fn secure(
         tls: ServerConfig,
         reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -50,7 +50,7 @@ impl Server {
         Self::listen(listener, true, Some(tls), reply)
     }
 
-    /// At an address of one's own; with `keep` what is asked can be looked at afterwards.
+    /// Starts a server on a listener; with `keep` it stores the requests.
     pub fn on(
         listener: TcpListener,
         keep: bool,
@@ -93,8 +93,8 @@ impl Server {
     }
 }
 
-/// Nobody listens there.
-pub fn nobody() -> SocketAddr {
+/// An address without a listener.
+pub fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -153,7 +153,7 @@ fn serve(
                 stream.get_mut().write_all(head.as_bytes())?;
                 for part in text.as_bytes().chunks(1024) {
                     stream.get_mut().write_all(part)?;
-                    // Nobody unparks it: slowness is what this reply is about.
+                    // Never unparked: this reply is meant to be slow.
                     std::thread::park_timeout(Duration::from_millis(20));
                 }
                 continue;
@@ -171,10 +171,10 @@ fn serve(
     }
 }
 
-/// Of an answer that promises more.
+/// The start of a response that declares more.
 const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choi";
 
-/// An answer for an item, in compact form.
+/// A good answer for an item, as compact JSON.
 pub fn record(name: &str) -> String {
     crate::common::good(name).to_string()
 }
@@ -192,9 +192,9 @@ pub fn completion(text: &str) -> Value {
     })
 }
 
-/// The item's name, so that each gets its own answer; empty where nothing is asked about an item.
+/// The name of the item in a request; empty if there is none.
 pub fn name(body: &Value) -> String {
-    // A system turn may stand before the user's.
+    // A system turn may precede the user's.
     let turns = body["messages"].as_array();
     let content = turns.and_then(|turns| turns.last()?["content"].as_array());
     let text = content.and_then(|parts| parts.last()?["text"].as_str());
@@ -204,7 +204,7 @@ pub fn name(body: &Value) -> String {
     line.trim_start_matches("name: ").to_owned()
 }
 
-/// Lists its model and labels every item.
+/// A server that lists its model and labels every item.
 pub fn good(request: &Request) -> Reply {
     if request.path.ends_with("/models") {
         return Reply::Json(200, json!({"data": [{"id": "qwen"}]}));
@@ -212,7 +212,7 @@ pub fn good(request: &Request) -> Reply {
     Reply::Json(200, completion(&record(&name(&request.body))))
 }
 
-/// Lists its model; what is asked of it comes to `chat`.
+/// A server that lists its model and answers chat requests with `chat`.
 pub fn chats(
     chat: impl Fn(&Request) -> Reply + Send + Sync + 'static,
 ) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {

@@ -1,7 +1,7 @@
-//! More than one server, and servers that are gone.
+//! Tests of several servers, and of unavailable ones.
 
 use crate::run::{label_with, options, quick, watched};
-use crate::server::{Reply, Server, chats, good, nobody};
+use crate::server::{Reply, Server, chats, good, unused_address};
 use labeler_tui::labeler::LabelEvent;
 use labeler_tui::labeler::remote::RemoteLabeler;
 use serde_json::json;
@@ -9,11 +9,11 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
-fn a_server_that_vanishes_pauses_the_run_and_nothing_is_lost() {
-    let free = nobody();
-    let (told, gone) = std::sync::mpsc::channel();
-    let back = std::thread::spawn(move || {
-        gone.recv().unwrap();
+fn an_unavailable_server_pauses_the_run_and_nothing_is_lost() {
+    let free = unused_address();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        receiver.recv().unwrap();
         Server::on(TcpListener::bind(free).unwrap(), true, good)
     });
     let url = format!("http://{free}/v1");
@@ -21,7 +21,7 @@ fn a_server_that_vanishes_pauses_the_run_and_nothing_is_lost() {
     waiting.wait = true;
     let run = watched(waiting, quick(), 30, |event| {
         if *event == LabelEvent::Waiting(true) {
-            told.send(()).unwrap();
+            sender.send(()).unwrap();
         }
         false
     });
@@ -39,21 +39,21 @@ fn a_server_that_vanishes_pauses_the_run_and_nothing_is_lost() {
             .filter(move |e| **e == LabelEvent::Waiting(waits))
     };
     assert_eq!((waits(true).count(), waits(false).count()), (1, 1));
-    drop(back.join().unwrap());
+    drop(server.join().unwrap());
 }
 
 #[test]
-fn a_server_that_answers_nothing_but_faults_is_left_alone_between_probes() {
-    let asked = AtomicUsize::new(0);
+fn a_failing_server_gets_no_requests_until_it_recovers() {
+    let requests = AtomicUsize::new(0);
     let server = Server::start(chats(move |request| {
-        match asked.fetch_add(1, Ordering::SeqCst) < 12 {
+        match requests.fetch_add(1, Ordering::SeqCst) < 12 {
             true => Reply::Json(503, json!({"error": "loading the model"})),
             false => good(request),
         }
     }));
-    let mut patience = quick();
-    patience.tries = 20;
-    let run = label_with(options(&[&server.url]), patience, 10);
+    let mut retry = quick();
+    retry.tries = 20;
+    let run = label_with(options(&[&server.url]), retry, 10);
     assert_eq!(run.texts.len(), 10, "{:?}", run.failures);
     assert!(
         run.notices[0].contains("loading the model"),
@@ -68,9 +68,9 @@ fn a_server_that_answers_nothing_but_faults_is_left_alone_between_probes() {
 }
 
 #[test]
-fn of_several_servers_the_dead_one_is_left_out() {
+fn the_run_continues_without_an_unreachable_server() {
     let (one, two) = (Server::start(good), Server::start(good));
-    let dead = format!("http://{}/v1", nobody());
+    let dead = format!("http://{}/v1", unused_address());
     let run = label_with(options(&[&dead, &one.url, &two.url]), quick(), 60);
     assert_eq!(run.texts.len(), 60, "{:?}", run.failures);
     let notice = &run.notices[0];
@@ -81,7 +81,7 @@ fn of_several_servers_the_dead_one_is_left_out() {
 }
 
 #[test]
-fn servers_may_agree_on_different_things() {
+fn servers_may_support_different_features() {
     let strict = Server::start(good);
     let plain = Server::start(|request| match request.body.get("response_format") {
         Some(_) => Reply::Json(400, json!({"error": "no response_format"})),
@@ -90,16 +90,17 @@ fn servers_may_agree_on_different_things() {
     let run = label_with(options(&[&strict.url, &plain.url]), quick(), 40);
     assert_eq!(run.texts.len(), 40, "{:?}", run.failures);
     assert_eq!(run.info.detail, "json_schema, guided_json");
-    let kept = strict.bodies();
+    let bodies = strict.bodies();
     assert!(
-        kept.iter()
+        bodies
+            .iter()
             .all(|body| body.get("response_format").is_some())
     );
 }
 
 #[test]
-fn servers_none_of_which_is_there_end_the_run_at_its_start() {
-    let urls = [nobody(), nobody()].map(|free| format!("http://{free}/v1"));
+fn the_run_ends_at_the_start_if_no_server_is_reachable() {
+    let urls = [unused_address(), unused_address()].map(|free| format!("http://{free}/v1"));
     let options = options(&[&urls[0], &urls[1]]);
     let error = RemoteLabeler::new(options, quick()).err().unwrap();
     assert_eq!(error.exit_status(), 1);
@@ -109,7 +110,7 @@ fn servers_none_of_which_is_there_end_the_run_at_its_start() {
 }
 
 #[test]
-fn an_address_without_its_last_part_is_answered_with_the_right_one() {
+fn the_error_for_a_url_without_its_path_suggests_the_right_one() {
     let server = Server::start(|request| match request.path.starts_with("/v1/") {
         true => good(request),
         false => Reply::Json(404, json!({"detail": "Not Found"})),
@@ -118,16 +119,16 @@ fn an_address_without_its_last_part_is_answered_with_the_right_one() {
     let error = RemoteLabeler::new(options(&[base]), quick()).err().unwrap();
     assert_eq!(
         error.cause,
-        format!("{base} has no API, {} has", server.url)
+        format!("no API at {base}, but at {}", server.url)
     );
     assert_eq!(
         error.hint.unwrap(),
-        format!("give --endpoint {}", server.url)
+        format!("use --endpoint {}", server.url)
     );
 }
 
 #[test]
-fn offline_and_bad_addresses_are_usage_errors() {
+fn offline_and_invalid_urls_are_usage_errors() {
     let mut offline = options(&["http://127.0.0.1:1/v1"]);
     offline.offline = true;
     for options in [offline, options(&["ftp://host/v1"])] {

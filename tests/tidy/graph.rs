@@ -1,28 +1,27 @@
-//! Which file of `src` uses which other one, read from their paths: `crate::`, `super::`, names
-//! brought in by `use`, and names of modules. A name that a module passes on leads to the file that
-//! defines it.
+//! Computes which files of `src` use which others from the paths in their code: `crate::`, `super::`,
+//! imported names, and module names. A re-exported name counts as a use of the file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// A file without its tests.
+/// A source file without its tests.
 pub struct Module {
     pub path: PathBuf,
-    /// Its names from the root on; empty for `lib.rs`.
+    /// Module path; empty for `lib.rs`.
     pub name: Vec<String>,
     pub text: String,
     uses: Vec<Use>,
-    /// Every path of two names or more, where it stands in the code.
+    /// Every path of at least two names in the code.
     paths: Vec<Vec<String>>,
-    /// Every name that stands alone.
+    /// Every name in the code that is not part of a path.
     names: BTreeSet<String>,
     tests: Vec<String>,
 }
 
-/// One name that a file brings in.
+/// An imported name.
 struct Use {
     path: Vec<String>,
-    /// The name that it has here; `*` for all of a module.
+    /// The local name; `*` for a glob import.
     alias: String,
     public: bool,
 }
@@ -32,14 +31,14 @@ pub struct Graph {
     by_name: BTreeMap<Vec<String>, usize>,
 }
 
-/// `from` names something that `to` defines.
+/// The module `from` uses something that `to` defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     pub from: usize,
     pub to: usize,
 }
 
-/// All Rust files under `root`, and what they say.
+/// Path and text of all Rust files under `root`.
 pub fn rust_files(root: &Path) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -63,7 +62,7 @@ impl Graph {
         Self::of(root, rust_files(root))
     }
 
-    /// Of these files under `root`, without those that are tests only.
+    /// Builds the graph of files under `root`, without test-only files.
     pub fn of(root: &Path, files: Vec<(PathBuf, String)>) -> Self {
         let files = files.into_iter();
         let mut modules: Vec<Module> = files
@@ -86,20 +85,19 @@ impl Graph {
         Self { modules, by_name }
     }
 
-    /// Who uses whom. What a module only passes on from its own folder is no use of it: it is the
-    /// table of contents.
+    /// All uses. A `pub use` of a module's own submodules does not count.
     pub fn edges(&self) -> BTreeSet<Edge> {
         let mut edges = BTreeSet::new();
         for (from, module) in self.modules.iter().enumerate() {
-            let brought = module.uses.iter().filter_map(|one| {
+            let imported = module.uses.iter().filter_map(|one| {
                 let path = self.absolute(module, &one.path)?;
-                let passed_on = one.public
+                let is_reexport = one.public
                     && path.starts_with(&module.name)
                     && !module.names.contains(&one.alias);
                 let (to, whole) = self.find(&path, 0)?;
-                (!passed_on && (!whole || one.alias == "*")).then_some(to)
+                (!is_reexport && (!whole || one.alias == "*")).then_some(to)
             });
-            let named = module.paths.iter().filter_map(|path| {
+            let mentioned = module.paths.iter().filter_map(|path| {
                 let first = module.uses.iter().find(|one| one.alias == path[0]);
                 let path = match first {
                     Some(one) => [&one.path[..], &path[1..]].concat(),
@@ -108,20 +106,20 @@ impl Graph {
                 let (to, whole) = self.find(&self.absolute(module, &path)?, 0)?;
                 (!whole).then_some(to)
             });
-            let targets: Vec<usize> = brought.chain(named).collect();
+            let targets: Vec<usize> = imported.chain(mentioned).collect();
             edges.extend(targets.into_iter().map(|to| Edge { from, to }));
         }
         edges.retain(|edge| edge.from != edge.to);
         edges
     }
 
-    /// A path from the root on; `None` where it leads out of the crate.
+    /// Makes a path absolute; `None` if it leaves the crate.
     fn absolute(&self, module: &Module, path: &[String]) -> Option<Vec<String>> {
         let mut start = module.name.clone();
         let mut rest = path;
         match path[0].as_str() {
             "crate" => (start, rest) = (Vec::new(), &path[1..]),
-            // The program is another crate than its library.
+            // The binary refers to the library by its crate name.
             "labeler_tui" => (start, rest) = (Vec::new(), &path[1..]),
             "self" => rest = &path[1..],
             "super" => {
@@ -142,9 +140,9 @@ impl Graph {
         Some(start)
     }
 
-    /// The file that defines what the path names, and whether the path names the file as a whole.
+    /// Finds the file that defines an absolute path, and whether the path is the module itself.
     fn find(&self, path: &[String], depth: usize) -> Option<(usize, bool)> {
-        assert!(depth < 20, "{path:?} leads in a circle");
+        assert!(depth < 20, "{path:?} is a cyclic re-export");
         let mut name: Vec<String> = Vec::new();
         let mut at = *self.by_name.get(&name)?;
         for (n, part) in path.iter().enumerate() {
@@ -154,8 +152,8 @@ impl Graph {
                 continue;
             }
             let module = &self.modules[at];
-            let passed_on = module.uses.iter().find(|one| one.alias == *part);
-            if let Some(one) = passed_on {
+            let reexport = module.uses.iter().find(|one| one.alias == *part);
+            if let Some(one) = reexport {
                 let target = self.absolute(module, &one.path)?;
                 return self.find(&[&target[..], &path[n + 1..]].concat(), depth + 1);
             }
@@ -164,8 +162,8 @@ impl Graph {
         Some((at, true))
     }
 
-    /// Circles among groups of files; `group` says which one a file is in, if any.
-    pub fn circles<G: Ord + Clone>(
+    /// Finds cycles among groups of files; `group` assigns a file to a group, if any.
+    pub fn cycles<G: Ord + Clone>(
         &self,
         edges: &BTreeSet<Edge>,
         group: impl Fn(&Module) -> Option<G>,
@@ -192,14 +190,14 @@ impl Graph {
             seen
         };
         let reached: BTreeMap<&G, BTreeSet<G>> = next.keys().map(|one| (one, reach(one))).collect();
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         for (one, from_here) in &reached {
             if from_here.contains(one) {
                 let back = |other: &&G| reached.get(*other).is_some_and(|all| all.contains(*one));
-                circles.insert(from_here.iter().filter(back).cloned().collect());
+                cycles.insert(from_here.iter().filter(back).cloned().collect());
             }
         }
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 }
 
@@ -247,7 +245,7 @@ impl Module {
                 "pub" => {
                     public = true;
                     at += match tokens.get(at + 1) {
-                        // `pub(in crate::tui)` is no use.
+                        // The path in `pub(in crate::tui)` is not a use.
                         Some(&"(") => 1 + closing(&tokens[at + 1..]),
                         _ => 1,
                     };
@@ -258,7 +256,7 @@ impl Module {
                     self.tree(&tokens[at + 1..end], &[], public);
                     at = end;
                 }
-                // The name that follows is no use.
+                // The following name is not a use.
                 "mod" => at += 1,
                 name if is_name(name) && (at == 0 || tokens[at - 1] != ".") => {
                     let mut path = vec![name.to_owned()];
@@ -281,7 +279,7 @@ impl Module {
         }
     }
 
-    /// The tree of a `use`: `a::{b, c as d}`.
+    /// Collects the names of a `use` tree such as `a::{b, c as d}`.
     fn tree(&mut self, tokens: &[&str], before: &[String], public: bool) {
         let mut path = before.to_vec();
         let mut at = 0;
@@ -330,7 +328,7 @@ impl Module {
     }
 }
 
-/// Whether an attribute says that its item is for tests only.
+/// Whether an attribute marks its item as test-only.
 fn is_test(tokens: &[&str]) -> bool {
     let attribute = &tokens[..closing(&tokens[1..]) + 1];
     attribute.starts_with(&["#", "[", "cfg", "("])
@@ -338,7 +336,7 @@ fn is_test(tokens: &[&str]) -> bool {
         && !attribute.contains(&"not")
 }
 
-/// How many tokens an item has, from its first attribute on.
+/// Number of tokens of an item, including its attributes.
 fn item_length(tokens: &[&str]) -> usize {
     let mut at = 0;
     while at < tokens.len() {
@@ -352,7 +350,7 @@ fn item_length(tokens: &[&str]) -> usize {
     at
 }
 
-/// How many tokens stand from an opening bracket to its closing one, both counted.
+/// Number of tokens from an opening bracket through its closing one.
 fn closing(tokens: &[&str]) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate() {
@@ -372,7 +370,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// The code's names and signs, without comments and the contents of literals.
+/// Splits code into names and symbols, without comments and literals.
 fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -402,7 +400,7 @@ fn tokens(text: &str) -> Vec<&str> {
     found
 }
 
-/// The length of the literal, or the lifetime, that the text begins with.
+/// Length of the literal or lifetime at the start of the text.
 fn literal(text: &str) -> Option<usize> {
     let bare = text.strip_prefix(['b', 'c']).unwrap_or(text);
     if let Some(raw) = bare.strip_prefix('r') {

@@ -1,4 +1,4 @@
-//! Holds the tree to what lints cannot: layers, circles, sizes, the first line of each file.
+//! Checks rules that lints cannot: layers, cycles, sizes, the first line of each file.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// The files and folders right under `src`, lowest first, with their layers: each imports from
-/// those before it only.
-const ROOMS: [(&str, u32); 23] = [
+/// The top-level modules of `src` with their layers, lowest first. Each imports only from those
+/// before it.
+const MODULES: [(&str, u32); 23] = [
     ("platform", 0),
     ("text", 0),
     ("error", 0),
@@ -37,7 +37,7 @@ const ROOMS: [(&str, u32); 23] = [
     ("main", 5),
 ];
 
-/// What the front ends may see of the program, besides themselves.
+/// Modules that the front ends may use, besides their own.
 const FRONT_ENDS_SEE: [&str; 13] = [
     "record",
     "text",
@@ -48,18 +48,18 @@ const FRONT_ENDS_SEE: [&str; 13] = [
     "icon",
     "engine::messages",
     "engine::handle",
-    // The warnings and counts of labelers, which the engine passes on.
+    // Warnings and counts of labelers, which the engine forwards.
     "labeler::report",
-    // The bytes of an icon, for previews; the engine passes that on too.
+    // Reads icons for previews; re-exported by the engine.
     "source::image_file",
     "wording",
-    // What became of files, which the engine passes on.
+    // Notices about files, which the engine forwards.
     "outdir::notice",
 ];
 
-/// Circles that are there on purpose, by the folder that they are in.
-const CIRCLES: [&str; 1] = [
-    // A dialog may open another: `Dialog` lists them all, and each answers a key with the next one.
+/// Intentional cycles, by folder.
+const CYCLES: [&str; 1] = [
+    // A dialog may open another: `Dialog` lists them all, and each may return the next one.
     "tui::dialogs",
 ];
 
@@ -70,45 +70,45 @@ static GRAPH: LazyLock<Graph> =
     LazyLock::new(|| Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
 static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| GRAPH.edges());
 
-/// Where its room stands in [`ROOMS`]; `None` for `lib.rs`.
-fn place(module: &Module) -> Option<usize> {
-    let room = module.name.first()?;
-    let place = ROOMS.iter().position(|(name, _)| name == room);
-    Some(place.unwrap_or_else(|| panic!("{room} has no place in ROOMS")))
+/// Index of a file's top-level module in [`MODULES`]; `None` for `lib.rs`.
+fn position(module: &Module) -> Option<usize> {
+    let top_level = module.name.first()?;
+    let position = MODULES.iter().position(|(name, _)| name == top_level);
+    Some(position.unwrap_or_else(|| panic!("{top_level} is missing in MODULES")))
 }
 
 fn layer(module: &Module) -> Option<u32> {
-    place(module).map(|place| ROOMS[place].1)
+    position(module).map(|position| MODULES[position].1)
 }
 
 fn ends(edge: &Edge) -> (&'static Module, &'static Module) {
     (&GRAPH.modules[edge.from], &GRAPH.modules[edge.to])
 }
 
-/// Whether a module is this one or inside it.
+/// Whether `name` is `module` or inside it.
 fn is_in(name: &str, module: &str) -> bool {
     let inside = name.strip_prefix(module);
     inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-fn shown(edge: &Edge) -> String {
+fn describe(edge: &Edge) -> String {
     let (from, to) = ends(edge);
     format!("{} uses {}", from.name.join("::"), to.name.join("::"))
 }
 
-/// Every use that breaks a rule, for one message that shows them all.
+/// Asserts that no use matches `rule`; the message lists those that do.
 #[track_caller]
-fn none(rule: impl Fn(&Module, &Module) -> bool) {
+fn assert_no_use(rule: impl Fn(&Module, &Module) -> bool) {
     let broken = EDGES.iter().filter(|edge| {
         let (from, to) = ends(edge);
         rule(from, to)
     });
-    let broken: Vec<String> = broken.map(shown).collect();
+    let broken: Vec<String> = broken.map(describe).collect();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
 #[test]
-fn uses_are_found_however_they_are_written() {
+fn every_form_of_use_is_found() {
     let files = [
         ("lib.rs", "mod a;\nmod b;\nmod c;\nmod d;"),
         (
@@ -145,14 +145,13 @@ fn uses_are_found_however_they_are_written() {
         found,
         pairs.map(|(from, to)| (from.to_owned(), to.to_owned()))
     );
-    let circles =
-        |depth: usize| graph.circles(&edges, |m| m.name.get(..depth).map(|n| n.join("::")));
+    let cycles = |depth: usize| graph.cycles(&edges, |m| m.name.get(..depth).map(|n| n.join("::")));
     assert_eq!(
-        circles(1),
+        cycles(1),
         [BTreeSet::from(["b".to_owned(), "c".to_owned()])]
     );
-    assert!(circles(2).is_empty());
-    let files = graph.circles(&edges, |module| Some(module.name.join("::")));
+    assert!(cycles(2).is_empty());
+    let files = graph.cycles(&edges, |module| Some(module.name.join("::")));
     assert_eq!(
         files,
         [BTreeSet::from(["b::part".to_owned(), "c".to_owned()])]
@@ -160,42 +159,42 @@ fn uses_are_found_however_they_are_written() {
 }
 
 #[test]
-fn the_whole_tree_is_read() {
+fn the_graph_covers_the_tree() {
     assert!(GRAPH.modules.len() > 150 && EDGES.len() > 700);
-    // Through `record/mod.rs`, which passes the name on.
+    // `record/mod.rs` re-exports the name.
     for used in ["store uses record::item", "main uses logging"] {
         let is_it = |edge: &Edge| {
             let (from, to) = ends(edge);
-            let room = from.name.first().map_or("", String::as_str);
-            format!("{room} uses {}", to.name.join("::")) == used
+            let top_level = from.name.first().map_or("", String::as_str);
+            format!("{top_level} uses {}", to.name.join("::")) == used
         };
         assert!(EDGES.iter().any(is_it), "{used}");
     }
 }
 
 #[test]
-fn a_room_uses_those_before_it_only() {
-    none(|from, to| place(from) < place(to));
+fn a_module_uses_only_those_before_it() {
+    assert_no_use(|from, to| position(from) < position(to));
 }
 
 #[test]
-fn no_circle_goes_through_files() {
-    let mut circles = GRAPH.circles(&EDGES, |module| Some(module.name.join("::")));
-    for folder in CIRCLES {
-        let is_known = |circle: &BTreeSet<String>| circle.iter().all(|name| is_in(name, folder));
-        let before = circles.len();
-        circles.retain(|circle| !is_known(circle));
+fn there_are_no_unintended_cycles_among_files() {
+    let mut cycles = GRAPH.cycles(&EDGES, |module| Some(module.name.join("::")));
+    for folder in CYCLES {
+        let is_known = |cycle: &BTreeSet<String>| cycle.iter().all(|name| is_in(name, folder));
+        let before = cycles.len();
+        cycles.retain(|cycle| !is_known(cycle));
         assert!(
-            circles.len() < before,
-            "there is no circle in {folder} any more"
+            cycles.len() < before,
+            "there is no cycle in {folder} any more"
         );
     }
-    assert!(circles.is_empty(), "{}", told(&circles, ""));
+    assert!(cycles.is_empty(), "{}", format_cycles(&cycles, ""));
 }
 
-/// A circle through the parts of a folder need not go through the same file of each part.
+// A cycle among the modules of a folder may pass through different files of the same module.
 #[test]
-fn no_circle_goes_through_the_parts_of_a_folder() {
+fn there_are_no_cycles_among_the_modules_of_a_folder() {
     let folders: BTreeSet<&[String]> = GRAPH
         .modules
         .iter()
@@ -209,20 +208,20 @@ fn no_circle_goes_through_the_parts_of_a_folder() {
                 .first()
                 .map(|part| [folder, std::slice::from_ref(part)].concat().join("::"))
         };
-        let circles = GRAPH.circles(&EDGES, part);
-        found.push_str(&told(&circles, &folder.join("::")));
+        let cycles = GRAPH.cycles(&EDGES, part);
+        found.push_str(&format_cycles(&cycles, &folder.join("::")));
     }
     assert!(found.is_empty(), "{found}");
 }
 
-/// The circles with the uses that close them.
-fn told(circles: &[BTreeSet<String>], folder: &str) -> String {
+/// Lists cycles with their uses.
+fn format_cycles(cycles: &[BTreeSet<String>], folder: &str) -> String {
     let mut text = String::new();
-    for circle in circles {
-        text.push_str(&format!("\na circle in {folder:?}: {circle:?}\n"));
+    for cycle in cycles {
+        text.push_str(&format!("\na cycle in {folder:?}: {cycle:?}\n"));
         let part = |module: &Module| {
             let name = module.name.join("::");
-            let parts = circle.iter().filter(|part| is_in(&name, part));
+            let parts = cycle.iter().filter(|part| is_in(&name, part));
             parts.max_by_key(|part| part.len())
         };
         for edge in EDGES.iter() {
@@ -230,7 +229,7 @@ fn told(circles: &[BTreeSet<String>], folder: &str) -> String {
             if let (Some(from), Some(to)) = (part(from), part(to))
                 && from != to
             {
-                text.push_str(&format!("  {}\n", shown(edge)));
+                text.push_str(&format!("  {}\n", describe(edge)));
             }
         }
     }
@@ -238,8 +237,8 @@ fn told(circles: &[BTreeSet<String>], folder: &str) -> String {
 }
 
 #[test]
-fn front_ends_see_the_engine_by_its_messages_only() {
-    none(|from, to| {
+fn front_ends_use_only_the_engines_messages_and_handle() {
+    assert_no_use(|from, to| {
         let own = &from.name[..from.name.len().min(1)];
         let name = to.name.join("::");
         layer(from) == Some(4)
@@ -249,7 +248,7 @@ fn front_ends_see_the_engine_by_its_messages_only() {
 }
 
 #[test]
-fn nothing_below_the_front_ends_knows_of_a_terminal() {
+fn only_front_ends_use_terminal_crates() {
     for module in &GRAPH.modules {
         if layer(module).is_some_and(|own| own < 4) {
             for name in ["ratatui", "crossterm", "indicatif"] {
@@ -261,17 +260,17 @@ fn nothing_below_the_front_ends_knows_of_a_terminal() {
 }
 
 #[test]
-fn only_its_own_folder_names_an_architecture() {
+fn architectures_are_named_only_in_their_own_folders() {
     for module in &GRAPH.modules {
-        let room = module.name.first().map_or("", String::as_str);
-        let rooms = ["vlm", "labeler", "commands"];
+        let top_level = module.name.first().map_or("", String::as_str);
+        let top_levels = ["vlm", "labeler", "commands"];
         let path = module.path.to_str().unwrap();
-        if rooms.contains(&room) && !path.contains("/vlm/models/") {
+        if top_levels.contains(&top_level) && !path.contains("/vlm/models/") {
             let code = module.text.split("#[cfg(test)]\nmod ").next().unwrap();
             let named = code.to_lowercase().contains("qwen");
             assert!(!named, "{path} names an architecture");
         }
-        if room == "embed" && !path.contains("/embed/models/") {
+        if top_level == "embed" && !path.contains("/embed/models/") {
             let code = module.text.to_lowercase();
             assert!(
                 !code.contains("clip") && !code.contains("siglip"),
@@ -282,7 +281,7 @@ fn only_its_own_folder_names_an_architecture() {
 }
 
 #[test]
-fn every_module_says_what_it_is() {
+fn every_file_starts_with_a_module_comment() {
     for module in &GRAPH.modules {
         assert!(module.text.starts_with("//! "), "{}", module.path.display());
     }
@@ -300,7 +299,7 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn no_folder_holds_more_than_a_chapter() {
+fn no_folder_contains_too_many_files() {
     for folder in GRAPH
         .modules
         .iter()
@@ -313,7 +312,7 @@ fn no_folder_holds_more_than_a_chapter() {
         let count = files.count();
         assert!(
             count <= MAX_FILES,
-            "{} holds {count} files",
+            "{} contains {count} files",
             folder.display()
         );
     }

@@ -2,7 +2,7 @@
 
 use super::workload::{ICONS, items, peak_resident_bytes, prompter, question};
 use crate::error::{Error, ErrorKind, Result};
-use crate::labeler::remote::{ChatTurn, Chats};
+use crate::labeler::remote::{ChatClient, ChatTurn};
 use crate::settings::{BenchOptions, RemoteOptions};
 use crate::text::for_line;
 use crate::wording::Words;
@@ -35,7 +35,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         ignore_eos: true,
     });
     let turns = turns.cycle().take(icons);
-    let chats = Chats::new(server)?;
+    let chats = ChatClient::new(server)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
         let notice = for_line(&Words::ENGLISH.server_notice(&notice));

@@ -1,5 +1,4 @@
-//! When the exports are brought up to date: at once where nobody waits at a screen, else without
-//! anybody having to wait for them.
+//! Decides when exports are updated: immediately in a batch, in the background in the workstation.
 
 use super::JournalAccess;
 use crate::error::Result;
@@ -21,12 +20,11 @@ impl Exporting {
         }
     }
 
-    /// See [`Exports::catch_up`].
     pub fn catch_up(&mut self, journal: &mut JournalAccess) -> Result<()> {
         self.exports.catch_up(journal.opened())
     }
 
-    /// Brings them up to date now and then; for `settled` see [`Exports::update`].
+    /// Updates the exports if they are due. For `settled` see [`Exports::update`].
     pub fn follow(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
         let exports = &mut self.exports;
         match self.is_unattended {
@@ -38,8 +36,9 @@ impl Exporting {
         Ok(())
     }
 
-    /// After a step: all of them, soon where an operator would have to wait.
-    pub fn want(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
+    /// Requests an update of all exports after a step. In the workstation it happens soon, so that the
+    /// operator does not wait.
+    pub fn request(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
         if self.is_unattended {
             return self.update(journal, settled);
         }
@@ -47,19 +46,19 @@ impl Exporting {
         journal.with(|journal| exports.want(journal, settled))
     }
 
-    /// All of them, now.
+    /// Updates all exports now.
     pub fn update(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
         let exports = &mut self.exports;
         journal.with(|journal| exports.update(journal, settled))
     }
 
-    /// Records that are not exported as they stand.
+    /// Counts the records that are not exported unchanged.
     pub fn tally(&mut self, journal: &mut JournalAccess) -> Result<Tally> {
         let exports = &mut self.exports;
         journal.with(|journal| exports.tally(journal))
     }
 
-    /// What the user should know; told once.
+    /// Takes the notices for the user; each is returned once.
     pub fn take_notices(&mut self) -> Vec<FileNotice> {
         self.exports.take_notices()
     }

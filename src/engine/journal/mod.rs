@@ -1,5 +1,4 @@
-//! Gives access to the journal and keeps its work through trouble: what cannot be saved waits
-//! until it can be, and is never taken for saved.
+//! Wraps the journal to survive outages: work that cannot be saved waits until it can be.
 
 mod exporting;
 mod run_log;
@@ -17,26 +16,26 @@ use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Groups in one event.
-const GROUPS: usize = 512;
-/// Between tries that nobody asked for.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Groups per event.
+const GROUPS_PER_EVENT: usize = 512;
+/// Time between automatic retries.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How to go on while the journal cannot be used.
+/// How to react when the journal cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Conduct {
-    /// Wait until it can be.
+enum OutagePolicy {
+    /// Wait until it can be used.
     Wait,
-    /// The run ends. The journal's files are gone by this error; what is still open of them is
-    /// used to the end.
-    Adrift(Error),
-    /// The run ends by the error.
+    /// End the run, but keep using the open files of the journal, which were deleted or replaced
+    /// (see the error).
+    Detached(Error),
+    /// End the run with the error.
     GiveUp,
 }
 
-/// Why one use of the journal failed.
+/// Why the journal could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Trouble {
+struct Outage {
     error: Error,
     cure: Cure,
 }
@@ -44,19 +43,19 @@ struct Trouble {
 pub struct JournalAccess {
     journal: Journal,
     front: EngineEnd,
-    /// A batch shows no groups.
+    /// Whether a front end shows groups; a batch does not.
     is_watched: bool,
-    conduct: Conduct,
-    /// The operator's command that is being carried out, if it decides something.
-    doing: Option<Command>,
-    /// Commands that came meanwhile, in order.
+    policy: OutagePolicy,
+    /// The operator's decision that is being executed.
+    deciding: Option<Command>,
+    /// Commands received during an outage, in order.
     deferred: VecDeque<Command>,
-    /// Decisions that the run ends without.
+    /// Decisions that could not be saved before the run ended.
     unsaved: Vec<Command>,
     log: RunLog,
     /// The file of the log, once it has been written.
     log_file: Option<PathBuf>,
-    /// How writing it went the last time.
+    /// Result of the last attempt to write the log.
     log_rescued: Option<Rescued>,
 }
 
@@ -66,8 +65,8 @@ impl JournalAccess {
             journal,
             front,
             is_watched,
-            conduct: Conduct::Wait,
-            doing: None,
+            policy: OutagePolicy::Wait,
+            deciding: None,
             deferred: VecDeque::new(),
             unsaved: Vec::new(),
             log: RunLog::default(),
@@ -76,50 +75,53 @@ impl JournalAccess {
         }
     }
 
-    /// The journal without any waiting: before the run has begun, an error ends it.
+    /// Returns the journal without handling outages. Meant for the start of a run, which an error ends.
     pub fn opened(&mut self) -> &mut Journal {
         &mut self.journal
     }
 
-    /// Uses the journal. If that fails, the front end hears of it, and it is tried again, by itself
-    /// and on command, until it works or the run is stopped. `work` runs again as a whole.
+    /// Runs `work` on the journal. If that fails, reports the outage to the front end and repeats
+    /// `work`, automatically and on command, until it succeeds or the run is stopped.
     pub fn with<T>(&mut self, mut work: impl FnMut(&mut Journal) -> Result<T>) -> Result<T> {
-        match self.once(&mut work) {
+        match self.try_once(&mut work) {
             Ok(done) => Ok(done),
-            Err(trouble) if self.waits_for(&trouble.error) => self.wait(trouble, work),
-            Err(trouble) => Err(trouble.error),
+            Err(outage) if self.waits_for(&outage.error) => self.retry(outage, work),
+            Err(outage) => Err(outage.error),
         }
     }
 
-    /// Uses the journal for a command that decides something.
+    /// [`with`](Self::with) for a command that is a decision of the operator.
     pub fn decide<T>(
         &mut self,
         command: &Command,
         work: impl FnMut(&mut Journal) -> Result<T>,
     ) -> Result<T> {
-        self.doing = Some(command.clone());
+        self.deciding = Some(command.clone());
         let done = self.with(work);
-        self.doing = None;
+        self.deciding = None;
         done
     }
 
-    /// Whether somebody looks at the groups.
     pub fn is_watched(&self) -> bool {
         self.is_watched
     }
 
-    /// Sends the current summary of each group, once, where somebody looks at them.
-    pub fn show(&mut self, groups: &[GroupId], is_running: impl Fn(GroupId) -> bool) -> Result<()> {
+    /// Sends the current summary of each group once, if a front end shows groups.
+    pub fn emit_groups(
+        &mut self,
+        groups: &[GroupId],
+        is_running: impl Fn(GroupId) -> bool,
+    ) -> Result<()> {
         if !self.is_watched {
             return Ok(());
         }
         let mut seen = HashSet::new();
-        let once = groups.iter().copied().filter(|id| seen.insert(*id));
-        let once: Vec<GroupId> = once.collect();
-        for part in once.chunks(GROUPS) {
+        let unique = groups.iter().copied().filter(|id| seen.insert(*id));
+        let unique: Vec<GroupId> = unique.collect();
+        for part in unique.chunks(GROUPS_PER_EVENT) {
             let mut summaries = self.with(|journal| journal.summaries_of(part))?;
             for summary in &mut summaries {
-                self.log.know(summary.id, &summary.image_path);
+                self.log.remember_path(summary.id, &summary.image_path);
                 if is_running(summary.id) {
                     summary.state = GroupState::Running;
                 }
@@ -131,8 +133,8 @@ impl JournalAccess {
         Ok(())
     }
 
-    /// Sends the summaries of all groups, some at a time, before the run has begun.
-    pub fn show_all(&mut self) -> Result<()> {
+    /// Sends the summaries of all groups in batches, at the start of a run.
+    pub fn emit_all(&mut self) -> Result<()> {
         if !self.is_watched {
             return Ok(());
         }
@@ -142,29 +144,29 @@ impl JournalAccess {
             log,
             ..
         } = self;
-        journal.each_summary(GROUPS, |groups| {
+        journal.each_summary(GROUPS_PER_EVENT, |groups| {
             for group in &groups {
-                log.know(group.id, &group.image_path);
+                log.remember_path(group.id, &group.image_path);
             }
             front.emit(Event::Groups(groups));
             Ok(())
         })
     }
 
-    /// Where all that is done to the journal is noted as well.
+    /// The log that records every change to the journal.
     pub fn log(&mut self) -> &mut RunLog {
         &mut self.log
     }
 
-    /// The next command that came while nothing could be saved.
+    /// Takes the next command received during an outage.
     pub fn next_deferred(&mut self) -> Option<Command> {
         self.deferred.pop_front()
     }
 
-    /// Closes a run. If the journal's files are gone, everything that is still open of them is
-    /// saved beside them, and the run ends by an error whatever it came to.
+    /// Ends a run. If the journal's files are gone, saves its open content beside them and returns an
+    /// error whatever the result of the run.
     pub fn close<T>(&mut self, ended: Result<T>) -> Result<T, Box<Broken>> {
-        if let Conduct::Adrift(gone) = &self.conduct {
+        if let OutagePolicy::Detached(gone) = &self.policy {
             let journal = match self.journal.rescue() {
                 Ok(path) => Rescued::To(path),
                 Err(error) => Rescued::Failed(error),
@@ -184,72 +186,72 @@ impl JournalAccess {
     }
 
     fn waits_for(&self, error: &Error) -> bool {
-        self.conduct == Conduct::Wait && error.kind == ErrorKind::Store
+        self.policy == OutagePolicy::Wait && error.kind == ErrorKind::Store
     }
 
-    fn once<T>(
+    fn try_once<T>(
         &mut self,
         work: &mut impl FnMut(&mut Journal) -> Result<T>,
-    ) -> Result<T, Box<Trouble>> {
-        if !matches!(self.conduct, Conduct::Adrift(_)) {
+    ) -> Result<T, Box<Outage>> {
+        if !matches!(self.policy, OutagePolicy::Detached(_)) {
             self.journal.verify().map_err(|misplaced| {
                 let (error, cure) = match misplaced {
                     Misplaced::Gone(error) => (error, Cure::Rewrite),
                     Misplaced::Damaged(error) => (error, Cure::None),
                     Misplaced::Busy(error) => (error, Cure::Wait),
                 };
-                Box::new(Trouble { error, cure })
+                Box::new(Outage { error, cure })
             })?;
         }
         let done = work(&mut self.journal).map_err(|error| {
             let cure = Cure::Wait;
-            Box::new(Trouble { error, cure })
+            Box::new(Outage { error, cure })
         });
         self.journal.remember_files();
         done
     }
 
-    fn wait<T>(
+    fn retry<T>(
         &mut self,
-        mut trouble: Box<Trouble>,
+        mut outage: Box<Outage>,
         mut work: impl FnMut(&mut Journal) -> Result<T>,
     ) -> Result<T> {
-        self.report(&trouble);
+        self.report(&outage);
         loop {
             let mut rewriting = false;
             select! {
                 recv(self.front.commands) -> command => match command {
-                    Ok(Command::TryAgain) => rewriting = trouble.cure == Cure::Rewrite,
+                    Ok(Command::TryAgain) => rewriting = outage.cure == Cure::Rewrite,
                     Ok(Command::Stop) | Err(_) => {
                         self.deferred.push_back(Command::Stop);
-                        if trouble.cure != Cure::Rewrite {
+                        if outage.cure != Cure::Rewrite {
                             self.give_up();
-                            return Err(trouble.error);
+                            return Err(outage.error);
                         }
-                        tracing::warn!("the run ends with a journal that has no file any more");
-                        self.conduct = Conduct::Adrift(trouble.error.clone());
+                        tracing::warn!("ending the run although the journal's file is gone");
+                        self.policy = OutagePolicy::Detached(outage.error.clone());
                     }
                     Ok(command) => {
-                        self.meanwhile(command);
+                        self.handle_during_outage(command);
                         continue;
                     }
                 },
-                default(PAUSE) => {}
+                default(RETRY_INTERVAL) => {}
             }
             let ready = match rewriting {
                 true => self.rewrite(),
                 false => Ok(()),
             };
-            match ready.and_then(|()| self.once(&mut work)) {
+            match ready.and_then(|()| self.try_once(&mut work)) {
                 Ok(done) => {
-                    tracing::info!("the journal can be used again");
+                    tracing::info!("the journal is usable again");
                     self.front.emit(Event::Unblocked);
                     return Ok(done);
                 }
                 Err(again) if self.waits_for(&again.error) => {
-                    if again != trouble {
-                        trouble = again;
-                        self.report(&trouble);
+                    if again != outage {
+                        outage = again;
+                        self.report(&outage);
                     }
                 }
                 Err(other) => {
@@ -260,7 +262,7 @@ impl JournalAccess {
         }
     }
 
-    fn rewrite(&mut self) -> Result<(), Box<Trouble>> {
+    fn rewrite(&mut self) -> Result<(), Box<Outage>> {
         match self.journal.rewrite() {
             Ok(set_aside) => {
                 tracing::warn!(?set_aside, "the journal was rewritten");
@@ -270,28 +272,28 @@ impl JournalAccess {
             }
             Err(error) => {
                 let cure = Cure::Rewrite;
-                Err(Box::new(Trouble { error, cure }))
+                Err(Box::new(Outage { error, cure }))
             }
         }
     }
 
-    /// Reading goes on; whatever else is commanded is done once it can be saved.
-    fn meanwhile(&mut self, command: Command) {
+    /// Answers `Open` and defers every other command.
+    fn handle_during_outage(&mut self, command: Command) {
         let Command::Open(group) = command else {
-            if let Some(groups) = decided(&command) {
-                self.show_stored(groups);
+            if let Some(groups) = decided_groups(&command) {
+                self.emit_stored(groups);
             }
             self.deferred.push_back(command);
             return;
         };
-        // What cannot be read now is requested again by whoever still wants it.
+        // If reading fails, a front end that still needs the details will request them again.
         if let Ok(Some(detail)) = self.journal.detail(group) {
             self.front.emit(Event::Detail(Box::new(detail)));
         }
     }
 
-    fn report(&mut self, trouble: &Trouble) {
-        let Trouble { error, cure } = trouble.clone();
+    fn report(&mut self, outage: &Outage) {
+        let Outage { error, cure } = outage.clone();
         tracing::error!(error = %error, "the journal cannot be used");
         if cure == Cure::None && self.log_file.is_none() {
             self.write_log();
@@ -301,13 +303,18 @@ impl JournalAccess {
             cure,
             run_log: self.log_rescued.clone(),
         }));
-        let decisions = self.doing.iter().chain(&self.deferred);
-        let groups: Vec<GroupId> = decisions.filter_map(decided).flatten().copied().collect();
-        self.show_stored(&groups);
+        let decisions = self.deciding.iter().chain(&self.deferred);
+        let groups: Vec<GroupId> = decisions
+            .filter_map(decided_groups)
+            .flatten()
+            .copied()
+            .collect();
+        self.emit_stored(&groups);
     }
 
-    /// A front end may have shown a decision already that is not saved.
-    fn show_stored(&self, groups: &[GroupId]) {
+    /// Sends the stored summaries of groups, since a front end may already show a decision that is
+    /// not saved.
+    fn emit_stored(&self, groups: &[GroupId]) {
         if let Ok(summaries) = self.journal.summaries_of(groups)
             && !summaries.is_empty()
         {
@@ -315,11 +322,11 @@ impl JournalAccess {
         }
     }
 
-    /// The run is stopped, perhaps with decisions that could not be saved.
+    /// Ends the run and records the decisions that could not be saved.
     fn give_up(&mut self) {
-        self.conduct = Conduct::GiveUp;
-        let decisions = self.doing.iter().chain(&self.deferred);
-        let decisions = decisions.filter(|command| decided(command).is_some());
+        self.policy = OutagePolicy::GiveUp;
+        let decisions = self.deciding.iter().chain(&self.deferred);
+        let decisions = decisions.filter(|command| decided_groups(command).is_some());
         self.unsaved = decisions.cloned().collect();
         for command in &self.unsaved {
             self.log.unsaved(command);
@@ -329,10 +336,10 @@ impl JournalAccess {
         }
     }
 
-    /// Writes down all that this run has done, beside the journal.
+    /// Writes the log of this run to a file beside the journal.
     fn write_log(&mut self) {
-        let before = self.log_file.as_deref();
-        let written = rescue_text(self.journal.outdir(), before, &self.log.text());
+        let previous = self.log_file.as_deref();
+        let written = rescue_text(self.journal.outdir(), previous, &self.log.text());
         self.log_rescued = Some(match written {
             Ok(path) => {
                 self.log_file = Some(path.clone());
@@ -343,8 +350,9 @@ impl JournalAccess {
     }
 }
 
-/// The groups that a command decides about; those of undo and redo are known when it is done.
-fn decided(command: &Command) -> Option<&[GroupId]> {
+/// The groups of a decision; empty for undo and redo, whose groups are known only afterwards. `None`
+/// if the command is not a decision.
+fn decided_groups(command: &Command) -> Option<&[GroupId]> {
     match command {
         Command::Apply { groups, .. } => Some(groups),
         Command::Undo | Command::Redo => Some(&[]),

@@ -1,5 +1,5 @@
-//! A log of all that this run has done, in lines that need no journal: written to a file if the
-//! journal is damaged under the program's hands, and brought back by `journal restore`.
+//! Records everything that this run does in lines that are independent of the journal. The log is
+//! written to a file if the journal is damaged during the run, and `journal restore` applies it.
 
 use crate::engine::messages::Command;
 use crate::record::{Attempt, Change, GroupId, Labels};
@@ -8,23 +8,23 @@ use crate::text::utc;
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// Grows with the run: a line of text for each answer and step.
+/// One line of text for each answer and step.
 #[derive(Debug, Default)]
 pub struct RunLog {
     lines: Vec<String>,
-    /// The journal may not be able to say any more which image a group is.
+    /// Image path of each group, since the journal may become unreadable.
     paths: HashMap<GroupId, String>,
 }
 
 impl RunLog {
     /// Remembers the path of a group's image.
-    pub fn know(&mut self, group: GroupId, image_path: &str) {
+    pub fn remember_path(&mut self, group: GroupId, image_path: &str) {
         self.paths
             .entry(group)
             .or_insert_with(|| image_path.to_owned());
     }
 
-    /// Notes a saved change of the operator; `text` is what it took from another version.
+    /// Records a saved change of the operator. `text` are the labels that it took from another version.
     pub fn change(
         &mut self,
         name: &str,
@@ -38,13 +38,13 @@ impl RunLog {
         self.write(&step);
     }
 
-    /// Notes that a step was undone or redone.
-    pub fn back(&mut self, kind: RunStepKind, name: &str, groups: &[GroupId]) {
+    /// Records that a step was undone or redone.
+    pub fn history_step(&mut self, kind: RunStepKind, name: &str, groups: &[GroupId]) {
         let step = self.step(kind, name, groups);
         self.write(&step);
     }
 
-    /// Notes a command whose step could not be saved.
+    /// Records a command whose step could not be saved.
     pub fn unsaved(&mut self, command: &Command) {
         let mut step = match command {
             Command::Apply { groups, change } => {
@@ -60,11 +60,11 @@ impl RunLog {
         self.write(&step);
     }
 
-    /// Notes an answer of the model, and what it and the one before it were merged into.
+    /// Records an answer of the model, and the result of merging it with the previous one.
     pub fn answer(&mut self, group: GroupId, attempt: &Attempt, merged: Option<&Merged>) {
         let mut step = self.step(RunStepKind::Answer, "answer", &[group]);
         step.attempt = Some(Box::new(Attempt {
-            // The longest part, of which the labels are what counts.
+            // Omitted because it is long; the labels are enough.
             raw_text: String::new(),
             ..attempt.clone()
         }));
@@ -72,14 +72,14 @@ impl RunLog {
         self.write(&step);
     }
 
-    /// Notes labels that were derived from the record of another group.
+    /// Records labels that were derived from the record of another group.
     pub fn derived(&mut self, group: GroupId, from: GroupId, labels: Labels) {
         let mut step = self.step(RunStepKind::Derived, "derived record", &[group, from]);
         step.text = Some(labels);
         self.write(&step);
     }
 
-    /// Notes that the last answer became the record.
+    /// Records that the last answer became the record.
     pub fn commit(&mut self, group: GroupId) {
         let step = self.step(RunStepKind::Commit, "commit", &[group]);
         self.write(&step);
@@ -110,7 +110,7 @@ impl RunLog {
     fn write(&mut self, step: &RunStep) {
         match serde_json::to_string(step) {
             Ok(line) => self.lines.push(line),
-            Err(error) => tracing::error!(%error, "a step cannot be written down"),
+            Err(error) => tracing::error!(%error, "cannot serialize a step for the run log"),
         }
     }
 }

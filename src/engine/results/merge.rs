@@ -1,11 +1,11 @@
-//! Merges an answer with its quality retry: the better of both, field by field.
+//! Merges an answer with its quality retry, field by field.
 
 use crate::record::{Attempt, Estimator, Field, FieldConfidence, Labels, Reason, Signal};
 use crate::store::{Basis, Merged};
 
-/// The better of an answer and its retry; or the answer with one more reason, if the retry brings
-/// nothing. `None` if the answer has no labels. `reasons` applies the rules to labels with their
-/// confidence, of an answer that was cut off or not.
+/// Merges an answer with its retry. If the retry is no improvement, returns the answer with the reason
+/// `quality_retry_failed`. `None` if the answer has no labels. `reasons` applies the rules to labels,
+/// their confidence, and whether the answer was truncated.
 pub fn merge(
     base: &Attempt,
     retry: &Attempt,
@@ -23,8 +23,8 @@ pub fn merge(
     })
 }
 
-/// The better of two attempts, and from the other one each field that improves it further; `None`
-/// if the retry brings nothing.
+/// Takes the better of two attempts, plus each field of the other one that improves it further.
+/// `None` if the retry is no improvement.
 fn better(
     base: &Attempt,
     retry: &Attempt,
@@ -63,7 +63,7 @@ fn better(
         confidence.extend(others.cloned());
         let new_reasons = reasons(&labels, &confidence, winner.truncated);
         let new_uncertainty = estimate(&new_reasons, &confidence);
-        // Fewer reasons, not just other numbers: a field is not swapped without a cause.
+        // Requires fewer reasons: lower uncertainty alone does not justify swapping a field.
         if new_reasons.len() < merged.reasons.len() && new_uncertainty < uncertainty {
             uncertainty = new_uncertainty;
             merged = Merged {
@@ -81,7 +81,7 @@ fn uncertainty_of(attempt: &Attempt) -> f32 {
     estimate(&attempt.reasons, &attempt.confidence)
 }
 
-/// Whatever operators have decided: the same answers give the same record.
+/// Uses the default estimator, so that merging does not depend on the operator's decisions.
 fn estimate(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
     Estimator::default().uncertainty(reasons, &Signal::of(confidence, &[]))
 }

@@ -1,4 +1,4 @@
-//! Handles finished requests: stores the attempt, decides on another one, commits, counts.
+//! Handles finished requests: stores the attempt, decides about further requests, commits, counts.
 
 mod merge;
 mod postprocess;
@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Answers that are more uncertain than this get second opinions.
+/// Uncertainty above which an answer gets second opinions.
 const OPINIONS_FROM: f32 = 0.3;
-/// The larger picture of a quality retry, as a factor on the run's own.
+/// Factor by which a quality retry enlarges the picture further.
 const RETRY_UPSCALE: u32 = 2;
 
 #[derive(Debug)]
@@ -34,32 +34,32 @@ pub struct Results {
     metrics: Arc<Metrics>,
     commit_automatically: bool,
     quality_retry: bool,
-    /// For each uncertain answer.
+    /// Number of opinions for each uncertain answer.
     opinions: u32,
     counts: Counts,
 }
 
-/// What is still to be asked about a group that was answered before.
+/// Further requests for a group that was answered earlier.
 #[derive(Debug)]
 pub enum Resumed {
     Nothing,
     Retry(Box<Request>),
-    /// They are in no hurry.
+    /// Low priority.
     Opinions(Vec<Request>),
 }
 
-/// The results of this run, counted.
+/// Counts of this run.
 #[derive(Debug, Default)]
 struct Counts {
-    /// They needed no work when the run began.
+    /// Groups that needed no work when the run started.
     already: u64,
-    /// They have come to their end in this run.
+    /// Groups finished in this run.
     done: u64,
     uncertain: u64,
-    /// Of those done, the ones without a record.
+    /// Finished groups without a record.
     failures: BTreeMap<FailureCode, u64>,
     new_records: u64,
-    /// Answered, with an edit or a rejection of the operator that a batch does not commit over.
+    /// Answered groups with an edit or a rejection that a batch must not commit.
     open: u64,
     requests: u64,
     derived: u64,
@@ -71,7 +71,7 @@ impl Counts {
         self.failures.values().sum()
     }
 
-    /// A group of this run's source has come to its end without a record.
+    /// Counts a group that finished without a record.
     fn failure(&mut self, code: FailureCode) {
         self.done += 1;
         *self.failures.entry(code).or_insert(0) += 1;
@@ -94,22 +94,22 @@ impl Results {
         &self.metrics
     }
 
-    /// Attempts from now on are this model's.
+    /// Sets the model of the following attempts.
     pub fn model_ready(&mut self, info: &ModelInfo) {
-        self.postprocess.model(info);
+        self.postprocess.set_model(info);
     }
 
-    /// Answers from now on are read by these words.
+    /// Sets the vocabulary for the following answers.
     pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
         self.postprocess.vocabulary = vocabulary;
     }
 
-    /// The model has taken up a request.
+    /// Counts a request that the model has started.
     pub fn started(&mut self) {
         self.counts.requests += 1;
     }
 
-    /// An answer has come: it is stored first, whatever else it leads to.
+    /// Handles an answer. It is stored before anything else happens.
     pub fn answered(
         &mut self,
         job: &Job,
@@ -135,8 +135,8 @@ impl Results {
         self.labeled(job, added.changed, journal)
     }
 
-    /// Derives the record of a group from that of another whose image is the same drawing; `None`
-    /// where that cannot be done and the model must be asked.
+    /// Derives the record of a group from a group with the same drawing. `None` if that is impossible
+    /// and the model must label the group.
     pub fn derived(
         &mut self,
         group: GroupId,
@@ -160,7 +160,7 @@ impl Results {
             .map(Some)
     }
 
-    /// The model gave no answer.
+    /// Handles a request that the model could not answer.
     pub fn refused(
         &mut self,
         job: &Job,
@@ -176,7 +176,7 @@ impl Results {
         self.failed(job, failure, Some(attempt), journal)
     }
 
-    /// A request could not be prepared.
+    /// Handles a request that could not be prepared.
     pub fn not_prepared(
         &mut self,
         job: &Job,
@@ -186,7 +186,7 @@ impl Results {
         self.failed(job, failure, None, journal)
     }
 
-    /// Groups of the source that have no image.
+    /// Stores the failures of groups that have no image.
     pub fn imageless(
         &mut self,
         groups: Vec<Imageless>,
@@ -211,7 +211,7 @@ impl Results {
         Ok(effects)
     }
 
-    /// Goes on with a group that was answered in an earlier run, or just before its end.
+    /// Continues with a group that was answered in an earlier run.
     pub fn resume(
         &mut self,
         group: GroupId,
@@ -234,16 +234,16 @@ impl Results {
         }
         self.commit(group, journal)?;
         self.counts.already += 1;
-        let stands = journal.with(|journal| journal.summary(group))?;
-        self.counts.open += u64::from(stands.is_some_and(|group| !group.has_record));
+        let summary = journal.with(|journal| journal.summary(group))?;
+        self.counts.open += u64::from(summary.is_some_and(|group| !group.has_record));
         Ok(match self.opinions {
             0 => Resumed::Nothing,
             _ => Resumed::Opinions(self.missing_opinions(group, journal)?),
         })
     }
 
-    /// The opinions that an uncertain draft has not had yet, asked for as the draft was. None on a
-    /// text that an operator has chosen or decided about.
+    /// Requests the missing opinions on an uncertain draft, with the settings of the draft. A text
+    /// that an operator has chosen or decided about gets none.
     fn missing_opinions(
         &self,
         group: GroupId,
@@ -256,10 +256,11 @@ impl Results {
         if summary.is_none_or(|summary| summary.uncertainty <= OPINIONS_FROM) {
             return Ok(Vec::new());
         }
-        let Some((answer, had)) = journal.with(|journal| journal.answer_to_review(group))? else {
+        let Some((answer, existing)) = journal.with(|journal| journal.answer_to_review(group))?
+        else {
             return Ok(Vec::new());
         };
-        let missing = (had..self.opinions).map(|number| Request {
+        let missing = (existing..self.opinions).map(|number| Request {
             group,
             settings: answer.settings.clone(),
             purpose: Purpose::Opinion {
@@ -276,7 +277,7 @@ impl Results {
             .finished(Instant::now(), &attempt.timings, tokens);
     }
 
-    /// Stores an answer or a failed try, and with a quality retry what it is merged into.
+    /// Stores an attempt; that of a quality retry is merged with the first answer.
     fn store(
         &mut self,
         job: &Job,
@@ -304,12 +305,12 @@ impl Results {
         journal.with(|journal| journal.add_attempt(group, attempt))
     }
 
-    /// Whether the rules flag an answer, so that a stricter request may help.
+    /// Whether the rules flag an answer, so that a quality retry may help.
     fn wants_retry(&self, attempt: &Attempt) -> bool {
         self.quality_retry && attempt.labels.is_some() && !attempt.reasons.is_empty()
     }
 
-    /// A request has come to its end with labels.
+    /// Finishes a request with labels.
     fn labeled(
         &mut self,
         job: &Job,
@@ -319,7 +320,7 @@ impl Results {
         self.has_record(job.group, job.purpose.counts(), None, changed, journal)
     }
 
-    /// A group has labels, its own or derived ones; `counts` says whether that advances the run.
+    /// Finishes a group that has labels. `counts` means that it counts as progress of the run.
     fn has_record(
         &mut self,
         group: GroupId,
@@ -333,7 +334,7 @@ impl Results {
         }
         changed.push(group);
         let mut effects = Effects {
-            ended: vec![group],
+            finished: vec![group],
             ..Effects::changed(changed)
         };
         if counts && derived_from.is_none() {
@@ -354,7 +355,7 @@ impl Results {
         Ok(effects)
     }
 
-    /// A request has come to its end without labels; with an attempt if the model was asked.
+    /// Finishes a request without labels. There is an attempt if the model was asked.
     fn failed(
         &mut self,
         job: &Job,
@@ -369,7 +370,7 @@ impl Results {
             return Ok(Effects::changed(added.changed));
         }
         if matches!(job.purpose, Purpose::Quality(_)) {
-            // The first answer stands, and this was its retry.
+            // The first answer remains the record.
             let attempt = attempt.unwrap_or_else(|| self.postprocess.failed_attempt(job, failure));
             let added = self.store(job, &attempt, journal)?;
             return self.labeled(job, added.changed, journal);
@@ -378,7 +379,7 @@ impl Results {
             Some(attempt) => self.store(job, attempt, journal)?.changed,
             None => journal.with(|journal| journal.add_failure(job.group, &failure))?,
         };
-        // A text that is no record: one more try with the strict prompt.
+        // Retries an invalid answer once with the strict prompt.
         if job.purpose == Purpose::First && failure.code == FailureCode::InvalidJson {
             let repair = Request {
                 group: job.group,
@@ -400,7 +401,7 @@ impl Results {
         tracing::warn!(%name, code = code.code(), detail = %failure.detail, "failed");
         changed.push(job.group);
         Ok(Effects {
-            ended: vec![job.group],
+            finished: vec![job.group],
             changed,
             ..Effects::event(Event::Failed {
                 group: job.group,
@@ -421,7 +422,7 @@ impl Results {
         Ok(changed)
     }
 
-    /// Fills in what is counted here.
+    /// Fills in the counts of `progress`.
     pub fn add_to_progress(&self, progress: &mut Progress) {
         progress.already = self.counts.already;
         progress.done = self.counts.done;
@@ -429,18 +430,18 @@ impl Results {
         progress.failed = self.counts.failed();
     }
 
-    /// The summary of a run over so many groups, as far as it is counted here.
+    /// Builds the summary of a run over `groups` groups; the caller fills in the rest.
     pub fn summary(&self, groups: u64) -> Summary {
         let counts = &self.counts;
-        let ended = counts.already + counts.done;
+        let finished = counts.already + counts.done;
         Summary {
             groups,
-            records: ended.saturating_sub(counts.failed() + counts.open),
+            records: finished.saturating_sub(counts.failed() + counts.open),
             new_records: counts.new_records,
             asked: counts.requests,
             derived: counts.derived,
             open: counts.open,
-            waiting: groups.saturating_sub(ended),
+            waiting: groups.saturating_sub(finished),
             failures: counts.failures.clone().into_iter().collect(),
             retries: counts.retries,
             ..Summary::default()
@@ -459,7 +460,7 @@ fn labeled(summary: GroupSummary, derived_from: Option<String>) -> Event {
     }
 }
 
-/// Asks again with the strict prompt, a larger picture and the other background.
+/// Builds a retry with the strict prompt, a larger picture and the opposite background.
 fn quality_retry(group: GroupId, base: Attempt) -> Request {
     Request {
         group,

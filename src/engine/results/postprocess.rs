@@ -1,4 +1,4 @@
-//! Turns an answer into an attempt: parses it, normalizes the labels, applies the rules.
+//! Converts an answer to an attempt: parses it, normalizes the labels, applies the rules.
 
 use crate::engine::queue::{Job, Purpose};
 use crate::icon;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 pub struct Postprocess {
     prompter: Arc<Prompter>,
     pub vocabulary: Arc<Vocabulary>,
-    /// Goes into the record.
+    /// Model name in the record.
     model: String,
-    /// Goes into the settings hash: how the model is run, for example `q8_0`.
+    /// How the model runs, such as `q8_0`; part of the settings hash.
     detail: String,
 }
 
@@ -33,8 +33,8 @@ impl Postprocess {
         }
     }
 
-    /// Attempts from now on are this model's.
-    pub fn model(&mut self, info: &ModelInfo) {
+    /// Sets the model of the following attempts.
+    pub fn set_model(&mut self, info: &ModelInfo) {
         self.model.clone_from(&info.name);
         self.detail.clone_from(&info.detail);
     }
@@ -60,7 +60,7 @@ impl Postprocess {
             Ok(parsed) => {
                 let labels = parsed.labels.normalized(&self.vocabulary);
                 let mut labels = labels.without_repetition(&job.item.item_name);
-                // A server without a grammar may give what was not asked for.
+                // A server without a grammar may generate fields that were not requested.
                 if self.prompter.lang() == Lang::Ko {
                     let english = |field: &&Field| field.language() == Some(Language::English);
                     for &field in Field::ALL.iter().filter(english) {
@@ -89,7 +89,7 @@ impl Postprocess {
         attempt
     }
 
-    /// The attempt of a request that got no answer.
+    /// Creates the attempt of a request without an answer.
     pub fn failed_attempt(&self, job: &Job, failure: Failure) -> Attempt {
         Attempt {
             failure: Some(failure),
@@ -99,14 +99,14 @@ impl Postprocess {
 
     fn blank(&self, job: &Job) -> Attempt {
         let prompt_version = self.prompter.version().to_owned();
-        let asked_with = (
+        let hashed = (
             &job.settings,
             &self.model,
             &self.detail,
             &prompt_version,
             self.prompter.digest(),
         );
-        let settings_hash = serde_json::to_vec(&asked_with)
+        let settings_hash = serde_json::to_vec(&hashed)
             .map(|bytes| icon::sha256(&bytes))
             .unwrap_or_default();
         Attempt {
@@ -139,7 +139,7 @@ impl Postprocess {
         }
     }
 
-    /// Applies the rules.
+    /// Applies the rules to labels.
     pub fn reasons(
         &self,
         job: &Job,

@@ -1,5 +1,5 @@
-//! Finds icons by text for the workstation, with the retriever that `retrieval` has embedded them
-//! by. A thread of its own loads the half of it that reads texts, once somebody searches.
+//! Searches icons by text for the workstation, with the retriever whose vectors `retrieval` has
+//! stored. A separate thread loads its text encoder at the first search.
 
 use super::effects::Effects;
 use super::handle::EngineEnd;
@@ -27,7 +27,7 @@ pub struct Search {
 struct Request {
     text: String,
     by: RetrieverName,
-    /// All images whose content is known, with their SHA-256.
+    /// Groups of all images with a known SHA-256.
     images: Vec<(GroupId, String)>,
 }
 
@@ -40,8 +40,8 @@ impl Search {
         }
     }
 
-    /// Has images searched for; `Event::Found` answers, or a warning.
-    pub fn ask(&mut self, journal: &mut JournalAccess, text: &str) -> Result<Effects> {
+    /// Starts a search; `Event::Found` or a warning answers it.
+    pub fn start(&mut self, journal: &mut JournalAccess, text: &str) -> Result<Effects> {
         let (summary, images) =
             journal.with(|journal| Ok((journal.retrieval()?, journal.image_hashes()?)))?;
         let Some(summary) = summary else {
@@ -62,7 +62,7 @@ impl Search {
         let request = match &self.requests {
             Some(requests) => match requests.send(request) {
                 Ok(()) => return Ok(()),
-                // It has panicked, which it has told.
+                // The thread has panicked and reported it.
                 Err(back) => back.into_inner(),
             },
             None => request,
@@ -74,13 +74,13 @@ impl Search {
             loaded: None,
         };
         let front = self.front.clone();
-        // It is not joined: loading cannot be interrupted, and nothing is saved by it.
+        // The thread is not joined: loading cannot be interrupted, and it saves nothing.
         threads::spawn(
             "search",
             move || searcher.run(&receive),
             move |error| front.emit(Event::Warning(Warning::Refused(error))),
         )?;
-        // The thread has just begun to listen.
+        // Cannot fail: the thread has just started.
         let _ = send.send(request);
         self.requests = Some(send);
         Ok(())
@@ -94,13 +94,13 @@ fn refused(error: Error) -> Effects {
 fn no_vectors(outdir: &Path) -> Error {
     let command = format!("labeler-tui retrieval --outdir {}", outdir.display());
     let cause = said!(
-        "no vectors to search by: leave, run `{command}`, and come back",
+        "no vectors for searching: quit, run `{command}` and start again",
         "검색할 벡터가 없습니다. 나가서 `{command}` 명령을 실행하고 다시 여세요"
     );
     Error::said(ErrorKind::Usage, cause)
 }
 
-/// What the thread owns.
+/// State of the search thread.
 struct Searcher {
     front: EngineEnd,
     outdir: PathBuf,
@@ -131,21 +131,21 @@ impl Searcher {
         }
     }
 
-    /// All images that have a vector, those most like the text first.
+    /// Ranks all images that have a vector, most similar to the text first.
     fn find(&mut self, request: Request) -> Result<Vec<GroupId>> {
         let Request { text, by, images } = request;
-        let before = self.loaded.take();
-        let is_known = |loaded: &Loaded| loaded.by == by && loaded.images == images;
-        let loaded = match before {
-            Some(loaded) if is_known(&loaded) => loaded,
-            Some(loaded) if loaded.by == by => self.pool(by, loaded.texts, images)?,
+        let previous = self.loaded.take();
+        let is_current = |loaded: &Loaded| loaded.by == by && loaded.images == images;
+        let loaded = match previous {
+            Some(loaded) if is_current(&loaded) => loaded,
+            Some(loaded) if loaded.by == by => self.load(by, loaded.texts, images)?,
             _ => {
                 let quiet: OnOpening = Arc::new(|_| {});
                 let (texts, digest) = TextEmbedder::open(&named::options_of(&by), &quiet)?;
                 if digest != by.digest {
                     return Err(no_vectors(&self.outdir));
                 }
-                self.pool(by, texts, images)?
+                self.load(by, texts, images)?
             }
         };
         let vectors = loaded.texts.embed(&[text])?;
@@ -161,7 +161,7 @@ impl Searcher {
         Ok(order.into_iter().map(|(_, group)| group).collect())
     }
 
-    fn pool(
+    fn load(
         &self,
         by: RetrieverName,
         texts: TextEmbedder,

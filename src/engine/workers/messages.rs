@@ -11,7 +11,7 @@ pub enum WorkerMessage {
     Source(SourceEvent),
     Preprocess(PreprocessEvent),
     Model(ModelEvent),
-    /// A thread that the run cannot go on without.
+    /// A thread that the run depends on has panicked.
     Panicked(Error),
 }
 
@@ -21,9 +21,9 @@ pub enum SourceEvent {
     Groups(Vec<GroupEvent>),
     End {
         rows: u64,
-        /// The number of rows of each group, by its order.
+        /// Number of rows in each group, by order.
         rows_of_groups: Vec<u32>,
-        /// Rows that cannot be used.
+        /// Number of unusable rows.
         refused: u64,
     },
     Failed(Error),
@@ -35,7 +35,7 @@ pub enum PreprocessEvent {
     Ready {
         ticket: u64,
         request: Box<LabelRequest>,
-        /// `None` where the model is shown no image.
+        /// `None` for a request without an image.
         measured: Option<Measured>,
         asked: RequestText,
         preprocess_ms: f64,
@@ -44,13 +44,13 @@ pub enum PreprocessEvent {
         ticket: u64,
         failure: Failure,
     },
-    /// Of those pictures that could be read.
+    /// Measurements of the pictures that could be read.
     Measured(Vec<(GroupId, Measured)>),
-    /// What the colors of one icon are in another that is the same drawing.
+    /// Color mapping between two icons of the same drawing.
     Recolored {
         from: GroupId,
         to: GroupId,
-        /// `None` where a picture could not be read, or is not what it was.
+        /// `None` if a picture could not be read or has changed.
         recoloring: Option<Recoloring>,
     },
 }
@@ -59,7 +59,7 @@ pub enum PreprocessEvent {
 #[derive(Debug)]
 pub enum ModelEvent {
     Ready(ModelInfo),
-    /// No more answers will come; requests in flight get none.
+    /// The model has failed for good; requests in flight get no answer.
     Broken(Error),
     Started(u64),
     Answered {

@@ -1,5 +1,5 @@
-//! The threads around the coordinator: one reads the source, one prepares requests, one owns the
-//! model. Starts them, gives them work, and shuts them down.
+//! Starts the worker threads, passes work to them, and shuts them down. One reads the source, one
+//! prepares requests, and one owns the model.
 
 mod messages;
 mod model;
@@ -25,29 +25,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Messages that wait while the coordinator is busy.
-const MESSAGES: usize = 256;
-/// How long a shutdown waits for a thread whose work is no longer wanted: it may be in the middle
-/// of a file on a drive that does not answer, and ends with the process.
-const GRACE: Duration = Duration::from_millis(1500);
+/// Capacity of the message channel to the coordinator.
+const MESSAGE_CAPACITY: usize = 256;
+/// How long a shutdown waits for a thread whose work is no longer needed. The thread may be reading
+/// from a drive that does not respond; it ends with the process.
+const GRACE_PERIOD: Duration = Duration::from_millis(1500);
 
 #[derive(Debug)]
 pub struct Workers {
     messages: Receiver<WorkerMessage>,
-    /// Dropped to have the source read; nothing is ever sent.
+    /// Dropping it starts reading the source; nothing is ever sent.
     start_reading: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
-    /// `None` once nothing more is to be prepared.
+    /// `None` after the shutdown has started.
     preprocess: Option<Sender<Work>>,
     prepared: Arc<PreparedQueue>,
     threads: Vec<JoinHandle<()>>,
     model: Option<JoinHandle<()>>,
 }
 
-/// How a run comes to its end.
+/// How to shut down the workers.
 #[derive(Debug, Clone, Copy)]
 pub struct Shutdown {
-    /// Requests are on their way whose answers are no longer wanted.
+    /// Cancel outstanding requests, whose answers are no longer needed.
     pub cancel: bool,
     /// The model is being loaded, which cannot be interrupted.
     pub is_loading: bool,
@@ -55,7 +55,7 @@ pub struct Shutdown {
 }
 
 impl Workers {
-    /// Starts all threads; the model's only with a labeler.
+    /// Starts all threads. The model's thread is started only if there is a labeler.
     pub fn start(
         items: Box<dyn ItemSource>,
         max_groups: Option<u64>,
@@ -63,7 +63,7 @@ impl Workers {
         labeler: Option<Factory>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self> {
-        let (out, messages) = bounded(MESSAGES);
+        let (out, messages) = bounded(MESSAGE_CAPACITY);
         let (preprocess_tx, preprocess_rx) = unbounded();
         let (start_tx, start_rx) = bounded(0);
         let prepared = Arc::new(PreparedQueue::default());
@@ -76,7 +76,7 @@ impl Workers {
             },
             report_panic(&out),
         )?;
-        // One is enough: an icon takes a millisecond, and they stay in source order.
+        // One thread is enough, since an icon takes a millisecond, and it keeps the source order.
         let preprocess = threads::spawn(
             "preprocess",
             {
@@ -92,7 +92,7 @@ impl Workers {
                 "model",
                 move || model::run(factory, &prepared, &out, &metrics),
                 move |error| {
-                    // The coordinator outlives this thread unless it has panicked itself.
+                    // Fails only if the coordinator has panicked.
                     let _ = broken.send(WorkerMessage::Model(ModelEvent::Broken(error)));
                 },
             )
@@ -116,7 +116,7 @@ impl Workers {
         &self.messages
     }
 
-    /// Every thread has ended: no message will come.
+    /// Stops receiving messages after every thread has ended.
     pub fn all_ended(&mut self) {
         self.messages = never();
     }
@@ -125,30 +125,29 @@ impl Workers {
         self.start_reading = None;
     }
 
-    /// Has a request prepared.
+    /// Queues a request for preparation.
     pub fn prepare(&self, job: Job) {
         self.preprocess(Work::Attempt(Box::new(job)));
     }
 
-    /// Has pictures measured that the model is not asked about now.
+    /// Queues pictures to be measured without a request.
     pub fn measure(&self, files: Vec<(GroupId, ImageLocation)>) {
         self.preprocess(Work::Measure(files));
     }
 
-    /// Has the colors of one picture compared with those of another, pixel for pixel.
+    /// Queues the pixel-by-pixel comparison of two pictures' colors.
     pub fn recolor(&self, from: (GroupId, ImageLocation), to: (GroupId, ImageLocation)) {
         self.preprocess(Work::Recolor { from, to });
     }
 
     fn preprocess(&self, work: Work) {
         if let Some(preprocess) = &self.preprocess {
-            // A thread that has panicked has reported that.
+            // Fails only if the thread has panicked, which it has reported.
             let _ = preprocess.send(work);
         }
     }
 
-    /// Passes a prepared request to the model.
-    pub fn ask(&self, request: LabelRequest, urgent: bool) {
+    pub fn send_to_model(&self, request: LabelRequest, urgent: bool) {
         self.prepared.push(request, urgent);
     }
 
@@ -156,7 +155,7 @@ impl Workers {
         self.prepared.pause(paused);
     }
 
-    /// Tells all threads to end; the messages that they still send are the iterator's.
+    /// Tells all threads to end. The iterator returns their remaining messages.
     pub fn shut_down(&mut self, how: Shutdown) -> ShuttingDown {
         match how.cancel {
             true => self.prepared.cancel(),
@@ -165,44 +164,45 @@ impl Workers {
         self.stop_reading.store(true, Ordering::Relaxed);
         self.start_reading = None;
         self.preprocess = None;
-        // A model that is being loaded ends with the process.
+        // Loading cannot be interrupted, so a model that is being loaded ends with the process.
         let model = self.model.take().filter(|_| !how.is_loading);
         ShuttingDown {
             messages: self.messages.clone(),
             threads: std::mem::take(&mut self.threads),
             model,
-            patient_until: Instant::now() + GRACE,
+            deadline: Instant::now() + GRACE_PERIOD,
             by_error: how.by_error,
         }
     }
 }
 
-/// Reports the panic of a thread that the run cannot go on without.
+/// Reports the panic of a thread that the run depends on.
 fn report_panic(out: &Sender<WorkerMessage>) -> impl FnOnce(Error) + Send + 'static {
     let out = out.clone();
     move |error| {
-        // The coordinator outlives that thread unless it has panicked itself.
+        // Fails only if the coordinator has panicked.
         let _ = out.send(WorkerMessage::Panicked(error));
     }
 }
 
-/// Gives the last messages of the threads until all of them have ended. A run that ends by an
-/// error waits for none of them for long.
+/// Iterates over the last messages of the threads until all of them have ended. A run that ends with
+/// an error does not wait long.
 #[derive(Debug)]
 pub struct ShuttingDown {
     messages: Receiver<WorkerMessage>,
     threads: Vec<JoinHandle<()>>,
     model: Option<JoinHandle<()>>,
-    patient_until: Instant,
+    deadline: Instant,
     by_error: bool,
 }
 
 impl ShuttingDown {
-    fn waits(&self) -> bool {
-        let runs = |thread: &JoinHandle<()>| !thread.is_finished();
-        let is_patient = Instant::now() < self.patient_until;
-        let answers = self.model.as_ref().is_some_and(runs);
-        (is_patient && self.threads.iter().any(runs)) || (answers && (is_patient || !self.by_error))
+    fn should_wait(&self) -> bool {
+        let is_running = |thread: &JoinHandle<()>| !thread.is_finished();
+        let in_time = Instant::now() < self.deadline;
+        let model_runs = self.model.as_ref().is_some_and(is_running);
+        (in_time && self.threads.iter().any(is_running))
+            || (model_runs && (in_time || !self.by_error))
     }
 }
 
@@ -210,11 +210,11 @@ impl Iterator for ShuttingDown {
     type Item = WorkerMessage;
 
     fn next(&mut self) -> Option<WorkerMessage> {
-        while self.waits() {
+        while self.should_wait() {
             match self.messages.recv_timeout(Duration::from_millis(20)) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Timeout) => {}
-                // Each of them holds a sender to its end.
+                // All threads have ended, and with them their senders.
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }

@@ -1,4 +1,4 @@
-//! Runs the labeler on the one thread that owns it, and with it the weights.
+//! Runs the labeler on the thread that owns it and its weights.
 
 use super::messages::{ModelEvent, WorkerMessage};
 use super::prepared::PreparedQueue;
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-/// After this many jobs in a row that break the labeler, the labeler is broken and not the jobs.
-const BREAKS: usize = 16;
+/// Consecutive requests that may crash the labeler. After more of them the labeler itself is broken.
+const MAX_FAILURES: usize = 16;
 
-/// Runs until the queue is closed or cancelled, or the labeler fails for good.
+/// Runs until the queue is closed or canceled, or the labeler fails for good.
 pub fn run(
     factory: Factory,
     prepared: &PreparedQueue,
@@ -24,7 +24,7 @@ pub fn run(
     metrics: &Metrics,
 ) {
     let send = |event: ModelEvent| {
-        // The coordinator outlives this thread unless it has panicked itself.
+        // Fails only if the coordinator has panicked.
         let _ = out.send(WorkerMessage::Model(event));
     };
     let mut on_load = |loading: Loading, done| metrics.stage(loading.into(), done);
@@ -39,7 +39,7 @@ pub fn run(
     };
     metrics.stage(Stage::Idle, None);
     send(ModelEvent::Ready(labeler.info()));
-    let mut breaks = 0;
+    let mut failures = 0;
     loop {
         let mut jobs = Worker {
             prepared,
@@ -50,34 +50,34 @@ pub fn run(
             finished: 0,
         };
         let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
-        let (left, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
+        let (unfinished, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
         metrics.all_ended();
         let error = match ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
-            Ok(()) if left.is_empty() || prepared.cancelled() => break,
-            Ok(()) => Error::new(ErrorKind::Internal, "the model left work unfinished"),
+            Ok(()) if unfinished.is_empty() || prepared.cancelled() => break,
+            Ok(()) => Error::new(ErrorKind::Internal, "the model did not finish its requests"),
             Err(error) => error,
         };
-        tracing::error!(error = %error, in_flight = left.len(), "the model broke off");
-        breaks = if finished > 0 { 1 } else { breaks + 1 };
-        // Servers that have refused everything will refuse it again.
+        tracing::error!(error = %error, in_flight = unfinished.len(), "the model failed");
+        failures = if finished > 0 { 1 } else { failures + 1 };
+        // Servers that have refused every request will refuse again.
         let is_final = error.kind == ErrorKind::Network;
-        if left.is_empty() || is_final || breaks > BREAKS {
+        if unfinished.is_empty() || is_final || failures > MAX_FAILURES {
             metrics.stage(Stage::Failed, None);
             send(ModelEvent::Broken(error));
             return;
         }
-        if left.len() == 1 {
-            for ticket in left.into_keys() {
+        if unfinished.len() == 1 {
+            for ticket in unfinished.into_keys() {
                 let error = error.clone();
                 send(ModelEvent::Refused { ticket, error });
             }
         } else {
-            prepared.suspect(left.into_values());
+            prepared.retry_alone(unfinished.into_values());
         }
     }
 }
 
-/// A panic of the model is an error like any other that it gives.
+/// Converts a panic of the model to an error of the model.
 fn panicked(panic: &(dyn Any + Send)) -> Error {
     let error = threads::panicked("the model", panic);
     Error::new(ErrorKind::Model, error.cause)
@@ -93,7 +93,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn show_stage(&self) {
+    fn update_stage(&self) {
         let stage = match self.waiting {
             true => Stage::Waiting,
             false => Stage::Decode,
@@ -104,11 +104,11 @@ impl Worker<'_> {
     fn begin(&mut self, request: &LabelRequest) {
         self.in_flight.insert(request.ticket, request.clone());
         self.metrics.started(request.ticket, request.group);
-        self.show_stage();
+        self.update_stage();
         (self.send)(ModelEvent::Started(request.ticket));
     }
 
-    /// Whether `ticket` was in flight: a labeler answers each job once.
+    /// Ends a request; `false` if it was not in flight, so that each request is answered once.
     fn end(&mut self, ticket: u64) -> bool {
         let known = self.in_flight.remove(&ticket).is_some();
         self.metrics.ended(ticket);
@@ -148,7 +148,7 @@ impl Jobs for Worker<'_> {
                 ticket,
                 text,
                 tokens,
-            } => self.metrics.written(Instant::now(), ticket, text, tokens),
+            } => self.metrics.generated(Instant::now(), ticket, text, tokens),
             LabelEvent::Done { ticket, answer } => {
                 if self.end(ticket) {
                     (self.send)(ModelEvent::Answered { ticket, answer });
@@ -160,7 +160,7 @@ impl Jobs for Worker<'_> {
             LabelEvent::Counts(counts) => self.metrics.remote(counts),
             LabelEvent::Waiting(waiting) => {
                 self.waiting = waiting;
-                self.show_stage();
+                self.update_stage();
             }
             LabelEvent::Failed { ticket, error } => {
                 if self.end(ticket) {

@@ -1,13 +1,13 @@
-//! Hands prepared requests to the model's thread; urgent ones come first.
+//! Passes prepared requests to the model's thread, urgent ones first.
 
 use crate::labeler::{LabelRequest, Pull};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// As many requests, and no more, are answered ahead of all that are in flight.
-const FEW: usize = 4;
+/// Number of urgent requests up to which they may run in addition to those in flight.
+const MAX_EXTRA: usize = 4;
 
-/// Bounded by its user: the coordinator has only so many prepared ahead.
+/// Unbounded: the coordinator limits how many requests are prepared ahead.
 #[derive(Debug, Default)]
 pub struct PreparedQueue {
     state: Mutex<State>,
@@ -18,9 +18,9 @@ pub struct PreparedQueue {
 struct State {
     urgent: VecDeque<Box<LabelRequest>>,
     normal: VecDeque<Box<LabelRequest>>,
-    /// Were in flight together when the labeler broke; each is tried alone to find the culprit.
+    /// Requests that were in flight when the labeler crashed. Each runs alone to find the culprit.
     suspects: VecDeque<Box<LabelRequest>>,
-    /// A suspect is in flight.
+    /// A suspect is in flight alone.
     alone: bool,
     paused: bool,
     closed: bool,
@@ -48,8 +48,8 @@ impl PreparedQueue {
         });
     }
 
-    /// Takes back what was in flight when the labeler broke.
-    pub fn suspect(&self, requests: impl IntoIterator<Item = LabelRequest>) {
+    /// Returns the requests that were in flight when the labeler crashed; each will run alone.
+    pub fn retry_alone(&self, requests: impl IntoIterator<Item = LabelRequest>) {
         self.change(|state| state.suspects.extend(requests.into_iter().map(Box::new)));
     }
 
@@ -57,12 +57,12 @@ impl PreparedQueue {
         self.change(|state| state.paused = paused);
     }
 
-    /// Nothing will be pushed any more.
+    /// Declares that no more requests will be pushed.
     pub fn close(&self) {
         self.change(|state| state.closed = true);
     }
 
-    /// Drops what waits and what is in flight.
+    /// Drops waiting requests and cancels those in flight.
     pub fn cancel(&self) {
         self.change(|state| {
             state.cancelled = true;
@@ -76,13 +76,13 @@ impl PreparedQueue {
         self.lock().cancelled
     }
 
-    /// The next request that a person waits for. Many of them are a batch like any other, which only
-    /// comes first.
+    /// Takes the next request that a person is waiting for. `None` if there are many of them: they are
+    /// then an ordinary batch, which only comes first.
     pub fn pull_urgent(&self) -> Option<Box<LabelRequest>> {
         self.lock().next_urgent()
     }
 
-    /// The next request for a labeler that has `in_flight` others.
+    /// Takes the next request for a labeler with `in_flight` others.
     pub fn pull(&self, wait: bool, in_flight: usize) -> Pull {
         let mut state = self.lock();
         loop {
@@ -102,9 +102,9 @@ impl PreparedQueue {
 
 impl State {
     fn next_urgent(&mut self) -> Option<Box<LabelRequest>> {
-        let held = self.cancelled || self.paused || self.alone || !self.suspects.is_empty();
+        let is_held_back = self.cancelled || self.paused || self.alone || !self.suspects.is_empty();
         let waiting = self.urgent.iter().filter(|request| request.urgent).count();
-        if held || waiting > FEW {
+        if is_held_back || waiting > MAX_EXTRA {
             return None;
         }
         let at = self.urgent.iter().position(|request| request.urgent)?;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_that_a_person_waits_for_need_no_room() {
+    fn a_few_interactive_requests_do_not_wait_for_a_slot() {
         let queue = PreparedQueue::default();
         let urgent = |ticket| LabelRequest {
             urgent: true,
@@ -191,7 +191,7 @@ mod tests {
         assert!(queue.pull_urgent().is_none(), "a repair waits its turn");
         queue.push(urgent(2), true);
         assert_eq!(queue.pull_urgent().map(|request| request.ticket), Some(2));
-        for ticket in 10..=10 + FEW as u64 {
+        for ticket in 10..=10 + MAX_EXTRA as u64 {
             queue.push(urgent(ticket), true);
         }
         assert!(queue.pull_urgent().is_none(), "these are a batch");
@@ -203,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn suspects_run_alone() {
+    fn requests_of_a_crash_run_alone() {
         let queue = PreparedQueue::default();
         queue.push(request(1), false);
-        queue.suspect([request(2), request(3)]);
+        queue.retry_alone([request(2), request(3)]);
         assert!(
             ticket(queue.pull(false, 1)).is_none(),
             "another is in flight"
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_holds_work_back_and_cancelling_ends_it() {
+    fn a_pause_holds_requests_back_and_canceling_drops_them() {
         let queue = PreparedQueue::default();
         queue.push(request(1), false);
         queue.pause(true);

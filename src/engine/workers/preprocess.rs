@@ -1,4 +1,4 @@
-//! Prepares requests ahead of the model: reads, decodes and scales pictures and writes prompts.
+//! Prepares requests ahead of the model: reads, decodes and scales pictures and builds prompts.
 
 use super::messages::{PreprocessEvent, WorkerMessage};
 use crate::engine::queue::{Job, Purpose};
@@ -18,23 +18,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// High enough that a model says what else it holds for possible, low enough for sense.
+/// High enough to sample alternatives, low enough for sensible answers.
 const OPINION_TEMPERATURE: f64 = 0.7;
 
-/// Work for the preparing thread.
+/// Work for the preprocess thread.
 #[derive(Debug)]
 pub enum Work {
     Attempt(Box<Job>),
-    /// Pictures that the model is not asked about now.
+    /// Measure pictures without a request.
     Measure(Vec<(GroupId, ImageLocation)>),
-    /// Two pictures of one drawing.
+    /// Compare the colors of two pictures of the same drawing.
     Recolor {
         from: (GroupId, ImageLocation),
         to: (GroupId, ImageLocation),
     },
 }
 
-/// Prepares until there is no more work.
+/// Processes work until the channel is closed.
 pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessage>) {
     for work in work {
         let message = match work {
@@ -53,7 +53,7 @@ pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessag
 }
 
 fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
-    let began = Instant::now();
+    let start = Instant::now();
     let ticket = job.ticket;
     match without_panic(|| prepare(prompter, job)) {
         Ok(Prepared {
@@ -65,7 +65,7 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
             request: Box::new(request),
             measured,
             asked,
-            preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
+            preprocess_ms: start.elapsed().as_secs_f64() * 1000.0,
         },
         Err(failure) => PreprocessEvent::Failed { ticket, failure },
     }
@@ -156,7 +156,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     })
 }
 
-/// The committed records about the icons most like this one.
+/// Chooses the committed records with the most similar icons.
 fn examples(
     prompter: &Prompter,
     job: &Job,
@@ -177,13 +177,12 @@ fn examples(
         prompter.vocabulary(),
     );
     appearance.map_or_else(Vec::new, |appearance| {
-        let most = job.settings.examples;
-        job.approved.nearest(&appearance, job.group, most)
+        let count = job.settings.examples;
+        job.approved.nearest(&appearance, job.group, count)
     })
 }
 
-/// Answers are the most probable ones, opinions are drawn: the same ones for the same item in every
-/// run.
+/// Answers are greedy; opinions are sampled with a seed that depends only on item and number.
 fn sampling(job: &Job) -> Sampling {
     let Purpose::Opinion { number, .. } = &job.purpose else {
         return Sampling::GREEDY;

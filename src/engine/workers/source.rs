@@ -1,4 +1,4 @@
-//! Reads the source on a thread of its own and sends its groups in batches.
+//! Reads the source on its own thread and sends its groups in batches.
 
 use super::messages::{SourceEvent, WorkerMessage};
 use crate::source::{self, ItemSource};
@@ -6,10 +6,10 @@ use crossbeam_channel::{Receiver, Sender};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Events in one batch, while the coordinator is busy with others.
+/// Maximum events per batch. Batches grow while the coordinator is busy.
 const BATCH: usize = 128;
 
-/// Waits until `start` is dropped, then reads to the end or until `stop` is set.
+/// Waits until `start` is closed, then reads to the end or until `stop` is set.
 pub fn run(
     source: Box<dyn ItemSource>,
     max_groups: Option<u64>,
@@ -17,7 +17,7 @@ pub fn run(
     stop: &AtomicBool,
     out: &Sender<WorkerMessage>,
 ) {
-    // Nothing is ever sent.
+    // Returns when the sender is dropped; nothing is ever sent.
     let _ = start.recv();
     let mut batch = Vec::new();
     let send = |message| match out.send(WorkerMessage::Source(message)) {
@@ -45,6 +45,6 @@ pub fn run(
         },
         Err(error) => SourceEvent::Failed(error),
     };
-    // A coordinator that has stopped wants no more.
+    // Fails only if the coordinator has stopped.
     let _ = send(last);
 }

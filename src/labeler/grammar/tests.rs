@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 const END: u32 = 256;
 
-/// All bytes, an end token, and some longer tokens, among them ones that span fields.
+/// A tokenizer of all bytes, an end token, and some longer tokens, including ones that span fields.
 fn tokenizer() -> TokEnv {
     let mut words: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
     words.push(b"\xff<|end|>".to_vec());
@@ -37,7 +37,7 @@ fn tokenizer() -> TokEnv {
     )))))
 }
 
-/// The same with its greedy splitting declared canonical, so that tokens are forced.
+/// Declares a tokenizer's greedy tokenization canonical, so that tokens are forced.
 struct Canonical(TokEnv);
 
 impl TokenizerEnv for Canonical {
@@ -54,7 +54,7 @@ fn bytes(env: &TokEnv, token: u32) -> Vec<u8> {
     env.tok_trie().token(token).to_vec()
 }
 
-/// An answer by a model that prefers nothing.
+/// Generates an answer of uniformly random tokens.
 fn random_answer(env: &TokEnv, grammar: &mut Grammar, random: &mut StdRng) -> String {
     let mut answer = Vec::new();
     while !grammar.is_finished() {
@@ -75,7 +75,7 @@ fn random_answer(env: &TokEnv, grammar: &mut Grammar, random: &mut StdRng) -> St
 }
 
 #[test]
-fn any_answer_obeys_the_schema_in_compact_form() {
+fn random_answers_follow_the_schema_in_compact_form() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let env = tokenizer();
     let mut compiler = GrammarCompiler::new(&env).unwrap();
@@ -111,7 +111,7 @@ fn any_answer_obeys_the_schema_in_compact_form() {
 }
 
 #[test]
-fn keys_are_forced_and_a_finished_answer_only_ends() {
+fn keys_are_forced_and_other_tokens_rejected() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let env: TokEnv = ApproximateTokEnv::single_byte_env();
     let mut compiler = GrammarCompiler::new(&env).unwrap();
@@ -135,13 +135,13 @@ fn keys_are_forced_and_a_finished_answer_only_ends() {
 }
 
 #[test]
-fn a_schema_that_is_none_is_an_error() {
+fn an_invalid_schema_is_an_error() {
     let mut compiler = GrammarCompiler::new(&tokenizer()).unwrap();
     let schema = Arc::new(serde_json::json!({"type": "nonsense"}));
     assert!(compiler.compile(&schema).is_err());
 }
 
-/// The line of `labels.jsonl` that an answer becomes.
+/// Converts an answer to labels and its line of `labels.jsonl`.
 fn exported(text: &str, name: &str, truncated: bool, vocabulary: &Vocabulary) -> (Labels, Value) {
     let parsed = record::parse(text).unwrap();
     line_of(parsed.labels, text, name, truncated, vocabulary)
@@ -197,7 +197,7 @@ fn record_schema() -> jsonschema::Validator {
 }
 
 #[test]
-fn whatever_the_grammar_lets_through_is_a_lawful_record() {
+fn answers_that_the_grammar_allows_are_valid_records() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let records = record_schema();
     let env = tokenizer();
@@ -221,8 +221,8 @@ fn whatever_the_grammar_lets_through_is_a_lawful_record() {
             let mut grammar = compiler.compile(&schema).unwrap();
             let text = random_answer(&env, &mut grammar, &mut random);
             let (labels, line) = exported(&text, name, false, &vocabulary);
-            let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
-            assert!(faults.is_empty(), "{faults:?} {line}");
+            let errors: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?} {line}");
             for color in labels.values(Field::Colors) {
                 assert!(vocabulary.words(Field::Colors).any(|word| word == color));
             }
@@ -239,7 +239,7 @@ fn whatever_the_grammar_lets_through_is_a_lawful_record() {
 }
 
 #[test]
-fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
+fn an_answer_truncated_anywhere_is_completed_to_a_valid_record() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let records = record_schema();
     let env = tokenizer();
@@ -255,8 +255,8 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
         let at = whole.floor_char_boundary(random.random_range(0..whole.len()));
         let text = record::complete(&whole[..at], Some(name));
         let (labels, line) = exported(&text, name, true, &vocabulary);
-        let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
-        assert!(faults.is_empty(), "{faults:?} {line}");
+        let errors: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?} {line}");
         assert!(labels.label_ko().contains(name));
         let reasons = line["quality_flags"]["reasons"].to_string();
         assert!(reasons.contains(Reason::Truncated.code()));
@@ -268,15 +268,15 @@ fn vocabulary() -> &'static Vocabulary {
     &VOCABULARY
 }
 
-fn assert_lawful(line: &Value) {
+fn assert_valid(line: &Value) {
     static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
-    let faults = SCHEMA.get_or_init(record_schema).iter_errors(line);
-    let faults: Vec<String> = faults.map(|fault| fault.to_string()).collect();
-    assert!(faults.is_empty(), "{faults:?} {line}");
+    let errors = SCHEMA.get_or_init(record_schema).iter_errors(line);
+    let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?} {line}");
 }
 
-/// Pieces of answers in any order, so that many of them can be read.
-fn babble() -> impl Strategy<Value = String> {
+/// Random concatenations of answer fragments, many of which can be parsed.
+fn answer_fragments() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "{",
         "}",
@@ -308,8 +308,8 @@ fn babble() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_refused_or_makes_a_lawful_record(
-        text in babble(),
+    fn any_text_is_rejected_or_becomes_a_valid_record(
+        text in answer_fragments(),
         opened in 0..3,
         name in "\\PC{0,12}",
     ) {
@@ -320,7 +320,7 @@ proptest! {
         };
         for (text, truncated) in [(text.clone(), false), (record::complete(&text, Some(&name)), true)] {
             if let Ok(parsed) = record::parse(&text) {
-                assert_lawful(&line_of(parsed.labels, &text, &name, truncated, vocabulary()).1);
+                assert_valid(&line_of(parsed.labels, &text, &name, truncated, vocabulary()).1);
             }
         }
     }
@@ -329,7 +329,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn any_grammar_lets_only_lawful_records_through(
+    fn any_grammar_allows_only_valid_records(
         name in prop::option::of(prop_oneof!["\\PC{1,30}", "[가-힣A-Z \\[\\](){}.*+?^$\\\\|\"']{1,30}"]),
         lang in prop::sample::select(vec![Lang::Ko, Lang::En, Lang::Both]),
         strict in any::<bool>(),
@@ -344,7 +344,7 @@ proptest! {
         let text = random_answer(&env, &mut grammar, &mut random);
         let name = name.unwrap_or_default();
         let (labels, line) = exported(&text, &name, false, vocabulary());
-        assert_lawful(&line);
+        assert_valid(&line);
         prop_assert!(labels.label_ko().contains(&name), "{} lacks {name}", labels.label_ko());
         prop_assert_eq!(labels.text(Field::LabelEn).is_some(), lang != Lang::Ko);
     }

@@ -1,6 +1,6 @@
-//! Free-form chat turns through a server; no grammar, no second try.
+//! Sends free-form chat turns to a server, without grammar or retries.
 
-use super::http::{Http, Patience, error_words, longest_answer, read_body};
+use super::http::{Http, RetryPolicy, answer_limit, describe_error, read_body};
 use super::{completion, wire};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
@@ -9,12 +9,12 @@ use crate::settings::RemoteOptions;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
 
-/// One question.
+/// A chat turn.
 #[derive(Debug, Clone)]
 pub struct ChatTurn<'a> {
-    /// `None` leaves it to the server's chat template.
+    /// `None` uses the default of the server's chat template.
     pub system: Option<&'a str>,
-    /// They come first, then the text.
+    /// Placed before the text.
     pub pictures: &'a [Picture],
     pub user: &'a str,
     pub max_new_tokens: usize,
@@ -28,44 +28,44 @@ pub struct ChatTurn<'a> {
 pub struct ChatAnswer {
     pub text: String,
     pub finish_reason: Option<String>,
-    /// Natural log, one a token, if the server gives them.
+    /// Natural log of each token's probability, if the server reports them.
     pub logprobs: Option<Vec<f64>>,
-    /// Zero if the server does not count.
+    /// 0 if the server does not report it.
     pub prompt_tokens: usize,
-    /// Of the prompt, those that the server still knew from an earlier one.
+    /// Prompt tokens that the server took from its cache.
     pub cached_tokens: usize,
     pub new_tokens: usize,
 }
 
-/// Servers to chat with.
-pub struct Chats {
+/// A client of one or more chat servers.
+pub struct ChatClient {
     http: Http,
     model: String,
 }
 
-impl Chats {
+impl ChatClient {
     /// # Errors
-    /// With `--offline`, and for addresses and keys that cannot be used.
+    /// With `--offline`, and for invalid URLs and keys.
     pub fn new(options: &RemoteOptions) -> Result<Self> {
         Ok(Self {
-            http: Http::new(options, &Patience::default())?,
+            http: Http::new(options, &RetryPolicy::default())?,
             model: options.model.clone(),
         })
     }
 
-    /// The servers that are reached through a proxy.
+    /// Notices about servers that are reached through a proxy.
     pub fn notices(&self) -> Vec<ServerNotice> {
         self.http.notices()
     }
 
-    /// Asks the first server.
+    /// Sends a turn to the first server.
     pub fn ask(&self, turn: &ChatTurn) -> Result<ChatAnswer> {
         let url = self.http.urls.first().map_or("", String::as_str);
         self.http.runtime.block_on(self.send(url, turn))
     }
 
-    /// Asks all servers in turn, `concurrency` questions at a time; answers come in the order in
-    /// which they are finished. The first failure ends it.
+    /// Sends turns to the servers in rotation, `concurrency` at a time. Answers are reported in the
+    /// order of completion. The first failure stops it.
     pub fn ask_all<'a>(
         &self,
         turns: impl IntoIterator<Item = ChatTurn<'a>>,
@@ -100,12 +100,12 @@ impl Chats {
             .client(url)
             .post(format!("{url}/chat/completions"));
         let response = request.json(&body).send().await;
-        let response = response.map_err(|error| failed(error_words(&error)))?;
+        let response = response.map_err(|error| failed(describe_error(&error)))?;
         let status = response.status();
-        let limit = longest_answer(turn.max_new_tokens);
+        let limit = answer_limit(turn.max_new_tokens);
         let bytes = read_body(response, limit).await.map_err(failed)?;
         if !status.is_success() {
-            let words = wire::server_words(&String::from_utf8_lossy(&bytes));
+            let words = wire::server_message(&String::from_utf8_lossy(&bytes));
             return Err(failed(format!("{status}: {words}")));
         }
         let mut answer = answer(&bytes).map_err(failed)?;
@@ -130,7 +130,7 @@ fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
         "logprobs": true,
         "top_logprobs": 1,
     });
-    // Not part of the API, and refused by some servers, so only where it is asked for.
+    // Not part of the API and rejected by some servers, so sent only if requested.
     if turn.ignore_eos {
         body["ignore_eos"] = json!(true);
     }
@@ -144,7 +144,7 @@ fn answer(bytes: &[u8]) -> Result<ChatAnswer, String> {
     let logprob = |token: &Value| token["logprob"].as_f64();
     let usage = &completion["usage"];
     Ok(ChatAnswer {
-        text: completion::written(&choice["message"]),
+        text: completion::full_text(&choice["message"]),
         finish_reason: choice["finish_reason"].as_str().map(str::to_owned),
         logprobs: tokens.and_then(|tokens| tokens.iter().map(logprob).collect()),
         prompt_tokens: completion::count(&usage["prompt_tokens"]),
@@ -182,15 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_may_come_without_probabilities() {
+    fn an_answer_may_lack_probabilities() {
         let plain = br#"{"choices": [{"message": {"content": "hat"}, "finish_reason": "stop"}]}"#;
-        let said = answer(plain).unwrap();
-        assert_eq!((said.text.as_str(), said.logprobs), ("hat", None));
+        let parsed = answer(plain).unwrap();
+        assert_eq!((parsed.text.as_str(), parsed.logprobs), ("hat", None));
         let full = br#"{"choices": [{"message": {"content": "hat"}, "finish_reason": "length",
             "logprobs": {"content": [{"token": "hat", "logprob": -0.5}]}}]}"#;
-        let said = answer(full).unwrap();
-        assert_eq!(said.logprobs, Some(vec![-0.5]));
-        assert_eq!(said.finish_reason.as_deref(), Some("length"));
+        let parsed = answer(full).unwrap();
+        assert_eq!(parsed.logprobs, Some(vec![-0.5]));
+        assert_eq!(parsed.finish_reason.as_deref(), Some("length"));
         for broken in [&b"{}"[..], b"", br#"{"choices": []}"#] {
             assert!(answer(broken).is_err());
         }

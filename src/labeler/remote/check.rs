@@ -1,8 +1,8 @@
-//! Checks a server for `doctor`: reachable, model, images, schema, probabilities.
+//! Checks a server for `doctor`: reachability, model, images, schema, probabilities.
 
 use super::completion::read_answer;
 use super::conformance::Conformance;
-use super::http::{Http, Patience, error_words, longest_answer, read_body};
+use super::http::{Http, RetryPolicy, answer_limit, describe_error, read_body};
 use super::wire::{self, Agreement, Format};
 use crate::error::Result;
 use crate::icon::Picture;
@@ -15,15 +15,15 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Enough tokens to see if an answer follows the schema.
+/// Enough tokens to tell whether an answer follows the schema.
 const NEW_TOKENS: usize = 24;
-const PATIENCE: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// One finding each: `Ok` with a detail, or the reason why not.
+/// Findings about a server: `Ok` with a detail, or the reason for a failure.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct EndpointReport {
     pub url: String,
-    /// The proxy that the environment names for it.
+    /// Proxy set in the environment for this server.
     pub proxy: Option<String>,
     pub reachable: Result<String, String>,
     pub model_listed: Result<String, String>,
@@ -44,17 +44,17 @@ impl EndpointReport {
     }
 }
 
-/// Checks each server of the options, also after one that fails.
+/// Checks each server in the options, even after one has failed.
 ///
 /// # Errors
-/// With `--offline`, and for addresses and keys that cannot be used.
+/// With `--offline`, and for invalid URLs and keys.
 pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
-    let patience = Patience {
-        silence: PATIENCE,
-        ..Patience::default()
+    let retry = RetryPolicy {
+        read_timeout: READ_TIMEOUT,
+        ..RetryPolicy::default()
     };
-    let http = Http::new(options, &patience)?;
-    // The schema of a real record, so that what a server does not support is known before a run.
+    let http = Http::new(options, &retry)?;
+    // The schema of a real record reveals before a run what a server does not support.
     let schema = Arc::new(schema(
         AnswerForm::Record,
         &Vocabulary::builtin()?,
@@ -91,8 +91,8 @@ struct Server<'a> {
 
 impl Server<'_> {
     async fn check(&self, conformance: &mut Conformance) -> EndpointReport {
-        let not_asked = || Err("not asked: the server is not reachable".to_owned());
-        let begun = Instant::now();
+        let not_checked = || Err("not checked: the server is not reachable".to_owned());
+        let start = Instant::now();
         let listed = self
             .http
             .client(&self.url)
@@ -100,9 +100,9 @@ impl Server<'_> {
             .send();
         let (reachable, model_listed) = match listed.await {
             Ok(response) => {
-                let milliseconds = begun.elapsed().as_millis();
-                match self.absent(&response).await {
-                    Some(words) => (Err(words), not_asked()),
+                let milliseconds = start.elapsed().as_millis();
+                match self.unusable(&response).await {
+                    Some(words) => (Err(words), not_checked()),
                     None => (
                         Ok(format!("{milliseconds} ms")),
                         self.model_listed(response).await,
@@ -110,8 +110,8 @@ impl Server<'_> {
                 }
             }
             Err(error) => {
-                let words = self.http.words(&self.url, &error_words(&error));
-                (Err(words), not_asked())
+                let words = self.http.describe(&self.url, &describe_error(&error));
+                (Err(words), not_checked())
             }
         };
         let mut report = EndpointReport {
@@ -119,41 +119,42 @@ impl Server<'_> {
             proxy: self.http.proxy(&self.url).map(str::to_owned),
             reachable,
             model_listed,
-            takes_images: not_asked(),
-            takes_schema: not_asked(),
-            gives_probabilities: not_asked(),
+            takes_images: not_checked(),
+            takes_schema: not_checked(),
+            gives_probabilities: not_checked(),
         };
         if report.reachable.is_ok() {
             report.takes_images = self.takes_images().await;
             let format = self.takes_schema(conformance).await;
-            // As a run asks: a small model without a schema may generate broken characters.
-            let asked = *format.as_ref().unwrap_or(&Format::Plain);
+            // Sends the schema as a run does, since a small model without one may generate broken
+            // characters.
+            let format_in_use = *format.as_ref().unwrap_or(&Format::Plain);
             report.takes_schema = format.map(|format| format.name().to_owned());
-            report.gives_probabilities = self.gives_probabilities(asked).await;
+            report.gives_probabilities = self.gives_probabilities(format_in_use).await;
         }
         report
     }
 
-    /// Why nothing can be asked of what has answered.
-    async fn absent(&self, listed: &reqwest::Response) -> Option<String> {
+    /// Explains why a server that responds cannot be used; `None` if it can.
+    async fn unusable(&self, listed: &reqwest::Response) -> Option<String> {
         let status = listed.status();
         if status.is_server_error() {
             let words = format!("status {}", status.as_u16());
-            return Some(self.http.words(&self.url, &words));
+            return Some(self.http.describe(&self.url, &words));
         }
         if status != reqwest::StatusCode::NOT_FOUND {
             return None;
         }
         let other = self.http.api_below(&self.url).await?;
-        Some(format!("there is no API at this address; {other} has one"))
+        Some(format!("no API at this URL; use {other}"))
     }
 
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
-        let body = read_body(response, longest_answer(NEW_TOKENS)).await?;
+        let body = read_body(response, answer_limit(NEW_TOKENS)).await?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
-            let words = wire::server_words(&String::from_utf8_lossy(&body));
+            let words = wire::server_message(&String::from_utf8_lossy(&body));
             return Err(format!(
                 "no list of models: status {} {words}",
                 status.as_u16()
@@ -167,31 +168,31 @@ impl Server<'_> {
         }
     }
 
-    /// A picture is part of the prompt where it makes it longer.
+    /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let with = self.ask(true, Format::Plain, false).await?;
         let without = self.ask(false, Format::Plain, false).await?;
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
-            0 if with.counts.prompt > 0 => Err("it drops the picture".to_owned()),
-            0 => Ok("yes, as far as one can tell: it counts no tokens".to_owned()),
-            tokens => Ok(format!("yes, {tokens} tokens for one of 56x56")),
+            0 if with.counts.prompt > 0 => Err("it ignores the picture".to_owned()),
+            0 => Ok("probably: it does not report token counts".to_owned()),
+            tokens => Ok(format!("yes, {tokens} tokens for 56x56 pixels")),
         }
     }
 
-    /// The question asks for no JSON, so only a server that knows what the schema means answers
-    /// in JSON.
+    /// Checks the ways to send the schema. The question does not request JSON, so only a server that
+    /// enforces the schema answers in JSON.
     async fn takes_schema(&self, conformance: &mut Conformance) -> Result<Format, String> {
         let mut refusals = Vec::new();
         for format in [Format::JsonSchema, Format::GuidedJson] {
             match self.ask(false, format, false).await {
                 Ok(answer) => {
-                    let read = conformance.read(self.schema, &answer.text);
-                    if read.is_ok_and(|read| read.conforms()) {
+                    let reading = conformance.read(self.schema, &answer.text);
+                    if reading.is_ok_and(|reading| reading.conforms()) {
                         return Ok(format);
                     }
-                    let said = answer.text.chars().take(40).collect::<String>();
+                    let text = answer.text.chars().take(40).collect::<String>();
                     refusals.push(format!(
-                        "{} is taken but not kept to: {said:?}",
+                        "{} is accepted but not followed: {text:?}",
                         format.name()
                     ));
                 }
@@ -230,21 +231,21 @@ impl Server<'_> {
         };
         let agreement = Agreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);
-        let begun = Instant::now();
-        let asked = self
+        let start = Instant::now();
+        let request = self
             .http
             .client(&self.url)
             .post(format!("{}/chat/completions", self.url));
-        let response = asked.json(&body).send().await;
-        let response = response.map_err(|error| error_words(&error))?;
+        let response = request.json(&body).send().await;
+        let response = response.map_err(|error| describe_error(&error))?;
         let status = response.status();
-        let bytes = read_body(response, longest_answer(NEW_TOKENS)).await?;
+        let bytes = read_body(response, answer_limit(NEW_TOKENS)).await?;
         if !status.is_success() {
-            let words = wire::server_words(&String::from_utf8_lossy(&bytes));
+            let words = wire::server_message(&String::from_utf8_lossy(&bytes));
             let words = format!("status {}: {words}", status.as_u16());
-            return Err(self.http.words(&self.url, &words));
+            return Err(self.http.describe(&self.url, &words));
         }
-        read_answer(&bytes, begun.elapsed())
+        read_answer(&bytes, start.elapsed())
     }
 }
 

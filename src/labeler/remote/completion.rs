@@ -1,5 +1,5 @@
-//! Reads the answers of the OpenAI chat API, as different servers write them: what is there counts,
-//! and what is odd costs itself alone.
+//! Parses answers of the OpenAI chat API leniently, since servers differ: missing or invalid fields
+//! are ignored.
 
 use super::align::align;
 use crate::labeler::{Answer, TokenInfo};
@@ -8,17 +8,17 @@ use crate::text::without_non_finite;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Opening braces that are tried to find the object that a text ends with.
-const MOST_OBJECTS: usize = 64;
-/// What models put around their thoughts; a chat template may hold the first.
+/// Maximum number of opening braces tried to find the JSON object at the end of a text.
+const MAX_OBJECTS: usize = 64;
+/// Tags around a model's reasoning. The opening one may be part of the chat template.
 const THINKING: (&str, &str) = ("<think>", "</think>");
 
-/// Parses a completion; the error is a sentence for people.
+/// Parses a completion. The error is a message for the user.
 pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
     let completion = object(body)?;
     let choice = choice(&completion)?;
     let cut = choice["finish_reason"] == "length";
-    let (whole, start) = said(&choice["message"], cut);
+    let (whole, start) = answer_text(&choice["message"], cut);
     let tokens = align(tokens(&choice["logprobs"]["content"]), whole.as_bytes());
     let usage = &completion["usage"];
     Ok(Answer {
@@ -34,17 +34,21 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
             ..Timings::default()
         },
         text: whole[start..].to_owned(),
-        tokens: behind(tokens, start),
+        tokens: tokens_from(tokens, start),
     })
 }
 
-/// The JSON of an answer, whatever numbers it holds.
+/// Parses the JSON of a response, allowing non-finite numbers.
 pub fn object(body: &[u8]) -> Result<Value, String> {
     if body.starts_with(&[0x1f, 0x8b]) {
-        return Err("the server's answer is compressed, which was not asked for".to_owned());
+        return Err(
+            "the server's answer is compressed, although compression was not requested".to_owned(),
+        );
     }
     if body.starts_with(b"data:") {
-        return Err("the server streams its answer, which was not asked for".to_owned());
+        return Err(
+            "the server streams its answer, although streaming was not requested".to_owned(),
+        );
     }
     let text = str::from_utf8(body).map_err(|_| "the server's answer is not UTF-8".to_owned())?;
     let text = text.trim_start_matches('\u{feff}');
@@ -55,7 +59,7 @@ pub fn object(body: &[u8]) -> Result<Value, String> {
     })
 }
 
-/// The first choice of a completion.
+/// Returns the first choice of a completion.
 pub fn choice(completion: &Value) -> Result<&Value, String> {
     let choice = &completion["choices"][0];
     if choice["message"].is_object() {
@@ -63,35 +67,35 @@ pub fn choice(completion: &Value) -> Result<&Value, String> {
     }
     Err(match completion.get("error") {
         Some(error) if !error.is_null() => {
-            let words = super::wire::server_words(&completion.to_string());
+            let words = super::wire::server_message(&completion.to_string());
             format!("the server's answer is an error: {words}")
         }
         _ => "the server's answer is not a chat completion".to_owned(),
     })
 }
 
-/// All that the model has written, thoughts included.
-pub fn written(message: &Value) -> String {
-    let places = ["content", "refusal", "reasoning_content", "reasoning"];
-    let mut texts = places.into_iter().map(|key| text(&message[key]));
+/// Everything that the model generated, including its reasoning.
+pub fn full_text(message: &Value) -> String {
+    let keys = ["content", "refusal", "reasoning_content", "reasoning"];
+    let mut texts = keys.into_iter().map(|key| text(&message[key]));
     texts
         .find(|text| !text.trim().is_empty())
         .unwrap_or_default()
 }
 
-/// What the model has written, and where in it its answer begins.
-fn said(message: &Value, cut: bool) -> (String, usize) {
+/// The text that contains the answer, and the offset where the answer starts.
+fn answer_text(message: &Value, cut: bool) -> (String, usize) {
     let content = text(&message["content"]);
     if !content.trim().is_empty() {
-        let start = behind_thoughts(&content);
+        let start = after_thoughts(&content);
         return (content, start);
     }
-    // A refusal in words is what the model said, and no record.
+    // A refusal is an answer, though not a record.
     if let Some(refusal) = message["refusal"].as_str() {
         return (refusal.to_owned(), 0);
     }
-    // Some servers take an answer under a grammar for thoughts. A draft amid thoughts is none, so
-    // that only what the text ends with counts.
+    // Some servers mistake a grammar-constrained answer for reasoning. Only an object at the end
+    // counts, since one in the middle is a draft.
     let keys = ["reasoning_content", "reasoning"];
     let thoughts = keys.into_iter().map(|key| text(&message[key]));
     for thoughts in thoughts.filter(|_| !cut) {
@@ -102,7 +106,7 @@ fn said(message: &Value, cut: bool) -> (String, usize) {
     (content, 0)
 }
 
-/// A text, or the texts of its parts in a row.
+/// A text, or the concatenated texts of its parts.
 fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
@@ -114,9 +118,9 @@ fn text(content: &Value) -> String {
     }
 }
 
-fn behind_thoughts(text: &str) -> usize {
+fn after_thoughts(text: &str) -> usize {
     let begun = text.trim_start();
-    // A record may speak of anything.
+    // The text of a record may contain such tags.
     if begun.starts_with('{') {
         return 0;
     }
@@ -128,11 +132,11 @@ fn behind_thoughts(text: &str) -> usize {
     }
 }
 
-/// Where the JSON object begins that a text ends with.
+/// Offset of the JSON object at the end of a text.
 fn last_object(text: &str) -> Option<usize> {
     let end = text.trim_end().trim_end_matches('`').trim_end().len();
-    let mut at = behind_thoughts(text);
-    for _ in 0..MOST_OBJECTS {
+    let mut at = after_thoughts(text);
+    for _ in 0..MAX_OBJECTS {
         at += text.get(at..end)?.find('{')?;
         let mut values = serde_json::Deserializer::from_str(&text[at..end]).into_iter::<Value>();
         match values.next() {
@@ -161,10 +165,10 @@ fn bytes(list: &Value) -> Option<Vec<u8>> {
     list.as_array()?.iter().map(byte).collect()
 }
 
-/// The natural log of a probability; `None` where it is missing or none.
+/// Parses the natural log of a probability; `None` if it is missing or invalid.
 pub fn logprob(value: &Value) -> Option<f32> {
     let logprob = value.as_f64()? as f32;
-    // Rounded, a certainty may come out as a little more than one.
+    // Rounding may raise a certain token's probability slightly above one.
     (logprob.is_finite() && logprob < 0.01).then_some(logprob.min(0.0))
 }
 
@@ -173,19 +177,19 @@ pub fn count(value: &Value) -> usize {
     count.unwrap_or_default() as usize
 }
 
-/// The tokens of what begins at `start`.
-fn behind(tokens: Vec<TokenInfo>, start: usize) -> Vec<TokenInfo> {
+/// The tokens from byte offset `start` on.
+fn tokens_from(tokens: Vec<TokenInfo>, start: usize) -> Vec<TokenInfo> {
     let mut at = 0;
-    let mut left = Vec::with_capacity(tokens.len());
+    let mut remaining = Vec::with_capacity(tokens.len());
     for mut token in tokens {
         let before = start.saturating_sub(at).min(token.bytes.len());
         at += token.bytes.len();
         token.bytes.drain(..before);
         if !token.bytes.is_empty() {
-            left.push(token);
+            remaining.push(token);
         }
     }
-    left
+    remaining
 }
 
 #[cfg(test)]
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_found_where_servers_put_it() {
+    fn the_answer_is_found_in_any_field() {
         let parts = json!([{"type": "text", "text": &RECORD[..9]}, {"type": "image"}, {"text": &RECORD[9..]}]);
         let draft = r#"Maybe {"label_ko": "초안"}? No."#;
         let fenced = format!("{draft}\n```json\n{RECORD}\n```\n");
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_that_were_cut_hold_no_answer() {
+    fn truncated_reasoning_contains_no_answer() {
         let body = json!({"choices": [{
             "message": {"content": null, "reasoning_content": RECORD}, "finish_reason": "length",
         }]});
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_costs_itself() {
+    fn invalid_numbers_are_ignored() {
         let body = "\u{feff}{\"choices\": [{\"message\": {\"content\": \"abcdef\"}, \
             \"logprobs\": {\"content\": [\
             {\"token\": \"a\", \"logprob\": -0.5}, {\"token\": \"b\", \"logprob\": null}, \
@@ -263,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_are_those_of_the_answer_and_not_of_the_thoughts() {
+    fn probabilities_exclude_the_reasoning() {
         let body = json!({"choices": [{
             "message": {"content": "<think>hm</think>{}"},
             "logprobs": {"content": [
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_completion_is_called_what_it_is() {
+    fn errors_describe_what_is_not_a_completion() {
         for (body, words) in [
             (&b"\x1f\x8b\x08"[..], "compressed"),
             (b"data: {\"choices\": []}\n\n", "streams"),

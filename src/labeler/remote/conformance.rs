@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 pub struct Conformance(GrammarCompiler);
 
-/// How far an answer follows its schema.
+/// Result of checking an answer against its schema.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// For each byte from the front that the schema allows, whether it allowed no other one;
-    /// shorter than the answer where that leaves the schema.
+    /// For each byte up to the first violation, whether the schema allowed no other one. Shorter
+    /// than the answer if it violates the schema.
     forced: Vec<bool>,
     len: usize,
 }
 
 impl Conformance {
     pub fn new() -> Result<Self> {
-        GrammarCompiler::for_reading().map(Self)
+        GrammarCompiler::for_checking().map(Self)
     }
 
     pub fn read(&mut self, schema: &Arc<Value>, text: &str) -> Result<Reading> {
@@ -47,14 +47,14 @@ impl Conformance {
 }
 
 impl Reading {
-    /// Whether the answer, whole or cut, never leaves the schema.
+    /// Whether the answer follows the schema; a truncated one may.
     pub fn conforms(&self) -> bool {
         self.forced.len() == self.len
     }
 
-    /// Marks the tokens all of whose bytes were forced, and says how many those are. The tokens
-    /// spell the answer.
-    pub fn mark(&self, tokens: &mut [TokenInfo]) -> usize {
+    /// Marks tokens whose bytes were all forced and returns their number. The tokens must spell the
+    /// answer.
+    pub fn mark_forced(&self, tokens: &mut [TokenInfo]) -> usize {
         let (mut at, mut marked) = (0, 0);
         for token in tokens {
             let end = at + token.bytes.len();
@@ -88,26 +88,26 @@ mod tests {
     }
 
     fn forced_parts(text: &str) -> (String, bool) {
-        let read = Conformance::new().unwrap().read(&schema(), text).unwrap();
-        let shown = text.bytes().zip(&read.forced);
+        let reading = Conformance::new().unwrap().read(&schema(), text).unwrap();
+        let shown = text.bytes().zip(&reading.forced);
         let shown = shown.map(|(byte, forced)| if *forced { byte } else { b'.' });
         let shown = String::from_utf8_lossy(&shown.collect::<Vec<_>>()).into_owned();
-        (shown, read.conforms())
+        (shown, reading.conforms())
     }
 
     #[test]
-    fn what_the_schema_left_no_choice_for_is_forced() {
+    fn bytes_without_an_alternative_are_forced() {
         let (shown, conforms) = forced_parts(r#"{"colors":["navy"],"label":"붉은 모자"}"#);
         assert!(conforms, "{shown}");
         assert!(shown.contains("avy\""), "{shown}");
         assert!(shown.contains("모자\""), "{shown}");
         assert!(!shown.contains("붉"), "{shown}");
-        // Two colors begin with this letter.
+        // Two colors start with this letter.
         assert!(forced_parts(r#"{"colors":["purple"#).0.ends_with("..rple"));
     }
 
     #[test]
-    fn blanks_may_stand_between_the_parts() {
+    fn whitespace_is_allowed_between_the_parts() {
         let text = "{ \"colors\": [\"pink\", \"navy\"],\n  \"label\": \"붉은 모자\" }";
         let (shown, conforms) = forced_parts(text);
         assert!(conforms, "{shown}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_leaves_the_schema_is_known() {
+    fn an_answer_that_violates_the_schema_is_detected() {
         for text in [
             "```json\n{}",
             "a hat",
@@ -126,14 +126,14 @@ mod tests {
         }
         assert!(
             forced_parts(r#"{"colors":["na"#).1,
-            "cut, but so far so good"
+            "truncated, but valid so far"
         );
     }
 
     #[test]
-    fn a_token_is_forced_where_all_of_its_bytes_are() {
+    fn a_token_is_forced_if_all_of_its_bytes_are() {
         let text = r#"{"colors":["navy"]"#;
-        let read = Conformance::new().unwrap().read(&schema(), text).unwrap();
+        let reading = Conformance::new().unwrap().read(&schema(), text).unwrap();
         let token = |bytes: &str| TokenInfo {
             bytes: bytes.into(),
             logprob: Some(-1.0),
@@ -145,7 +145,7 @@ mod tests {
             token("vy"),
             token("\"]"),
         ];
-        assert_eq!(read.mark(&mut tokens), 1);
+        assert_eq!(reading.mark_forced(&mut tokens), 1);
         assert_eq!(
             tokens.map(|token| token.forced),
             [false, false, true, false]

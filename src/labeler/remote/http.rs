@@ -1,4 +1,4 @@
-//! Shared by every use of a server: the client, its limits, and the key, which is never shown.
+//! The HTTP client for servers, with its limits and the API key, which is never shown.
 
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
@@ -8,83 +8,84 @@ use futures_util::StreamExt as _;
 use rustls::CertificateError;
 use std::time::Duration;
 
-/// A longer answer is an error of the server.
-const LONGEST_ANSWER: usize = 1 << 20;
-/// What a token with its probability takes in an answer, at most.
-const BYTES_OF_TOKEN: usize = 512;
-/// Anything shorter is no key that somebody could not guess: `EMPTY`, `none`.
-const SHORTEST_KEY: usize = 8;
+/// Size limit of an answer in bytes, unless many tokens are requested.
+const MIN_ANSWER_LIMIT: usize = 1 << 20;
+/// Maximum size of a token with its probability in an answer, in bytes.
+const MAX_TOKEN_BYTES: usize = 512;
+/// Shorter keys are placeholders such as `EMPTY` or `none`.
+const MIN_KEY_BYTES: usize = 8;
 
-/// Waiting times and numbers of tries; the defaults are for real servers.
+/// Timeouts and retry limits. The defaults are for real servers.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     pub connect: Duration,
-    /// Longest silence of a server within an answer. A busy CPU server thinks for minutes.
-    pub silence: Duration,
-    /// The longest time of one answer. A server may have queued the request for long.
-    pub answer: Duration,
-    /// First wait before a repetition; doubles each time, with jitter.
+    /// Maximum pause within an answer. A busy CPU server may compute for minutes.
+    pub read_timeout: Duration,
+    /// Maximum duration of a request. A server may queue requests for a long time.
+    pub request_timeout: Duration,
+    /// Delay before the first retry; doubles each time, with jitter.
     pub backoff: Duration,
-    pub longest_backoff: Duration,
-    /// Broken answers (5xx, 408, 409, cut connections, timeouts) that one item may meet.
+    pub max_backoff: Duration,
+    /// Maximum number of failed requests per item (5xx, 408, 409, lost connections, timeouts).
     pub tries: u32,
-    /// Times that one item may be asked to come later (429).
-    pub queuing: u32,
+    /// Maximum number of rate-limited requests per item (429).
+    pub max_rate_limited: u32,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            silence: Duration::from_secs(600),
-            answer: Duration::from_secs(2 * 3600),
+            read_timeout: Duration::from_secs(600),
+            request_timeout: Duration::from_secs(2 * 3600),
             backoff: Duration::from_millis(500),
-            longest_backoff: Duration::from_secs(30),
+            max_backoff: Duration::from_secs(30),
             tries: 8,
-            queuing: 100,
+            max_rate_limited: 100,
         }
     }
 }
 
-/// The base address of an API without its last slash, for example `http://host:8000/v1`.
+/// Validates the base URL of an API and removes its trailing slash, for example
+/// `http://host:8000/v1`.
 ///
 /// # Errors
-/// For anything but an http or https address, and for one with a password, a query or a fragment.
+/// For anything but an http or https URL, and for one with a password, a query or a fragment.
 pub fn base_url(text: &str) -> Result<String> {
     let usage = |what: &str| Error::new(ErrorKind::Usage, format!("--endpoint {what}"));
     let example = "for example --endpoint http://localhost:8000/v1";
     let url = reqwest::Url::parse(text)
-        .map_err(|error| usage(&format!("{text:?} is no address: {error}")).with_hint(example))?;
-    // An address is shown and logged, so none of it may be secret.
+        .map_err(|error| usage(&format!("{text:?} is not a URL: {error}")).with_hint(example))?;
+    // URLs are shown and logged, so they must not contain secrets.
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(usage("holds a user name or password")
-            .with_hint("a key goes into LABELER_API_KEY, which is never shown"));
+        return Err(usage("contains a user name or password")
+            .with_hint("put a key into LABELER_API_KEY, which is never shown"));
     }
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(usage(&format!("{text:?} is not an http or https address")).with_hint(example));
+        return Err(usage(&format!("{text:?} is not an http or https URL")).with_hint(example));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(usage("must end with the path of the API").with_hint(example));
+        return Err(usage("must not have a query or fragment").with_hint(example));
     }
     let base = url.as_str().trim_end_matches('/');
     for path in ["/chat/completions", "/completions", "/models"] {
         if let Some(base) = base.strip_suffix(path) {
-            let cause = usage(&format!("ends in {path}, which is added to every address"));
-            return Err(cause.with_hint(format!("give --endpoint {base}")));
+            let cause = usage(&format!("ends in {path}, which is appended automatically"));
+            return Err(cause.with_hint(format!("use --endpoint {base}")));
         }
     }
     Ok(base.to_owned())
 }
 
-/// Sends requests, and waits for the answers on the calling thread.
+/// HTTP client whose requests run on the calling thread.
 pub struct Http {
     direct: reqwest::Client,
-    /// For the servers that have a proxy.
+    /// Client for servers behind a proxy.
     through_proxy: Option<reqwest::Client>,
-    /// Base addresses with their proxies.
+    /// Base URLs with their proxies.
     proxies: Vec<(String, String)>,
     pub runtime: tokio::runtime::Runtime,
-    /// Base addresses of the servers, without a slash at their ends.
+    /// Base URLs of the servers, without a trailing slash.
     pub urls: Vec<String>,
     key: Option<Secret>,
     connect: Duration,
@@ -92,13 +93,13 @@ pub struct Http {
 
 impl Http {
     /// # Errors
-    /// With `--offline`, for an invalid address, for a proxy that is not supported, and for a key
-    /// that no header can carry.
-    pub fn new(options: &RemoteOptions, patience: &Patience) -> Result<Self> {
+    /// With `--offline`, for an invalid URL, for an unsupported proxy, and for a key that cannot be
+    /// sent in a header.
+    pub fn new(options: &RemoteOptions, retry: &RetryPolicy) -> Result<Self> {
         if options.offline {
             return Err(
                 Error::new(ErrorKind::Usage, "--endpoint cannot be used with --offline")
-                    .with_hint("leave one of them out"),
+                    .with_hint("remove one of them"),
             );
         }
         let urls = options.endpoints.iter().map(|url| base_url(url));
@@ -107,12 +108,12 @@ impl Http {
         for url in &urls {
             let address = reqwest::Url::parse(url)
                 .map_err(|error| Error::new(ErrorKind::Usage, format!("{url}: {error}")))?;
-            proxies.extend(proxy::of(&address)?.map(|proxy| (url.clone(), proxy)));
+            proxies.extend(proxy::find(&address)?.map(|proxy| (url.clone(), proxy)));
         }
         let all = urls.iter().chain(proxies.iter().map(|(_, proxy)| proxy));
-        // A small container has no certificates of authorities, and plain http wants none.
+        // A minimal container has no CA certificates, and plain http needs none.
         let plain = all.into_iter().all(|url| url.starts_with("http:"));
-        let builder = || builder(plain, options.api_key.as_ref(), patience);
+        let builder = || builder(plain, options.api_key.as_ref(), retry);
         let through_proxy = match proxies.is_empty() {
             true => None,
             false => Some(build(builder()?)?),
@@ -124,14 +125,14 @@ impl Http {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
-                .context(ErrorKind::Internal, "cannot start the network's runtime")?,
+                .context(ErrorKind::Internal, "cannot start the network runtime")?,
             urls,
             key: options.api_key.clone(),
-            connect: patience.connect,
+            connect: retry.connect,
         })
     }
 
-    /// The client that reaches the server at this base address.
+    /// The client for the server at this base URL.
     pub fn client(&self, url: &str) -> &reqwest::Client {
         match (&self.through_proxy, self.proxy(url)) {
             (Some(client), Some(_)) => client,
@@ -144,7 +145,7 @@ impl Http {
         known.map(|(_, proxy)| proxy.as_str())
     }
 
-    /// The servers that are reached through a proxy.
+    /// Notices about servers that are reached through a proxy.
     pub fn notices(&self) -> Vec<ServerNotice> {
         let proxied = self.proxies.iter().map(|(url, proxy)| ServerNotice::Proxy {
             url: url.clone(),
@@ -153,7 +154,8 @@ impl Http {
         proxied.collect()
     }
 
-    /// Whether the server answers at all: many require a key or have no list of models.
+    /// Whether the server responds at all. Any status but 5xx counts, since many servers require a key
+    /// or do not list models.
     pub async fn answers(&self, url: String) -> bool {
         match self.list_models(&url).await {
             Ok(response) => !response.status().is_server_error(),
@@ -161,48 +163,47 @@ impl Http {
         }
     }
 
-    /// The first look at the servers. A certificate that is not trusted and an address without an
-    /// API stay so, and no run should wait for them. A server that is not there may come back, but
-    /// where none is, something else is wrong more often than not.
-    pub fn first_look(&self, wait: bool) -> Result<()> {
-        let mut absent = Vec::new();
+    /// Checks the servers at the start. An untrusted certificate and a URL without an API are errors,
+    /// since waiting would not help. An unreachable server is an error only if all are unreachable and
+    /// `wait` is off.
+    pub fn check_servers(&self, wait: bool) -> Result<()> {
+        let mut unreachable = Vec::new();
         for url in &self.urls {
             match self.runtime.block_on(self.list_models(url)) {
                 Ok(response) if response.status() == reqwest::StatusCode::NOT_FOUND => {
                     if let Some(other) = self.runtime.block_on(self.api_below(url)) {
-                        let words = format!("{url} has no API, {other} has");
+                        let words = format!("no API at {url}, but at {other}");
                         return Err(Error::new(ErrorKind::Network, words)
-                            .with_hint(format!("give --endpoint {other}")));
+                            .with_hint(format!("use --endpoint {other}")));
                     }
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let words = format!("{url}: {}", self.words(url, &error_words(&error)));
-                    if certificate_fault(&error).is_some() {
+                    let words = format!("{url}: {}", self.describe(url, &describe_error(&error)));
+                    if certificate_error(&error).is_some() {
                         return Err(Error::new(ErrorKind::Network, words));
                     }
                     if error.is_connect() {
-                        absent.push(words);
+                        unreachable.push(words);
                     }
                 }
             }
         }
-        if wait || absent.len() < self.urls.len() {
+        if wait || unreachable.len() < self.urls.len() {
             return Ok(());
         }
-        let words = format!("no server answers: {}", absent.join("; "));
+        let words = format!("no server answers: {}", unreachable.join("; "));
         Err(Error::new(ErrorKind::Network, words)
-            .with_hint("start it, check the address, or add --wait to wait for it"))
+            .with_hint("start it, check the URL, or add --wait to wait for it"))
     }
 
-    /// The address of the API where somebody gave that of its server.
+    /// Returns the URL of the API if `url` lacks its path.
     pub async fn api_below(&self, url: &str) -> Option<String> {
         let below = format!("{url}/v1");
         let answer = self.client(url).get(format!("{below}/models"));
         let answer = answer.timeout(self.connect).send().await.ok()?;
-        let is_there =
-            answer.status().is_success() || matches!(answer.status().as_u16(), 401 | 403);
-        is_there.then_some(below)
+        let exists = answer.status().is_success() || matches!(answer.status().as_u16(), 401 | 403);
+        exists.then_some(below)
     }
 
     async fn list_models(&self, url: &str) -> reqwest::Result<reqwest::Response> {
@@ -210,7 +211,7 @@ impl Http {
         request.timeout(self.connect).send().await
     }
 
-    /// Removes the key from the words of a server that repeats it.
+    /// Redacts the key in a text from a server.
     pub fn without_key(&self, words: &str) -> String {
         match &self.key {
             Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
@@ -218,15 +219,15 @@ impl Http {
         }
     }
 
-    /// Whether a text holds the key; a placeholder, for servers without keys, is none.
-    pub fn holds_key(&self, text: &str) -> bool {
+    /// Whether a text contains the key. Placeholders for servers without keys do not count.
+    pub fn contains_key(&self, text: &str) -> bool {
         let key = self.key.as_ref().map_or("", Secret::expose);
-        key.len() >= SHORTEST_KEY && text.contains(key)
+        key.len() >= MIN_KEY_BYTES && text.contains(key)
     }
 
-    /// What happened at a server, for people: without the key, and with the proxy that may be the
-    /// one who speaks.
-    pub fn words(&self, url: &str, words: &str) -> String {
+    /// Formats an error of a server for the user: redacts the key, and adds the proxy, which may be the
+    /// one that responded.
+    pub fn describe(&self, url: &str, words: &str) -> String {
         let words = self.without_key(words);
         match self.proxy(url) {
             Some(proxy) => format!("{words} (through the proxy {proxy})"),
@@ -235,11 +236,11 @@ impl Http {
     }
 }
 
-/// A client that sends the key, and never to another host than the one it is for.
+/// Builds a client that sends the key, and never follows a redirect to another host.
 fn builder(
     plain: bool,
     key: Option<&Secret>,
-    patience: &Patience,
+    retry: &RetryPolicy,
 ) -> Result<reqwest::ClientBuilder> {
     let mut headers = reqwest::header::HeaderMap::new();
     if let Some(key) = key {
@@ -247,7 +248,7 @@ fn builder(
             .map_err(|_| {
                 Error::new(
                     ErrorKind::Usage,
-                    "LABELER_API_KEY holds characters that no header can carry",
+                    "LABELER_API_KEY contains characters that are invalid in a header",
                 )
             })?;
         value.set_sensitive(true);
@@ -268,8 +269,8 @@ fn builder(
     let mut builder = reqwest::Client::builder()
         .default_headers(headers)
         .redirect(same_host_only)
-        .connect_timeout(patience.connect)
-        .read_timeout(patience.silence)
+        .connect_timeout(retry.connect)
+        .read_timeout(retry.read_timeout)
         .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")));
     if plain {
         builder = builder.tls_certs_only([]);
@@ -279,22 +280,22 @@ fn builder(
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
-        let words = format!("cannot set up https: {}", error_words(&error));
+        let words = format!("cannot set up https: {}", describe_error(&error));
         Error::new(ErrorKind::Network, words).with_hint(
-            "install the system's certificates of authorities (often the package \
-             ca-certificates), or name a PEM file of them with SSL_CERT_FILE",
+            "install the system's CA certificates (often the package ca-certificates), or set \
+             SSL_CERT_FILE to a PEM file of them",
         )
     })
 }
 
-/// How many bytes an answer of so many tokens may have.
-pub fn longest_answer(max_new_tokens: usize) -> usize {
-    LONGEST_ANSWER.max(max_new_tokens * BYTES_OF_TOKEN)
+/// Size limit in bytes of an answer with this many tokens.
+pub fn answer_limit(max_new_tokens: usize) -> usize {
+    MIN_ANSWER_LIMIT.max(max_new_tokens * MAX_TOKEN_BYTES)
 }
 
-/// The whole body, of at most `limit` bytes; the error is in words for people.
+/// Reads a body of at most `limit` bytes. The error is a message for the user.
 pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<u8>, String> {
-    let too_long = || Err(format!("an answer of over {} MiB", limit >> 20));
+    let too_long = || Err(format!("the answer is over {} MiB", limit >> 20));
     if response
         .content_length()
         .is_some_and(|length| length > limit as u64)
@@ -304,7 +305,7 @@ pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<
     let mut bytes = Vec::new();
     let mut stream = response.bytes_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| error_words(&error))?;
+        let chunk = chunk.map_err(|error| describe_error(&error))?;
         if bytes.len() + chunk.len() > limit {
             return too_long();
         }
@@ -313,12 +314,12 @@ pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<
     Ok(bytes)
 }
 
-/// The innermost cause says what happened; the outer ones repeat the address.
-pub fn error_words(error: &reqwest::Error) -> String {
+/// Formats an error by its innermost cause, since the outer ones only repeat the URL.
+pub fn describe_error(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
     }
-    if let Some(words) = certificate_fault(error) {
+    if let Some(words) = certificate_error(error) {
         return words;
     }
     let mut cause: &dyn std::error::Error = error;
@@ -328,27 +329,27 @@ pub fn error_words(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// The error of the server's certificate, if that is why there is no connection.
-fn certificate_fault(error: &reqwest::Error) -> Option<String> {
+/// Describes the problem with a server's certificate, if it is the cause of the error.
+fn certificate_error(error: &reqwest::Error) -> Option<String> {
     let mut cause: &(dyn std::error::Error + 'static) = error;
-    let fault = loop {
-        if let Some(fault) = cause.downcast_ref::<rustls::Error>() {
-            break fault;
+    let tls_error = loop {
+        if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
+            break tls_error;
         }
         cause = match cause.downcast_ref::<std::io::Error>() {
-            // What it wraps is not its source.
+            // `source` skips the wrapped error.
             Some(wrapper) => wrapper.get_ref()?,
             None => cause.source()?,
         };
     };
-    match fault {
+    match tls_error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
-            "no authority that is trusted here has signed its certificate; add the one that has \
-             to the system's, or on Linux name its PEM file with SSL_CERT_FILE"
+            "its certificate is not signed by a trusted authority; add the authority to the \
+             system's, or on Linux set SSL_CERT_FILE to its PEM file"
                 .to_owned(),
         ),
-        rustls::Error::InvalidCertificate(fault) => {
-            Some(format!("its certificate is refused: {fault}"))
+        rustls::Error::InvalidCertificate(error) => {
+            Some(format!("its certificate is invalid: {error}"))
         }
         _ => None,
     }
@@ -359,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_with_the_path_of_a_request_is_answered_with_the_right_one() {
+    fn the_error_for_a_url_with_the_path_of_a_request_suggests_the_base_url() {
         for path in [
             "/chat/completions",
             "/chat/completions/",
@@ -370,13 +371,13 @@ mod tests {
             assert_eq!(error.exit_status(), 2);
             assert_eq!(
                 error.hint.as_deref(),
-                Some("give --endpoint http://a:8000/v1")
+                Some("use --endpoint http://a:8000/v1")
             );
         }
     }
 
     #[test]
-    fn an_address_is_http_and_holds_nothing_secret() {
+    fn a_base_url_is_http_without_secrets() {
         assert_eq!(base_url("http://a:8000/v1/").unwrap(), "http://a:8000/v1");
         assert_eq!(base_url("HTTPS://[::1]/v1").unwrap(), "https://[::1]/v1");
         for bad in [

@@ -1,4 +1,4 @@
-//! Labels through any server that speaks the OpenAI chat API: vLLM, SGLang, llama.cpp and others.
+//! Labels through any server with the OpenAI chat API: vLLM, SGLang, llama.cpp and others.
 
 mod align;
 mod chat;
@@ -10,10 +10,10 @@ mod pool;
 mod proxy;
 mod wire;
 
-pub use chat::{ChatAnswer, ChatTurn, Chats};
+pub use chat::{ChatAnswer, ChatClient, ChatTurn};
 pub use check::{EndpointReport, check};
 pub use completion::read_answer;
-pub use http::{Patience, base_url};
+pub use http::{RetryPolicy, base_url};
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,22 +22,22 @@ use crate::settings::RemoteOptions;
 use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{Http, error_words, longest_answer, read_body};
+use http::{Http, answer_limit, describe_error, read_body};
 use pool::{Endpoint, Pool};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 use wire::{Agreement, Refusal};
 
-/// How often a run looks for new work and for a cancellation while requests are in flight.
+/// How often a run checks for new requests and for cancellation while requests are in flight.
 const TICK: Duration = Duration::from_millis(20);
-/// What to do about servers that refuse every item.
-const BARRED: &str = "the address of an API ends in its version, as in http://host:8000/v1; \
-    LABELER_API_KEY is the server's key and --model a model that it lists; \
-    `labeler-tui doctor --endpoint URL` asks it";
+/// Hint about servers that refuse every item.
+const EXCLUDED_HINT: &str = "check that the URL ends in the API's version, as in \
+    http://host:8000/v1, that LABELER_API_KEY is the server's key, and that the server lists \
+    --model: run `labeler-tui doctor --endpoint URL`";
 
 pub struct RemoteLabeler {
     options: RemoteOptions,
-    patience: Patience,
+    retry: RetryPolicy,
     http: Http,
     pool: Pool,
     conformance: RefCell<Conformance>,
@@ -46,22 +46,22 @@ pub struct RemoteLabeler {
 
 impl RemoteLabeler {
     /// # Errors
-    /// With `--offline`, for an invalid address, for a key that no header can carry, for a
-    /// certificate that is not trusted, and without `--wait` where no server is there.
-    pub fn new(options: RemoteOptions, patience: Patience) -> Result<Self> {
-        let http = Http::new(&options, &patience)?;
-        http.first_look(options.wait)?;
+    /// With `--offline`, for an invalid URL, for a key that cannot be sent in a header, for an
+    /// untrusted certificate, and without `--wait` if no server is reachable.
+    pub fn new(options: RemoteOptions, retry: RetryPolicy) -> Result<Self> {
+        let http = Http::new(&options, &retry)?;
+        http.check_servers(options.wait)?;
         Ok(Self {
-            pool: Pool::new(http.urls.clone(), patience.backoff),
+            pool: Pool::new(http.urls.clone(), retry.backoff),
             http,
             conformance: RefCell::new(Conformance::new()?),
             counts: RefCell::default(),
             options,
-            patience,
+            retry,
         })
     }
 
-    /// Labels one item, with all the repetitions that it may need.
+    /// Labels one item, with retries.
     async fn label(&self, request: LabelRequest) -> LabelEvent {
         let ticket = request.ticket;
         match self.answer(&request).await {
@@ -84,45 +84,47 @@ impl RemoteLabeler {
             None => None,
         };
         let (mut broken, mut queued) = (0, 0);
-        // The agreement under which this item is asked for less, and at which server.
-        let mut less: Option<(&Endpoint, Agreement)> = None;
+        // The reduced agreement for this item, and its server.
+        let mut reduced: Option<(&Endpoint, Agreement)> = None;
         loop {
-            let Some(turn) = self.pool.choose().await else {
-                return Err(self.pool.all_barred().unwrap_or_default());
+            let Some(lease) = self.pool.choose().await else {
+                return Err(self.pool.all_excluded().unwrap_or_default());
             };
-            let endpoint = turn.endpoint;
-            let asked = less
+            let endpoint = lease.endpoint;
+            let agreement = reduced
                 .filter(|(at, _)| std::ptr::eq(*at, endpoint))
-                .map_or(endpoint.agreement(), |(_, less)| less);
-            let body = wire::request_body(&self.options.model, request, png.as_deref(), asked);
-            // Only its text is kept in memory while the server thinks.
+                .map_or(endpoint.agreement(), |(_, reduced)| reduced);
+            let body = wire::request_body(&self.options.model, request, png.as_deref(), agreement);
+            // Only the serialized body is kept in memory during the request.
             let body = body.to_string();
-            let limit = longest_answer(request.max_new_tokens);
-            let outcome = self.send(endpoint, body, asked, limit).await;
-            if matches!(outcome, ServerReply::Answer(_)) {
+            let limit = answer_limit(request.max_new_tokens);
+            let reply = self.send(endpoint, body, agreement, limit).await;
+            if matches!(reply, ServerReply::Answer(_)) {
                 self.pool.labeled(endpoint);
             }
-            drop(turn);
-            let wait = match outcome {
+            drop(lease);
+            let wait = match reply {
                 ServerReply::Answer(mut answer) => {
                     self.pool.answered(endpoint);
                     let parsed = crate::record::parse(&answer.text);
                     if self.repeats_key(&answer.text, parsed.as_ref().ok()) {
                         return Err(format!("{} repeats the key in its answer", endpoint.url));
                     }
-                    let record = answer.truncated || parsed.is_ok();
-                    if !record
+                    let is_record = answer.truncated || parsed.is_ok();
+                    if !is_record
                         && let Some(agreement) =
-                            self.pool.ask_for_less(endpoint, asked, Refusal::Ignored)
+                            self.pool
+                                .reduce_agreement(endpoint, agreement, Refusal::Ignored)
                     {
-                        less = Some((endpoint, agreement));
+                        reduced = Some((endpoint, agreement));
                         self.counts.borrow_mut().retries += 1;
                         continue;
                     }
-                    let probable = !answer.tokens.is_empty() || answer.text.is_empty();
-                    let whole_record = record && !answer.truncated;
-                    self.pool.kept(endpoint, asked, whole_record, probable);
-                    self.mark_forced(request, &mut answer, asked);
+                    let with_logprobs = !answer.tokens.is_empty() || answer.text.is_empty();
+                    let is_complete = is_record && !answer.truncated;
+                    self.pool
+                        .record_answer(endpoint, agreement, is_complete, with_logprobs);
+                    self.mark_forced(request, &mut answer, agreement);
                     return Ok(*answer);
                 }
                 ServerReply::Refused {
@@ -131,12 +133,12 @@ impl RemoteLabeler {
                     refusal,
                 } => {
                     self.pool.answered(endpoint);
-                    let words = self.http.words(&endpoint.url, &words);
-                    match self.pool.ask_for_less(endpoint, asked, refusal) {
-                        Some(agreement) => less = Some((endpoint, agreement)),
+                    let words = self.http.describe(&endpoint.url, &words);
+                    match self.pool.reduce_agreement(endpoint, agreement, refusal) {
+                        Some(agreement) => reduced = Some((endpoint, agreement)),
                         None => {
                             let about_server = wire::is_about_server(status);
-                            let own = self.pool.is_items_own(endpoint, about_server, &words);
+                            let own = self.pool.is_item_error(endpoint, about_server, &words);
                             if own.await {
                                 return Err(format!("{} {words}", endpoint.url));
                             }
@@ -144,27 +146,27 @@ impl RemoteLabeler {
                     }
                     Duration::ZERO
                 }
-                ServerReply::Later { status, after } => {
+                ServerReply::RateLimited { status, after } => {
                     self.pool.answered(endpoint);
                     queued += 1;
-                    if queued > self.patience.queuing {
+                    if queued > self.retry.max_rate_limited {
                         return Err(format!("{} answered {status} {queued} times", endpoint.url));
                     }
                     let after = after.unwrap_or_default();
                     self.pool.asked_to_wait(endpoint, after);
                     after.max(self.backoff(queued))
                 }
-                ServerReply::Gone(words) => {
-                    // It pauses the run; it does not use up an item's tries.
-                    let words = self.http.words(&endpoint.url, &words);
-                    self.pool.gone(endpoint, &words);
+                ServerReply::Unreachable(words) => {
+                    // Pauses the run and does not count as a failed try of the item.
+                    let words = self.http.describe(&endpoint.url, &words);
+                    self.pool.record_unreachable(endpoint, &words);
                     Duration::ZERO
                 }
                 ServerReply::Broken(words) => {
-                    let words = self.http.words(&endpoint.url, &words);
-                    self.pool.broke(endpoint, &words);
+                    let words = self.http.describe(&endpoint.url, &words);
+                    self.pool.record_failure(endpoint, &words);
                     broken += 1;
-                    if broken >= self.patience.tries {
+                    if broken >= self.retry.tries {
                         return Err(format!("{}: {words}, {broken} times", endpoint.url));
                     }
                     self.backoff(broken)
@@ -177,41 +179,40 @@ impl RemoteLabeler {
         }
     }
 
-    /// Marks the tokens that the grammar left no choice: their probability says nothing about the
-    /// model.
-    fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, asked: Agreement) {
-        if answer.tokens.is_empty() || asked.format == wire::Format::Plain {
+    /// Marks the tokens that the grammar forced, whose probabilities say nothing about the model.
+    fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, agreement: Agreement) {
+        if answer.tokens.is_empty() || agreement.format == wire::Format::Plain {
             return;
         }
-        let read = self
+        let reading = self
             .conformance
             .borrow_mut()
             .read(&request.schema, &answer.text);
-        match read {
-            Ok(read) => {
-                answer.counts.forced = read.mark(&mut answer.tokens);
+        match reading {
+            Ok(reading) => {
+                answer.counts.forced = reading.mark_forced(&mut answer.tokens);
             }
-            Err(error) => tracing::warn!(%error, "the answer's grammar cannot be read"),
+            Err(error) => tracing::warn!(%error, "cannot check the answer against its schema"),
         }
     }
 
-    /// Whether the key would get into a record, perhaps behind JSON's escapes.
+    /// Whether the answer contains the key, possibly JSON-escaped.
     fn repeats_key(&self, text: &str, parsed: Option<&Parsed>) -> bool {
-        let holds = |text: &str| self.http.holds_key(text);
-        let of_record = |parsed: &Parsed| {
+        let contains = |text: &str| self.http.contains_key(text);
+        let in_record = |parsed: &Parsed| {
             let mut values = Field::ALL
                 .iter()
                 .flat_map(|&field| parsed.labels.values(field));
-            values.any(|value| holds(value))
+            values.any(|value| contains(value))
         };
-        holds(text) || parsed.is_some_and(of_record)
+        contains(text) || parsed.is_some_and(in_record)
     }
 
     async fn send(
         &self,
         endpoint: &Endpoint,
         body: String,
-        asked: Agreement,
+        agreement: Agreement,
         limit: usize,
     ) -> ServerReply {
         {
@@ -219,20 +220,22 @@ impl RemoteLabeler {
             counts.requests += 1;
             counts.bytes_sent += body.len() as u64;
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         let sent = self
             .http
             .client(&endpoint.url)
             .post(format!("{}/chat/completions", endpoint.url))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .timeout(self.patience.answer)
+            .timeout(self.retry.request_timeout)
             .body(body)
             .send()
             .await;
         let response = match sent {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return ServerReply::Gone(error_words(&error)),
-            Err(error) => return ServerReply::Broken(error_words(&error)),
+            Err(error) if error.is_connect() => {
+                return ServerReply::Unreachable(describe_error(&error));
+            }
+            Err(error) => return ServerReply::Broken(describe_error(&error)),
         };
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name)?.to_str().ok();
@@ -244,7 +247,7 @@ impl RemoteLabeler {
         };
         self.counts.borrow_mut().bytes_received += bytes.len() as u64;
         match status {
-            200..=299 => match read_answer(&bytes, begun.elapsed()) {
+            200..=299 => match read_answer(&bytes, start.elapsed()) {
                 Ok(answer) => {
                     let mut counts = self.counts.borrow_mut();
                     counts.prompt_tokens += answer.counts.prompt as u64;
@@ -253,17 +256,17 @@ impl RemoteLabeler {
                 }
                 Err(words) => ServerReply::Broken(words),
             },
-            429 => ServerReply::Later { status, after },
-            503 if after.is_some() => ServerReply::Later { status, after },
-            // 501: what was asked for is not built there; a retry cannot fix that.
+            429 => ServerReply::RateLimited { status, after },
+            503 if after.is_some() => ServerReply::RateLimited { status, after },
+            // Not 501: a retry cannot help if a feature is not implemented.
             408 | 409 | 500 | 502..=599 => ServerReply::Broken(format!(
                 "status {status}: {}",
-                wire::server_words(&String::from_utf8_lossy(&bytes))
+                wire::server_message(&String::from_utf8_lossy(&bytes))
             )),
             300..=399 => ServerReply::Refused {
                 status,
                 words: format!(
-                    "redirects to {}, which is not followed to another host",
+                    "redirects to {}, and redirects to other hosts are not followed",
                     location.as_deref().unwrap_or("nowhere")
                 ),
                 refusal: Refusal::Other,
@@ -272,43 +275,43 @@ impl RemoteLabeler {
                 let body = String::from_utf8_lossy(&bytes);
                 ServerReply::Refused {
                     status,
-                    words: format!("answered {status}: {}", wire::server_words(&body)),
-                    refusal: wire::refusal(status, &body, asked),
+                    words: format!("answered {status}: {}", wire::server_message(&body)),
+                    refusal: wire::refusal(status, &body, agreement),
                 }
             }
         }
     }
 
-    /// Doubles with each repetition; between half and the whole of it, so that many requests do
-    /// not come back together.
-    fn backoff(&self, repetition: u32) -> Duration {
+    /// Delay before a retry: doubles each time, with jitter between half and all of it, so that many
+    /// requests are not repeated at the same moment.
+    fn backoff(&self, retry: u32) -> Duration {
         let doubled = self
-            .patience
+            .retry
             .backoff
-            .saturating_mul(1 << repetition.saturating_sub(1).min(16))
-            .min(self.patience.longest_backoff);
+            .saturating_mul(1 << retry.saturating_sub(1).min(16))
+            .min(self.retry.max_backoff);
         doubled.mul_f64(0.5 + rand::random::<f64>() / 2.0)
     }
 }
 
 enum ServerReply {
     Answer(Box<Answer>),
-    /// A retry cannot fix it, unless less is asked for.
+    /// A retry helps only with a reduced agreement.
     Refused {
         status: u16,
         words: String,
         refusal: Refusal,
     },
-    Later {
+    RateLimited {
         status: u16,
         after: Option<Duration>,
     },
     Broken(String),
-    /// There is no connection.
-    Gone(String),
+    /// Cannot connect.
+    Unreachable(String),
 }
 
-/// The state of the servers as it was last reported.
+/// Last reported state of the servers.
 #[derive(PartialEq)]
 struct Reported {
     agreed: String,
@@ -336,8 +339,8 @@ impl RemoteLabeler {
 
     fn state(&self) -> Reported {
         Reported {
-            agreed: self.pool.agreed(),
-            waiting: self.pool.all_out(),
+            agreed: self.pool.agreement_summary(),
+            waiting: self.pool.all_unavailable(),
             counts: *self.counts.borrow(),
         }
     }
@@ -348,7 +351,7 @@ impl Labeler for RemoteLabeler {
         ModelInfo {
             name: self.options.model.clone(),
             device: self.options.endpoints.join(", "),
-            detail: self.pool.agreed(),
+            detail: self.pool.agreement_summary(),
             slots: self.options.concurrency,
             memory: None,
         }
@@ -359,7 +362,7 @@ impl Labeler for RemoteLabeler {
         let mut in_flight = FuturesUnordered::new();
         let watch = this
             .pool
-            .watch(this.patience.longest_backoff, |url| this.http.answers(url));
+            .watch(this.retry.max_backoff, |url| this.http.answers(url));
         tokio::pin!(watch);
         let mut open = true;
         let mut reported = this.state();
@@ -368,8 +371,8 @@ impl Labeler for RemoteLabeler {
             jobs.push(LabelEvent::Notice(notice));
         }
         loop {
-            // While no server answers, more items would only wait.
-            let room = match this.pool.all_out() {
+            // While no server is available, more requests would only wait.
+            let room = match this.pool.all_unavailable() {
                 true => 1,
                 false => this.options.concurrency.max(1),
             };
@@ -392,8 +395,8 @@ impl Labeler for RemoteLabeler {
                 }
             });
             this.report(&mut reported, jobs);
-            if let Some(words) = this.pool.all_barred() {
-                return Err(Error::new(ErrorKind::Network, words).with_hint(BARRED));
+            if let Some(words) = this.pool.all_excluded() {
+                return Err(Error::new(ErrorKind::Network, words).with_hint(EXCLUDED_HINT));
             }
             if let Some(event) = event {
                 jobs.push(event);

@@ -1,5 +1,4 @@
-//! Keeps track of the servers of a run: the least busy one, those left out, and what each
-//! agreed to.
+//! Tracks the servers of a run: load, availability, and the features that each supports.
 
 use super::wire::{Agreement, Format, Refusal};
 use crate::labeler::ServerNotice;
@@ -7,56 +6,58 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Broken answers in a row after which a server is left out until a probe succeeds.
-const FAILURES_TO_LEAVE_OUT: u32 = 3;
-/// A server that refuses so many items and has never answered one refuses all.
-const REFUSALS_TO_BAR: u32 = 8;
-/// A longer wait that a server asks for is told.
+/// Consecutive failed requests after which a server is unavailable until a probe succeeds.
+const MAX_FAILURES: u32 = 3;
+/// Refused items after which a server that has never answered is excluded.
+const REFUSALS_TO_EXCLUDE: u32 = 8;
+/// Longer requested pauses are reported to the user.
 const LONG_WAIT: Duration = Duration::from_secs(30);
 
 pub struct Endpoint {
-    /// Ends in the API's version, without a slash, for example `http://host:8000/v1`.
+    /// Base URL without a trailing slash, for example `http://host:8000/v1`.
     pub url: String,
     in_flight: Cell<usize>,
     failures: Cell<u32>,
-    out: Cell<bool>,
+    unavailable: Cell<bool>,
     agreement: Cell<Agreement>,
-    /// It has answered under the schema that it was sent, so it supports schemas.
+    /// Has answered with the schema that it was sent, so it supports schemas.
     takes_format: Cell<bool>,
-    /// It has answered an item.
+    /// Has answered an item.
     has_answered: Cell<bool>,
-    /// Items that it has refused before it answered one.
+    /// Items refused before the first answer.
     refusals: Cell<u32>,
-    /// It is asked nothing more until it is known whether it refuses everything.
+    /// Gets no requests until it is known whether it refuses everything.
     is_suspect: Cell<bool>,
-    /// Why it is left out for good.
-    barred: RefCell<Option<String>>,
-    /// Until when it has been told that it wants to be left alone.
-    told_wait: Cell<Option<Instant>>,
+    /// Why it is excluded for good.
+    excluded: RefCell<Option<String>>,
+    /// End of the last reported pause.
+    reported_wait: Cell<Option<Instant>>,
 }
 
-/// All servers of a run; lives on one thread.
+/// All servers of a run. Used on one thread only.
 pub struct Pool {
     endpoints: Vec<Endpoint>,
-    /// Woken when a server went out (the prober waits) or came back (requests wait).
-    went_out: Notify,
-    came_back: Notify,
-    /// Woken when a request has ended.
+    /// Wakes the prober.
+    became_unavailable: Notify,
+    /// Wakes waiting requests.
+    recovered: Notify,
+    /// Notified when a request has ended.
     ended: Notify,
-    /// First wait before a probe, and the next one; it grows until a request is answered.
+    /// Delay before the first probe.
     first_wait: Duration,
+    /// Delay before the next probe; grows until a request is answered.
     wait: Cell<Duration>,
     notices: RefCell<Vec<ServerNotice>>,
     is_without_logprobs: Cell<bool>,
 }
 
-/// Counts a request as in flight until it is dropped, also when the request is abandoned.
-pub struct Turn<'a> {
+/// Counts a request as in flight until it is dropped, even if the request is abandoned.
+pub struct Lease<'a> {
     pub endpoint: &'a Endpoint,
     ended: &'a Notify,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let in_flight = &self.endpoint.in_flight;
         in_flight.set(in_flight.get().saturating_sub(1));
@@ -70,14 +71,14 @@ impl Endpoint {
             url,
             in_flight: Cell::new(0),
             failures: Cell::new(0),
-            out: Cell::new(false),
+            unavailable: Cell::new(false),
             agreement: Cell::new(Agreement::default()),
             takes_format: Cell::new(false),
             has_answered: Cell::new(false),
             refusals: Cell::new(0),
             is_suspect: Cell::new(false),
-            barred: RefCell::default(),
-            told_wait: Cell::new(None),
+            excluded: RefCell::default(),
+            reported_wait: Cell::new(None),
         }
     }
 
@@ -85,23 +86,23 @@ impl Endpoint {
         self.agreement.get()
     }
 
-    /// It may come back.
-    fn is_away(&self) -> bool {
-        self.out.get() && !self.is_barred()
+    /// Whether it is unavailable but may recover.
+    fn may_recover(&self) -> bool {
+        self.unavailable.get() && !self.is_excluded()
     }
 
-    fn is_barred(&self) -> bool {
-        self.barred.borrow().is_some()
+    fn is_excluded(&self) -> bool {
+        self.excluded.borrow().is_some()
     }
 }
 
 impl Pool {
-    /// `urls` without a slash at their end.
+    /// `urls` have no trailing slash.
     pub fn new(urls: Vec<String>, first_wait: Duration) -> Self {
         Self {
             endpoints: urls.into_iter().map(Endpoint::new).collect(),
-            went_out: Notify::new(),
-            came_back: Notify::new(),
+            became_unavailable: Notify::new(),
+            recovered: Notify::new(),
             ended: Notify::new(),
             first_wait,
             wait: Cell::new(first_wait),
@@ -110,31 +111,31 @@ impl Pool {
         }
     }
 
-    /// The least busy server that answers; waits while there is none. `None` where all are barred.
-    pub async fn choose(&self) -> Option<Turn<'_>> {
+    /// Chooses the least busy available server; waits if there is none. `None` if all are excluded.
+    pub async fn choose(&self) -> Option<Lease<'_>> {
         loop {
-            let back = self.came_back.notified();
-            if self.endpoints.iter().all(Endpoint::is_barred) {
+            let recovered = self.recovered.notified();
+            if self.endpoints.iter().all(Endpoint::is_excluded) {
                 return None;
             }
             let best = self
                 .endpoints
                 .iter()
-                .filter(|endpoint| !endpoint.out.get() && !endpoint.is_suspect.get())
+                .filter(|endpoint| !endpoint.unavailable.get() && !endpoint.is_suspect.get())
                 .min_by_key(|endpoint| endpoint.in_flight.get());
             if let Some(endpoint) = best {
                 endpoint.in_flight.set(endpoint.in_flight.get() + 1);
                 let ended = &self.ended;
-                return Some(Turn { endpoint, ended });
+                return Some(Lease { endpoint, ended });
             }
-            back.await;
+            recovered.await;
         }
     }
 
-    /// Whether a refusal is the item's: a server that has answered none yet may refuse them all.
-    /// `about_server`: no item is to blame for such a refusal, so that it counts at once, if
-    /// nothing that is still in flight there is answered.
-    pub async fn is_items_own(&self, endpoint: &Endpoint, about_server: bool, why: &str) -> bool {
+    /// Whether a refusal is about the item. A server that has not answered yet may refuse everything,
+    /// and is excluded after several refusals. With `about_server` one refusal is enough, unless a
+    /// request still in flight is answered.
+    pub async fn is_item_error(&self, endpoint: &Endpoint, about_server: bool, why: &str) -> bool {
         if endpoint.has_answered.get() {
             return true;
         }
@@ -151,170 +152,183 @@ impl Pool {
                 }
                 ended.await;
             }
-        } else if endpoint.refusals.get() < REFUSALS_TO_BAR {
+        } else if endpoint.refusals.get() < REFUSALS_TO_EXCLUDE {
             return true;
         }
-        self.bar(endpoint, why);
+        self.exclude(endpoint, why);
         false
     }
 
-    /// Leaves a server out for good.
-    fn bar(&self, endpoint: &Endpoint, why: &str) {
+    /// Excludes a server for good.
+    fn exclude(&self, endpoint: &Endpoint, why: &str) {
         let is_known = endpoint
-            .barred
+            .excluded
             .borrow_mut()
             .replace(why.to_owned())
             .is_some();
-        endpoint.out.set(true);
-        let others = self.endpoints.iter().filter(|other| !other.is_barred());
+        endpoint.unavailable.set(true);
+        let others = self.endpoints.iter().filter(|other| !other.is_excluded());
         let others = others.count();
         if !is_known && others > 0 {
-            self.report(ServerNotice::Barred {
+            self.report(ServerNotice::Excluded {
                 url: endpoint.url.clone(),
                 why: why.to_owned(),
                 others,
             });
         }
-        self.came_back.notify_waiters();
+        self.recovered.notify_waiters();
     }
 
-    /// Why no server is left; `None` while one is.
-    pub fn all_barred(&self) -> Option<String> {
+    /// The reasons why all servers are excluded; `None` if one is left.
+    pub fn all_excluded(&self) -> Option<String> {
         let reason = |endpoint: &Endpoint| {
-            let barred = endpoint.barred.borrow();
-            barred.as_ref().map(|why| format!("{} {why}", endpoint.url))
+            let excluded = endpoint.excluded.borrow();
+            excluded
+                .as_ref()
+                .map(|why| format!("{} {why}", endpoint.url))
         };
         let reasons: Option<Vec<String>> = self.endpoints.iter().map(reason).collect();
         reasons.map(|reasons| reasons.join("; "))
     }
 
-    /// Notes that a server has answered an item.
+    /// Records that a server has answered an item.
     pub fn labeled(&self, endpoint: &Endpoint) {
         endpoint.has_answered.set(true);
         if endpoint.is_suspect.replace(false) {
-            self.came_back.notify_waiters();
+            self.recovered.notify_waiters();
         }
     }
 
-    /// Notes that a server asks to be left alone for a while.
+    /// Records that a server requested a pause.
     pub fn asked_to_wait(&self, endpoint: &Endpoint, wait: Duration) {
         let now = Instant::now();
-        let is_told = endpoint.told_wait.get().is_some_and(|until| until > now);
-        if wait > LONG_WAIT && !is_told {
-            endpoint.told_wait.set(now.checked_add(wait));
-            self.report(ServerNotice::AsksToWait {
+        let is_reported = endpoint
+            .reported_wait
+            .get()
+            .is_some_and(|until| until > now);
+        if wait > LONG_WAIT && !is_reported {
+            endpoint.reported_wait.set(now.checked_add(wait));
+            self.report(ServerNotice::RetryLater {
                 url: endpoint.url.clone(),
                 wait,
             });
         }
     }
 
-    /// Notes that a server has answered, if only with a refusal.
+    /// Records that a server has responded, if only with a refusal.
     pub fn answered(&self, endpoint: &Endpoint) {
         endpoint.failures.set(0);
         self.wait.set(self.first_wait);
     }
 
-    /// Counts a broken answer; after some in a row the server is left out.
-    pub fn broke(&self, endpoint: &Endpoint, why: &str) {
+    /// Counts a failed request. After several in a row the server is unavailable.
+    pub fn record_failure(&self, endpoint: &Endpoint, why: &str) {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
-        if failures >= FAILURES_TO_LEAVE_OUT {
-            self.leave_out(endpoint, why, true);
+        if failures >= MAX_FAILURES {
+            self.mark_unavailable(endpoint, why, true);
         }
     }
 
-    /// Leaves out a server that cannot be reached.
-    pub fn gone(&self, endpoint: &Endpoint, why: &str) {
-        self.leave_out(endpoint, why, false);
+    /// Records that a server cannot be reached.
+    pub fn record_unreachable(&self, endpoint: &Endpoint, why: &str) {
+        self.mark_unavailable(endpoint, why, false);
     }
 
-    /// Leaves out a server until a probe succeeds.
-    fn leave_out(&self, endpoint: &Endpoint, why: &str, is_there: bool) {
-        if endpoint.out.replace(true) {
+    /// Sends no requests to a server until a probe succeeds.
+    fn mark_unavailable(&self, endpoint: &Endpoint, why: &str, responds: bool) {
+        if endpoint.unavailable.replace(true) {
             return;
         }
-        let others = self.endpoints.iter().filter(|other| !other.out.get());
-        self.report(ServerNotice::Gone {
+        let others = self
+            .endpoints
+            .iter()
+            .filter(|other| !other.unavailable.get());
+        self.report(ServerNotice::Unavailable {
             url: endpoint.url.clone(),
             why: why.to_owned(),
-            is_there,
+            responds,
             others: others.count(),
         });
-        self.went_out.notify_one();
+        self.became_unavailable.notify_one();
     }
 
-    pub fn all_out(&self) -> bool {
-        self.endpoints.iter().all(|endpoint| endpoint.out.get())
+    pub fn all_unavailable(&self) -> bool {
+        self.endpoints
+            .iter()
+            .all(|endpoint| endpoint.unavailable.get())
     }
 
-    fn back(&self, endpoint: &Endpoint) {
-        endpoint.out.set(false);
-        // On trial: the next broken answer leaves it out again.
-        endpoint.failures.set(FAILURES_TO_LEAVE_OUT - 1);
+    fn recover(&self, endpoint: &Endpoint) {
+        endpoint.unavailable.set(false);
+        // On trial: the next failed request makes it unavailable again.
+        endpoint.failures.set(MAX_FAILURES - 1);
         let url = endpoint.url.clone();
-        self.report(ServerNotice::Back { url });
-        self.came_back.notify_waiters();
+        self.report(ServerNotice::Recovered { url });
+        self.recovered.notify_waiters();
     }
 
-    /// Looks after servers that are out, for as long as the run lasts; `probe` finds out if one
-    /// answers.
+    /// Probes unavailable servers for the duration of the run. `probe` returns whether one responds.
     pub async fn watch<F: Future<Output = bool>>(
         &self,
         longest_wait: Duration,
         probe: impl Fn(String) -> F,
     ) {
         loop {
-            let noticed = self.went_out.notified();
-            if !self.endpoints.iter().any(Endpoint::is_away) {
-                noticed.await;
+            let notified = self.became_unavailable.notified();
+            if !self.endpoints.iter().any(Endpoint::may_recover) {
+                notified.await;
             }
             let wait = self.wait.get();
             self.wait.set((wait * 2).min(longest_wait));
             tokio::time::sleep(wait).await;
-            for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.is_away()) {
+            for endpoint in self
+                .endpoints
+                .iter()
+                .filter(|endpoint| endpoint.may_recover())
+            {
                 if probe(endpoint.url.clone()).await {
-                    self.back(endpoint);
+                    self.recover(endpoint);
                 }
             }
         }
     }
 
-    /// Notes an answer to a request under the agreement `asked`.
-    pub fn kept(
+    /// Records an answer to a request under the agreement `sent`.
+    pub fn record_answer(
         &self,
         endpoint: &Endpoint,
-        asked: Agreement,
-        whole_record: bool,
+        sent: Agreement,
+        is_complete: bool,
         with_logprobs: bool,
     ) {
-        if whole_record && asked.format != Format::Plain && asked == endpoint.agreement.get() {
+        if is_complete && sent.format != Format::Plain && sent == endpoint.agreement.get() {
             endpoint.takes_format.set(true);
         }
-        if asked.logprobs && !with_logprobs {
+        if sent.logprobs && !with_logprobs {
             self.report_without_logprobs(&endpoint.url);
         }
     }
 
-    /// The agreement to send an item under whose request was refused; `None` if there is nothing
-    /// left to give up. The server is asked for less from now on, unless it is only this item's
-    /// schema that it does not support.
-    pub fn ask_for_less(
+    /// Returns a reduced agreement for an item whose request was refused; `None` if nothing can be
+    /// dropped. All later requests to the server use it too, unless the server only fails to support
+    /// this item's schema.
+    pub fn reduce_agreement(
         &self,
         endpoint: &Endpoint,
-        asked: Agreement,
+        sent: Agreement,
         refused: Refusal,
     ) -> Option<Agreement> {
-        // One that was asked before the server agreed on less says nothing of what it agreed on.
-        let current = asked == endpoint.agreement.get();
+        // A request sent before the last reduction says nothing about the current agreement.
+        let current = sent == endpoint.agreement.get();
         let known = current && refused != Refusal::Logprobs && endpoint.takes_format.get();
         if known && refused == Refusal::Ignored {
             return None;
         }
-        let less = asked.without(refused)?;
+        let reduced = sent.without(refused)?;
         if current && !known {
-            endpoint.agreement.set(less);
-            let (from, to) = (asked.format.name(), less.format.name());
+            endpoint.agreement.set(reduced);
+            let (from, to) = (sent.format.name(), reduced.format.name());
             let url = endpoint.url.clone();
             match refused {
                 Refusal::Format => self.report(ServerNotice::SchemaRefused { url, from, to }),
@@ -323,10 +337,10 @@ impl Pool {
                 Refusal::Other => {}
             }
         }
-        Some(less)
+        Some(reduced)
     }
 
-    /// Reports it once a run.
+    /// Reports missing probabilities once per run.
     fn report_without_logprobs(&self, url: &str) {
         if !self.is_without_logprobs.replace(true) {
             let url = url.to_owned();
@@ -342,9 +356,9 @@ impl Pool {
         self.notices.take()
     }
 
-    /// The agreements, for people: one word if all servers agreed on the same, and a note if
-    /// there are no probabilities.
-    pub fn agreed(&self) -> String {
+    /// Describes the agreements for the user: the formats in use, and whether probabilities are
+    /// missing.
+    pub fn agreement_summary(&self) -> String {
         let mut formats: Vec<Format> = self
             .endpoints
             .iter()

@@ -1,20 +1,20 @@
-//! Finds the proxy for a server: none on this machine, else the one that the environment names.
+//! Finds the proxy for a server: none for this machine, otherwise the one in the environment.
 
 use crate::error::{Error, ErrorKind, Result};
 use hyper_util::client::proxy::matcher::Matcher;
 use std::net::IpAddr;
 
-/// The proxy that the environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`) names
-/// for this address, without a password; `None` if there is none. A loopback address has none
-/// whatever the environment says: it would mean another machine there.
+/// Returns the proxy for a URL from the environment (`http_proxy`, `https_proxy`, `all_proxy`,
+/// `no_proxy`), without its password. Loopback addresses are never proxied: for the proxy they would
+/// mean another machine.
 ///
 /// # Errors
-/// For a proxy of a kind that is not supported.
-pub fn of(url: &reqwest::Url) -> Result<Option<String>> {
-    by(&Matcher::from_env(), url)
+/// If the proxy's scheme is not supported.
+pub fn find(url: &reqwest::Url) -> Result<Option<String>> {
+    find_with(&Matcher::from_env(), url)
 }
 
-fn by(matcher: &Matcher, url: &reqwest::Url) -> Result<Option<String>> {
+fn find_with(matcher: &Matcher, url: &reqwest::Url) -> Result<Option<String>> {
     if url.host_str().is_none_or(is_loopback) {
         return Ok(None);
     }
@@ -32,15 +32,16 @@ fn by(matcher: &Matcher, url: &reqwest::Url) -> Result<Option<String>> {
     let port = proxy
         .port()
         .map_or_else(String::new, |port| format!(":{port}"));
-    let named = format!("{scheme}://{host}{port}");
+    let proxy_url = format!("{scheme}://{host}{port}");
     if !matches!(scheme, "http" | "https") {
-        let words = format!("{url} would be reached through {named}, which is not supported");
+        let message =
+            format!("{url} would be reached through the proxy {proxy_url}, which is not supported");
         let host = url.host_str().unwrap_or_default();
-        return Err(Error::new(ErrorKind::Usage, words).with_hint(format!(
-            "name an http proxy in the environment, or set no_proxy={host} to reach it directly"
+        return Err(Error::new(ErrorKind::Usage, message).with_hint(format!(
+            "set an http proxy in the environment, or no_proxy={host} to reach it directly"
         )));
     }
-    Ok(Some(named))
+    Ok(Some(proxy_url))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -60,11 +61,11 @@ mod tests {
     use super::*;
 
     fn through(matcher: &Matcher, url: &str) -> Result<Option<String>> {
-        by(matcher, &reqwest::Url::parse(url).unwrap())
+        find_with(matcher, &reqwest::Url::parse(url).unwrap())
     }
 
     #[test]
-    fn this_machine_has_no_proxy_and_others_have_the_one_that_is_named() {
+    fn loopback_addresses_are_not_proxied_and_others_are() {
         let matcher = Matcher::builder()
             .http("http://me:secret@proxy:3128")
             .https("https://secure:8443")
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_is_not_supported_is_refused_with_a_way_out() {
+    fn an_unsupported_proxy_is_an_error_with_a_hint() {
         let matcher = Matcher::builder()
             .all("socks5://me:secret@proxy:1080")
             .build();

@@ -1,4 +1,4 @@
-//! Writes request bodies of the OpenAI chat API, and reads refusals; answers are read in
+//! Builds request bodies of the OpenAI chat API and parses error responses. Answers are parsed in
 //! [`completion`](super::completion).
 
 use super::super::LabelRequest;
@@ -9,14 +9,14 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The way the record's schema is sent; a server that refuses one is sent the next from then on.
+/// How the record's schema is sent. The next way is used for a server that rejects one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// `response_format` of type `json_schema`, strict.
     JsonSchema,
     /// vLLM's own `guided_json`.
     GuidedJson,
-    /// No grammar: the prompt asks for JSON and the parser is lenient.
+    /// No grammar: the prompt requests JSON and the parser is lenient.
     Plain,
 }
 
@@ -38,7 +38,7 @@ impl Format {
     }
 }
 
-/// What requests to a server ask for, after its refusals so far.
+/// Features that requests to a server use, reduced by its refusals so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agreement {
     pub format: Format,
@@ -55,7 +55,7 @@ impl Default for Agreement {
 }
 
 impl Agreement {
-    /// The agreement after a refusal; `None` if that would change nothing.
+    /// Reduces the agreement after a refusal; `None` if nothing would change.
     pub fn without(mut self, refused: Refusal) -> Option<Self> {
         match refused {
             Refusal::Format | Refusal::Ignored => self.format = self.format.next()?,
@@ -67,17 +67,17 @@ impl Agreement {
 }
 
 /// Appended to the prompt if no grammar constrains the server.
-const PLAIN: &str = "Answer with the JSON alone: no markdown, no words before or after it.";
+const PLAIN_INSTRUCTION: &str =
+    "Answer with the JSON alone: no markdown, no words before or after it.";
 
-/// The turns of a question.
+/// Builds the messages of a chat turn.
 pub fn messages(system: Option<&str>, content: Vec<Value>) -> Vec<Value> {
     let system = system.map(|text| json!({"role": "system", "content": text}));
     let user = json!({"role": "user", "content": content});
     system.into_iter().chain([user]).collect()
 }
 
-/// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
-/// sees them.
+/// Builds the body of `POST /chat/completions`. Pictures precede the text, as for the local model.
 pub fn request_body(
     model: &str,
     request: &LabelRequest,
@@ -91,7 +91,7 @@ pub fn request_body(
     let mut text = request.chat.user.clone();
     if agreement.format == Format::Plain {
         text.push('\n');
-        text.push_str(PLAIN);
+        text.push_str(PLAIN_INSTRUCTION);
     }
     content.push(json!({"type": "text", "text": text}));
     let mut body = json!({
@@ -103,7 +103,7 @@ pub fn request_body(
     let Sampling { temperature, seed } = request.sampling;
     if temperature > 0.0 {
         body["temperature"] = json!(temperature);
-        // Some servers hold it in 32 bits, with a sign.
+        // Some servers store it as a signed 32-bit integer.
         body["seed"] = json!(seed >> 33);
     }
     match agreement.format {
@@ -118,13 +118,13 @@ pub fn request_body(
     }
     if agreement.logprobs {
         body["logprobs"] = json!(true);
-        // llama.cpp gives no probability at all for 0.
+        // With 0 llama.cpp reports no probabilities at all.
         body["top_logprobs"] = json!(1);
     }
     body
 }
 
-/// The picture as a PNG data URL.
+/// Encodes a picture as a PNG data URL.
 pub fn data_url(picture: &Picture) -> Result<String, image::ImageError> {
     use image::ImageEncoder as _;
     let mut png = Vec::new();
@@ -140,24 +140,23 @@ pub fn data_url(picture: &Picture) -> Result<String, image::ImageError> {
     ))
 }
 
-/// The part of a request that a server does not support.
+/// Part of a request that a server does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     Format,
-    /// It accepted the schema and answered something else.
+    /// The schema was accepted, but the answer does not follow it.
     Ignored,
     Logprobs,
     Other,
 }
 
-/// Finds out from a refusal's own words what is not supported. Only what was asked for can have
-/// been refused.
-pub fn refusal(status: u16, body: &str, asked: Agreement) -> Refusal {
+/// Determines from an error response which feature of the request is not supported.
+pub fn refusal(status: u16, body: &str, sent: Agreement) -> Refusal {
     if !matches!(status, 400 | 404 | 415 | 422 | 501) {
         return Refusal::Other;
     }
     let body = body.to_lowercase();
-    if asked.logprobs && body.contains("logprob") {
+    if sent.logprobs && body.contains("logprob") {
         return Refusal::Logprobs;
     }
     let about_format = [
@@ -170,19 +169,19 @@ pub fn refusal(status: u16, body: &str, asked: Agreement) -> Refusal {
         "regex",
         "pattern",
     ];
-    if asked.format != Format::Plain && about_format.iter().any(|word| body.contains(word)) {
+    if sent.format != Format::Plain && about_format.iter().any(|word| body.contains(word)) {
         return Refusal::Format;
     }
     Refusal::Other
 }
 
-/// Whether a refusal is about the key, the address, or the model, and not about an item.
+/// Whether a refusal is about the key, the URL or the model, not about an item.
 pub fn is_about_server(status: u16) -> bool {
     matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 407)
 }
 
-/// The server's own words in an error body, short and on one line.
-pub fn server_words(body: &str) -> String {
+/// Extracts the message of an error body, shortened to one line.
+pub fn server_message(body: &str) -> String {
     let value: Option<Value> = serde_json::from_str(body).ok();
     let message = value.as_ref().and_then(|value| {
         value
@@ -190,8 +189,8 @@ pub fn server_words(body: &str) -> String {
             .or_else(|| value.get("message"))
             .or_else(|| value.get("detail"))
             .or_else(|| value.get("error"))
-            .map(|words| match words {
-                Value::String(words) => words.clone(),
+            .map(|message| match message {
+                Value::String(message) => message.clone(),
                 other => other.to_string(),
             })
     });
@@ -199,7 +198,7 @@ pub fn server_words(body: &str) -> String {
     clean_text(&text.chars().take(400).collect::<String>())
 }
 
-/// `Retry-After` in seconds or as an HTTP date; at most ten minutes.
+/// Parses `Retry-After`, in seconds or as an HTTP date, limited to ten minutes.
 pub fn retry_after(value: &str) -> Option<Duration> {
     let limit = Duration::from_secs(600);
     if let Ok(seconds) = value.trim().parse::<f64>() {
@@ -220,7 +219,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_server_may_say_when_to_come_back_in_seconds_or_as_a_date() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         assert_eq!(retry_after(" 0.5 "), Some(Duration::from_millis(500)));
         assert_eq!(retry_after("86400"), Some(Duration::from_secs(600)));
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opinion_is_asked_for_with_temperature_and_seed() {
+    fn an_opinion_is_requested_with_temperature_and_seed() {
         let request = |sampling| LabelRequest {
             ticket: 1,
             group: GroupId(1),
@@ -265,27 +264,27 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_about_what_was_asked() {
-        let asked = Agreement::default();
+    fn only_a_requested_feature_can_be_refused() {
+        let full = Agreement::default();
         let schema = r#"{"error": "Unsupported JSON schema: pattern"}"#;
-        assert_eq!(refusal(400, schema, asked), Refusal::Format);
-        assert_eq!(refusal(401, schema, asked), Refusal::Other);
+        assert_eq!(refusal(400, schema, full), Refusal::Format);
+        assert_eq!(refusal(401, schema, full), Refusal::Other);
         let logprobs = r#"{"detail": "logprobs is not supported"}"#;
-        assert_eq!(refusal(422, logprobs, asked), Refusal::Logprobs);
-        let less = Agreement {
+        assert_eq!(refusal(422, logprobs, full), Refusal::Logprobs);
+        let reduced = Agreement {
             format: Format::Plain,
             logprobs: false,
         };
-        assert_eq!(refusal(400, schema, less), Refusal::Other);
-        assert_eq!(refusal(400, logprobs, less), Refusal::Other);
-        // As vLLM says it.
+        assert_eq!(refusal(400, schema, reduced), Refusal::Other);
+        assert_eq!(refusal(400, logprobs, reduced), Refusal::Other);
+        // An error of vLLM.
         let long = r#"{"error":{"message":"max_tokens=2000 cannot be greater than
             max_model_len=1024. Please request fewer output tokens."}}"#;
-        assert_eq!(refusal(400, long, asked), Refusal::Other);
+        assert_eq!(refusal(400, long, full), Refusal::Other);
     }
 
     #[test]
-    fn the_servers_own_words_are_found_and_stay_on_one_line() {
+    fn the_servers_message_is_found_and_put_on_one_line() {
         for (body, words) in [
             (r#"{"error": {"message": "no\nGPU"}}"#, "no GPU"),
             (r#"{"detail": [{"loc": "model"}]}"#, r#"[{"loc":"model"}]"#),
@@ -293,8 +292,8 @@ mod tests {
             ("<html>bad gateway\r\n", "<html>bad gateway"),
             ("", ""),
         ] {
-            assert_eq!(server_words(body), words);
+            assert_eq!(server_message(body), words);
         }
-        assert_eq!(server_words(&"x".repeat(1000)).len(), 400);
+        assert_eq!(server_message(&"x".repeat(1000)).len(), 400);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Whether an answer follows the schema.
 pub fn allows(schema: &Arc<Value>, answer: &str) -> Result<bool> {
-    let mut grammar = GrammarCompiler::for_reading()?.compile(schema)?;
+    let mut grammar = GrammarCompiler::for_checking()?.compile(schema)?;
     let mut bytes = answer.bytes();
     Ok(bytes.all(|byte| grammar.advance(byte.into()).is_ok()) && grammar.is_finished())
 }

@@ -107,17 +107,17 @@ impl Edges {
         if self.squared == 0 || other.squared == 0 {
             return self.squared == other.squared;
         }
-        let least = MIN_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt();
+        let threshold = MIN_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt();
         let half = self.values.len() / 2;
         let (first, rest) = self.values.split_at(half);
         let (other_first, other_rest) = other.values.split_at(half);
         let first = product(first, other_first);
         // Upper bound of the second half's product (Cauchy-Schwarz). It rules out most pairs early.
         let bound = (self.squared_rest as f32 * other.squared_rest as f32).sqrt();
-        if first as f32 + bound < least * ROUNDING_MARGIN {
+        if first as f32 + bound < threshold * ROUNDING_MARGIN {
             return false;
         }
-        (first + product(rest, other_rest)) as f32 >= least
+        (first + product(rest, other_rest)) as f32 >= threshold
     }
 }
 

@@ -15,7 +15,7 @@ pub const TOO_LONG: Phrase = Phrase::new("is longer than 1 MiB", "1 MiB보다 �
 /// Describes a row or a file.
 pub const NO_ENCODING: Phrase = Phrase::new("neither UTF-8 nor CP949", "UTF-8도 CP949도 아닙니다");
 
-pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
+pub fn is_selected(only: OnlySource, source_type: SourceType) -> bool {
     match only {
         OnlySource::All => true,
         OnlySource::EquipmentShape => source_type == SourceType::EquipmentShape,

@@ -1,7 +1,7 @@
 //! Reads a folder of images and its subfolders. An item's name comes from a text file beside its
 //! image, or from the file name.
 
-use super::checks::{has_control, one_line, wanted};
+use super::checks::{has_control, is_selected, one_line};
 use super::file_names::{is_name, sidecar};
 use super::reading::{ItemSource, Note, RowEvent, Sink};
 use super::walk::{Found, Walk};
@@ -87,7 +87,7 @@ impl Folder {
 
 impl ItemSource for Folder {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        if !wanted(self.only, self.source_type) {
+        if !is_selected(self.only, self.source_type) {
             return Ok(());
         }
         for found in Walk::new(&self.path)? {

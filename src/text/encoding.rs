@@ -207,9 +207,9 @@ impl<R: BufRead> Read for Utf16<R> {
         while self.consumed == self.decoded.len() && !self.ended {
             self.decode_more()?;
         }
-        let left = &self.decoded[self.consumed..];
-        let read = left.len().min(out.len());
-        out[..read].copy_from_slice(&left[..read]);
+        let remaining = &self.decoded[self.consumed..];
+        let read = remaining.len().min(out.len());
+        out[..read].copy_from_slice(&remaining[..read]);
         self.consumed += read;
         Ok(read)
     }

@@ -1,5 +1,5 @@
 //! Tests of labeling through servers, with a small HTTP server in this process that acts as all of
-//! them. `agreement`, `behaviors`, `faults` and `several` test the labeler alone; `program`, `https`
+//! them. `agreement`, `behaviors`, `errors` and `several` test the labeler alone; `program`, `https`
 //! and `doctor` test the real program.
 
 #![allow(
@@ -17,7 +17,7 @@ mod behaviors;
 #[path = "../common/mod.rs"]
 mod common;
 mod doctor;
-mod faults;
+mod errors;
 // On other systems no environment variable sets the authorities.
 #[cfg(target_os = "linux")]
 mod https;

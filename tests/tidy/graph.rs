@@ -179,11 +179,11 @@ impl Graph {
         }
         let reach = |start: &G| {
             let mut seen = BTreeSet::new();
-            let mut left = vec![start];
-            while let Some(one) = left.pop() {
+            let mut pending = vec![start];
+            while let Some(one) = pending.pop() {
                 for other in next.get(one).into_iter().flatten() {
                     if seen.insert(other.clone()) {
-                        left.push(other);
+                        pending.push(other);
                     }
                 }
             }

@@ -77,12 +77,12 @@ fn intact_end(partial: &[TokenInfo]) -> &[u8] {
 /// Finds the end of the partial tokens that start at `at`: the first position where `next` follows.
 fn find_end(partial: &[TokenInfo], at: usize, text: &[u8], next: &[u8]) -> Option<usize> {
     let known = intact_end(partial);
-    let least = at
+    let min_end = at
         + partial
             .iter()
             .filter(|token| !token.bytes.is_empty())
             .count();
-    let from = least.saturating_sub(known.len()).max(at);
+    let from = min_end.saturating_sub(known.len()).max(at);
     // One search for both is linear in any case.
     let found = memmem::find(text.get(from..)?, &[known, next].concat())?;
     Some(from + found + known.len())

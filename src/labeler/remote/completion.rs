@@ -119,15 +119,15 @@ fn text(content: &Value) -> String {
 }
 
 fn after_thoughts(text: &str) -> usize {
-    let begun = text.trim_start();
+    let trimmed = text.trim_start();
     // The text of a record may contain such tags.
-    if begun.starts_with('{') {
+    if trimmed.starts_with('{') {
         return 0;
     }
     let (open, close) = THINKING;
     match text.rfind(close) {
         Some(at) => at + close.len(),
-        None if begun.starts_with(open) => text.len(),
+        None if trimmed.starts_with(open) => text.len(),
         None => 0,
     }
 }

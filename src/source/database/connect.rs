@@ -64,7 +64,7 @@ pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
 /// Converts an SQLite error and adds a hint.
 pub fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
     let hint = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "--db takes the SQLite file that the collector wrote",
+        Some(ErrorCode::NotADatabase) => "--db must be the SQLite file that the collector wrote",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let holder = holder(path);
             let hint = format!("{holder} is writing to it: wait until that is done, or copy it");

@@ -2,7 +2,7 @@
 
 mod connect;
 
-use super::checks::{MAX_ROW, TOO_LONG, file_at, has_control, one_line, wanted};
+use super::checks::{MAX_ROW, TOO_LONG, file_at, has_control, is_selected, one_line};
 use super::cp949::TextDecoder;
 use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -175,7 +175,7 @@ impl Database {
         let mut absent = Vec::new();
         for layout in TABLES
             .iter()
-            .filter(|layout| wanted(only, layout.source_type))
+            .filter(|layout| is_selected(only, layout.source_type))
         {
             let columns = database.columns(layout.table)?;
             if columns.is_empty() {

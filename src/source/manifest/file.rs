@@ -5,7 +5,7 @@ use super::embedded::Embedded;
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::settings::{Mapping, OnlySource};
-use crate::source::checks::wanted;
+use crate::source::checks::is_selected;
 use crate::source::inflated;
 use crate::source::reading::{Note, RowEvent, Sink, absolute, cannot_open, cannot_read};
 use crate::text::encoding::as_utf8;
@@ -110,7 +110,7 @@ impl Manifest {
             what,
         };
         match row.and_then(|row| row.check(&self.base, &self.prefix, image)) {
-            Ok(checked) if !wanted(self.only, checked.row.item.source_type) => {
+            Ok(checked) if !is_selected(self.only, checked.row.item.source_type) => {
                 ControlFlow::Continue(())
             }
             Ok(checked) => {

@@ -92,16 +92,16 @@ impl ItemSource for Table {
 /// Reads the rows of a table. A row longer than [`MAX_ROW`] is an error.
 struct Rows {
     reader: csv::Reader<Bounded>,
-    left: Rc<std::cell::Cell<usize>>,
+    remaining: Rc<std::cell::Cell<usize>>,
     record: ByteRecord,
 }
 
 impl Rows {
     fn new(text: Box<dyn BufRead>, delimiter: u8) -> Self {
-        let left = Rc::new(std::cell::Cell::new(0));
+        let remaining = Rc::new(std::cell::Cell::new(0));
         let bounded = Bounded {
             text,
-            left: Rc::clone(&left),
+            remaining: Rc::clone(&remaining),
         };
         let reader = ReaderBuilder::new()
             .delimiter(delimiter)
@@ -110,14 +110,14 @@ impl Rows {
             .from_reader(bounded);
         Self {
             reader,
-            left,
+            remaining,
             record: ByteRecord::new(),
         }
     }
 
     /// Reads the next row; `false` at the end of the table.
     fn next(&mut self) -> csv::Result<bool> {
-        self.left.set(MAX_ROW);
+        self.remaining.set(MAX_ROW);
         self.reader.read_byte_record(&mut self.record)
     }
 
@@ -139,14 +139,14 @@ impl Rows {
 /// row.
 struct Bounded {
     text: Box<dyn BufRead>,
-    left: Rc<std::cell::Cell<usize>>,
+    remaining: Rc<std::cell::Cell<usize>>,
 }
 
 impl Read for Bounded {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.text.read(out)?;
-        match self.left.get().checked_sub(read) {
-            Some(left) => self.left.set(left),
+        match self.remaining.get().checked_sub(read) {
+            Some(remaining) => self.remaining.set(remaining),
             None => {
                 let why = format!("a row is longer than {MAX_ROW} bytes");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why));

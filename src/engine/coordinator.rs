@@ -378,11 +378,13 @@ impl Coordinator {
                 ticket,
                 request,
                 measured,
-                asked,
+                request_text,
                 preprocess_ms,
             } => {
                 let colors = measured.as_ref().map(|measured| &measured.colors);
-                let prepared = self.queue.prepared(ticket, colors, asked, preprocess_ms);
+                let prepared = self
+                    .queue
+                    .prepared(ticket, colors, request_text, preprocess_ms);
                 let Some(job) = prepared else {
                     return Ok(Effects::default());
                 };

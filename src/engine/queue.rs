@@ -63,7 +63,7 @@ pub struct Job {
     /// Set once prepared, if there is an image.
     pub histogram: Option<ColorHistogram>,
     /// Set once prepared.
-    pub asked: Option<RequestText>,
+    pub request_text: Option<RequestText>,
     pub preprocess_ms: f64,
 }
 
@@ -191,7 +191,7 @@ impl RequestQueue {
             purpose: request.purpose,
             approved: Arc::default(),
             histogram: None,
-            asked: None,
+            request_text: None,
             preprocess_ms: 0.0,
         };
         self.next_ticket += 1;
@@ -204,12 +204,12 @@ impl RequestQueue {
         &mut self,
         ticket: u64,
         histogram: Option<&ColorHistogram>,
-        asked: RequestText,
+        request_text: RequestText,
         preprocess_ms: f64,
     ) -> Option<&Job> {
         let job = self.outstanding.get_mut(&ticket)?;
         job.histogram = histogram.cloned();
-        job.asked = Some(asked);
+        job.request_text = Some(request_text);
         job.preprocess_ms = preprocess_ms;
         Some(job)
     }

@@ -320,6 +320,6 @@ fn many_concurrent_requests_with_errors_lose_nothing() {
     for (ticket, text) in &run.texts {
         assert_eq!(*text, record(&format!("모자 {ticket}")));
     }
-    assert!(run.most_in_hand <= 64);
+    assert!(run.max_in_flight <= 64);
     assert!(run.counts.retries >= items / 20, "{:?}", run.counts);
 }

@@ -37,7 +37,7 @@ pub enum PreprocessEvent {
         request: Box<LabelRequest>,
         /// `None` for a request without an image.
         measured: Option<Measured>,
-        asked: RequestText,
+        request_text: RequestText,
         preprocess_ms: f64,
     },
     Failed {

@@ -59,12 +59,12 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
         Ok(Prepared {
             request,
             measured,
-            asked,
+            request_text,
         }) => PreprocessEvent::Ready {
             ticket,
             request: Box::new(request),
             measured,
-            asked,
+            request_text,
             preprocess_ms: start.elapsed().as_secs_f64() * 1000.0,
         },
         Err(failure) => PreprocessEvent::Failed { ticket, failure },
@@ -108,7 +108,7 @@ fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
 struct Prepared {
     request: LabelRequest,
     measured: Option<Measured>,
-    asked: RequestText,
+    request_text: RequestText,
 }
 
 fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
@@ -131,7 +131,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     let colors = measured.as_ref().map(|measured| &measured.colors);
     let examples = examples(prompter, job, measured.as_ref());
     let chat = prompter.chat(&job.item, settings, colors, &examples);
-    let asked = RequestText {
+    let request_text = RequestText {
         digest: chat.digest(),
         examples: examples.iter().map(|example| example.record).collect(),
     };
@@ -152,7 +152,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     Ok(Prepared {
         request,
         measured,
-        asked,
+        request_text,
     })
 }
 

@@ -1,5 +1,5 @@
-//! Checks what a run left: every line of `labels.jsonl` against the record's schema, and
-//! `labels.parquet`, read back, against those lines.
+//! Checks the output of a run: validates every line of `labels.jsonl` against the record's schema and
+//! compares the lines with `labels.parquet`.
 //!
 //!     cargo run --example check_labels -- OUTDIR
 
@@ -21,14 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let records = lines(&outdir.join("labels.jsonl"))?;
     let from_parquet = rows(&outdir.join("labels.parquet"))?;
     if records != from_parquet {
-        return Err("labels.parquet holds other records than labels.jsonl".into());
+        return Err("labels.parquet and labels.jsonl differ".into());
     }
-    println!("{} records, valid and the same in both", records.len());
+    println!("{} records, valid and equal in both files", records.len());
     Ok(())
 }
 
-/// The records of `labels.jsonl`, each valid, with its keys in the schema's order and the
-/// item's name in its label, no image twice.
+/// Reads the records of `labels.jsonl`. Each must be valid, with its keys in the schema's order and the
+/// item's name in its label; no image may occur twice.
 fn lines(file: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
     let schema: Value = serde_json::from_str(SCHEMA)?;
     let validator = jsonschema::validator_for(&schema)?;

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# All that only a machine with an NVIDIA card can show, in eight minutes: the answers of the
-# fixtures on the card, the speed and memory of a checkpoint of the true 2B shape with random
-# weights, and what happens where there is no card. By hand:
+# Tests that need an NVIDIA card: the answers of the fixtures on the card, speed and memory of a
+# random checkpoint of the exact 2B shape, and the behavior without a card. Takes under eight
+# minutes. Run it by hand:
 #
 #   tests/gpu.sh                      builds the program, with CUDA_COMPUTE_CAP for the card
-#   tests/gpu.sh PROGRAM [FOLDER]     takes a binary; the checkpoint is kept in FOLDER
+#   tests/gpu.sh PROGRAM [FOLDER]     uses a binary; the checkpoint is kept in FOLDER
 #
-# Needs python3, nvidia-smi, for the build nvcc, and a tokenizer's files beside config.json in
-# TOKENIZER (the fixture's own without). BATCHES and NEW_TOKENS change what is timed.
+# Needs python3, nvidia-smi and, to build, nvcc. TOKENIZER is a folder with tokenizer files and
+# config.json (default: a fixture's). BATCHES and NEW_TOKENS change the benchmark.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,17 +52,17 @@ def ask(folder, case, *options):
 
 
 def against(answer, tokens, logprobs):
-    """How many tokens are the same, and how far their log-probabilities are apart."""
+    """The number of leading equal tokens, and the largest difference of their log-probabilities."""
     pairs = zip(answer["token_ids"], tokens)
     same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    # Another token may be about as probable; what follows it is another answer.
+    # A nearly equal token may win; everything after it is a different answer.
     return same, max(abs(a - b) for a, b in zip(answer["logprobs"][:same + 1], logprobs))
 
 
 def fixture(precision, model, case):
     answer = ask(f"{fixtures}/{model}", case, "--device", "cuda", "--precision", precision,
                  "--quantize", "none")
-    # The reference goes on behind an end of text; the program never says one with --ignore-eos.
+    # The reference continues after an end token; the program never generates one with --ignore-eos.
     end = json.load(open(f"{fixtures}/{model}/generation_config.json"))["eos_token_id"]
     ends = [at for at, token in enumerate(case["greedy"]) if token in numbers(end)]
     length = min(ends, default=48)
@@ -80,12 +80,12 @@ def beside_cpu(folder, case, *options):
     card = ask(folder, case, "--device", "cuda", "--precision", "fp32", *options)
     plain = ask(folder, case, "--device", "cpu", "--precision", "fp32", *options)
     same, off = against(card, plain["token_ids"], plain["logprobs"])
-    # Eight bits of activations on one side and sixteen on the other may decide otherwise.
+    # 8-bit activations on one side and 16-bit on the other may choose different tokens.
     return (off < 0.3 if "q8_0" in options else same == 48 and off < 1e-3), same, off
 
 
 def packed_folder(variant, how):
-    """As `tests/vlm/packed.rs` puts one together."""
+    """Assembles a packed checkpoint as `tests/vlm/packed.rs` does."""
     folder = f"{packed}/{variant}"
     os.makedirs(folder, exist_ok=True)
     for name in ("generation_config.json", "preprocessor_config.json", "tokenizer.json",
@@ -129,7 +129,7 @@ for kind, (bad, count) in failed.items():
 sys.exit(any(bad for bad, _ in failed.values()))
 PY
 
-echo "== the demo's labels, on the card and on the CPU"
+echo "== the demo's labels on the card and on the CPU"
 for device in cuda cpu; do
     "$program" --demo --batch --device $device --precision fp32 --outdir "$work/demo-$device" >/dev/null || failed=1
 done
@@ -139,7 +139,7 @@ import json, sys
 card, plain = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
 same = sum(a["label_ko"] == b["label_ko"] and a["attributes"] == b["attributes"]
            for a, b in zip(card, plain))
-print(f"{same} of {len(plain)} records say the same")
+print(f"{same} of {len(plain)} records are equal")
 sys.exit(not same == len(card) == len(plain))
 PY
 
@@ -189,7 +189,7 @@ for name, shape in shapes.items():
     end = at + 2 * math.prod(shape)
     table[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}
     at = end
-# One block of random numbers, entered at another place for each tensor.
+# One block of random numbers, read from a different offset for each tensor.
 random.seed(0)
 block = array.array("f", (random.gauss(0, 0.02) for _ in range(2_097_169))).tobytes()
 half = bytearray(len(block) // 2)
@@ -217,7 +217,7 @@ for name in os.listdir(source):
 print(f"{at / 1e9:.1f} GB")
 PY
 
-echo "== memory, said before it is taken"
+echo "== memory, as announced"
 for quantize in none q8_0; do
     "$program" doctor --model "$work/model" --device cuda --quantize $quantize | grep " memory "
 done
@@ -225,7 +225,7 @@ done
 echo "== speed"
 for run in $(printf '%s-none ' $batches) 32-q8_0; do
     batch=${run%-*}
-    # The most that the card holds meanwhile.
+    # Records the peak memory of the card.
     nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 200 >"$work/memory" &
     meter=$!
     "$program" bench --json --model "$work/model" --device cuda --batch-size "$batch" \

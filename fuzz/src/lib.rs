@@ -1,5 +1,5 @@
-//! What is fed with bytes from outside. None of it may panic, whatever they are; how long it may
-//! take and how much memory is checked by `tests/fuzz.rs`, which includes this file.
+//! Fuzz targets: every parser of bytes from outside. None may panic on any input. `tests/fuzz.rs`
+//! includes this file and checks limits of time and memory.
 
 use labeler_tui::labeler::remote::read_answer;
 use labeler_tui::record::fixes::{FixFacts, safe_fixes};
@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-/// A target, as everything calls it.
+/// A fuzz target; takes the raw input.
 pub type Target = fn(&[u8]);
 
 pub const TARGETS: [(&str, Target); 9] = [
@@ -33,25 +33,25 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("terminal", terminal),
 ];
 
-/// An image file.
+/// Decodes an image file.
 pub fn decode(input: &[u8]) {
     if let Ok(icon) = icon::decode(input) {
         icon::measure(&icon);
     }
 }
 
-/// A manifest of text; the first byte chooses its form.
+/// Reads a text manifest; the first byte selects the format.
 pub fn manifest(input: &[u8]) {
     let ends = ["jsonl", "json", "csv", "tsv", "tar", "jsonl.gz"];
     let Some((first, rest)) = input.split_first() else {
         return;
     };
-    // Digits, so that a corpus can be written by hand.
+    // Digits make it easy to write a corpus by hand.
     let end = ends[usize::from(first.wrapping_sub(b'0')) % ends.len()];
     read_manifest(end, rest);
 }
 
-/// A Parquet file.
+/// Reads a Parquet file.
 pub fn parquet(input: &[u8]) {
     read_manifest("parquet", input);
 }
@@ -67,17 +67,17 @@ fn read_manifest(end: &str, content: &[u8]) {
             max_samples: None,
         };
         if let Ok(mut source) = source::open(&options) {
-            // An error is an answer too.
+            // Errors are fine.
             let _ = source.read(&mut |_| ControlFlow::Continue(()));
         }
     });
 }
 
-/// The text of a model's answer.
+/// Parses the text of a model's answer.
 pub fn answer(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     if let Ok(parsed) = record::parse(&text) {
-        // What is read once is read again.
+        // A completed answer must parse too.
         let whole = record::complete(&text, Some("모자"));
         assert!(
             record::parse(&whole).is_ok(),
@@ -86,9 +86,9 @@ pub fn answer(input: &[u8]) {
     }
 }
 
-/// The values of a field as an earlier program left them, one a line: rules, fixes and edits go
-/// through them. The first byte chooses the field. A line that begins with `*` is repeated up to
-/// [`LONG`] bytes, as one value or, with `**`, as many; `#` in it is how often it stood there.
+/// Runs rules, fixes and edits over imported values of a field, one value per line. The first byte
+/// selects the field. A line that begins with `*` is repeated up to [`LONG`] bytes as one value, a
+/// line with `**` as many values; `#` in it becomes the number of the repetition.
 pub fn labels(input: &[u8]) {
     let Ok(vocabulary) = Vocabulary::builtin() else {
         return;
@@ -177,12 +177,12 @@ pub fn labels(input: &[u8]) {
             item_name: name,
             taken: None,
         };
-        // A refusal is an answer too.
+        // Refusals are fine.
         let _ = apply(&labels, &change, &facts);
     }
 }
 
-/// The bytes of a field that is far longer than a record may have it.
+/// Size in bytes of a field far above the limits of a record.
 const LONG: usize = 60_000;
 
 fn repeated(text: &str) -> impl Iterator<Item = String> {
@@ -190,7 +190,7 @@ fn repeated(text: &str) -> impl Iterator<Item = String> {
     (0..times).map(move |time| text.replace('#', &time.to_string()))
 }
 
-/// A server's answer: its text, and its tokens laid over that.
+/// Reads a server's answer; the tokens must spell its text.
 pub fn completion(input: &[u8]) {
     if let Ok(answer) = read_answer(input, Duration::ZERO) {
         let spelled: Vec<u8> = answer
@@ -202,7 +202,7 @@ pub fn completion(input: &[u8]) {
     }
 }
 
-/// A `--config` file.
+/// Reads a `--config` file.
 pub fn config(input: &[u8]) {
     with_file("toml", input, |path| {
         let args = [
@@ -210,20 +210,20 @@ pub fn config(input: &[u8]) {
             "--config".as_ref(),
             path.as_os_str(),
         ];
-        // A mistake is an answer too.
+        // Errors are fine.
         let _ = cli::parse(args.map(ToOwned::to_owned).to_vec());
     });
 }
 
-/// A key file.
+/// Reads a key file.
 pub fn keymap(input: &[u8]) {
     with_file("toml", input, |path| {
-        // The same.
+        // Errors are fine.
         let _ = Keymap::load(path.to_str(), None);
     });
 }
 
-/// What a terminal sends, in pieces of up to seven bytes: keys, and replies to queries.
+/// Decodes terminal input (keys and replies to queries) in pieces of up to seven bytes.
 pub fn terminal(input: &[u8]) {
     let mut decoder = Decoder::default();
     let mut replies = Replies::default();
@@ -246,7 +246,7 @@ fn with_file(end: &str, content: &[u8], read: impl FnOnce(&Path)) {
     let mut builder = tempfile::Builder::new();
     let suffix = format!(".{end}");
     let file = builder.prefix("input").suffix(&suffix).tempfile();
-    // Without room for a file there is nothing to find.
+    // No temporary file, nothing to test.
     let Ok(mut file) = file else { return };
     if file.write_all(content).is_ok() {
         read(file.path());

@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use summary::Failures;
 
-/// How often the bar moves and a signal is looked for.
+/// How often the bar is updated and signals are checked.
 const TICK: Duration = Duration::from_millis(100);
-/// Without a terminal: one line of progress in this time.
-const LINE: Duration = Duration::from_secs(10);
+/// Time between two lines of progress where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Characters of a message; a name out of a source may have a million.
-const LONGEST: usize = 2000;
+/// Longest message in characters; a name from a source may have a million.
+const MAX_CHARS: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -32,9 +32,9 @@ pub struct BatchOptions {
     pub parquet: bool,
 }
 
-/// What the run came to; decides the exit status.
+/// How a run ended; decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunStatus {
     /// Every item has a record.
     Complete,
     /// Finished; some items failed or rows were refused.
@@ -42,7 +42,7 @@ pub enum Outcome {
     Interrupted,
 }
 
-impl Outcome {
+impl RunStatus {
     pub fn exit_status(self) -> u8 {
         match self {
             Self::Complete => 0,
@@ -52,61 +52,60 @@ impl Outcome {
     }
 }
 
-/// The first signal stops the run and saves, the second one ends the process at once.
+/// The first signal stops the run and saves; the second ends the process immediately.
 #[derive(Debug, Clone)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     pub fn on_signals() -> Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
-        platform::on_interrupt(&asked, 130)
+        let requested = Arc::new(AtomicBool::new(false));
+        platform::on_interrupt(&requested, 130)
             .context(ErrorKind::Internal, "listening for signals")?;
-        Ok(Self(asked))
+        Ok(Self(requested))
     }
 
-    fn asked(&self) -> bool {
+    fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Follows the engine to its end.
-pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Result<Outcome> {
-    let mut screen = Screen::new(options.json);
+/// Reports the engine's events until it stops.
+pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Result<RunStatus> {
+    let mut reporter = Reporter::new(options.json);
     let events = handle.events();
     let mut stopping = false;
-    let mut no_model = None;
-    // Whether the journal is being rewritten.
-    let mut rewriting = false;
+    let mut model_error = None;
+    let mut rewriting_journal = false;
     let mut failures = Failures::default();
     loop {
-        if interrupt.asked() && !stopping {
+        if interrupt.is_requested() && !stopping {
             stopping = true;
-            screen.note("stopping: saving what is done; once more to leave at once");
+            reporter.note("stopping: saving finished items; interrupt again to exit immediately");
             handle.send(Command::Stop);
         }
         match events.recv_timeout(TICK) {
             Ok(event) => {
-                screen.event(&event);
+                reporter.event(&event);
                 match event {
                     Event::Idle if !stopping => {
                         stopping = true;
                         handle.send(Command::Stop);
                     }
                     Event::ModelFailed(error) => {
-                        no_model = Some(error);
+                        model_error = Some(error);
                         stopping = true;
                         handle.send(Command::Stop);
                     }
                     Event::Blocked(blocked) => {
-                        let cure = !rewriting && blocked.cure == Cure::Rewrite;
-                        rewriting = cure;
-                        stopping |= !cure;
-                        handle.send(match cure {
+                        let can_rewrite = !rewriting_journal && blocked.cure == Cure::Rewrite;
+                        rewriting_journal = can_rewrite;
+                        stopping |= !can_rewrite;
+                        handle.send(match can_rewrite {
                             true => Command::TryAgain,
                             false => Command::Stop,
                         });
                     }
-                    Event::Unblocked => rewriting = false,
+                    Event::Unblocked => rewriting_journal = false,
                     Event::Failed {
                         name,
                         image_path,
@@ -114,25 +113,25 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         detail,
                         ..
                     } => {
-                        let name = called(&name, &image_path);
+                        let name = display_name(&name, &image_path);
                         failures.push(code, format!("{name}: {detail}"));
                     }
                     Event::Stopped(summary) => {
-                        screen.finish();
-                        if let Some(error) = no_model {
+                        reporter.finish();
+                        if let Some(error) = model_error {
                             return Err(error);
                         }
-                        screen.summary(&summary, &failures, options);
+                        reporter.summary(&summary, &failures, options);
                         if summary.groups == 0 && summary.refused > 0 {
-                            return Err(no_row(summary.refused));
+                            return Err(no_usable_row(summary.refused));
                         }
-                        if let Some(error) = screen.untold {
+                        if let Some(error) = reporter.write_error {
                             return Err(error);
                         }
-                        return Ok(outcome(&summary, interrupt.asked()));
+                        return Ok(run_status(&summary, interrupt.is_requested()));
                     }
                     Event::Broken(broken) => {
-                        screen.finish();
+                        reporter.finish();
                         return Err(Words::ENGLISH.broken(&broken));
                     }
                     _ => {}
@@ -140,54 +139,56 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                screen.finish();
-                return Err(Error::new(ErrorKind::Internal, "the engine ended silently")
-                    .with_hint("labeler.log under the outdir may say why"));
+                reporter.finish();
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "the engine stopped without a summary",
+                )
+                .with_hint("see labeler.log in the outdir"));
             }
         }
-        screen.progress(&handle.progress());
+        reporter.progress(&handle.progress());
     }
 }
 
-/// An item in words; not every one has a name.
-fn called<'a>(name: &'a str, image_path: &'a str) -> &'a str {
+/// The item's name, or its image path where it has no name.
+fn display_name<'a>(name: &'a str, image_path: &'a str) -> &'a str {
     match name.is_empty() {
         true => image_path,
         false => name,
     }
 }
 
-fn no_row(refused: u64) -> Error {
+fn no_usable_row(refused: u64) -> Error {
     let rows = plural(refused as usize, "row");
     let cause = format!("no row of the source can be used: {rows} refused");
     Error::new(ErrorKind::Source, cause).with_hint(
-        "the warnings say why; --image-column, --name-column and --source-type map what is named \
-         otherwise",
+        "the warnings say why; --image-column, --name-column and --source-type map other columns",
     )
 }
 
-fn outcome(summary: &Summary, asked: bool) -> Outcome {
-    if asked && summary.interrupted {
-        Outcome::Interrupted
+fn run_status(summary: &Summary, interrupt_requested: bool) -> RunStatus {
+    if interrupt_requested && summary.interrupted {
+        RunStatus::Interrupted
     } else if summary.failures.is_empty() && summary.damaged == 0 && summary.refused == 0 {
-        Outcome::Complete
+        RunStatus::Complete
     } else {
-        Outcome::SomeFailed
+        RunStatus::SomeFailed
     }
 }
 
-/// Where the run is shown: JSON to standard output, everything else to standard error.
-struct Screen {
+/// Prints what happens in a run: JSON and the summary to standard output, the rest to standard
+/// error.
+struct Reporter {
     json: bool,
     bar: Option<ProgressBar>,
-    /// The last line of progress, and when it was told.
-    told: String,
-    at: Instant,
-    /// Why something could not be told. The records matter more: labeling goes on all the same.
-    untold: Option<Error>,
+    last_progress: String,
+    last_progress_at: Instant,
+    /// The first output that could not be written. Labeling continues, as the records matter more.
+    write_error: Option<Error>,
 }
 
-impl Screen {
+impl Reporter {
     fn new(json: bool) -> Self {
         let bar = (!json && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -197,16 +198,16 @@ impl Screen {
         Self {
             json,
             bar,
-            told: String::new(),
-            at: Instant::now(),
-            untold: None,
+            last_progress: String::new(),
+            last_progress_at: Instant::now(),
+            write_error: None,
         }
     }
 
     fn event(&mut self, event: &Event) {
         if self.json {
             if let Some(value) = event_json(event) {
-                self.print(&for_json(&value.to_string()));
+                self.print_stdout(&for_json(&value.to_string()));
             }
             return;
         }
@@ -229,7 +230,7 @@ impl Screen {
             Event::Warning(warning) => {
                 self.note(&format!("warning: {}", Words::ENGLISH.warning(warning)))
             }
-            // What cannot be cured ends the run, and is its error.
+            // Without a cure it ends the run and is returned as its error.
             Event::Blocked(blocked) if blocked.cure == Cure::Rewrite => {
                 let error = Words::ENGLISH.blocked(blocked);
                 self.note(&format!("warning: {}", error.cause))
@@ -241,7 +242,7 @@ impl Screen {
                 detail,
                 ..
             } => {
-                let name = called(name, image_path);
+                let name = display_name(name, image_path);
                 self.note(&format!("failed: {name}: {} ({detail})", code.code()))
             }
             _ => {}
@@ -249,10 +250,10 @@ impl Screen {
     }
 
     fn note(&mut self, text: &str) {
-        let text = for_line(&shortened(text, LONGEST));
+        let text = for_line(&shortened(text, MAX_CHARS));
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => self.complain(&text),
+            None => self.print_stderr(&text),
         }
     }
 
@@ -264,17 +265,17 @@ impl Screen {
             bar.set_message(status(progress));
             return;
         }
-        if self.at.elapsed() < LINE {
+        if self.last_progress_at.elapsed() < LINE_INTERVAL {
             return;
         }
-        self.at = Instant::now();
+        self.last_progress_at = Instant::now();
         if self.json {
-            return self.print(&for_json(&progress_json(progress).to_string()));
+            return self.print_stdout(&for_json(&progress_json(progress).to_string()));
         }
         let line = format!("{finished}/{} {}", progress.total, status(progress));
-        if line != self.told {
-            self.complain(&line);
-            self.told = line;
+        if line != self.last_progress {
+            self.print_stderr(&line);
+            self.last_progress = line;
         }
     }
 
@@ -286,38 +287,39 @@ impl Screen {
 
     fn summary(&mut self, summary: &Summary, failures: &Failures, options: &BatchOptions) {
         if summary.interrupted {
-            self.complain("interrupted: everything finished is saved; go on with --resume");
+            self.print_stderr("interrupted: everything finished is saved; continue with --resume");
         }
         if self.json {
             return;
         }
         for line in summary::lines(summary, failures, &options.outdir, options.parquet) {
-            self.print(&line);
+            self.print_stdout(&line);
         }
     }
 
-    fn print(&mut self, line: &str) {
-        self.keep(writeln!(std::io::stdout(), "{line}"), "standard output");
+    fn print_stdout(&mut self, line: &str) {
+        self.keep_error(writeln!(std::io::stdout(), "{line}"), "standard output");
     }
 
-    fn complain(&mut self, line: &str) {
-        self.keep(writeln!(std::io::stderr(), "{line}"), "standard error");
+    fn print_stderr(&mut self, line: &str) {
+        self.keep_error(writeln!(std::io::stderr(), "{line}"), "standard error");
     }
 
-    /// Keeps the first error. A reader that went away, or a terminal that hung up, is none.
-    fn keep(&mut self, written: std::io::Result<()>, to: &str) {
+    /// Keeps the first error. A closed pipe or a terminal that hung up does not count.
+    fn keep_error(&mut self, written: std::io::Result<()>, to: &str) {
         match written {
-            Err(error) if self.untold.is_none() && !is_gone(&error) => {
+            Err(error) if self.write_error.is_none() && !is_reader_gone(&error) => {
                 let cause = format!("writing to {to}: {error}");
-                let untold = Error::new(ErrorKind::Internal, cause);
-                self.untold = Some(untold.with_hint("the run went on; its records are saved"));
+                let error = Error::new(ErrorKind::Internal, cause);
+                self.write_error =
+                    Some(error.with_hint("the run continued; its records are saved"));
             }
             _ => {}
         }
     }
 }
 
-/// What is done to the model before it labels; downloading alone may take many minutes.
+/// A word for each stage before the model can label; a download alone may take many minutes.
 fn preparing(stage: Stage) -> Option<&'static str> {
     match stage {
         Stage::Download => Some("downloading"),
@@ -329,8 +331,8 @@ fn preparing(stage: Stage) -> Option<&'static str> {
 
 fn status(progress: &Progress) -> String {
     match (preparing(progress.stage), progress.stage_done) {
-        (Some(doing), Some(done)) => format!("{doing} the model, {:.0} %", done * 100.0),
-        (Some(doing), None) => format!("{doing} the model"),
+        (Some(stage), Some(done)) => format!("{stage} the model, {:.0} %", done * 100.0),
+        (Some(stage), None) => format!("{stage} the model"),
         (None, _) if progress.stage == Stage::Waiting => "no server answers, waiting".to_owned(),
         (None, _) if progress.reading && progress.icons_per_minute == 0.0 => {
             "reading the source".to_owned()
@@ -339,7 +341,7 @@ fn status(progress: &Progress) -> String {
     }
 }
 
-/// What matters most comes first: a narrow terminal cuts the end off.
+/// The most important comes first, because a narrow terminal cuts the end off.
 fn rates(progress: &Progress) -> String {
     let mut parts = Vec::new();
     if let Some(seconds) = progress.eta_seconds {
@@ -402,7 +404,7 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(warning) => json!({
-            "event": "warning", "text": shortened(&Words::ENGLISH.warning(warning), LONGEST),
+            "event": "warning", "text": shortened(&Words::ENGLISH.warning(warning), MAX_CHARS),
         }),
         Event::Blocked(blocked) => {
             let error = Words::ENGLISH.blocked(blocked);
@@ -445,6 +447,6 @@ fn progress_json(progress: &Progress) -> Value {
     value
 }
 
-fn is_gone(error: &std::io::Error) -> bool {
+fn is_reader_gone(error: &std::io::Error) -> bool {
     platform::is_device_error(error) || error.kind() == std::io::ErrorKind::BrokenPipe
 }

@@ -28,8 +28,8 @@ use std::path::Path;
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
     let in_environment = |option: &str| {
-        // What has no name stands on the command line.
-        let said = !option.starts_with("--")
+        // Positional arguments come only from the command line.
+        let on_command_line = !option.starts_with("--")
             || args
                 .iter()
                 .any(|arg| arg.to_string_lossy().starts_with(option));
@@ -37,19 +37,19 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
             .trim_start_matches('-')
             .replace('-', "_")
             .to_uppercase();
-        (!said).then(|| format!("it comes from LABELER_{variable} in the environment"))
+        (!on_command_line).then(|| format!("it is set by LABELER_{variable} in the environment"))
     };
     let matches = command()
         .try_get_matches_from(&args)
-        .map_err(|error| match called_otherwise(&error) {
+        .map_err(|error| match foreign_argument(&error) {
             Some(rejected) => rejected,
             None => with_origin(error, in_environment),
         })?;
     let origins = layers::Origins::of(&matches);
-    let file = layers::file(&matches);
-    let in_file = |_: &str| Some(format!("it stands in {}", file?.display()));
+    let file = layers::config_file(&matches);
+    let in_file = |_: &str| Some(format!("it is set in {}", file?.display()));
     let (args, origins) = layers::with_file(args, &matches, origins)?;
-    // What was wrong with the flags has been told above.
+    // Errors in the flags were reported above, so an error here is in the file.
     let matches = command()
         .try_get_matches_from(args)
         .map_err(|error| with_origin(error, in_file))?;
@@ -57,8 +57,8 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
     Ok(convert::invocation(cli, &origins)?)
 }
 
-/// The table of options. A variable that is empty is not set: `docker compose` passes those that
-/// nobody set as empty ones.
+/// The clap table. An empty variable counts as unset, because `docker compose` passes unset
+/// variables as empty ones.
 fn command() -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     fn without(command: clap::Command, is_empty: &impl Fn(&OsStr) -> bool) -> clap::Command {
@@ -72,8 +72,9 @@ fn command() -> clap::Command {
     without(Cli::command(), &is_empty)
 }
 
-/// What the Python script and other programs have, and what stands for it here.
-const OTHERWISE: [(&str, &str); 6] = [
+/// Commands, options and values of the Python script and other programs, each with what to use
+/// instead.
+const FOREIGN_ARGUMENTS: [(&str, &str); 6] = [
     (
         "run",
         "labeling needs no command: labeler-tui --batch --db db.sqlite --outdir labels",
@@ -84,15 +85,15 @@ const OTHERWISE: [(&str, &str); 6] = [
     ),
     (
         "--no-quality-retry",
-        "leave it out: nothing is retried without --quality-retry",
+        "omit it: nothing is retried without --quality-retry",
     ),
-    ("--load-8bit", "--quantize q8_0 is the same"),
+    ("--load-8bit", "use --quantize q8_0"),
     ("--precision int8", "use --quantize q8_0"),
     ("--precision int4", "use --quantize q4k"),
 ];
 
-/// A word that other programs have, or a source without its option.
-fn called_otherwise(error: &clap::Error) -> Option<Rejected> {
+/// Explains an argument that only other programs have, or a source without its option.
+fn foreign_argument(error: &clap::Error) -> Option<Rejected> {
     use clap::error::ErrorKind::{InvalidSubcommand, InvalidValue, UnknownArgument};
     let word = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.as_str()),
@@ -108,11 +109,11 @@ fn called_otherwise(error: &clap::Error) -> Option<Rejected> {
         }
         _ => return None,
     };
-    let known = OTHERWISE.iter().find(|(other, _)| *other == word);
+    let known = FOREIGN_ARGUMENTS.iter().find(|(other, _)| *other == word);
     let hint = match known {
         Some((_, hint)) => hint,
         None if error.kind() == InvalidSubcommand && Path::new(&word).exists() => {
-            "a source is given with --db, --input or --images"
+            "give a source with --db, --input or --images"
         }
         None => return None,
     };
@@ -120,7 +121,7 @@ fn called_otherwise(error: &clap::Error) -> Option<Rejected> {
     Some(Error::new(ErrorKind::Usage, cause).with_hint(hint).into())
 }
 
-/// A value that is not on the command line is told with the place where it is.
+/// Adds the origin of a bad value to its error, unless it is on the command line.
 fn with_origin(error: clap::Error, place: impl Fn(&str) -> Option<String>) -> Rejected {
     let option = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) => option.split(' ').next(),

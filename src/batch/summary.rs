@@ -1,4 +1,4 @@
-//! The end of a run, in words and as JSON.
+//! The summary of a run, as text and as JSON.
 
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
 use crate::record::FailureCode;
@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Of each code, so many failures stand in the summary as examples: each was told when it
-/// happened, and the file has them all.
+/// Failures of each code that the summary lists as examples. Each was reported when it happened,
+/// and `labels_errors.jsonl` has them all.
 const EXAMPLES: usize = 3;
 
 #[derive(Debug, Default)]
@@ -55,26 +55,26 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
     }
     if summary.unmarked > 0 {
         lines.push(format!(
-            "not marked in the files: {} of the uncertain (a line changes only when it is committed again)",
+            "not flagged in the files: {} of the uncertain (a line changes only when it is committed again)",
             summary.unmarked
         ));
     }
     let pictures = &summary.pictures;
     if pictures.moved > 0 {
         lines.push(format!(
-            "moved: {} (the line names the new path of its picture)",
+            "moved: {} (the line has the new path of its image)",
             pictures.moved
         ));
     }
     if pictures.withheld > 0 {
         lines.push(format!(
-            "withheld: {} (the picture of the record is no longer at its path)",
+            "withheld: {} (the image of the record is no longer at its path)",
             pictures.withheld
         ));
     }
     if pictures.withheld_edits > 0 {
         lines.push(format!(
-            "withheld edits: {} (the picture of the edited text is no longer at its path)",
+            "withheld edits: {} (the image of the edited text is no longer at its path)",
             pictures.withheld_edits
         ));
     }
@@ -82,13 +82,13 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
     lines.extend(paths.map(|path| format!("  {path}")));
     if summary.damaged > 0 {
         lines.push(format!(
-            "damaged: {} (the record in the journal is not what was committed)",
+            "damaged: {} (the record in the journal differs from what was committed)",
             summary.damaged
         ));
     }
     if summary.derived > 0 {
         lines.push(format!(
-            "derived: {} (from the record of another icon that is the same drawing)",
+            "derived: {} (from the record of another color of the same icon)",
             summary.derived
         ));
     }
@@ -108,11 +108,11 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
         lines.push(remote_line(counts));
     }
     lines.extend(files(outdir, parquet, !summary.failures.is_empty()));
-    // Names, paths and a server's words come from outside.
+    // Names, paths and server messages are untrusted.
     lines.iter().map(|line| for_line(line)).collect()
 }
 
-/// Said where the run had nothing to ask and nothing to commit.
+/// Explains why a run labeled and committed nothing.
 fn nothing_done(summary: &Summary) -> Option<String> {
     if summary.asked > 0 || summary.new_records > 0 || summary.waiting > 0 {
         return None;
@@ -121,17 +121,17 @@ fn nothing_done(summary: &Summary) -> Option<String> {
     let open = summary.open;
     Some(match (open, failed) {
         _ if summary.groups == 0 && summary.refused > 0 => return None,
-        _ if summary.groups == 0 => "nothing to do: the source names no item".to_owned(),
+        _ if summary.groups == 0 => "nothing to do: the source has no items".to_owned(),
         (0, 0) => "nothing to do: every image has a record".to_owned(),
         (0, _) => {
             format!("nothing to do: every image has a record, except {failed} that still fail")
         }
-        _ => format!("nothing to do: what has no record waits for you in the workstation ({open})"),
+        _ => format!("nothing to do: images without a record wait in the workstation ({open})"),
     })
 }
 
-/// How long one answer takes. Those in flight together share this time, so that it says nothing
-/// of icons per minute.
+/// Seconds per answer in each stage. Answers in flight share the time, so it does not give the
+/// icons per minute.
 fn stage_line(summary: &Summary) -> Option<String> {
     let answers = summary.asked.max(1) as f64;
     let stages: Vec<String> = STAGES
@@ -165,7 +165,7 @@ fn remote_line(counts: &RemoteCounts) -> String {
     )
 }
 
-/// The files that are there to look at.
+/// Names the output files that exist.
 fn files(outdir: &Path, parquet: bool, failed: bool) -> impl Iterator<Item = String> {
     let files = [
         ("labels", "labels.jsonl", true),
@@ -217,7 +217,7 @@ pub fn json(summary: &Summary) -> Value {
     value
 }
 
-/// An event of a run through servers says what went there and came back.
+/// Adds the traffic with the servers to an event, where the run uses servers.
 pub fn add_remote(event: &mut Value, counts: Option<RemoteCounts>) {
     if let Some(counts) = counts {
         event["remote"] = json!({
@@ -234,7 +234,7 @@ mod tests {
     use crate::engine::MovedPictures;
     use crate::record::Reason;
 
-    fn told(summary: &Summary) -> Vec<String> {
+    fn text(summary: &Summary) -> Vec<String> {
         let mut failures = Failures::default();
         for n in 0..EXAMPLES + 2 {
             failures.push(FailureCode::ModelError, format!("\u{1b}[2J모자 {n}"));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_counts_has_a_line() {
+    fn every_count_has_a_line() {
         let summary = Summary {
             rows: 90,
             refused: 12,
@@ -272,19 +272,18 @@ mod tests {
             stage_seconds: [0.5, 0.0, 2.0, 60.04],
             ..Summary::default()
         };
-        let told = told(&summary);
         assert_eq!(
-            told,
+            text(&summary),
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
                 "refused: 12 rows (the warnings say why)",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
-                "not marked in the files: 2 of the uncertain (a line changes only when it is committed again)",
-                "moved: 4 (the line names the new path of its picture)",
-                "withheld: 2 (the picture of the record is no longer at its path)",
-                "withheld edits: 1 (the picture of the edited text is no longer at its path)",
+                "not flagged in the files: 2 of the uncertain (a line changes only when it is committed again)",
+                "moved: 4 (the line has the new path of its image)",
+                "withheld: 2 (the image of the record is no longer at its path)",
+                "withheld edits: 1 (the image of the edited text is no longer at its path)",
                 "  icons/\u{fffd}a.png",
-                "damaged: 1 (the record in the journal is not what was committed)",
+                "damaged: 1 (the record in the journal differs from what was committed)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without a reason",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",
@@ -297,23 +296,23 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_work_says_what_it_found() {
-        let found = |open, failed| {
+    fn a_run_without_work_says_why() {
+        let first_line = |open, failed| {
             let summary = Summary {
                 groups: 10,
                 open,
                 failures: vec![(FailureCode::MissingImage, failed)],
                 ..Summary::default()
             };
-            told(&summary).swap_remove(0)
+            text(&summary).swap_remove(0)
         };
-        assert_eq!(found(0, 0), "nothing to do: every image has a record");
-        assert!(found(0, 2).ends_with("except 2 that still fail"));
-        assert!(found(1, 2).contains("in the workstation (1)"));
+        assert_eq!(first_line(0, 0), "nothing to do: every image has a record");
+        assert!(first_line(0, 2).ends_with("except 2 that still fail"));
+        assert!(first_line(1, 2).contains("in the workstation (1)"));
         let interrupted = Summary {
             waiting: 1,
             ..Summary::default()
         };
-        assert!(!told(&interrupted)[0].contains("nothing to do"));
+        assert!(!text(&interrupted)[0].contains("nothing to do"));
     }
 }

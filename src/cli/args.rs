@@ -1,4 +1,4 @@
-//! The clap table. Every option is optional here, so that the layers below the flags can fill it.
+//! The clap table. Every option is optional here, so that lower layers can fill it.
 
 use super::dataset_args::ExportArgs;
 use super::judging_args::{AuditArgs, CompareArgs, LookArgs};
@@ -46,46 +46,46 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Compare the records of two outdirs or labels.jsonl files
     ///
-    /// Prints how far they agree. With --blind a person says which text is better, image by image,
-    /// without knowing whose it is.
+    /// Prints how far they agree. With --blind you say which text of each image is better, without
+    /// knowing whose it is.
     Compare(CompareArgs),
-    /// Judge a random sample of the committed records, for their error rate
+    /// Judge a random sample of the committed records to estimate their error rate
     ///
-    /// Draws from the committed records without a reason, so many of each source and type as there
-    /// are. The screen shows an icon and its text, and nothing of what is known about it: 1 right,
-    /// 2 wrong, 0 unsure. Judgments are kept in the journal; the next audit goes on.
+    /// Draws from the committed records without a reason, in proportion to the records of each
+    /// source and type. The screen shows only an icon and its text: 1 right, 2 wrong, 0 unsure.
+    /// Judgments are kept in the journal; the next audit continues from them.
     Audit(AuditArgs),
-    /// List what needs a person, in queue order, with reasons and suggested fixes
+    /// List the records that need review, in queue order, with reasons and suggested fixes
     ///
-    /// Reads the journal only, also while the workstation is open. A line is uncertainty, state,
-    /// image path, name, and each reason with what it is about and its first fix.
+    /// Only reads the journal; the workstation may be open. A line has the uncertainty, state,
+    /// image path, name, and each reason with the values it is about and its first fix.
     List(ListArgs),
     /// Apply the safe fixes to records: name, type, colors, tags, queries, repetitions
     ///
-    /// The records become edited drafts; nothing is committed. Each kind of fix is one step,
-    /// which undo in the workstation takes back.
+    /// The records become edited drafts; nothing is committed. Each kind of fix is one step that
+    /// can be undone in the workstation.
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
-    /// Find out whether the texts of each record find its image, by the model that searches
+    /// Check whether the texts of each record find its image in a search
     ///
-    /// The workstation must be closed: a label that does not find its image gets the reason
-    /// not_found there.
+    /// A label that does not find its image gets the reason not_found. The workstation must be
+    /// closed.
     Retrieval(RetrievalArgs),
-    /// Print the vectors that a retriever gives images and texts
+    /// Print a retriever's vectors for images and texts
     Embed(EmbedArgs),
     /// Write one HTML page with all records, their icons and statistics
     ///
-    /// The page needs no network and no other file. Reads the journal only, also while the
-    /// workstation is open.
+    /// The page needs no network and no other file. Only reads the journal; the workstation may be
+    /// open.
     Report(ReportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
-    /// Print a built-in file, as a start for your own
+    /// Print a built-in file as a starting point for your own
     #[command(subcommand, disable_help_subcommand = true)]
     Show(ShowCommand),
-    /// Print the licenses of the program and of everything it is built from
+    /// Print the licenses of the program and its dependencies
     Licenses,
     /// Print a completion script
     Completions {
@@ -122,8 +122,8 @@ pub enum ShowCommand {
     Schema,
 }
 
-/// `journal.sqlite` and the log that SQLite keeps beside it belong together; these move them
-/// safely. Nothing else may be working on the outdir.
+/// `journal.sqlite` and the write-ahead log that SQLite keeps beside it belong together; these
+/// commands move them safely. No other program may be using the outdir.
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
     /// Write the whole journal into one new file
@@ -133,23 +133,23 @@ pub enum JournalCommand {
         #[command(flatten)]
         outdir: OutdirArgs,
     },
-    /// Make a backup the journal again; the present one is kept beside it
+    /// Restore the journal from a backup; the current journal is kept beside it
     Restore {
-        /// What `journal backup` wrote, another copy of a journal, or a `journal.rescued-*` file
+        /// A file from `journal backup`, another copy of a journal, or a `journal.rescued-*` file
         file: PathBuf,
         #[command(flatten)]
         outdir: OutdirArgs,
     },
-    /// Say what is wrong with the journal, if anything; changes nothing
+    /// Check the journal for damage without changing anything
     ///
-    /// Exit status: 0 all is well; 1 something is wrong.
+    /// Exit status: 0 no problem found; 1 problems found.
     Check {
         #[command(flatten)]
         outdir: OutdirArgs,
     },
-    /// Make a new journal from labels.jsonl and what can be read of the present one
+    /// Build a new journal from labels.jsonl and what can be read of the current journal
     ///
-    /// The present one is kept beside it.
+    /// The current journal is kept beside it.
     Rebuild {
         #[command(flatten)]
         outdir: OutdirArgs,
@@ -160,10 +160,10 @@ pub enum JournalCommand {
 pub struct ListArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// Which records, as in the workstation [default: state:review]
+    /// Filter as in the workstation [default: state:review]
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     pub filter: Option<String>,
-    /// One JSON object a line
+    /// One JSON object per line
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -174,7 +174,7 @@ pub struct ListArgs {
 pub struct ReportArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// The page; one that is there is replaced, any other file is not
+    /// The page to write; replaces an earlier report, but no other file
     #[arg(long, value_name = "FILE")]
     pub html: PathBuf,
     #[command(flatten)]
@@ -185,17 +185,17 @@ pub struct ReportArgs {
 pub struct FixArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// Which records, as in the workstation; "" is all of them
+    /// Filter as in the workstation; "" is all records
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     pub filter: String,
-    /// Say what would be done, and change nothing
+    /// Print what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
     pub vocabulary: VocabularyArgs,
 }
 
-/// What is labeled and where the labels go; the same for labeling and `doctor`.
+/// The source and the outdir; shared by labeling and `doctor`.
 #[derive(Debug, Args)]
 pub struct DataArgs {
     /// SQLite source, opened read-only
@@ -203,8 +203,8 @@ pub struct DataArgs {
     pub db: Option<PathBuf>,
     /// Manifest: .jsonl, .ndjson, .json (array), .csv, .tsv, .parquet, .tar; or a folder of them
     ///
-    /// Files of text may be compressed by gzip (.jsonl.gz). Parquet and WebDataset tars may hold
-    /// the images themselves.
+    /// Text files may be gzipped (.jsonl.gz). Parquet files and WebDataset tars may contain the
+    /// images themselves.
     #[arg(
         long,
         value_name = "PATH",
@@ -220,11 +220,11 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub images: Option<PathBuf>,
-    /// What --images calls an item: auto, stem, sidecar or none [default: auto]
+    /// How --images names items: auto, stem, sidecar or none [default: auto]
     ///
-    /// auto takes the first line of the .txt beside an image, else the file's name without its
-    /// end, unless that is a hash or a counter; stem takes that name whatever it is, sidecar only
-    /// the .txt. With none, items have no names, those of --input neither.
+    /// auto takes the first line of the .txt file beside an image, else the file name without its
+    /// extension, unless that is a hash or a counter. stem always takes the file name, sidecar
+    /// only the .txt file. With none, items have no names, including those of --input.
     #[arg(long, value_name = "N", env = "LABELER_NAMES", value_parser = names(), help_heading = "Source")]
     pub names: Option<Names>,
     /// The column of --input that holds the image or its path
@@ -243,13 +243,13 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub name_column: Option<String>,
-    /// What rows are that do not say it: equipment_shape or cash
+    /// Source type of rows that do not have one: equipment_shape or cash
     #[arg(long, value_name = "TYPE", env = "LABELER_SOURCE_TYPE", value_parser = source_type(), help_heading = "Source")]
     pub source_type: Option<SourceType>,
     /// The built-in sample items and demo model
     #[arg(long, env = "LABELER_DEMO", value_parser = boolish(), help_heading = "Source")]
     pub demo: bool,
-    /// Which rows: equipment_shape, cash or all [default: all]
+    /// Rows to label: equipment_shape, cash or all [default: all]
     #[arg(long, value_name = "S", env = "LABELER_ONLY_SOURCE", value_parser = only_source(), help_heading = "Source")]
     pub only_source: Option<OnlySource>,
     /// Only this run's rows of the database
@@ -260,7 +260,7 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub run_id: Option<String>,
-    /// Equipment is named by its look (shape) or by the item that wears it (item) [default: shape]
+    /// Name equipment by its look (shape) or by the item that wears it (item) [default: shape]
     #[arg(long, value_name = "NAME", env = "LABELER_EQUIPMENT_NAME", value_parser = equipment_name(), help_heading = "Source")]
     pub equipment_name: Option<EquipmentName>,
     /// Stop after N items
@@ -284,15 +284,15 @@ pub struct LabelArgs {
     /// Label unattended; no terminal needed
     #[arg(long, env = "LABELER_BATCH", value_parser = boolish(), help_heading = "Output")]
     pub batch: bool,
-    /// With --batch: one JSON event a line on standard output
+    /// With --batch: one JSON event per line on standard output
     #[arg(long, env = "LABELER_JSON", value_parser = boolish(), help_heading = "Output")]
     pub json: bool,
-    /// Go on from what --outdir already holds
+    /// Continue from what --outdir already holds
     #[arg(long, env = "LABELER_RESUME", value_parser = boolish(), help_heading = "Output")]
     pub resume: bool,
-    /// With --batch --resume: ask the model again about what the filter shows
+    /// With --batch --resume: label the records that match the filter again
     ///
-    /// A new answer never replaces committed or edited text: it is offered in the workstation.
+    /// A new answer never replaces committed or edited text; the workstation offers it.
     #[arg(
         long,
         value_name = "FILTER",
@@ -310,14 +310,14 @@ pub struct LabelArgs {
     /// Requests in flight with --endpoint [default: 32]
     #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", allow_negative_numbers = true, value_parser = whole::<u32>(Some(4096)), help_heading = "Model")]
     pub concurrency: Option<u32>,
-    /// With --endpoint: wait for a server that is not there yet
+    /// With --endpoint: wait for a server that is not up yet
     #[arg(long, env = "LABELER_WAIT", value_parser = boolish(), help_heading = "Model")]
     pub wait: bool,
     /// Review only: load no model
     #[arg(long, env = "LABELER_NO_MODEL", value_parser = boolish(), help_heading = "Model")]
     pub no_model: bool,
 
-    /// Bicubic, before the model's own resize, 1-8 [default: 2]
+    /// Upscale icons (bicubic) before the model's own resize, 1-8 [default: 2]
     #[arg(long, value_name = "N", env = "LABELER_UPSCALE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(8)), help_heading = "Labeling")]
     pub upscale: Option<u32>,
     /// What shows through transparent pixels: white, black or none [default: white]
@@ -329,10 +329,10 @@ pub struct LabelArgs {
     /// New tokens per record [default: 384]
     #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)), help_heading = "Labeling")]
     pub max_new_tokens: Option<u32>,
-    /// From metadata only
+    /// Label from metadata only
     #[arg(long, env = "LABELER_NO_IMAGE", value_parser = boolish(), help_heading = "Labeling")]
     pub no_image: bool,
-    /// From the image only
+    /// Label from the image only
     #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labeling")]
     pub no_metadata: bool,
     /// A built-in prompt: v1, v2 or v3 [default: v2]
@@ -365,11 +365,11 @@ pub struct LabelArgs {
     /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
     #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
     pub opinions: Option<u32>,
-    /// Records that you have committed, of the icons most like each, as examples in the prompt, 0-8
+    /// Committed records of the most similar icons to give as examples in the prompt, 0-8
     /// [default: 0]
     #[arg(long, value_name = "N", env = "LABELER_EXAMPLES", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
     pub examples: Option<u32>,
-    /// Ask the model about one icon of a recolor family, and derive the records of the others
+    /// Label one icon of each recolor family with the model, and derive the records of the others
     #[arg(long, env = "LABELER_FAMILIES", value_parser = boolish(), help_heading = "Labeling")]
     pub families: bool,
 
@@ -383,7 +383,7 @@ pub struct LabelArgs {
     pub log_level: Option<tracing::Level>,
 }
 
-/// Which model, from where, and how it runs; the same for labeling, `ask`, `bench` and `doctor`.
+/// Which model to run, and how; shared by labeling, `ask`, `bench` and `doctor`.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
     /// Hugging Face id, checkpoint folder, or `demo` [default: Qwen/Qwen2-VL-2B-Instruct]
@@ -417,18 +417,18 @@ pub struct ModelArgs {
     /// auto, fp32, bf16 or fp16 [default: auto]
     #[arg(long, value_name = "P", env = "LABELER_PRECISION", value_parser = precision(), help_heading = "Model")]
     pub precision: Option<Precision>,
-    /// none, q8_0 or q4k [default: q8_0 on the cpu, none on an accelerator]
+    /// none, q8_0 or q4k [default: q8_0 on the CPU, none on an accelerator]
     #[arg(long, value_name = "Q", env = "LABELER_QUANTIZE", value_parser = quantize(), help_heading = "Model")]
     pub quantize: Option<Quantize>,
     /// The same as --quantize q4k
     #[arg(long = "load-4bit", env = "LABELER_LOAD_4BIT", value_parser = boolish(), help_heading = "Model")]
     pub load_4bit: bool,
-    /// Sequences in flight, or auto: as many as suit the processor and the memory, 32 at most
+    /// Sequences in flight, or auto: as many as suit the processor and the memory, at most 32
     /// [default: auto]
     #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = parse_batch_size, help_heading = "Model")]
     pub batch_size: Option<BatchSize>,
-    /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
-    /// [default: 2GiB on the cpu, half at most of what the weights leave free on an accelerator]
+    /// Most memory for the KV cache, for example 4GiB; too little limits --batch-size
+    /// [default: 2GiB on the CPU; on an accelerator, at most half of what the weights leave free]
     #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
     pub kv_memory: Option<u64>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same
@@ -441,7 +441,7 @@ pub struct ModelArgs {
 
 #[derive(Debug, Args)]
 pub struct AskArgs {
-    /// The user's text, after the images
+    /// The question, placed after the images
     pub question: String,
     /// An image; may be given more than once
     #[arg(long, value_name = "PATH")]
@@ -449,13 +449,13 @@ pub struct AskArgs {
     /// System text [default: that of the model's chat template]
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// New tokens at most [default: 384]
+    /// Most new tokens [default: 384]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub max_new_tokens: Option<u32>,
-    /// 0 is greedy
+    /// Sampling temperature; 0 is greedy
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
     pub temperature: f64,
-    /// Of the sampling, with a temperature
+    /// Seed for sampling with a temperature
     #[arg(
         long,
         value_name = "N",
@@ -485,14 +485,14 @@ pub struct BenchArgs {
     /// image paths are relative to
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// Repeat the records of a labels.jsonl under the real grammar, whatever the weights would say
+    /// Replay the records of a labels.jsonl under the real grammar, whatever the weights would
+    /// generate
     ///
-    /// Speed is then that of real records: their lengths, what the grammar forces, what is left to
-    /// choose. Prints records a minute, rows and steps of the model a record, and what the time
-    /// goes to.
+    /// Measures the speed of real records, with their lengths and their forced tokens. Prints
+    /// records per minute, model rows and steps per record, and where the time goes.
     #[arg(long, value_name = "FILE", conflicts_with = "new_tokens")]
     pub replay: Option<PathBuf>,
-    /// Time an operator's retry too: alone, and beside a full batch
+    /// Also time an operator's retry: alone, and beside a full batch
     #[arg(long, conflicts_with_all = ["replay", "endpoint"])]
     pub retry: bool,
     /// A built-in prompt: v1, v2 or v3 [default: v2]

@@ -1,4 +1,4 @@
-//! Parsed arguments to option structs: defaults, and what must not be said together.
+//! Turns parsed arguments into option structs: fills in defaults and rejects conflicting options.
 
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
@@ -60,11 +60,11 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
     })
 }
 
-/// Both options, where both were said with equal right.
-fn both(origins: &Origins, a: &'static str, b: &'static str, hint: &str) -> Result<()> {
-    if origins.holds(a) && origins.holds(b) {
+/// Rejects two options that conflict, if neither overrides the other.
+fn reject_both(origins: &Origins, a: &'static str, b: &'static str, hint: &str) -> Result<()> {
+    if origins.applies(a) && origins.applies(b) {
         let name = |id: &str| format!("--{}", id.replace('_', "-"));
-        let cause = format!("{} and {} exclude each other", name(a), name(b));
+        let cause = format!("{} conflicts with {}", name(a), name(b));
         return Err(usage(cause, hint));
     }
     Ok(())
@@ -77,19 +77,19 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             "give --db, --input or --images, or --demo to try it; --help lists everything",
         ));
     };
-    both(
+    reject_both(
         origins,
         "no_image",
         "no_metadata",
-        "one of them must be left to label from",
+        "labeling needs at least one of the two",
     )?;
-    both(
+    reject_both(
         origins,
         "families",
         "no_image",
-        "families are found by the images",
+        "families are found by comparing images",
     )?;
-    both(
+    reject_both(
         origins,
         "prompt",
         "prompt_version",
@@ -101,20 +101,20 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     if args.redo.is_some() && !(args.batch && args.resume) {
         return Err(usage(
             "--redo needs --batch and --resume",
-            "add both; in the workstation, retry what a filter shows",
+            "add both; in the workstation, filter the queue and retry",
         ));
     }
     if args.no_model && args.batch {
         return Err(usage(
             "--batch cannot label with --no-model",
-            "leave one of them out; --no-model is for review",
+            "omit one of them; --no-model is for review",
         ));
     }
     let endpoints = args.model.endpoint.clone();
     if args.wait && endpoints.is_empty() {
         return Err(usage(
             "--wait needs --endpoint",
-            "it waits for a server that is not there yet",
+            "it waits for a server that is not up yet",
         ));
     }
     let offline = args.model.offline || hub_offline();
@@ -137,16 +137,16 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
         icon: IconOptions {
             upscale: args.upscale.unwrap_or(2),
             background: args.alpha_bg.unwrap_or_default(),
-            with_image: !(args.no_image && origins.holds("no_image")),
+            with_image: !(args.no_image && origins.applies("no_image")),
         },
         prompt: PromptOptions {
             version: args
                 .prompt_version
-                .filter(|_| origins.holds("prompt_version"))
+                .filter(|_| origins.applies("prompt_version"))
                 .unwrap_or_else(|| default_prompt(&labeler).to_owned()),
-            file: args.prompt.filter(|_| origins.holds("prompt")),
+            file: args.prompt.filter(|_| origins.applies("prompt")),
             lang: args.lang.unwrap_or_default(),
-            with_metadata: !(args.no_metadata && origins.holds("no_metadata")),
+            with_metadata: !(args.no_metadata && origins.applies("no_metadata")),
             vocabulary: args.vocabulary,
             overlay: Some(outdir.join(WORDS)),
         },
@@ -173,8 +173,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     })
 }
 
-/// The source, from the highest layer that names one, and where its labels go. None where no
-/// source is named.
+/// The source that the highest layer names, with the outdir; `None` if no layer names one.
 fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptions, PathBuf)>> {
     let given = [
         ("db", args.db.map(SourceKind::Database)),
@@ -186,7 +185,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
     let mut found = None;
     for (id, kind) in given {
         if let Some(kind) = kind
-            && origins.holds(id)
+            && origins.applies(id)
         {
             named.push(format!("--{id}"));
             found = Some(kind);
@@ -228,7 +227,7 @@ fn default_model(source: &SourceKind) -> &'static str {
     }
 }
 
-/// The demo model was trained on a prompt of its own.
+/// The demo model was trained on its own prompt.
 fn default_prompt(labeler: &LabelerOptions) -> &'static str {
     match labeler {
         LabelerOptions::Local(ModelOptions { model, .. })
@@ -246,32 +245,32 @@ fn default_outdir(kind: &SourceKind) -> Result<PathBuf> {
         SourceKind::Demo => return Ok(PathBuf::from("demo-labels")),
         SourceKind::Database(path) | SourceKind::Manifest(path) | SourceKind::Folder(path) => path,
     };
-    // `.` and `icons/..` have no parent by their text alone.
-    let whole = std::path::absolute(input).unwrap_or_else(|_| input.clone());
-    let whole = whole.canonicalize().unwrap_or(whole);
-    whole
+    // `.` and `icons/..` must be resolved before their parent is known.
+    let resolved = std::path::absolute(input).unwrap_or_else(|_| input.clone());
+    let resolved = resolved.canonicalize().unwrap_or(resolved);
+    resolved
         .parent()
         .map(|folder| folder.join("labels"))
         .ok_or_else(|| {
             usage(
-                format!("there is no folder beside {}", input.display()),
+                format!("{} has no parent folder for the labels", input.display()),
                 "give --outdir",
             )
         })
 }
 
 fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Result<ModelOptions> {
-    both(
+    reject_both(
         origins,
         "quantize",
         "load_4bit",
         "--load-4bit is the same as --quantize q4k",
     )?;
-    let quantize = if args.load_4bit && origins.holds("load_4bit") {
+    let quantize = if args.load_4bit && origins.applies("load_4bit") {
         Quantize::Q4K
     } else {
         args.quantize
-            .filter(|_| origins.holds("quantize"))
+            .filter(|_| origins.applies("quantize"))
             .unwrap_or_default()
     };
     let model = args.model.unwrap_or_else(|| default_model.to_owned());
@@ -309,7 +308,6 @@ fn remote_options(
         concurrency: concurrency.unwrap_or(32) as usize,
         api_key: std::env::var("LABELER_API_KEY")
             .ok()
-            // As a file ends that holds a secret.
             .map(|key| clean_key(&key).to_owned())
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
@@ -318,13 +316,12 @@ fn remote_options(
     })
 }
 
-/// A key without what surrounds it in the file that it was read from: line ends, blanks, a byte
-/// order mark.
+/// Trims line ends, blanks and a byte order mark, which surround a key read from a file.
 fn clean_key(key: &str) -> &str {
     key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// The options of one model user: in process, or a server where `--endpoint` is there.
+/// Where a command runs its model: on a server with `--endpoint`, else in this process.
 fn labeler_options(
     args: ModelArgs,
     origins: &Origins,
@@ -413,9 +410,9 @@ fn export_options(args: ExportArgs) -> Result<DatasetOptions> {
         .map(|share| share.name.as_str())
         .collect();
     names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let cause = format!("--split names {} twice", twice[0]);
-        return Err(usage(cause, "give each split a name of its own"));
+    if let Some(duplicate) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let cause = format!("--split names {} twice", duplicate[0]);
+        return Err(usage(cause, "give each split its own name"));
     }
     Ok(options)
 }

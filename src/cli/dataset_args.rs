@@ -1,6 +1,6 @@
 //! The options of `export`.
 
-use super::values::{OutdirArgs, background, whole, words};
+use super::values::{OutdirArgs, background, named_values, whole};
 use crate::export;
 use crate::record::Background;
 use crate::settings::{Caption, DatasetOptions, PathStyle, SplitShare};
@@ -8,25 +8,25 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
-/// The outdir is only read, also while the workstation or a batch works on it. Exit status: 0 all
-/// is exported; 3 records were left out because of their images.
+/// Only reads the outdir; the workstation or a batch run may be using it. Exit status: 0 everything
+/// was exported; 3 records were left out because of their images.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// A new or empty folder; an export that was cut off is gone on with
+    /// A new or empty folder, or an interrupted export to continue
     #[arg(long, value_name = "DEST")]
     pub to: PathBuf,
-    /// What it is for; --help lists them
+    /// Dataset format; --help lists them
     #[arg(long, value_name = "F", value_parser = dataset_format())]
     pub format: String,
-    /// Captions of an image, in this order: label, label-without-name, label-en, tags, queries
+    /// Captions of each image, in this order: label, label-without-name, label-en, tags, queries
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "label", value_parser = parse_caption)]
     pub captions: Vec<Caption>,
     /// Splits and their shares: train=0.9,val=0.05,test=0.05
     #[arg(long, value_name = "SPEC", value_delimiter = ',', default_value = "train=1", value_parser = parse_share)]
     pub split: Vec<SplitShare>,
-    /// Of the splits
+    /// Seed of the splits
     #[arg(
         long,
         value_name = "N",
@@ -34,13 +34,13 @@ pub struct ExportArgs {
         allow_negative_numbers = true
     )]
     pub seed: u64,
-    /// Only what this filter shows, such as -reason:color_mismatch
+    /// Only records that match this filter, such as -reason:color_mismatch
     #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub filter: Option<String>,
-    /// Images as the model saw them: white, black or none behind transparent pixels
+    /// Write images as the model saw them: white, black or none behind transparent pixels
     #[arg(long, value_name = "C", value_parser = background())]
     pub flatten: Option<Background>,
-    /// With --flatten: bicubic, 1-32
+    /// With --flatten: upscale (bicubic), 1-32
     #[arg(long, value_name = "N", default_value_t = 1, requires = "flatten", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32)))]
     pub upscale: u32,
     /// Where the images are now, if not where the source found them
@@ -52,10 +52,10 @@ pub struct ExportArgs {
     /// csv, tsv and jsonl: absolute paths, or relative to DEST
     #[arg(long, value_name = "P", default_value = "absolute", value_parser = path_style())]
     pub paths: PathStyle,
-    /// Images in one shard
+    /// Images per shard
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub shard_size: u32,
-    /// Remove another export that DEST holds
+    /// Remove a different export from DEST first
     #[arg(long)]
     pub replace: bool,
 }
@@ -81,14 +81,14 @@ impl From<ExportArgs> for DatasetOptions {
     }
 }
 
-/// Each name with what it is for.
+/// The name of each format, with its purpose as help.
 fn dataset_format() -> PossibleValuesParser {
     let formats = export::dataset_formats();
     PossibleValuesParser::new(formats.map(|(name, about)| PossibleValue::new(name).help(about)))
 }
 
 fn path_style() -> impl TypedValueParser<Value = PathStyle> {
-    words(&[
+    named_values(&[
         ("absolute", PathStyle::Absolute),
         ("relative", PathStyle::Relative),
     ])
@@ -102,11 +102,11 @@ fn parse_caption(text: &str) -> Result<Caption, String> {
 }
 
 fn parse_share(text: &str) -> Result<SplitShare, String> {
-    let wrong = || "expected a name and a share, as in test=0.05".to_owned();
-    let (name, share) = text.split_once('=').ok_or_else(wrong)?;
+    let malformed = || "expected a name and a share, as in test=0.05".to_owned();
+    let (name, share) = text.split_once('=').ok_or_else(malformed)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(is_name) {
-        return Err("the name of a split is of letters, digits and _".to_owned());
+        return Err("the name of a split can only have letters, digits and _".to_owned());
     }
     match share.parse::<f64>() {
         Ok(share) if share.is_finite() && share > 0.0 => Ok(SplitShare {

@@ -1,4 +1,4 @@
-//! What a command line comes to.
+//! The result of parsing a command line.
 
 use crate::error::Error;
 use crate::settings::{
@@ -8,7 +8,7 @@ use crate::settings::{
 };
 use clap_complete::Shell;
 
-/// What the user asked for, checked.
+/// A command to run, with its checked options.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     Label(Box<RunOptions>),
@@ -26,14 +26,14 @@ pub enum Invocation {
     Journal(JournalOptions),
     Show(BuiltinFile),
     Completions(Shell),
-    /// Of one command, named by its words, or of the program.
+    /// The manual page of the subcommand with these words; with none, of the program.
     Man(Vec<String>),
 }
 
-/// Why there is no [`Invocation`].
+/// Why a command line gives no [`Invocation`].
 #[derive(Debug)]
 pub enum Rejected {
-    /// clap's own words: `--help`, `--version` or a mistake with its usage line.
+    /// Text from clap: `--help`, `--version` or an error with its usage line.
     Clap(Box<clap::Error>),
     Error(Error),
 }

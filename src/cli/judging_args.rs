@@ -1,4 +1,4 @@
-//! The options of `audit` and `compare`, where people judge.
+//! The options of `audit` and `compare`, the commands in which people judge records.
 
 use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
 use crate::record::{AuditEstimate, DEFAULT_SAMPLE_SIZE};
@@ -7,7 +7,7 @@ use crate::text::Language;
 use clap::Args;
 use std::path::PathBuf;
 
-/// How a screen looks; the same for the workstation and for judging.
+/// The appearance of a screen; shared by the workstation and the judging commands.
 #[derive(Debug, Args)]
 pub struct LookArgs {
     /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
@@ -37,16 +37,16 @@ impl From<LookArgs> for LookOptions {
 pub struct AuditArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// How many records are drawn; a larger number later adds to them
+    /// How many records to draw; a larger number later adds more
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SAMPLE_SIZE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub sample: u32,
-    /// Which sample; another number begins another audit [default: the one that was judged last]
+    /// Seed of the sample; a new number starts a new audit [default: that of the latest audit]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// How wide the interval of the error rate is to be: 0.05 is five points
+    /// Target width of the error rate's interval: 0.05 is five points
     #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
     pub width: f64,
-    /// Print the present estimate as one JSON object; no terminal needed
+    /// Print the current estimate as one JSON object; no terminal needed
     #[arg(long)]
     pub json: bool,
     /// Where the images are now, if not where the source found them
@@ -77,15 +77,15 @@ impl From<AuditArgs> for AuditOptions {
 pub struct CompareArgs {
     /// An outdir or a labels.jsonl
     pub a: PathBuf,
-    /// Another one
+    /// The outdir or labels.jsonl to compare it with
     pub b: PathBuf,
-    /// One JSON object instead of a table; with --blind, of the votes so far
+    /// One JSON object instead of a table; with --blind, the votes so far
     #[arg(long)]
     pub json: bool,
     /// Vote for the better text of each image, without knowing whose it is
     #[arg(long)]
     pub blind: bool,
-    /// With --blind: where the votes are kept; those that are there count
+    /// With --blind: the file that keeps the votes; votes already in it count
     #[arg(
         long,
         value_name = "FILE",
@@ -93,7 +93,7 @@ pub struct CompareArgs {
         requires = "blind"
     )]
     pub votes: PathBuf,
-    /// With --blind: of the order of images and texts
+    /// With --blind: seed of the order of images and texts
     #[arg(
         long,
         value_name = "N",

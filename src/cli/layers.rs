@@ -1,4 +1,4 @@
-//! The `--config` file under the environment and the flags: its entries become arguments, so that
+//! Layers the `--config` file under the environment and the flags. Its entries become arguments, so
 //! clap checks them like any other.
 
 use super::args::Cli;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Options that answer the same question: one from a higher layer silences those of lower ones.
+/// Options that replace each other: one from a higher layer overrides those of lower layers.
 const ALTERNATIVES: &[&[&str]] = &[
     &["db", "input", "images", "demo"],
     &["prompt", "prompt_version"],
@@ -17,7 +17,7 @@ const ALTERNATIVES: &[&[&str]] = &[
     &["no_image", "no_metadata"],
 ];
 
-/// Where a value was said; higher wins.
+/// The layer that a value comes from; the higher one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     File,
@@ -25,7 +25,7 @@ pub enum Origin {
     Flag,
 }
 
-/// For every option that was set: by which layer.
+/// The layer that each set option comes from.
 #[derive(Debug, Default)]
 pub struct Origins(HashMap<String, Origin>);
 
@@ -36,7 +36,7 @@ impl Origins {
         for id in matches.ids() {
             let origin = match matches.value_source(id.as_str()) {
                 Some(ValueSource::CommandLine) => Origin::Flag,
-                Some(ValueSource::EnvVariable) if !says_no(matches, id.as_str()) => {
+                Some(ValueSource::EnvVariable) if !is_false(matches, id.as_str()) => {
                     Origin::Environment
                 }
                 _ => continue,
@@ -46,8 +46,8 @@ impl Origins {
         Self(found)
     }
 
-    /// Whether `id` was set and no alternative to it stands in a higher layer.
-    pub fn holds(&self, id: &str) -> bool {
+    /// Whether `id` was set and no alternative to it was set in a higher layer.
+    pub fn applies(&self, id: &str) -> bool {
         let Some(origin) = self.0.get(id) else {
             return false;
         };
@@ -63,20 +63,19 @@ fn alternatives(id: &str) -> impl Iterator<Item = &'static str> {
         .flat_map(|group| group.iter().copied())
 }
 
-/// `LABELER_DEMO=0` says nothing about the source.
-fn says_no(matches: &ArgMatches, id: &str) -> bool {
+/// `LABELER_DEMO=0` must not count as a choice of source.
+fn is_false(matches: &ArgMatches, id: &str) -> bool {
     matches
         .try_get_one::<bool>(id)
         .is_ok_and(|value| value == Some(&false))
 }
 
-/// The `--config` file.
-pub fn file(matches: &ArgMatches) -> Option<&PathBuf> {
+pub fn config_file(matches: &ArgMatches) -> Option<&PathBuf> {
     let inner = matches.subcommand().map_or(matches, |(_, inner)| inner);
     inner.try_get_one("config").ok().flatten()
 }
 
-/// `args` with the file's entries put in where no higher layer speaks.
+/// Adds the file's entries to `args`, except options that a higher layer has set.
 pub fn with_file(
     mut args: Vec<OsString>,
     matches: &ArgMatches,
@@ -86,7 +85,7 @@ pub fn with_file(
         Some((name, inner)) => (Some(name), inner, 2),
         None => (None, matches, 1),
     };
-    let Some(path) = file(matches) else {
+    let Some(path) = config_file(matches) else {
         return Ok((args, origins));
     };
     let from_env: Vec<String> = inner
@@ -95,7 +94,7 @@ pub fn with_file(
         .map(|id| id.as_str().to_owned())
         .collect();
     let table = Cli::command();
-    let here = match command.and_then(|name| table.find_subcommand(name)) {
+    let chosen = match command.and_then(|name| table.find_subcommand(name)) {
         Some(sub) => sub,
         None => &table,
     };
@@ -107,21 +106,21 @@ pub fn with_file(
                 .find(|a| a.get_long() == Some(key.as_str()) && key != "config")
                 .cloned()
         };
-        let Some(arg) = find(here) else {
+        let Some(arg) = find(chosen) else {
             // One file may serve all commands.
             if find(&table).is_some() {
                 continue;
             }
-            return Err(wrong(path, format!("there is no option `{key}`")));
+            return Err(config_error(path, format!("there is no option `{key}`")));
         };
         let id = arg.get_id().as_str();
-        let spoken = origins.0.contains_key(id)
+        let is_overridden = origins.0.contains_key(id)
             || from_env.iter().any(|e| e == id)
             || alternatives(id).any(|o| origins.0.get(o).is_some_and(|o| *o > Origin::File));
-        if spoken {
+        if is_overridden {
             continue;
         }
-        for text in texts(path, &key, &arg, value)? {
+        for text in values(path, &key, &arg, value)? {
             added.push(match text {
                 Some(text) => OsString::from(format!("--{key}={text}")),
                 None => OsString::from(format!("--{key}")),
@@ -134,9 +133,9 @@ pub fn with_file(
     Ok((args, origins))
 }
 
-fn wrong(path: &Path, cause: impl std::fmt::Display) -> Error {
+fn config_error(path: &Path, cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, format!("{}: {cause}", path.display()))
-        .with_hint("the file takes the names of the options, as in `batch-size = 8`")
+        .with_hint("entries have the names of the options, as in `batch-size = 8`")
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
@@ -147,11 +146,11 @@ fn read(path: &Path) -> Result<toml::Table> {
         )
         .map_err(|error| error.with_hint("check the path after --config, or LABELER_CONFIG"))?;
     text.parse::<toml::Table>()
-        .map_err(|e| wrong(path, e.to_string().trim_end()))
+        .map_err(|e| config_error(path, e.to_string().trim_end()))
 }
 
-/// The values of one entry; `None` stands for a bare flag.
-fn texts(
+/// The values of one entry; `None` is a flag without a value.
+fn values(
     path: &Path,
     key: &str,
     arg: &clap::Arg,
@@ -161,11 +160,11 @@ fn texts(
     let one = |value: toml::Value| match value {
         toml::Value::String(text) if !flag => Ok(Some(text)),
         toml::Value::Integer(n) if !flag => Ok(Some(n.to_string())),
-        other if flag => Err(wrong(
+        other if flag => Err(config_error(
             path,
             format!("`{key}` is true or false, not a {}", other.type_str()),
         )),
-        other => Err(wrong(
+        other => Err(config_error(
             path,
             format!("`{key}` cannot be a {}", other.type_str()),
         )),

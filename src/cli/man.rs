@@ -1,4 +1,4 @@
-//! Manual pages, in roff.
+//! Renders manual pages in roff.
 
 use super::args::Cli;
 use super::pages::{ENVIRONMENT, EXAMPLES, EXIT_STATUS, Section, files};
@@ -11,12 +11,12 @@ use std::io::Write;
 /// Writes the manual page of `command`, or of the program, in roff.
 pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
     let mut table = Cli::command();
-    // Gives the commands their full names.
+    // Gives the subcommands their full names.
     table.build();
-    let mut shown = &table;
+    let mut target = &table;
     for name in command {
-        let Some(inner) = shown.find_subcommand(name) else {
-            let names = shown.get_subcommands().map(clap::Command::get_name);
+        let Some(inner) = target.find_subcommand(name) else {
+            let names = target.get_subcommands().map(clap::Command::get_name);
             let names: Vec<_> = names.collect();
             let error = Error::new(ErrorKind::Usage, format!("there is no command {name:?}"));
             return Err(match names[..] {
@@ -24,7 +24,7 @@ pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
                 _ => error.with_hint(format!("one of {}", names.join(", "))),
             });
         };
-        shown = inner;
+        target = inner;
     }
     let files = files();
     let sections: &[Section] = match command {
@@ -32,7 +32,7 @@ pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
         _ => &[ENVIRONMENT],
     };
     let mut page = Vec::new();
-    render(shown, sections, &mut page)
+    render(target, sections, &mut page)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
     write_out(out, &page)
 }
@@ -63,7 +63,7 @@ fn render(
     }
     roff.to_writer(page)?;
     match command.get_version() {
-        // Without one the section cannot be rendered.
+        // The version section needs one.
         None => Ok(()),
         Some(_) => man.render_version_section(page),
     }

@@ -1,10 +1,10 @@
-//! The parts of the long help and of the manual pages that no option tells.
+//! The parts of the long help and the manual pages that are not generated from the options.
 
 use crate::export;
 use crate::outdir::{JOURNAL, KEPT, LOG, UNREAD};
 use std::fmt::Write as _;
 
-/// A heading and its entries: a term, and what it is.
+/// A heading and its entries, each a term with its meaning.
 pub(super) type Section<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
 pub(super) const EXAMPLES: Section = (
@@ -24,7 +24,7 @@ pub(super) const EXAMPLES: Section = (
         ),
         (
             "labeler-tui --batch --resume --db db.sqlite --outdir labels",
-            "go on after an interruption",
+            "continue after an interruption",
         ),
         (
             "labeler-tui --db db.sqlite --outdir labels --no-model",
@@ -41,7 +41,7 @@ pub(super) const EXAMPLES: Section = (
     ],
 );
 
-/// What an outdir and the user's folders hold.
+/// The files in an outdir and in the user's folders, each with its purpose.
 pub(super) fn files() -> Vec<(&'static str, &'static str)> {
     let others = [
         (
@@ -50,7 +50,7 @@ pub(super) fn files() -> Vec<(&'static str, &'static str)> {
         ),
         (
             KEPT,
-            "lines that another line or record stands for now, byte for byte",
+            "lines that another line or record replaced, byte for byte",
         ),
         (
             JOURNAL,
@@ -59,7 +59,7 @@ pub(super) fn files() -> Vec<(&'static str, &'static str)> {
         (LOG, "the log of the last runs"),
         (
             "~/.config/labeler-tui/keys.toml",
-            "key bindings, where --keymap names none",
+            "key bindings, unless --keymap is given",
         ),
         (
             "~/.cache/labeler-tui/quantized",
@@ -86,7 +86,7 @@ pub(super) const ENVIRONMENT: Section = (
         ),
         (
             "HF_TOKEN",
-            "for private and gated models of the Hugging Face hub",
+            "for private and gated models on the Hugging Face hub",
         ),
         ("HF_HOME, HF_HUB_CACHE", "where the shared model cache is"),
         ("HF_HUB_OFFLINE", "1 does the same as --offline"),
@@ -106,18 +106,18 @@ pub(super) const EXIT_STATUS: Section = (
     "Exit status",
     &[
         ("0", "every item has a record"),
-        ("1", "could not go on, or no row of the source is usable"),
+        ("1", "could not continue, or no row of the source is usable"),
         ("2", "wrong usage or configuration"),
-        ("3", "finished, some items failed or rows were refused"),
+        ("3", "finished, but some items failed or rows were refused"),
         ("130", "interrupted; everything finished is saved"),
     ],
 );
 
-/// What follows the options in `--help`.
+/// The text after the options in `--help`.
 pub fn after_long_help() -> String {
     let mut text = String::new();
     for (heading, entries) in [EXAMPLES, ENVIRONMENT, EXIT_STATUS] {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "{heading}:");
         let widest = entries
             .iter()
@@ -125,7 +125,7 @@ pub fn after_long_help() -> String {
             .max()
             .unwrap_or(0);
         for (term, what) in entries {
-            // A command takes a line of its own.
+            // Long terms, such as commands, take a line of their own.
             let _ = match widest > 36 {
                 true => writeln!(text, "  {term}\n      {what}"),
                 false => writeln!(text, "  {term:widest$}  {what}"),
@@ -133,11 +133,11 @@ pub fn after_long_help() -> String {
         }
         text.push('\n');
     }
-    text.push_str("The pages under docs/ say more; `labeler-tui man` prints the manual page.");
+    text.push_str("See docs/ for more; `labeler-tui man` prints the manual page.");
     text
 }
 
-/// What follows the options in `-h`.
+/// The text after the options in `-h`.
 pub fn after_help() -> String {
-    "--help says more, with examples, environment and exit status.".to_owned()
+    "See --help for details, examples, environment and exit status.".to_owned()
 }

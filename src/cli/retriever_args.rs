@@ -15,10 +15,10 @@ use std::path::PathBuf;
 
 pub const DEFAULT_RETRIEVER: &str = "google/siglip-base-patch16-256-multilingual";
 
-/// Which retriever, from where, and how it runs.
+/// Which retriever to run, and how.
 #[derive(Debug, Args)]
 pub struct RetrieverArgs {
-    /// SigLIP or CLIP that search compares images with texts by: Hugging Face id or checkpoint folder
+    /// SigLIP or CLIP model to search with: Hugging Face id or checkpoint folder
     /// [default: google/siglip-base-patch16-256-multilingual]
     #[arg(
         long,
@@ -27,7 +27,7 @@ pub struct RetrieverArgs {
         help_heading = "Retriever"
     )]
     pub retriever: Option<String>,
-    /// Folder of a LoRA adapter (PEFT) that is merged into it
+    /// Folder of a LoRA adapter (PEFT) to merge into the retriever
     #[arg(
         long,
         value_name = "DIR",
@@ -72,7 +72,7 @@ impl RetrieverArgs {
                 revision: self.revision.unwrap_or_else(|| "main".to_owned()),
                 offline: self.offline || hub_offline(),
                 device: self.device.unwrap_or(DeviceChoice::Auto),
-                // Vectors are compared with those that other programs make.
+                // Users compare the vectors with those of other programs.
                 precision: self.precision.unwrap_or(Precision::Fp32),
                 quantize: self.quantize.unwrap_or(Quantize::None),
                 batch_size: Some(1),
@@ -83,8 +83,8 @@ impl RetrieverArgs {
     }
 }
 
-/// One object with --json: `images` and `texts`, each a list of vectors of length one in the order
-/// given, `logit_scale` and `logit_bias` as they are stored, null where there is none.
+/// With --json prints one object: `images` and `texts`, each a list of unit vectors in the order
+/// given, and `logit_scale` and `logit_bias` as stored in the model, or null.
 #[derive(Debug, Args)]
 pub struct EmbedArgs {
     /// An image; may be given more than once
@@ -93,7 +93,7 @@ pub struct EmbedArgs {
     /// A text; may be given more than once
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub text: Vec<String>,
-    /// One JSON object instead of a line for each vector
+    /// One JSON object instead of a line per vector
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -105,7 +105,7 @@ impl EmbedArgs {
         if self.image.is_empty() && self.text.is_empty() {
             return Err(usage(
                 "nothing to embed",
-                "give --image or --text, each as often as you like",
+                "give --image or --text; each can be repeated",
             ));
         }
         Ok(EmbedOptions {
@@ -118,16 +118,16 @@ impl EmbedArgs {
     }
 }
 
-/// All images and texts are embedded once and kept in the outdir; texts that have not changed cost
-/// nothing the next time. Exit status: 0 all images were searched; 3 some cannot be read.
+/// The vectors of images and texts are kept in the outdir; next time only what has changed is
+/// computed. Exit status: 0 all images were searched; 3 some could not be read.
 #[derive(Debug, Args)]
 pub struct RetrievalArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// Search for records too that nobody has committed
+    /// Also search for records that are not committed
     #[arg(long)]
     pub drafts: bool,
-    /// One JSON object: figures of the set, and what each text of each record finds
+    /// One JSON object: totals, and what each text of each record finds
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

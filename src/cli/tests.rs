@@ -16,7 +16,7 @@ fn label(args: &[&str]) -> RunOptions {
     }
 }
 
-fn mistake(args: &[&str]) -> String {
+fn usage_error(args: &[&str]) -> String {
     match run(args) {
         Err(Rejected::Error(e)) => {
             assert_eq!(e.exit_status(), 2);
@@ -39,7 +39,7 @@ fn config(text: &str) -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn the_table_is_sound() {
+fn the_clap_table_is_valid() {
     Cli::command().debug_assert();
 }
 
@@ -58,7 +58,7 @@ fn every_labeling_option_is_read_from_the_environment_too() {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_are_as_documented() {
     let options = label(&["--db", "x/db.sqlite"]);
     assert_eq!(
         options.source.kind,
@@ -70,7 +70,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(options.prompt.version, "v2");
     assert_eq!(options.engine.max_new_tokens, 384);
     assert!(!options.engine.commit_automatically);
-    assert!(options.engine.resume, "the workstation always goes on");
+    assert!(options.engine.resume, "the workstation always resumes");
     let LabelerOptions::Local(model) = options.labeler else {
         panic!("not local")
     };
@@ -81,7 +81,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn demo_brings_its_own_defaults() {
+fn the_demo_has_its_own_defaults() {
     let options = label(&["--demo", "--batch"]);
     assert_eq!(options.source.kind, SourceKind::Demo);
     assert_eq!(options.engine.outdir, PathBuf::from("demo-labels"));
@@ -94,7 +94,7 @@ fn demo_brings_its_own_defaults() {
 }
 
 #[test]
-fn memory_is_a_number_with_a_unit() {
+fn kv_memory_is_a_number_with_a_unit() {
     let given = |size: &str| {
         let options = label(&["--demo", "--kv-memory", size]);
         match options.labeler {
@@ -107,13 +107,13 @@ fn memory_is_a_number_with_a_unit() {
     assert_eq!(given("512mib"), 512 << 20);
     assert_eq!(given("500MB"), 500_000_000);
     for wrong in ["4", "GiB", "4 potatoes", "1kb"] {
-        let said = mistake(&["--demo", "--kv-memory", wrong]);
-        assert!(said.contains("--kv-memory"), "{wrong}: {said}");
+        let message = usage_error(&["--demo", "--kv-memory", wrong]);
+        assert!(message.contains("--kv-memory"), "{wrong}: {message}");
     }
 }
 
 #[test]
-fn other_programs_words_are_understood() {
+fn values_of_other_programs_are_accepted() {
     let model = |args: &[&str]| {
         let args = [&["--demo"], args].concat();
         match label(&args).labeler {
@@ -151,12 +151,12 @@ fn other_programs_words_are_understood() {
 
 #[test]
 fn exactly_one_source() {
-    assert!(mistake(&[]).contains("nothing to label"));
-    assert!(mistake(&["--db", "a", "--input", "b"]).contains("--db, --input"));
+    assert!(usage_error(&[]).contains("nothing to label"));
+    assert!(usage_error(&["--db", "a", "--input", "b"]).contains("--db, --input"));
 }
 
 #[test]
-fn contradictions_are_wrong_usage() {
+fn conflicting_options_are_usage_errors() {
     for args in [
         &["--demo", "--no-image", "--no-metadata"][..],
         &["--demo", "--json"],
@@ -172,12 +172,12 @@ fn contradictions_are_wrong_usage() {
         &["--demo", "ask", "what?"],
         &["--nonsense"],
     ] {
-        mistake(args);
+        usage_error(args);
     }
 }
 
 #[test]
-fn the_file_stands_under_the_flags() {
+fn flags_override_the_config_file() {
     let (_dir, path) = config(
         "db = \"a.sqlite\"\nbatch-size = 4\nupscale = 3\nparquet = true\nresume = false\n\
          endpoint = [\"http://a/v1\", \"http://b/v1\"]\nquantize = \"none\"\n",
@@ -203,7 +203,7 @@ fn the_file_stands_under_the_flags() {
 }
 
 #[test]
-fn another_source_on_the_command_line_silences_that_of_the_file() {
+fn a_source_on_the_command_line_overrides_the_source_in_the_file() {
     let (_dir, path) = config("db = \"a.sqlite\"\nno-image = true\n");
     let options = label(&["--config", &path, "--images", "icons", "--no-metadata"]);
     assert_eq!(
@@ -214,7 +214,7 @@ fn another_source_on_the_command_line_silences_that_of_the_file() {
 }
 
 #[test]
-fn mistakes_in_the_file_are_wrong_usage() {
+fn mistakes_in_the_file_are_usage_errors() {
     for text in [
         "batchsize = 4\n",
         "config = \"other.toml\"\n",
@@ -225,9 +225,9 @@ fn mistakes_in_the_file_are_wrong_usage() {
         "db = \"a\"\ninput = \"b\"\n",
     ] {
         let (_dir, path) = config(text);
-        mistake(&["--demo", "--config", &path][if text.starts_with("db") { 1.. } else { 0.. }]);
+        usage_error(&["--demo", "--config", &path][if text.starts_with("db") { 1.. } else { 0.. }]);
     }
-    assert!(mistake(&["--demo", "--config", "/nowhere/x.toml"]).contains("/nowhere/x.toml"));
+    assert!(usage_error(&["--demo", "--config", "/nowhere/x.toml"]).contains("/nowhere/x.toml"));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn one_file_serves_all_commands() {
 }
 
 #[test]
-fn scripts_and_manual_come_from_the_table() {
+fn completions_and_manual_list_the_options() {
     let mut out = Vec::new();
     write_completions(Shell::Bash, &mut out).unwrap();
     assert!(String::from_utf8_lossy(&out).contains("--quality-retry"));
@@ -256,14 +256,14 @@ fn scripts_and_manual_come_from_the_table() {
 }
 
 #[test]
-fn the_manual_page_has_the_sections_of_one() {
+fn the_manual_page_has_the_usual_sections() {
     let page = |command: &[&str]| {
         let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         let mut out = Vec::new();
         write_man(&command, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let whole = page(&[]);
+    let full = page(&[]);
     for section in [
         "SYNOPSIS",
         "OPTIONS",
@@ -273,21 +273,21 @@ fn the_manual_page_has_the_sections_of_one() {
         "\"EXIT STATUS\"",
     ] {
         assert!(
-            whole.contains(&format!(".SH {section}")),
-            "{section} in\n{whole}"
+            full.contains(&format!(".SH {section}")),
+            "{section} in\n{full}"
         );
     }
     assert!(page(&["journal", "backup"]).contains("labeler\\-tui journal backup"));
 }
 
 #[test]
-fn the_long_help_says_more_than_the_short_one() {
+fn the_long_help_has_sections_that_the_short_help_lacks() {
     let help = |flag: &str| match run(&[flag]) {
         Err(Rejected::Clap(text)) => text.to_string(),
         other => panic!("{flag} gave {other:?}"),
     };
     let (short, long) = (help("-h"), help("--help"));
-    assert!(short.contains("--help says more") && !short.contains("Examples:"));
+    assert!(short.contains("See --help") && !short.contains("Examples:"));
     for part in [
         "Examples:",
         "Environment:",

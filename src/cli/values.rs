@@ -1,4 +1,4 @@
-//! How the values of options are read; what several commands have in common.
+//! Parsers of option values, and arguments that several commands share.
 
 use crate::error::{self, Error};
 use crate::record::{Background, SourceType};
@@ -32,44 +32,44 @@ pub fn boolish() -> clap::builder::BoolishValueParser {
     clap::builder::BoolishValueParser::new()
 }
 
-/// A whole number from 1 on.
-pub fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
+/// Parses a whole number from 1 to `max`.
+pub fn whole<N>(max: Option<N>) -> impl TypedValueParser<Value = N>
 where
     N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
 {
     move |text: &str| {
         let number = text.parse().ok().filter(|n: &N| *n >= N::from(1));
         number
-            .filter(|n| most.is_none_or(|most| *n <= most))
-            .ok_or_else(|| match most {
-                Some(most) => format!("expected a whole number from 1 to {most}"),
+            .filter(|n| max.is_none_or(|max| *n <= max))
+            .ok_or_else(|| match max {
+                Some(max) => format!("expected a whole number from 1 to {max}"),
                 None => "expected a whole number of 1 or more".to_owned(),
             })
     }
 }
 
-/// A closed list of words, each with its value; capitals do not matter.
+/// Parses a word from a closed list into its value, ignoring case.
 #[derive(Debug, Clone)]
-pub struct Words<T: 'static> {
+pub struct NamedValues<T: 'static> {
     table: &'static [(&'static str, T)],
-    /// Other programs' words for them.
+    /// Words of other programs, each with the word of the table that it means.
     aliases: &'static [(&'static str, &'static str)],
 }
 
-impl<T> Words<T> {
-    fn or_else(self, aliases: &'static [(&'static str, &'static str)]) -> Self {
+impl<T> NamedValues<T> {
+    fn with_aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Self {
         Self { aliases, ..self }
     }
 }
 
-pub fn words<T>(table: &'static [(&'static str, T)]) -> Words<T> {
-    Words {
+pub fn named_values<T>(table: &'static [(&'static str, T)]) -> NamedValues<T> {
+    NamedValues {
         table,
         aliases: &[],
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for NamedValues<T> {
     type Value = T;
 
     fn parse_ref(
@@ -95,23 +95,23 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
     }
 }
 
-pub fn equipment_name() -> Words<EquipmentName> {
-    words(&[
+pub fn equipment_name() -> NamedValues<EquipmentName> {
+    named_values(&[
         ("shape", EquipmentName::Shape),
         ("item", EquipmentName::Item),
     ])
 }
 
-pub fn only_source() -> Words<OnlySource> {
-    words(&[
+pub fn only_source() -> NamedValues<OnlySource> {
+    named_values(&[
         ("equipment_shape", OnlySource::EquipmentShape),
         ("cash", OnlySource::Cash),
         ("all", OnlySource::All),
     ])
 }
 
-pub fn names() -> Words<Names> {
-    words(&[
+pub fn names() -> NamedValues<Names> {
+    named_values(&[
         ("auto", Names::Auto),
         ("stem", Names::Stem),
         ("sidecar", Names::Sidecar),
@@ -119,33 +119,33 @@ pub fn names() -> Words<Names> {
     ])
 }
 
-pub fn source_type() -> Words<SourceType> {
-    words(&[
+pub fn source_type() -> NamedValues<SourceType> {
+    named_values(&[
         ("equipment_shape", SourceType::EquipmentShape),
         ("cash", SourceType::Cash),
     ])
 }
 
-pub fn background() -> Words<Background> {
-    words(&[
+pub fn background() -> NamedValues<Background> {
+    named_values(&[
         ("white", Background::White),
         ("black", Background::Black),
         ("none", Background::None),
     ])
 }
 
-pub fn lang() -> Words<Lang> {
-    words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
+pub fn lang() -> NamedValues<Lang> {
+    named_values(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
 }
 
-pub fn precision() -> Words<Precision> {
-    words(&[
+pub fn precision() -> NamedValues<Precision> {
+    named_values(&[
         ("auto", Precision::Auto),
         ("fp32", Precision::Fp32),
         ("bf16", Precision::Bf16),
         ("fp16", Precision::Fp16),
     ])
-    .or_else(&[
+    .with_aliases(&[
         ("float32", "fp32"),
         ("float", "fp32"),
         ("bfloat16", "bf16"),
@@ -154,14 +154,14 @@ pub fn precision() -> Words<Precision> {
     ])
 }
 
-pub fn quantize() -> Words<Quantize> {
-    words(&[
+pub fn quantize() -> NamedValues<Quantize> {
+    named_values(&[
         ("auto", Quantize::Auto),
         ("none", Quantize::None),
         ("q8_0", Quantize::Q8_0),
         ("q4k", Quantize::Q4K),
     ])
-    .or_else(&[
+    .with_aliases(&[
         ("int8", "q8_0"),
         ("8bit", "q8_0"),
         ("int4", "q4k"),
@@ -170,8 +170,8 @@ pub fn quantize() -> Words<Quantize> {
     ])
 }
 
-pub fn pictures() -> Words<PictureChoice> {
-    words(&[
+pub fn pictures() -> NamedValues<PictureChoice> {
+    named_values(&[
         ("auto", PictureChoice::Auto),
         ("kitty", PictureChoice::Kitty),
         ("sixel", PictureChoice::Sixel),
@@ -181,12 +181,12 @@ pub fn pictures() -> Words<PictureChoice> {
     ])
 }
 
-pub fn ui_lang() -> Words<Language> {
-    words(&[("ko", Language::Korean), ("en", Language::English)])
+pub fn ui_lang() -> NamedValues<Language> {
+    named_values(&[("ko", Language::Korean), ("en", Language::English)])
 }
 
-pub fn log_level() -> Words<tracing::Level> {
-    words(&[
+pub fn log_level() -> NamedValues<tracing::Level> {
+    named_values(&[
         ("error", tracing::Level::ERROR),
         ("warn", tracing::Level::WARN),
         ("info", tracing::Level::INFO),
@@ -201,7 +201,7 @@ pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
         "auto" => Ok(DeviceChoice::Auto),
         "cpu" => Ok(DeviceChoice::Cpu),
         "cuda" => Ok(DeviceChoice::Cuda(0)),
-        // What PyTorch calls it.
+        // PyTorch calls it `mps`.
         "metal" | "mps" => Ok(DeviceChoice::Metal),
         _ => text
             .strip_prefix("cuda:")
@@ -216,14 +216,14 @@ pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
 pub enum BatchSize {
     #[default]
     Auto,
-    Of(u16),
+    Fixed(u16),
 }
 
 impl BatchSize {
     pub fn number(self) -> Option<usize> {
         match self {
             Self::Auto => None,
-            Self::Of(number) => Some(number.into()),
+            Self::Fixed(number) => Some(number.into()),
         }
     }
 }
@@ -235,12 +235,12 @@ pub fn parse_batch_size(text: &str) -> Result<BatchSize, String> {
         .filter(|number| (1..=1024).contains(number));
     match (text, number) {
         ("auto", _) => Ok(BatchSize::Auto),
-        (_, Some(number)) => Ok(BatchSize::Of(number)),
+        (_, Some(number)) => Ok(BatchSize::Fixed(number)),
         _ => Err("expected auto or a whole number from 1 to 1024".to_owned()),
     }
 }
 
-/// Bytes with a unit: `2GiB`, `512 MiB`, `8G`, `500MB`.
+/// Parses a size with a unit into bytes: `2GiB`, `512 MiB`, `8G`, `500MB`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size such as 4GiB or 512MiB");
     let digits = text
@@ -264,7 +264,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A part of one, such as 0.05.
+/// Parses a fraction between 0 and 1, such as 0.05.
 pub fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
@@ -283,7 +283,7 @@ pub fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
     Error::new(error::ErrorKind::Usage, cause).with_hint(hint)
 }
 
-/// The hub client's own switch counts as `--offline`.
+/// Whether `HF_HUB_OFFLINE` is set, which counts as `--offline`.
 pub fn hub_offline() -> bool {
     std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
         ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())

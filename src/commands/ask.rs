@@ -1,7 +1,8 @@
-//! `ask`: one chat turn, printed as it is written, or as JSON for checks against other programs.
+//! `ask`: runs one chat turn and streams the answer, or prints it as JSON to compare with other
+//! programs.
 
 use super::opening::opening_bar;
-use super::{is_read, write_out};
+use super::{write_out, write_to_reader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatClient, ChatTurn};
@@ -29,7 +30,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     if let LabelerOptions::Remote(remote) = &options.labeler {
         return run_remote(options, remote, &pictures, out);
     }
-    let model = local(&options.labeler)?;
+    let model = local_model(&options.labeler)?;
     let opened = open_with_bar(model)?;
     let began = Instant::now();
     let images = pictures
@@ -69,15 +70,15 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         constraint: None,
     });
     let preprocess_ms = began.elapsed().as_secs_f64() * 1e3;
-    let mut answer = Answer::default();
+    let mut printer = AnswerPrinter::default();
     let mut decoder = opened.tokenizer.decoder();
     while !generator.is_idle() {
         for event in generator.step() {
             match event {
                 GenerateEvent::Token { token, .. } => {
-                    answer.push(token.id, token.logprob);
+                    printer.push(token.id, token.logprob);
                     let text = decoder.push(token.id).unwrap_or_default();
-                    if !answer.say(&text, options.json, out)? {
+                    if !printer.print(&text, options.json, out)? {
                         return Ok(());
                     }
                 }
@@ -88,26 +89,26 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
                     ..
                 } => {
                     if let Some(end) = end {
-                        answer.push(end.id, end.logprob);
+                        printer.push(end.id, end.logprob);
                     }
-                    answer.finish = Some(reason);
-                    answer.timings = timings;
+                    printer.finish = Some(reason);
+                    printer.timings = timings;
                 }
                 GenerateEvent::Failed { error, .. } => return Err(error),
             }
         }
     }
-    answer.say(&decoder.finish().unwrap_or_default(), options.json, out)?;
-    answer.timings.preprocess_ms += preprocess_ms;
+    printer.print(&decoder.finish().unwrap_or_default(), options.json, out)?;
+    printer.timings.preprocess_ms += preprocess_ms;
     if options.json {
-        let object = for_json(&answer.json(&prompt, &opened).to_string());
+        let object = for_json(&printer.json(&prompt, &opened).to_string());
         write_out(out, format!("{object}\n").as_bytes())
     } else {
         write_out(out, b"\n")
     }
 }
 
-/// The same through a server, which keeps its tokens to itself.
+/// Runs the turn on a server, which does not return token ids.
 fn run_remote(
     options: &AskOptions,
     remote: &RemoteOptions,
@@ -126,30 +127,30 @@ fn run_remote(
     };
     let chats = ChatClient::new(remote)?;
     for notice in chats.notices() {
-        // Nothing is lost where nobody reads it.
+        // A notice that cannot be printed is not worth an error.
         let notice = for_line(&Words::ENGLISH.server_notice(&notice));
         let _ = writeln!(std::io::stderr(), "{notice}");
     }
-    let said = chats.ask(&turn)?;
+    let answer = chats.ask(&turn)?;
     let line = match options.json {
         true => for_json(
             &serde_json::json!({
                 "prompt_token_ids": null,
                 "token_ids": null,
-                "logprobs": said.logprobs,
-                "text": said.text,
-                "finish_reason": said.finish_reason,
+                "logprobs": answer.logprobs,
+                "text": answer.text,
+                "finish_reason": answer.finish_reason,
                 "timings": {"seconds": began.elapsed().as_secs_f64()},
             })
             .to_string(),
         ),
-        false => for_stream(&said.text),
+        false => for_stream(&answer.text),
     };
     write_out(out, format!("{line}\n").as_bytes())
 }
 
 #[derive(Default)]
-struct Answer {
+struct AnswerPrinter {
     ids: Vec<u32>,
     logprobs: Vec<Option<f32>>,
     text: String,
@@ -157,19 +158,20 @@ struct Answer {
     timings: Timings,
 }
 
-impl Answer {
+impl AnswerPrinter {
     fn push(&mut self, id: u32, logprob: Option<f32>) {
         self.ids.push(id);
         self.logprobs.push(logprob);
     }
 
-    /// Whether anybody still listens.
-    fn say(&mut self, text: &str, json: bool, out: &mut dyn Write) -> Result<bool> {
+    /// Adds `text` to the answer and prints it, except with `--json`. Returns whether the reader is
+    /// still there.
+    fn print(&mut self, text: &str, json: bool, out: &mut dyn Write) -> Result<bool> {
         self.text.push_str(text);
         if json || text.is_empty() {
             return Ok(true);
         }
-        is_read(out, for_stream(text).as_bytes())
+        write_to_reader(out, for_stream(text).as_bytes())
     }
 
     fn json(&self, prompt: &[u32], opened: &Opened) -> serde_json::Value {
@@ -198,7 +200,7 @@ impl Answer {
     }
 }
 
-/// A file's picture as models see it.
+/// Reads an image file and prepares it as models see it.
 pub(super) fn read_picture(path: &Path, background: Background) -> Result<icon::Picture> {
     let about = |error: Error| error.context(path.display());
     let bytes = crate::source::image_bytes(&path.to_owned().into())
@@ -207,8 +209,8 @@ pub(super) fn read_picture(path: &Path, background: Background) -> Result<icon::
     Ok(icon::picture(&icon, 1, background))
 }
 
-/// The model to run in this process.
-pub(crate) fn local(labeler: &LabelerOptions) -> Result<&ModelOptions> {
+/// The options of the model to run in this process.
+pub(crate) fn local_model(labeler: &LabelerOptions) -> Result<&ModelOptions> {
     match labeler {
         LabelerOptions::Local(model) => Ok(model),
         LabelerOptions::Remote(_) | LabelerOptions::None => Err(Error::new(
@@ -218,7 +220,7 @@ pub(crate) fn local(labeler: &LabelerOptions) -> Result<&ModelOptions> {
     }
 }
 
-/// Opens the model; a terminal on standard error shows how far that is.
+/// Opens the model with a progress bar on standard error, if that is a terminal.
 pub(crate) fn open_with_bar(options: &ModelOptions) -> Result<Opened> {
     let (bar, on_opening) = opening_bar()?;
     let opened = open(options, &on_opening);

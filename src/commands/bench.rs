@@ -1,5 +1,5 @@
-//! `bench`: the labeling workload with the real prompt, timed: answers of a fixed length, or those
-//! of a file of records.
+//! `bench`: times the labeling workload with the real prompt, on answers of a fixed length or on
+//! the records of a file.
 
 mod measure;
 mod replay;
@@ -7,7 +7,7 @@ mod retry;
 mod server;
 mod workload;
 
-use super::ask::{local, open_with_bar};
+use super::ask::{local_model, open_with_bar};
 use super::write_out;
 use crate::error::Result;
 use crate::record::Item;
@@ -24,7 +24,7 @@ use workload::{ICONS, items, prompter, question};
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
     let report = match &options.labeler {
         LabelerOptions::Remote(server) => server::report(options, server)?,
-        labeler => in_process(options, local(labeler)?)?,
+        labeler => in_process(options, local_model(labeler)?)?,
     };
     let text = match options.json {
         true => for_json(&report.to_string()),
@@ -98,7 +98,7 @@ fn requests(
     Ok(requests)
 }
 
-/// The report as lines of a name and a value.
+/// Formats the report as lines of a name and a value.
 fn table(report: &serde_json::Value) -> String {
     let mut rows: Vec<(String, String)> = Vec::new();
     for (name, value) in report.as_object().into_iter().flatten() {
@@ -111,7 +111,7 @@ fn table(report: &serde_json::Value) -> String {
                 let value = value.as_f64().unwrap_or_default();
                 match name.as_str() {
                     "seconds_per_step_by_batch" => (
-                        format!("seconds a step, batch {part}"),
+                        format!("seconds per step, batch {part}"),
                         format!("{value:.4}"),
                     ),
                     "share_of_time" => (

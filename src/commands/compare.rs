@@ -1,5 +1,4 @@
-//! `labeler-tui compare`: how far two sets of records say the same, and which of them people find
-//! better.
+//! `labeler-tui compare`: how far two sets of records agree, and which of them people prefer.
 
 mod blind;
 
@@ -19,11 +18,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Paths of images that only one side has, named one by one.
-const NAMED: usize = 3;
+/// How many paths are listed of the images that only one side has.
+const MAX_LISTED: usize = 3;
 
-/// Prints the comparison as a table or, with `--json`, as one object; with `--blind` has people
-/// vote.
+/// Prints the comparison as a table or, with `--json`, as one object; with `--blind` starts a vote.
 pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
     let vocabulary = Arc::new(Vocabulary::builtin()?);
     let images = options
@@ -32,8 +30,8 @@ pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
         .and_then(|blind| blind.images.as_deref());
     let a = records(&options.a, images, &vocabulary)?;
     let b = records(&options.b, images, &vocabulary)?;
-    if let Some(options_of_votes) = &options.blind {
-        return blind::run(options, options_of_votes, &a, &b, out);
+    if let Some(blind_options) = &options.blind {
+        return blind::run(options, blind_options, &a, &b, out);
     }
     let records = |all: Vec<Labeled>| -> Vec<Record> {
         all.into_iter().map(|labeled| labeled.record).collect()
@@ -50,9 +48,9 @@ pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
     Ok(Exit::ByOperator)
 }
 
-/// The records of an outdir, or of a file in their form, in source order. Lines that an earlier
-/// program wrote are read as an import reads them. `images` is where images are, if not where the
-/// records say.
+/// Reads the records of an outdir or of a `labels.jsonl`, in source order. Lines of an earlier
+/// program are read as an import would read them. `images` is the folder of the images, if they
+/// are not where the records say.
 fn records(
     path: &Path,
     images: Option<&Path>,
@@ -76,13 +74,13 @@ fn records(
         true => path.join(LABELS),
         false => path.to_owned(),
     };
-    let none = || {
+    let no_records = || {
         let cause = format!("there are no records in {}", path.display());
         Error::new(ErrorKind::Usage, cause)
             .with_hint("give an --outdir of labeler-tui, or a labels.jsonl")
     };
     if !file.exists() {
-        return Err(none());
+        return Err(no_records());
     }
     let folder = tempfile::tempdir().context(ErrorKind::Store, "making a temporary folder")?;
     let mut journal = Journal::lock(folder.path(), Arc::clone(vocabulary))?;
@@ -94,7 +92,7 @@ fn records(
     })?;
     let records = export::true_records(&journal, &file)?;
     if records.is_empty() {
-        return Err(none());
+        return Err(no_records());
     }
     let records = records.into_iter();
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -107,7 +105,7 @@ fn records(
 
 fn table(comparison: &Comparison) -> String {
     let mut text = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     let _ = write_table(&mut text, comparison);
     text
 }
@@ -121,12 +119,16 @@ fn write_table(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
     )?;
     for (side, only) in [("A", &comparison.only_a), ("B", &comparison.only_b)] {
         if !only.is_empty() {
-            let first: Vec<String> = only.iter().take(NAMED).map(|path| for_line(path)).collect();
-            let more = if only.len() > NAMED { ", ..." } else { "" };
-            let named = first.join(", ");
+            let first: Vec<String> = only
+                .iter()
+                .take(MAX_LISTED)
+                .map(|path| for_line(path))
+                .collect();
+            let more = if only.len() > MAX_LISTED { ", ..." } else { "" };
+            let paths = first.join(", ");
             writeln!(
                 text,
-                "{} only in {side}: {named}{more}",
+                "{} only in {side}: {paths}{more}",
                 plural(only.len(), "image")
             )?;
         }
@@ -135,31 +137,31 @@ fn write_table(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(text, "\nfield      images   equal   same words   overlap")?;
-    for of in &comparison.fields {
-        let share = |n: usize| 100.0 * n as f64 / of.compared as f64;
+    for agreement in &comparison.fields {
+        let share = |n: usize| 100.0 * n as f64 / agreement.compared as f64;
         writeln!(
             text,
             "{} {:>6}   {:>3.0} %   {:>8.0} %   {:>7.2}",
-            pad(of.field.name(), 10),
-            count(of.compared as u64),
-            share(of.equal),
-            share(of.same_words),
-            of.overlap
+            pad(agreement.field.name(), 10),
+            count(agreement.compared as u64),
+            share(agreement.equal),
+            share(agreement.same_words),
+            agreement.overlap
         )?;
     }
     writeln!(
         text,
         "\nreason                        A       B  gained    lost"
     )?;
-    for of in &comparison.reasons {
+    for counts in &comparison.reasons {
         writeln!(
             text,
             "{} {:>7} {:>7} {:>7} {:>7}",
-            pad(of.reason.code(), 22),
-            of.a,
-            of.b,
-            of.gained,
-            of.lost
+            pad(counts.reason.code(), 22),
+            counts.a,
+            counts.b,
+            counts.gained,
+            counts.lost
         )?;
     }
     writeln!(

@@ -1,4 +1,4 @@
-//! `doctor`: what of this machine, terminal, model and server works, what does not, and why.
+//! `doctor`: checks the terminal, the machine, the model or server, the source and the outdir.
 
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,15 +18,14 @@ use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// With less room than this the outdir may fill up during a run: a thousand records with their
-/// journal take about twelve megabytes.
-const LITTLE_SPACE: u64 = 200_000_000;
+/// With less free space than this the outdir may fill up during a run: a thousand records with
+/// their journal take about 12 MB.
+const LOW_SPACE: u64 = 200_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+enum Status {
     Works,
-    /// Works with a limit.
     Limited,
     Broken,
 }
@@ -34,10 +33,8 @@ enum Verdict {
 #[derive(Debug, Clone, Serialize)]
 struct Finding {
     area: &'static str,
-    verdict: Verdict,
-    /// What was found.
+    verdict: Status,
     found: String,
-    /// What to do, where there is something to do.
     hint: Option<String>,
 }
 
@@ -51,7 +48,7 @@ struct Report<'a> {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, area: &'static str, verdict: Verdict, found: impl Into<String>) {
+    fn add(&mut self, area: &'static str, verdict: Status, found: impl Into<String>) {
         self.0.push(Finding {
             area,
             verdict,
@@ -69,15 +66,15 @@ impl Findings {
     fn error(&mut self, area: &'static str, error: Error) {
         self.0.push(Finding {
             area,
-            verdict: Verdict::Broken,
+            verdict: Status::Broken,
             found: error.cause,
             hint: error.hint,
         });
     }
 }
 
-/// Prints what was found; true where nothing is broken. Nothing is downloaded, and nothing that is
-/// written to try the outdir's file system stays.
+/// Prints the findings, and returns whether nothing is broken. Downloads nothing, and removes what
+/// it writes to test the outdir's file system.
 pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
     let mut findings = Findings(Vec::new());
     terminal(&mut findings);
@@ -100,7 +97,7 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
         let source = options.source.as_ref().map(|source| &source.kind);
         outdir(&mut findings, folder, source);
     }
-    let works = findings.0.iter().all(|f| f.verdict != Verdict::Broken);
+    let works = findings.0.iter().all(|f| f.verdict != Status::Broken);
     let text = if options.json {
         let report = Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -121,16 +118,16 @@ fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
         let mark = match finding.verdict {
-            Verdict::Works => "ok     ",
-            Verdict::Limited => "limited",
-            Verdict::Broken => "BROKEN ",
+            Status::Works => "ok     ",
+            Status::Limited => "limited",
+            Status::Broken => "BROKEN ",
         };
         text.push_str(&format!("{mark}  {:<14} {}\n", finding.area, finding.found));
         if let Some(hint) = &finding.hint {
             text.push_str(&format!("{:25}-> {hint}\n", ""));
         }
     }
-    // Paths and a server's words come from outside.
+    // Paths and server messages are untrusted.
     for_lines(&text)
 }
 
@@ -139,8 +136,8 @@ fn terminal(findings: &mut Findings) {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         findings.add(
             "terminal",
-            Verdict::Limited,
-            "standard input or output is no terminal",
+            Status::Limited,
+            "standard input or output is not a terminal",
         );
         findings.hint("the workstation needs one; label unattended with --batch");
         return;
@@ -148,19 +145,19 @@ fn terminal(findings: &mut Findings) {
     match crossterm::terminal::size() {
         Ok((width, height)) if width >= 40 && height >= 10 => findings.add(
             "terminal",
-            Verdict::Works,
+            Status::Works,
             format!("{name}, {width}x{height} cells"),
         ),
         Ok((width, height)) => {
             findings.add(
                 "terminal",
-                Verdict::Limited,
+                Status::Limited,
                 format!("{name}, {width}x{height} cells"),
             );
             findings.hint("make it 40x10 or larger");
         }
         Err(error) => {
-            findings.add("terminal", Verdict::Broken, format!("{name}: {error}"));
+            findings.add("terminal", Status::Broken, format!("{name}: {error}"));
         }
     }
     let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -172,9 +169,9 @@ fn terminal(findings: &mut Findings) {
             value.contains("utf-8") || value.contains("utf8")
         });
     if utf8 {
-        findings.add("characters", Verdict::Works, "UTF-8");
+        findings.add("characters", Status::Works, "UTF-8");
     } else {
-        findings.add("characters", Verdict::Limited, "the locale is not UTF-8");
+        findings.add("characters", Status::Limited, "the locale is not UTF-8");
         findings.hint("Korean may look wrong; set for example LANG=C.UTF-8");
     }
     let colors = crossterm::style::available_color_count();
@@ -185,12 +182,12 @@ fn terminal(findings: &mut Findings) {
     } else {
         colors.to_string()
     };
-    findings.add("colors", Verdict::Works, colors);
+    findings.add("colors", Status::Works, colors);
     images(findings);
     if std::env::var_os("TMUX").is_some() {
         findings.add(
             "tmux",
-            Verdict::Limited,
+            Status::Limited,
             "pictures and colors pass through tmux",
         );
         findings.hint("set -g allow-passthrough on, and -as terminal-features ',*:RGB:sixel'");
@@ -199,44 +196,44 @@ fn terminal(findings: &mut Findings) {
 
 fn images(findings: &mut Findings) {
     use ratatui_image::picker::{Picker, ProtocolType};
-    // The terminal answers on standard input, unbuffered and unechoed.
+    // The terminal answers on standard input, which must be neither buffered nor echoed.
     if let Err(error) = crossterm::terminal::enable_raw_mode() {
-        findings.add("pictures", Verdict::Broken, format!("no raw mode: {error}"));
+        findings.add("pictures", Status::Broken, format!("no raw mode: {error}"));
         return;
     }
-    let asked = Picker::from_query_stdio();
-    let left = crossterm::terminal::disable_raw_mode();
-    match asked {
+    let queried = Picker::from_query_stdio();
+    let restored = crossterm::terminal::disable_raw_mode();
+    match queried {
         Ok(picker) => {
             let cell = picker.font_size();
             let (width, height) = (cell.width, cell.height);
             let (verdict, name) = match picker.protocol_type() {
-                ProtocolType::Kitty => (Verdict::Works, "kitty"),
-                ProtocolType::Iterm2 => (Verdict::Works, "iTerm2"),
-                ProtocolType::Sixel => (Verdict::Works, "sixel"),
-                ProtocolType::Halfblocks => (Verdict::Limited, "half blocks"),
+                ProtocolType::Kitty => (Status::Works, "kitty"),
+                ProtocolType::Iterm2 => (Status::Works, "iTerm2"),
+                ProtocolType::Sixel => (Status::Works, "sixel"),
+                ProtocolType::Halfblocks => (Status::Limited, "half blocks"),
             };
             findings.add(
                 "pictures",
                 verdict,
                 format!("{name}, cells of {width}x{height} pixels"),
             );
-            if verdict == Verdict::Limited {
+            if verdict == Status::Limited {
                 findings.hint("sharper in a terminal with kitty, iTerm2 or sixel graphics");
             }
         }
         Err(error) => {
             findings.add(
                 "pictures",
-                Verdict::Limited,
-                format!("half blocks: the terminal does not say more ({error})"),
+                Status::Limited,
+                format!("half blocks: the terminal reports no graphics ({error})"),
             );
         }
     }
-    if let Err(error) = left {
+    if let Err(error) = restored {
         findings.add(
             "terminal",
-            Verdict::Broken,
+            Status::Broken,
             format!("cannot leave raw mode: {error}"),
         );
     }
@@ -245,11 +242,7 @@ fn images(findings: &mut Findings) {
 fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = simd();
-    findings.add(
-        "processor",
-        Verdict::Works,
-        format!("{cores} cores, {simd}"),
-    );
+    findings.add("processor", Status::Works, format!("{cores} cores, {simd}"));
     let built: Vec<&str> = [
         ("cuda", cfg!(feature = "cuda")),
         ("metal", cfg!(feature = "metal")),
@@ -275,10 +268,10 @@ fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions>
                 ),
             );
             match missing {
-                None => findings.add("device", Verdict::Works, found),
+                None => findings.add("device", Status::Works, found),
                 Some(error) => {
                     let found = format!("{found}: {}", error.cause);
-                    findings.add("device", Verdict::Limited, found);
+                    findings.add("device", Status::Limited, found);
                     if let Some(hint) = error.hint {
                         findings.hint(hint);
                     }
@@ -293,20 +286,18 @@ fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions>
     }
 }
 
-/// The instructions that the kernels use, and what the one for `q8_0` reaches.
+/// The SIMD instructions that the kernels use, with the measured speed of the `q8_0` kernel.
 fn simd() -> String {
     match int8::reach() {
         Ok(Some((name, rate))) => format!("{name}, q8_0 at {:.0} billion operations/s", rate / 1e9),
-        Ok(None) if cfg!(target_arch = "aarch64") => {
-            "NEON, no kernel of its own for q8_0".to_owned()
-        }
-        Ok(None) => "no SIMD that the kernels know".to_owned(),
+        Ok(None) if cfg!(target_arch = "aarch64") => "NEON, without a kernel for q8_0".to_owned(),
+        Ok(None) => "no SIMD instructions that the kernels support".to_owned(),
         Err(error) => format!("the kernel for q8_0 fails: {error}"),
     }
 }
 
 fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadOptions>) {
-    let only_here = ModelOptions {
+    let offline = ModelOptions {
         offline: true,
         ..model.clone()
     };
@@ -314,15 +305,15 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
         config: &models::refusals,
         ..Gate::OPEN
     };
-    let files = match checkpoint::find(&only_here, &gate, std::sync::Arc::new(|_| {})) {
+    let files = match checkpoint::find(&offline, &gate, std::sync::Arc::new(|_| {})) {
         Ok(files) => files,
-        // Only the hub could have it.
+        // Not in the local cache; the hub may have it.
         Err(error) if error.kind == ErrorKind::Network => {
             let (name, revision) = (&model.model, &model.revision);
-            let found = format!("{name} ({revision}) is not whole in the local cache");
-            findings.add("model", Verdict::Limited, found);
+            let found = format!("{name} ({revision}) is not complete in the local cache");
+            findings.add("model", Status::Limited, found);
             findings.hint(if model.offline {
-                "take --offline away, or give the folder of a checkpoint"
+                "omit --offline, or give the folder of a checkpoint"
             } else {
                 "the first run downloads it; --model demo needs no download"
             });
@@ -341,7 +332,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
                 spec.hidden_size,
                 spec.layers,
             );
-            findings.add("model", Verdict::Works, found);
+            findings.add("model", Status::Works, found);
             if let Some(load) = load {
                 memory_needed(findings, &checkpoint.memory(load, model), load);
             }
@@ -356,7 +347,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
         match weight_cache::default_folder() {
             Ok(folder) => findings.add(
                 "weight cache",
-                Verdict::Works,
+                Status::Works,
                 format!(
                     "{} ({} used)",
                     folder.display(),
@@ -364,7 +355,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
                 ),
             ),
             Err(error) => {
-                findings.add("weight cache", Verdict::Limited, error.cause);
+                findings.add("weight cache", Status::Limited, error.cause);
                 if let Some(hint) = error.hint {
                     findings.hint(hint);
                 }
@@ -379,7 +370,7 @@ fn memory_needed(findings: &mut Findings, memory: &Memory, load: &LoadOptions) {
     }
     let weights = memory.weight_bytes();
     let free = device::free_memory(&load.device);
-    // Nothing is loaded yet.
+    // The weights are not loaded yet.
     let left = free.map(|free| free.saturating_sub(weights));
     let caches = memory.kv_bytes(left);
     let step = memory.step_bytes(memory.step_tokens(left));
@@ -396,10 +387,10 @@ fn memory_needed(findings: &mut Findings, memory: &Memory, load: &LoadOptions) {
     }
     match free.is_some_and(|free| weights + caches + step > free) {
         true => {
-            findings.add("memory", Verdict::Limited, found);
+            findings.add("memory", Status::Limited, found);
             findings.hint("other programs will have to make room; see --quantize and --kv-memory");
         }
-        false => findings.add("memory", Verdict::Works, found),
+        false => findings.add("memory", Status::Works, found),
     }
 }
 
@@ -408,7 +399,7 @@ fn used_bytes(folder: &std::path::Path) -> u64 {
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.metadata().ok())
-        .map(|about| about.len())
+        .map(|metadata| metadata.len())
         .sum()
 }
 
@@ -434,9 +425,9 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
                     }
                 },
                 GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
-                GroupEvent::Warning(words) => {
+                GroupEvent::Warning(warning) => {
                     warnings += 1;
-                    first_warning.get_or_insert(words);
+                    first_warning.get_or_insert(warning);
                 }
             }
             ControlFlow::Continue(())
@@ -463,12 +454,12 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
         .collect();
     match first.as_slice() {
         [] if end.rows == 0 => {
-            findings.add("source", Verdict::Limited, found);
-            findings.hint("nothing to label; look at --only-source and --run-id");
+            findings.add("source", Status::Limited, found);
+            findings.hint("nothing to label; check --only-source and --run-id");
         }
-        [] => findings.add("source", Verdict::Works, found),
+        [] => findings.add("source", Status::Works, found),
         first => {
-            findings.add("source", Verdict::Limited, found);
+            findings.add("source", Status::Limited, found);
             findings.hint(format!("the first: {}", first.join("; ")));
         }
     }
@@ -476,22 +467,26 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
 
 fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     let shown = outdir.display();
-    let there = outdir.exists();
-    if there && !outdir.is_dir() {
-        findings.add("outdir", Verdict::Broken, format!("{shown} is no folder"));
+    let exists = outdir.exists();
+    if exists && !outdir.is_dir() {
+        findings.add("outdir", Status::Broken, format!("{shown} is not a folder"));
         findings.hint("choose another --outdir");
         return;
     }
-    // A folder that is not there yet is made in the nearest one that is.
+    // A missing folder will be created in its nearest existing parent.
     let absolute = std::path::absolute(outdir).unwrap_or_else(|_| outdir.to_owned());
     let Some(nearest) = absolute.ancestors().find(|folder| folder.exists()) else {
-        findings.add("outdir", Verdict::Broken, format!("{shown} has no place"));
+        findings.add(
+            "outdir",
+            Status::Broken,
+            format!("{shown} has no parent folder"),
+        );
         findings.hint("choose another --outdir");
         return;
     };
     if let Err(error) = platform::can_write_in(nearest) {
         let found = format!("cannot write in {}: {error}", nearest.display());
-        findings.add("outdir", Verdict::Broken, found);
+        findings.add("outdir", Status::Broken, found);
         findings.hint("give write permission, or choose another --outdir");
         return;
     }
@@ -501,54 +496,46 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     if let Err(error) = store::check_free(outdir).and_then(|()| store::try_folder(nearest)) {
         return findings.error("outdir", error);
     }
-    let state = match (there, outdir.join(outdir::LABELS).exists()) {
-        (false, _) => "is made by the first run",
+    let state = match (exists, outdir.join(outdir::LABELS).exists()) {
+        (false, _) => "will be created by the first run",
         (true, false) => "holds no labels yet",
-        (true, true) => "holds labels; --batch goes on with --resume",
+        (true, true) => "holds labels; --batch needs --resume to continue",
     };
     let free = platform::free_space(nearest);
     let space = free.map_or_else(
         || "free space unknown".to_owned(),
         |bytes| format!("{} free", gigabytes(bytes)),
     );
-    if free.is_some_and(|bytes| bytes < LITTLE_SPACE) {
+    if free.is_some_and(|bytes| bytes < LOW_SPACE) {
         findings.add(
             "outdir",
-            Verdict::Limited,
+            Status::Limited,
             format!("{shown} {state}; {space}"),
         );
         findings.hint("free some space before a long run");
     } else {
-        findings.add(
-            "outdir",
-            Verdict::Works,
-            format!("{shown} {state}; {space}"),
-        );
+        findings.add("outdir", Status::Works, format!("{shown} {state}; {space}"));
     }
 }
 
 fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {
     for report in remote::check(server)? {
-        findings.add("server", Verdict::Works, report.url);
+        findings.add("server", Status::Works, report.url);
         if let Some(proxy) = report.proxy {
-            let found = format!("reached through {proxy}, as the environment says");
-            findings.add("proxy", Verdict::Works, found);
+            let found = format!("reached through {proxy}, set in the environment");
+            findings.add("proxy", Status::Works, found);
         }
         let questions = [
-            ("reachable", report.reachable, Verdict::Broken),
-            ("model listed", report.model_listed, Verdict::Limited),
-            ("images", report.takes_images, Verdict::Broken),
-            ("schema", report.takes_schema, Verdict::Limited),
-            (
-                "probabilities",
-                report.gives_probabilities,
-                Verdict::Limited,
-            ),
+            ("reachable", report.reachable, Status::Broken),
+            ("model listed", report.model_listed, Status::Limited),
+            ("images", report.takes_images, Status::Broken),
+            ("schema", report.takes_schema, Status::Limited),
+            ("probabilities", report.gives_probabilities, Status::Limited),
         ];
-        for (area, found, otherwise) in questions {
-            match found {
-                Ok(words) => findings.add(area, Verdict::Works, words),
-                Err(words) => findings.add(area, otherwise, words),
+        for (area, answer, otherwise) in questions {
+            match answer {
+                Ok(found) => findings.add(area, Status::Works, found),
+                Err(found) => findings.add(area, otherwise, found),
             }
         }
     }

@@ -1,6 +1,6 @@
-//! `labeler-tui export`: committed records with their images as a training set.
+//! `labeler-tui export`: writes committed records with their images as a training set.
 
-use super::{audited, words_of, write_out};
+use super::{latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
 use crate::export::{Step, export_dataset};
 use crate::settings::DatasetOptions;
@@ -11,17 +11,17 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 
-/// Writes the dataset and says what is in it; `false` where records had to be left out because of
+/// Writes the dataset and prints a summary. Returns `false` if records were left out because of
 /// their images.
 pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
-    let vocabulary = words_of(&options.outdir, None)?;
+    let vocabulary = load_vocabulary(&options.outdir, None)?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
-    // Hidden where standard error is no terminal.
+    // Hidden unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len}") {
         bar.set_style(style);
     }
-    let audit = audited(&copy.journal)?;
+    let audit = latest_audit(&copy.journal)?;
     let mut progress = |step: Step| {
         bar.set_message(if step.writes { "writing" } else { "checking" });
         bar.set_length(step.total as u64);
@@ -34,7 +34,7 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
     let mut text = String::new();
     let to = options.to.display();
     let images: usize = exported.splits.iter().map(|(_, images)| images).sum();
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     let _ = write!(
         text,
         "{} in {to} as {}",
@@ -49,7 +49,7 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
     if exported.kept_shards > 0 {
         let _ = writeln!(
             text,
-            "{} written before were kept",
+            "{} from an earlier run kept",
             plural(exported.kept_shards, "file")
         );
     }

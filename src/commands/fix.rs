@@ -1,4 +1,4 @@
-//! `labeler-tui fix`: applies the safe fixes to what a filter shows, and says what it did.
+//! `labeler-tui fix`: applies the safe fixes to the records that match a filter.
 
 use super::selection::Selection;
 use super::{lock_journal, write_out};
@@ -15,15 +15,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
-/// What will be done, found out before anything is.
+/// The fixes to apply, computed before any is applied.
 #[derive(Default)]
 struct Plan {
-    /// One step each, in the order in which they are done.
+    /// In the order in which they are applied.
     steps: Vec<PlannedStep>,
-    /// Records that nobody has decided about, flagged before and after.
+    /// Records that the fixes may change.
     records: usize,
+    /// Of these, how many have a reason before and after.
     flagged: (usize, usize),
-    /// How many have each reason, before and after.
+    /// How many have each reason before and after.
     reasons: BTreeMap<Reason, (usize, usize)>,
     without_draft: usize,
     decided: usize,
@@ -34,11 +35,11 @@ struct PlannedStep {
     kind: FixKind,
     pass: usize,
     groups: Vec<GroupId>,
-    /// How many records it changes which field of.
+    /// How many records change in each field.
     fields: BTreeMap<Field, usize>,
 }
 
-/// Fixes, or with `--dry-run` only says what that would do.
+/// Applies the fixes and reports them; with `--dry-run` only reports them.
 pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let outdir = &options.selection.outdir;
     let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
@@ -46,12 +47,12 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let plan = if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
         let journal = &copy.journal;
-        let shown = selection.of(journal)?;
-        plan(&shown, vocabulary, |summary| journal.fixable(summary))?
+        let selected = selection.apply(journal)?;
+        plan(&selected, vocabulary, |summary| journal.fixable(summary))?
     } else {
         let mut journal = lock_journal(outdir, vocabulary)?;
-        let shown = selection.of(&journal)?;
-        let plan = plan(&shown, vocabulary, |summary| journal.fixable(summary))?;
+        let selected = selection.apply(&journal)?;
+        let plan = plan(&selected, vocabulary, |summary| journal.fixable(summary))?;
         for step in &plan.steps {
             let change = Change::Fix {
                 reason: step.reason,
@@ -61,16 +62,16 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
         }
         plan
     };
-    write_out(out, words(&plan, options.dry_run).as_bytes())
+    write_out(out, report(&plan, options.dry_run).as_bytes())
 }
 
 fn plan(
-    shown: &[GroupSummary],
+    selected: &[GroupSummary],
     vocabulary: &Vocabulary,
     read: impl Fn(&GroupSummary) -> Result<Option<FixableRecord>>,
 ) -> Result<Plan> {
     let mut plan = Plan::default();
-    for summary in shown {
+    for summary in selected {
         if is_decided(summary.state) {
             plan.decided += 1;
             continue;
@@ -80,17 +81,17 @@ fn plan(
             None => plan.without_draft += 1,
         }
     }
-    // One step depends on those before it.
-    let place = |step: &PlannedStep| {
+    // Each step depends on the steps before it.
+    let order = |step: &PlannedStep| {
         let mut safe = SAFE_FIXES.iter();
-        let place = safe.position(|safe| *safe == (step.reason, step.kind));
-        (step.pass, place)
+        let position = safe.position(|safe| *safe == (step.reason, step.kind));
+        (step.pass, position)
     };
-    plan.steps.sort_by_key(place);
+    plan.steps.sort_by_key(order);
     Ok(plan)
 }
 
-/// What a person has accepted, committed or rejected is theirs.
+/// Fixes never change a record that a person has accepted, committed or rejected.
 fn is_decided(state: GroupState) -> bool {
     matches!(
         state,
@@ -127,9 +128,9 @@ impl Plan {
         let &SafeFix {
             reason, kind, pass, ..
         } = fix;
-        let is_it =
+        let is_same =
             |step: &PlannedStep| step.reason == reason && step.kind == kind && step.pass == pass;
-        let at = self.steps.iter().position(is_it).unwrap_or_else(|| {
+        let at = self.steps.iter().position(is_same).unwrap_or_else(|| {
             self.steps.push(PlannedStep {
                 reason,
                 kind,
@@ -143,10 +144,10 @@ impl Plan {
     }
 }
 
-fn words(plan: &Plan, dry_run: bool) -> String {
+fn report(plan: &Plan, dry_run: bool) -> String {
     let mut text = String::new();
     for step in &plan.steps {
-        let what = match dry_run {
+        let action = match dry_run {
             true => format!("would {}", step.kind.title().english),
             false => step.kind.done().english.to_owned(),
         };
@@ -157,7 +158,7 @@ fn words(plan: &Plan, dry_run: bool) -> String {
         line(
             &mut text,
             &format!(
-                "{what}: {} ({})",
+                "{action}: {} ({})",
                 plural(step.groups.len(), "record"),
                 fields.join(", ")
             ),
@@ -167,8 +168,8 @@ fn words(plan: &Plan, dry_run: bool) -> String {
         line(&mut text, "nothing to fix");
     }
     if plan.without_draft > 0 {
-        let records = plural(plan.without_draft, "item");
-        line(&mut text, &format!("left alone: {records} without a draft"));
+        let items = plural(plan.without_draft, "item");
+        line(&mut text, &format!("left alone: {items} without a draft"));
     }
     if plan.decided > 0 {
         let records = plural(plan.decided, "record");
@@ -191,13 +192,13 @@ fn words(plan: &Plan, dry_run: bool) -> String {
         line(
             &mut text,
             "nothing is committed: the records are edited drafts; accept and commit them in the \
-             workstation, where undo takes back one kind of fix at a time",
+             workstation, where each undo reverts one kind of fix",
         );
     }
     text
 }
 
-fn line(text: &mut String, words: &str) {
-    // Writing to a text cannot fail.
-    let _ = writeln!(text, "{}", for_line(words));
+fn line(text: &mut String, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", for_line(line));
 }

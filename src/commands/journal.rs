@@ -1,6 +1,6 @@
 //! `labeler-tui journal`: moves, checks and rebuilds the journal of an outdir.
 
-use super::{words_of, write_out};
+use super::{load_vocabulary, write_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, Exports, Tally};
 use crate::outdir::{JOURNAL, KEPT};
@@ -12,17 +12,17 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Lines and steps named one by one.
-const NAMED: usize = 3;
+/// How many lines or steps are listed one by one.
+const MAX_LISTED: usize = 3;
 
-/// Does it and says what it did; `false` where a check found something wrong.
+/// Runs the action and reports it. Returns `false` if a check found problems.
 pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     let outdir = &options.outdir;
     let journal = outdir.join(JOURNAL);
     let journal = journal.display();
     let mut text = String::new();
     let mut sound = true;
-    // What could be done is told all the same.
+    // Reported after what could be done.
     let mut failed = None;
     match &options.action {
         JournalAction::Backup(file) => {
@@ -39,13 +39,13 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
                 format_args!("restored {journal} from {}", file.display()),
             );
             if restored.without_log {
-                let what = "the log beside it belongs to another state and was left out";
+                let what = "the log beside the backup belongs to another state and was left out";
                 line(&mut text, format_args!("{what}"));
             }
-            kept(&mut text, restored.kept);
+            report_kept(&mut text, restored.kept);
         }
         JournalAction::Check => {
-            let checked = store::check(outdir, words_of(outdir, None)?)?;
+            let checked = store::check(outdir, load_vocabulary(outdir, None)?)?;
             sound = checked.problems.is_empty();
             for problem in &checked.problems {
                 line(&mut text, format_args!("wrong: {problem}"));
@@ -53,9 +53,9 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             if let Some(copy) = &checked.copy {
                 let found = export::compare(&copy.journal, outdir)?;
                 for file in &found.files {
-                    compared(&mut text, file);
+                    report_differences(&mut text, file);
                 }
-                withheld(&mut text, &found.tally);
+                report_withheld(&mut text, &found.tally);
             }
             for file in rescued(outdir, checked.copy.as_ref().map(|copy| &copy.journal))? {
                 line(&mut text, format_args!("note: {file}"));
@@ -66,16 +66,16 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
                 line(
                     &mut text,
                     format_args!(
-                        "`labeler-tui journal restore FILE` brings a backup back, \
+                        "`labeler-tui journal restore FILE` restores a backup, \
                          `labeler-tui journal rebuild` saves what can be read; both keep \
-                         the present journal beside the new one"
+                         the current journal beside the new one"
                     ),
                 );
             }
         }
         JournalAction::Rebuild => {
             export::check_outdir(outdir, None)?;
-            let mut rebuilt = store::rebuild(outdir, words_of(outdir, None)?)?;
+            let mut rebuilt = store::rebuild(outdir, load_vocabulary(outdir, None)?)?;
             let mut exports = Exports::new(outdir, &[]);
             exports.rebuild(&mut rebuilt.journal)?;
             let counts = rebuilt.journal.counts()?;
@@ -101,7 +101,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             for file in rescued(outdir, Some(&rebuilt.journal))? {
                 line(&mut text, format_args!("{file}"));
             }
-            kept(&mut text, rebuilt.kept);
+            report_kept(&mut text, rebuilt.kept);
         }
     }
     write_out(out, text.as_bytes())?;
@@ -111,14 +111,15 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     }
 }
 
-/// Does again what a run wrote down whose journal was lost.
+/// Applies the steps that a run saved to `file` after its journal was lost. Returns an error to
+/// report if some could not be applied.
 fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
     export::check_outdir(outdir, None)?;
-    let mut journal = Journal::lock(outdir, words_of(outdir, None)?)?;
+    let mut journal = Journal::lock(outdir, load_vocabulary(outdir, None)?)?;
     let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;
-    // Which pictures are gone is known when the source is next read.
+    // The next run with the source finds out which images are gone.
     exports.update(&mut journal, false)?;
     line(
         text,
@@ -132,7 +133,7 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
     if replayed.unsaved > 0 {
         line(
             text,
-            format_args!("not saved by the run itself: {}", replayed.unsaved),
+            format_args!("never saved by the run: {}", replayed.unsaved),
         );
     }
     for notice in exports.take_notices() {
@@ -141,20 +142,23 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
             format_args!("{}", Words::ENGLISH.file_notice(&notice)),
         );
     }
-    for refused in replayed.refused.iter().take(NAMED) {
-        line(text, format_args!("not done: {refused}"));
+    for refused in replayed.refused.iter().take(MAX_LISTED) {
+        line(text, format_args!("not applied: {refused}"));
     }
     let n = replayed.refused.len();
     Ok((n > 0).then(|| {
-        let cause = format!("{n} of the steps in {} could not be done", file.display());
+        let cause = format!(
+            "{n} of the steps in {} could not be applied",
+            file.display()
+        );
         Error::new(ErrorKind::Store, cause).with_hint(
-            "where the journal does not know an image yet, start the workstation or --batch once \
-             with the source, then restore again: what is there already is not done twice",
+            "if the journal does not know an image yet, start the workstation or --batch once \
+             with the source, then restore again; no step is applied twice",
         )
     }))
 }
 
-/// What to do with files of earlier runs whose journal was lost.
+/// Tells how to restore the files that runs saved after their journal was lost.
 fn rescued(outdir: &Path, journal: Option<&Journal>) -> Result<Vec<String>> {
     let Some(journal) = journal else {
         return Ok(Vec::new());
@@ -162,8 +166,8 @@ fn rescued(outdir: &Path, journal: Option<&Journal>) -> Result<Vec<String>> {
     let files = store::files_to_restore(journal, outdir)?.into_iter();
     let files = files.map(|file| {
         format!(
-            "{0} holds what a run did and the journal does not have: `labeler-tui journal restore \
-             {0} --outdir {1}` brings it back",
+            "{0} holds work of a run that the journal does not have; `labeler-tui journal restore \
+             {0} --outdir {1}` restores it",
             file.display(),
             outdir.display()
         )
@@ -171,8 +175,8 @@ fn rescued(outdir: &Path, journal: Option<&Journal>) -> Result<Vec<String>> {
     Ok(files.collect())
 }
 
-/// What is not as the journal would write it; the next start sets it right.
-fn compared(text: &mut String, file: &ComparedFile) {
+/// Reports lines that differ from what the journal would write. The next start corrects them.
+fn report_differences(text: &mut String, file: &ComparedFile) {
     if file.is_same() {
         return;
     }
@@ -188,8 +192,8 @@ fn compared(text: &mut String, file: &ComparedFile) {
                 1 => "1 line".to_owned(),
                 n => format!("{n} lines"),
             };
-            let first: Vec<&str> = paths.iter().take(NAMED).map(String::as_str).collect();
-            let more = match paths.len() > NAMED {
+            let first: Vec<&str> = paths.iter().take(MAX_LISTED).map(String::as_str).collect();
+            let more = match paths.len() > MAX_LISTED {
                 true => ", ...",
                 false => "",
             };
@@ -199,15 +203,15 @@ fn compared(text: &mut String, file: &ComparedFile) {
     line(
         text,
         format_args!(
-            "note: {}: {}; the next start writes it anew and keeps what somebody else wrote",
+            "note: {}: {}; the next start rewrites the file and keeps lines of other programs",
             file.name,
             parts.join(", ")
         ),
     );
 }
 
-/// What no file shows because another image is at its path.
-fn withheld(text: &mut String, tally: &Tally) {
+/// Reports the records and edits that are withheld because another image is at their path.
+fn report_withheld(text: &mut String, tally: &Tally) {
     if tally.withheld + tally.withheld_edits == 0 {
         return;
     }
@@ -223,17 +227,17 @@ fn withheld(text: &mut String, tally: &Tally) {
     );
 }
 
-fn kept(text: &mut String, kept: Option<PathBuf>) {
+fn report_kept(text: &mut String, kept: Option<PathBuf>) {
     if let Some(kept) = kept {
         line(
             text,
-            format_args!("the journal of before is kept as {}", kept.display()),
+            format_args!("the previous journal is kept as {}", kept.display()),
         );
     }
 }
 
-/// Paths and damaged rows come from outside.
-fn line(text: &mut String, words: std::fmt::Arguments) {
-    // Writing to a text cannot fail.
-    let _ = writeln!(text, "{}", for_line(&words.to_string()));
+/// Adds a line. Paths and damaged rows in it are untrusted.
+fn line(text: &mut String, line: std::fmt::Arguments) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", for_line(&line.to_string()));
 }

@@ -1,4 +1,5 @@
-//! `labeler-tui list`: what needs a person, in queue order, with reasons and suggested fixes.
+//! `labeler-tui list`: prints the records that need review, in queue order, with reasons and
+//! suggested fixes.
 
 use super::selection::Selection;
 use super::write_out;
@@ -23,9 +24,9 @@ struct HistoryEntry {
     state: &'static str,
     uncertainty: f32,
     reasons: Vec<ListedReason>,
-    /// What a person said of the committed text in an audit.
+    /// A person's judgment of the committed text in an audit.
     judgment: Option<ListedJudgment>,
-    /// Images of one family share it.
+    /// The same for all images of a family.
     family: Option<GroupId>,
     /// The draft in the record's form; null where there is none.
     record: Option<Record>,
@@ -45,7 +46,7 @@ struct ListedReason {
     fixes: Vec<ListedFix>,
 }
 
-/// A fix by the field that it is about; what it changes besides is in `also`.
+/// A suggested fix: the field that it is about, and in `also` the other fields that it changes.
 #[derive(Debug, Serialize)]
 struct ListedFix {
     #[serde(flatten)]
@@ -58,24 +59,25 @@ struct ListedFix {
 #[derive(Debug, Serialize)]
 struct FieldText {
     field: &'static str,
-    /// As the record holds it: a text, a list or null.
+    /// A text, a list or null, as in the record.
     value: Value,
-    /// The same in one text.
+    /// The value as a single text.
     text: String,
 }
 
-/// Prints one line for each record that the filter shows; what else there is to say goes to `notes`.
+/// Prints one line per record that matches the filter, and notes on the audit and on missing colors
+/// to `notes`.
 pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
     let copy = copy_to_read(&options.selection.outdir, selection.vocabulary.clone())?;
     let journal = &copy.journal;
     let mut text = String::new();
-    let mut colorless = 0;
-    for summary in selection.of(journal)? {
+    let mut without_colors = 0;
+    for summary in selection.apply(journal)? {
         let Some(detail) = journal.detail(summary.id)? else {
             continue;
         };
-        colorless += usize::from(detail.draft.is_some() && detail.colors.is_none());
+        without_colors += usize::from(detail.draft.is_some() && detail.colors.is_none());
         text.push_str(&match options.json {
             true => for_json(&json!(listed(&detail)).to_string()),
             false => line(&detail),
@@ -90,11 +92,11 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
             "note: audit of records without a reason: {line}\n"
         ));
     }
-    if colorless > 0 {
+    if without_colors > 0 {
         note.push_str(&format!(
-            "note: the journal does not know the colors of {}, so that nothing is said of them; \
-             the next run with the source finds them\n",
-            plural(colorless, "image")
+            "note: the journal does not have the colors of {} yet, so their color reasons are \
+             missing; the next run with the source adds them\n",
+            plural(without_colors, "image")
         ));
     }
     write_out(notes, note.as_bytes())
@@ -173,7 +175,7 @@ fn draft_record(detail: &GroupDetail) -> Option<Record> {
     })
 }
 
-/// Columns between tabs: uncertainty, state, path, name, reasons with their first fixes.
+/// Tab-separated columns: uncertainty, state, path, name, reasons with their first fixes.
 fn line(detail: &GroupDetail) -> String {
     let summary = &detail.summary;
     let reasons = summary.reasons.iter().map(|reason| {

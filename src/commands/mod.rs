@@ -26,13 +26,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The vocabulary of a file, else the one that is built in, with the words of the outdir over it.
-fn words_of(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>> {
+/// Loads the vocabulary of `file`, or the built-in one, with the outdir's own words on top.
+fn load_vocabulary(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>> {
     let overlay = outdir.join(WORDS);
     Ok(Arc::new(prompt::vocabulary(file, Some(&overlay))?))
 }
 
-/// The journal of an outdir that has one, for a command that writes it.
+/// Locks the journal of an outdir for a command that writes to it.
+///
+/// # Errors
+/// If the outdir has no journal.
 fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> {
     if outdir.join(JOURNAL).symlink_metadata().is_err() {
         let cause = format!("there is no {JOURNAL} in {}", outdir.display());
@@ -43,8 +46,8 @@ fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> 
     Journal::lock(outdir, Arc::clone(vocabulary))
 }
 
-/// Where the image of a record is: in the folder that was given for images, else beside the file of
-/// the record, or beside the folder of that, as outdirs are beside their source.
+/// Finds the image of a record: in the folder given for images, else in `beside`, the folder of the
+/// record's file, else in its parent, because an outdir usually is beside its source.
 fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<ImageLocation> {
     if let Some(folder) = images {
         return Some(folder.join(image_path).into());
@@ -54,8 +57,8 @@ fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<
     places.find(|place| place.is_file()).map(Into::into)
 }
 
-/// What the last audit has found, in words for an export.
-fn audited(journal: &Journal) -> Result<Option<Audited>> {
+/// The result of the latest audit, as text for an export.
+fn latest_audit(journal: &Journal) -> Result<Option<Audited>> {
     let audit = journal.audit(None, AuditEstimate::WIDTH)?;
     Ok(audit.map(|audit| Audited {
         rate: audit
@@ -66,13 +69,13 @@ fn audited(journal: &Journal) -> Result<Option<Audited>> {
     }))
 }
 
-/// Writes what a command prints. A reader that went away early (`| head`) is no error.
+/// Writes what a command prints. A reader that has gone away (`| head`) is not an error.
 pub fn write_out(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
-    is_read(out, bytes).map(|_| ())
+    write_to_reader(out, bytes).map(|_| ())
 }
 
-/// The same; whether there still is somebody who reads.
-fn is_read(out: &mut dyn Write, bytes: &[u8]) -> Result<bool> {
+/// Writes to `out`. Returns `false` if its reader has gone away.
+fn write_to_reader(out: &mut dyn Write, bytes: &[u8]) -> Result<bool> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),

@@ -1,4 +1,4 @@
-//! How far the opening of a model is, as a bar on standard error.
+//! The progress bar on standard error while a model opens.
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::text::for_line;
@@ -7,16 +7,16 @@ use crate::vlm::open::{OnOpening, Opening};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 
-/// A bar, hidden where standard error is no terminal, and what moves it.
+/// Creates the bar, hidden unless standard error is a terminal, and the callback that updates it.
 pub fn opening_bar() -> Result<(ProgressBar, OnOpening)> {
     let bar = ProgressBar::new(1);
     let plain = ProgressStyle::with_template("{msg:30} {wide_bar} {percent:>3}%");
     let bytes = ProgressStyle::with_template(
         "{msg:30} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
     );
-    let doing = "the template of the progress bar";
-    let plain = plain.context(ErrorKind::Internal, doing)?;
-    let bytes = bytes.context(ErrorKind::Internal, doing)?;
+    let task = "parsing the template of the progress bar";
+    let plain = plain.context(ErrorKind::Internal, task)?;
+    let bytes = bytes.context(ErrorKind::Internal, task)?;
     let shown = bar.clone();
     let on_opening: OnOpening = Arc::new(move |opening| match opening {
         Opening::Download(download) => {

@@ -1,6 +1,6 @@
-//! `labeler-tui report`: the state of an outdir as one page in one file.
+//! `labeler-tui report`: writes the state of an outdir as one self-contained page.
 
-use super::{audited, words_of, write_out};
+use super::{latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
 use crate::export::{ReportPage, write_report};
 use crate::settings::ReportOptions;
@@ -10,11 +10,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::sync::Arc;
 
-/// Writes the page and says what is in it.
+/// Writes the page and prints a summary.
 pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
-    let vocabulary = words_of(&options.outdir, options.vocabulary.as_deref())?;
+    let vocabulary = load_vocabulary(&options.outdir, options.vocabulary.as_deref())?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
-    // Hidden where standard error is no terminal.
+    // Hidden unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}") {
         bar.set_style(style);
@@ -22,7 +22,7 @@ pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
     let outdir = std::path::absolute(&options.outdir).unwrap_or_else(|_| options.outdir.clone());
     let name = outdir.file_name().unwrap_or(outdir.as_os_str());
     let page = ReportPage {
-        audit: audited(&copy.journal)?,
+        audit: latest_audit(&copy.journal)?,
         html: options.html.clone(),
         title: format!("Labels in {}", name.to_string_lossy()),
         about: format!(
@@ -44,7 +44,7 @@ pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
     );
     if reported.without_icon > 0 {
         text.push_str(&format!(
-            "{} cannot be read and stand there without a picture\n",
+            "{} could not be read; shown without a picture\n",
             plural(reported.without_icon, "image")
         ));
     }

@@ -1,6 +1,6 @@
-//! The records of an outdir that a filter shows, for commands without a screen.
+//! Selects the records of an outdir that match a filter, for commands without a screen.
 
-use super::words_of;
+use super::load_vocabulary;
 use crate::error::Result;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{GroupSummary, Vocabulary};
@@ -8,26 +8,26 @@ use crate::settings::SelectionOptions;
 use crate::store::Journal;
 use std::sync::Arc;
 
-/// A filter, and the vocabulary that it is in.
+/// A filter, and the vocabulary to parse it with.
 pub struct Selection {
     pub vocabulary: Arc<Vocabulary>,
     filter: String,
 }
 
 impl Selection {
-    /// `default` is the filter where none was given.
+    /// `default` is the filter if `options` has none.
     pub fn new(options: &SelectionOptions, default: &str) -> Result<Self> {
         Ok(Self {
-            vocabulary: words_of(&options.outdir, options.vocabulary.as_deref())?,
+            vocabulary: load_vocabulary(&options.outdir, options.vocabulary.as_deref())?,
             filter: options.filter.as_deref().unwrap_or(default).to_owned(),
         })
     }
 
-    /// Those that pass, in the order of the queue.
+    /// The records that match, in queue order.
     ///
     /// # Errors
-    /// Of kind `Usage` for a filter that cannot be understood whole.
-    pub fn of(&self, journal: &Journal) -> Result<Vec<GroupSummary>> {
+    /// `ErrorKind::Usage` if a part of the filter cannot be parsed.
+    pub fn apply(&self, journal: &Journal) -> Result<Vec<GroupSummary>> {
         let query = Query::parse_whole(&self.filter, &self.vocabulary, &journal.views()?)?;
         let all = journal.summaries()?;
         let places = select(&all, &query, Sort::Uncertainty, None);

@@ -1,4 +1,4 @@
-//! `show`: prints a built-in file, as a start for one's own.
+//! `show`: prints a built-in file as a starting point for a custom one.
 
 use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +22,7 @@ const LICENSES: &str = concat!(
 /// Writes the file to `out`.
 ///
 /// # Errors
-/// Of kind `Usage` for a name that no built-in file has.
+/// `ErrorKind::Usage` if no built-in file has the name.
 pub fn run(file: &BuiltinFile, out: &mut dyn Write) -> Result<()> {
     let text = match file {
         BuiltinFile::Prompt(version) => named("prompt", version, &builtin_prompts()?)?,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_can_be_read_back() {
+    fn built_in_files_can_be_parsed() {
         let prompt = Prompt::parse(&shown(BuiltinFile::Prompt("v2".to_owned()))).unwrap();
         assert_eq!(prompt.version, "v2");
         Vocabulary::parse(&shown(BuiltinFile::Vocabulary)).unwrap();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn licenses_name_the_program_and_the_crates_it_is_built_from() {
+    fn licenses_name_the_program_and_its_dependencies() {
         let shown = shown(BuiltinFile::Licenses);
         assert!(shown.starts_with("labeler-tui\nCopyright"));
         assert!(shown.contains("\ncandle-core "));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_known_ones() {
+    fn the_error_for_an_unknown_name_lists_the_known_names() {
         let error = run(&BuiltinFile::Prompt("v9".to_owned()), &mut Vec::new()).unwrap_err();
         assert_eq!(error.exit_status(), 2);
         assert_eq!(error.hint.as_deref(), Some("one of v1, v2, v3, demo"));

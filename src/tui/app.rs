@@ -570,7 +570,7 @@ impl Widget for &App {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let session = &self.session;
         if session.is_too_small() {
-            let (width, height) = layout::LEAST;
+            let (width, height) = layout::MIN_SIZE;
             let text = match self.dialog().is_some_and(Dialog::asks_to_leave) {
                 true => session.words.leave_blind().to_owned(),
                 false => session.words.too_small(width, height),

@@ -122,7 +122,7 @@ impl Session {
 
     /// Whether there is no room to draw anything.
     pub fn is_too_small(&self) -> bool {
-        self.size.width < layout::LEAST.0 || self.size.height < layout::LEAST.1
+        self.size.width < layout::MIN_SIZE.0 || self.size.height < layout::MIN_SIZE.1
     }
 
     pub fn vocabulary(&self) -> &Vocabulary {

@@ -1,4 +1,4 @@
-//! What becomes of answers: failures, retries, reasons.
+//! How answers are handled: failures, retries, reasons.
 
 use crate::common::{Desk, good, names, say};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn wrong_color(name: &str) -> Value {
 }
 
 #[test]
-fn a_failure_of_the_model_is_that_items_alone() {
+fn a_model_failure_fails_only_its_item() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.plays("나", &[json!({"fail": "out of luck"})]);
     let ended = desk.batch(&[]).expect(3);
@@ -30,7 +30,7 @@ fn a_failure_of_the_model_is_that_items_alone() {
 }
 
 #[test]
-fn a_panic_takes_the_guilty_item_only() {
+fn a_panic_fails_only_its_item() {
     let mut desk = Desk::with_icons(&["가", "나", "다", "라"]);
     desk.slots(4);
     desk.plays("다", &[json!({"panic": "boom"})]);
@@ -48,7 +48,7 @@ fn a_panic_takes_the_guilty_item_only() {
 }
 
 #[test]
-fn a_text_that_is_no_record_is_asked_for_once_more() {
+fn an_answer_that_is_not_a_record_is_requested_once_more() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("가", &[say("sorry".into()), say(good("가"))]);
     desk.plays("나", &[say("sorry".into())]);
@@ -58,7 +58,7 @@ fn a_text_that_is_no_record_is_asked_for_once_more() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_is_finished_and_flagged() {
+fn a_truncated_answer_is_completed_and_flagged() {
     let mut desk = Desk::with_icons(&["가죽 모자"]);
     let whole = good("가죽 모자").to_string();
     let cut = &whole[..whole.find("query_variants").unwrap()];
@@ -78,12 +78,12 @@ fn uncertain_records_are_committed_with_their_reasons() {
     assert_eq!(reasons(&record), ["color_mismatch"]);
     assert_eq!(record["quality_flags"]["is_uncertain"], true);
     let events = ended.events();
-    let told = events
+    let labeled = events
         .iter()
         .find(|event| event["item_name"] == "가")
         .unwrap();
     assert_eq!(
-        told,
+        labeled,
         &json!({
             "event": "labeled", "image_path": "가.png", "item_name": "가",
             "reasons": ["color_mismatch"],
@@ -118,7 +118,7 @@ fn uncertain_records_get_second_opinions() {
     let wrong = || say(wrong_color("가"));
     desk.plays("가", &[wrong(), say(good("가")), wrong()]);
     desk.batch(&["--opinions", "2"]).expect(0);
-    // Of each attempt: its item's place, and which one it is an opinion on.
+    // The group of each attempt, and the attempt that it is an opinion on.
     let attempts = |desk: &Desk| -> Vec<(i64, Option<i64>)> {
         let db = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
         let mut select = db
@@ -127,18 +127,18 @@ fn uncertain_records_get_second_opinions() {
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.unwrap().map(Result::unwrap).collect()
     };
-    let (first, sure) = ((1, None), (2, None));
+    let (first, certain) = ((1, None), (2, None));
     let opinion = (1, Some(1));
-    assert_eq!(attempts(&desk), [first, opinion, opinion, sure]);
-    // The answer stands, whatever the opinions say.
+    assert_eq!(attempts(&desk), [first, opinion, opinion, certain]);
+    // The opinions do not change the answer.
     assert_eq!(reasons(&desk.record("가")), ["color_mismatch"]);
 
-    // Nothing is asked twice, and more can be asked for later.
+    // No opinion is requested twice, and more can be requested later.
     desk.batch(&["--opinions", "2", "--resume"]).expect(0);
     assert_eq!(attempts(&desk).len(), 4);
     desk.plays("가", &[wrong()]);
     desk.batch(&["--opinions", "3", "--resume"]).expect(0);
-    assert_eq!(attempts(&desk), [first, opinion, opinion, opinion, sure]);
+    assert_eq!(attempts(&desk), [first, opinion, opinion, opinion, certain]);
     assert_eq!(desk.records().len(), 2);
 }
 
@@ -156,7 +156,7 @@ fn equal_labels_are_flagged_on_both_sides() {
 }
 
 #[test]
-fn a_labeler_beyond_help_ends_the_run() {
+fn a_labeler_that_cannot_start_ends_the_run() {
     let mut desk = Desk::with_icons(&["가"]);
     std::fs::write(desk.path().join("broken.json"), "{").unwrap();
     let broken = ["--batch", "--images", "source", "--outdir", "out"];

@@ -1,8 +1,7 @@
-//! How long the whole of `--batch` takes without a model, and how much memory. Not part of
-//! `cargo test`:
-//! `cargo test --release --test batch -- --ignored --nocapture --test-threads 1 NAME`,
-//! one NAME a process, since the memory is the highest of all that ran. Another build of the
-//! program can be measured by giving its path in LABELER_TUI.
+//! Time and memory of a complete `--batch` run without a model. Not part of `cargo test`; run
+//! `cargo test --release --test batch -- --ignored --nocapture --test-threads 1 NAME`.
+//! Run one NAME per process, because the peak memory covers all that ran. LABELER_TUI can name
+//! another build of the program to measure.
 
 use crate::common::{Desk, Ended, good, picture, say};
 use std::fmt::Write as _;
@@ -26,7 +25,7 @@ fn database_of_1_000_000_rows_and_8_000_icons() {
     labeled(1_000_000, 8_000);
 }
 
-/// Nothing is shared and nothing can be labeled: all that is held for a group, at its most.
+/// No images are shared and none can be labeled: the most memory per group.
 #[test]
 #[ignore = "a benchmark"]
 fn manifest_of_1_000_000_rows_whose_images_are_gone() {
@@ -62,7 +61,7 @@ fn labeled(rows: u64, icons: u64) {
     assert_eq!(again["asked"], 0);
 }
 
-/// As the collector writes it: each icon shared by many rows, under a few names.
+/// A database like the collector's: many rows share each icon, under a few names.
 fn database(desk: &Desk, rows: u64, icons: u64) {
     let mut sql = String::from(
         "BEGIN;
@@ -96,7 +95,8 @@ fn database(desk: &Desk, rows: u64, icons: u64) {
     db.execute_batch(&sql).unwrap();
 }
 
-/// Runs to the end, prints seconds and memory, holds the memory to the limit; the summary.
+/// Runs a batch to its end, prints seconds and peak memory, checks the memory limit and returns the
+/// summary.
 fn measured(desk: &Desk, source: &[&str]) -> serde_json::Value {
     let args = [&["--batch", "--json", "--outdir", "out"], source].concat();
     let command = desk.command(&args);
@@ -110,22 +110,22 @@ fn measured(desk: &Desk, source: &[&str]) -> serde_json::Value {
         .env("HOME", desk.path().join("home"))
         .current_dir(desk.path());
     let start = Instant::now();
-    let (Ended { status, out, err }, highest) = ended_with_peak(&mut chosen);
+    let (Ended { status, out, err }, peak) = ended_with_peak(&mut chosen);
     let seconds = start.elapsed().as_secs_f64();
     let summary = out.lines().last().unwrap_or_default();
     let summary: serde_json::Value =
         serde_json::from_str(summary).unwrap_or_else(|_| panic!("{err}"));
     let read = out.lines().find(|line| line.contains("source_read"));
     println!(
-        "status {status}, {} rows, {} groups, {} records: {seconds:.1} s, {highest} MiB at most",
+        "status {status}, {} rows, {} groups, {} records: {seconds:.1} s, peak {peak} MiB",
         summary["rows"], summary["groups"], summary["records"]
     );
     assert!(read.is_some());
-    assert!(highest < LIMIT_MIB);
+    assert!(peak < LIMIT_MIB);
     summary
 }
 
-/// The end of a program, and the most memory in MiB that it was seen with.
+/// Runs a program to its end. Returns its peak memory in MiB too.
 fn ended_with_peak(command: &mut Command) -> (Ended, u64) {
     let child = command
         .stdout(Stdio::piped())
@@ -135,12 +135,12 @@ fn ended_with_peak(command: &mut Command) -> (Ended, u64) {
     let status = format!("/proc/{}/status", child.id());
     let (send, ended) = mpsc::channel();
     thread::spawn(move || send.send(child.wait_with_output().unwrap()));
-    let mut highest = 0;
+    let mut peak = 0;
     let output = loop {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        highest = highest.max(kib.unwrap_or_default() / 1024);
+        peak = peak.max(kib.unwrap_or_default() / 1024);
         match ended.recv_timeout(Duration::from_millis(20)) {
             Err(RecvTimeoutError::Timeout) => {}
             output => break output.unwrap(),
@@ -152,5 +152,5 @@ fn ended_with_peak(command: &mut Command) -> (Ended, u64) {
         out: text(output.stdout),
         err: text(output.stderr),
     };
-    (ended, highest)
+    (ended, peak)
 }

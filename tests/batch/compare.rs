@@ -1,4 +1,4 @@
-//! `compare`: what two sets of records of the same images say alike.
+//! `compare`: how far two sets of records of the same images agree.
 
 use crate::common::{Desk, ended, good, say};
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn an_outdir_and_an_earlier_file_are_compared_image_by_image() {
         let fields = found["fields"].as_array().unwrap();
         fields
             .iter()
-            .find(|of| of["field"] == name)
+            .find(|entry| entry["field"] == name)
             .unwrap()
             .clone()
     };
@@ -43,7 +43,7 @@ fn an_outdir_and_an_earlier_file_are_compared_image_by_image() {
 }
 
 #[test]
-fn what_holds_no_records_is_refused() {
+fn a_folder_without_records_is_refused() {
     let desk = Desk::new();
     let refused = ended(&mut desk.plain(&["compare", "source", "source"])).expect(2);
     assert!(
@@ -54,11 +54,11 @@ fn what_holds_no_records_is_refused() {
 }
 
 #[test]
-fn a_file_of_something_else_takes_no_votes() {
+fn votes_are_not_added_to_another_kind_of_file() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
     let mine = desk.path().join("mine.json");
-    // Its only line has no end, as that of a vote that was cut off.
+    // Its only line has no line end, like a vote that was cut off.
     std::fs::write(&mine, "{\"image_path\": \"가.png\"").unwrap();
     for more in [&["--json"][..], &[]] {
         let args = [
@@ -67,7 +67,7 @@ fn a_file_of_something_else_takes_no_votes() {
         ]
         .concat();
         let refused = ended(&mut desk.plain(&args)).expect(2);
-        assert!(refused.err.contains("no file of votes"), "{}", refused.err);
+        assert!(refused.err.contains("not a vote file"), "{}", refused.err);
     }
     let left = std::fs::read_to_string(&mine).unwrap();
     assert_eq!(left, "{\"image_path\": \"가.png\"");

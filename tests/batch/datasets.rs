@@ -1,4 +1,4 @@
-//! `export`: what training programs find in a dataset, and what an interrupted one goes on from.
+//! `export`: what training programs find in a dataset, and how an interrupted export resumes.
 
 use crate::common::{self, Desk, Ended, ended, good, lines, say};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -22,7 +22,7 @@ fn export(desk: &Desk, format: &str, args: &[&str]) -> Ended {
     ended(&mut desk.plain(&all))
 }
 
-/// Every file of a folder but those of the export itself, by its path.
+/// Every file of a folder by its path, except the files about the export itself.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = common::files(folder);
     found.retain(|name, _| !["export.json", "README.md"].contains(&name.as_str()));
@@ -37,8 +37,8 @@ fn icon(desk: &Desk, name: &str) -> Vec<u8> {
 fn an_image_folder_names_each_image_with_its_text() {
     let desk = labeled(&["가", "나", "다"]);
     let args = ["--shard-size", "2", "--captions", "label,tags"];
-    let said = export(&desk, "imagefolder", &args).expect(0);
-    assert_eq!(said.out, "3 images in set as imagefolder: train 3\n");
+    let exported = export(&desk, "imagefolder", &args).expect(0);
+    assert_eq!(exported.out, "3 images in set as imagefolder: train 3\n");
     let rows = lines(&desk.path().join("set/train/metadata.jsonl"));
     assert_eq!(rows.len(), 3);
     for (row, (name, folder)) in rows
@@ -65,7 +65,7 @@ fn an_image_folder_names_each_image_with_its_text() {
 }
 
 #[test]
-fn parquet_holds_the_bytes_of_the_images() {
+fn parquet_contains_the_bytes_of_the_images() {
     let desk = labeled(&["가", "나", "다"]);
     export(&desk, "parquet-images", &["--shard-size", "2"]).expect(0);
     let found = files(&desk.path().join("set"));
@@ -88,7 +88,7 @@ fn parquet_holds_the_bytes_of_the_images() {
 }
 
 #[test]
-fn a_tar_holds_image_text_and_record_under_one_key() {
+fn a_tar_has_image_text_and_record_under_one_key() {
     let desk = labeled(&["가", "나", "다"]);
     export(&desk, "webdataset", &["--shard-size", "2"]).expect(0);
     let set = desk.path().join("set/train");
@@ -105,8 +105,8 @@ fn a_tar_holds_image_text_and_record_under_one_key() {
         members.push((name, bytes));
     }
     let (key, _) = members[0].0.split_once('.').unwrap();
-    for (member, end) in members.iter().zip(["png", "txt", "json"]) {
-        assert_eq!(member.0, format!("{key}.{end}"));
+    for (member, extension) in members.iter().zip(["png", "txt", "json"]) {
+        assert_eq!(member.0, format!("{key}.{extension}"));
     }
     assert_eq!(members[0].1, icon(&desk, "가"));
     assert_eq!(
@@ -142,7 +142,7 @@ fn a_table_has_a_row_for_each_caption_and_paths_that_lead_to_the_images() {
 }
 
 #[test]
-fn texts_stand_beside_images_as_the_model_saw_them() {
+fn sidecar_texts_are_beside_images_as_the_model_saw_them() {
     let desk = labeled(&["가"]);
     let args = ["--flatten", "black", "--upscale", "4"];
     export(&desk, "sidecar", &args).expect(0);
@@ -155,7 +155,7 @@ fn texts_stand_beside_images_as_the_model_saw_them() {
 }
 
 #[test]
-fn lines_hold_the_record_with_its_captions() {
+fn jsonl_lines_have_the_record_with_its_captions() {
     let desk = labeled(&["가"]);
     export(&desk, "jsonl", &["--paths", "relative"]).expect(0);
     let rows = lines(&desk.path().join("set/train.jsonl"));
@@ -166,7 +166,7 @@ fn lines_hold_the_record_with_its_captions() {
 }
 
 #[test]
-fn a_dataset_is_a_source_again() {
+fn a_dataset_can_be_a_source() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.otherwise(&[say(good("것"))]);
     desk.batch(&[]).expect(0);
@@ -205,7 +205,7 @@ fn a_dataset_is_a_source_again() {
             all.iter().map(|(hash, _)| hash.clone()).collect()
         };
         assert_eq!(images(&again), images(&before), "{format}");
-        // What stands in a shard is found there again.
+        // Images in shards can be exported again.
         let args = [
             "export",
             "--outdir",
@@ -221,19 +221,20 @@ fn a_dataset_is_a_source_again() {
 }
 
 #[test]
-fn what_is_written_is_kept_and_another_export_is_not_replaced_unasked() {
+fn finished_files_are_kept_and_another_export_is_not_replaced_without_the_flag() {
     let desk = labeled(&["가", "나", "다"]);
     let shards = ["--shard-size", "1"];
     export(&desk, "webdataset", &shards).expect(0);
     let set = desk.path().join("set");
-    let whole = files(&set);
-    // As a run that was cut off leaves it: the last shards are not there, one is half written.
+    let complete = files(&set);
+    // As an interrupted run leaves it: the last shard is missing, and its temporary file is cut
+    // off.
     std::fs::remove_file(set.join("train/00002.tar")).unwrap();
     std::fs::write(set.join("train/.00002.tar.abcdefgh.tmp"), "half").unwrap();
     std::fs::write(set.join("train/00000.tar"), "kept").unwrap();
     let again = export(&desk, "webdataset", &shards).expect(0);
     assert!(
-        again.out.contains("3 files written before were kept"),
+        again.out.contains("3 files from an earlier run kept"),
         "{}",
         again.out
     );
@@ -241,18 +242,18 @@ fn what_is_written_is_kept_and_another_export_is_not_replaced_unasked() {
     assert_eq!(
         resumed.insert(
             "train/00000.tar".to_owned(),
-            whole["train/00000.tar"].clone()
+            complete["train/00000.tar"].clone()
         ),
         Some(b"kept".to_vec())
     );
-    assert_eq!(resumed, whole);
+    assert_eq!(resumed, complete);
     let refused = export(&desk, "csv", &[]).expect(2);
     assert!(
         refused.err.contains("holds another export"),
         "{}",
         refused.err
     );
-    assert_eq!(files(&set).len(), whole.len());
+    assert_eq!(files(&set).len(), complete.len());
     export(&desk, "csv", &["--replace"]).expect(0);
     assert_eq!(files(&set).len(), 1);
     std::fs::create_dir(desk.path().join("mine")).unwrap();
@@ -274,28 +275,34 @@ fn what_is_written_is_kept_and_another_export_is_not_replaced_unasked() {
 }
 
 #[test]
-fn records_whose_image_is_gone_or_another_one_are_left_out_and_named() {
+fn records_whose_image_is_gone_or_changed_are_left_out_and_listed() {
     let desk = labeled(&["가", "나", "다"]);
     std::fs::remove_file(desk.source("가.png")).unwrap();
     std::fs::copy(desk.source("나.png"), desk.source("다.png")).unwrap();
-    let said = export(&desk, "imagefolder", &[]).expect(3);
-    assert!(said.out.starts_with("1 image in set"), "{}", said.out);
+    let exported = export(&desk, "imagefolder", &[]).expect(3);
     assert!(
-        said.out
-            .contains("not there; --images DIR says where it is now: 가.png"),
+        exported.out.starts_with("1 image in set"),
         "{}",
-        said.out
+        exported.out
     );
     assert!(
-        said.out
+        exported
+            .out
+            .contains("not there; --images DIR says where it is now: 가.png"),
+        "{}",
+        exported.out
+    );
+    assert!(
+        exported
+            .out
             .contains("another one than the one that was labeled: 다.png"),
         "{}",
-        said.out
+        exported.out
     );
 }
 
 #[test]
-fn splits_share_no_name_and_a_filter_chooses() {
+fn a_filter_selects_the_records_that_are_split() {
     let names: Vec<String> = (0..60).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut desk = Desk::with_icons(&names);
@@ -310,10 +317,10 @@ fn splits_share_no_name_and_a_filter_chooses() {
         "--filter",
         "-reason:color_mismatch",
     ];
-    let said = export(&desk, "jsonl", &args).expect(0);
+    let exported = export(&desk, "jsonl", &args).expect(0);
     let train = lines(&desk.path().join("set/train.jsonl"));
     let test = lines(&desk.path().join("set/test.jsonl"));
-    assert_eq!(train.len() + test.len(), 60, "{}", said.out);
+    assert_eq!(train.len() + test.len(), 60, "{}", exported.out);
     assert!((10..=14).contains(&test.len()), "{}", test.len());
     let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
     assert!(
@@ -325,7 +332,7 @@ fn splits_share_no_name_and_a_filter_chooses() {
 }
 
 #[test]
-fn nothing_is_exported_where_nothing_is_committed() {
+fn an_outdir_without_a_journal_is_not_exported() {
     let desk = Desk::new();
     let refused = export(&desk, "csv", &[]).expect(1);
     assert!(
@@ -337,7 +344,7 @@ fn nothing_is_exported_where_nothing_is_committed() {
 }
 
 #[test]
-fn an_export_that_was_killed_at_its_beginning_goes_on() {
+fn an_export_that_was_killed_at_its_beginning_resumes() {
     let desk = labeled(&["가"]);
     std::fs::create_dir(desk.path().join("set")).unwrap();
     let half = desk.path().join("set/.export.json.Ab12Cd34.tmp");
@@ -345,7 +352,7 @@ fn an_export_that_was_killed_at_its_beginning_goes_on() {
     export(&desk, "jsonl", &[]).expect(0);
     assert!(!half.exists());
     std::fs::remove_dir_all(desk.path().join("set")).unwrap();
-    // A file of somebody else is not.
+    // A file of another program is not removed.
     std::fs::create_dir(desk.path().join("set")).unwrap();
     std::fs::write(desk.path().join("set/.export.json.mine.tmp"), "").unwrap();
     export(&desk, "jsonl", &[]).expect(2);

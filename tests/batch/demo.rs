@@ -1,4 +1,4 @@
-//! What a person would say of the demo model's labels of the whole sample.
+//! Checks the demo model's labels of the whole sample as a person would judge them.
 
 use crate::common::{Desk, ended};
 use serde_json::Value;
@@ -26,7 +26,7 @@ const COLORED: &[(&str, &str)] = &[
     ("신사의 구두", "brown"),
 ];
 
-/// Items whose icons show nothing, next to nothing, or a speck.
+/// Items whose icons are empty, nearly empty, or a speck.
 const DEGRADED: &[&str] = &["투명 망토", "빛바랜 초상", "먼지 요정"];
 
 fn demo(desk: &Desk, args: &[&str]) -> Vec<Value> {
@@ -36,8 +36,8 @@ fn demo(desk: &Desk, args: &[&str]) -> Vec<Value> {
     desk.records()
 }
 
-/// How many of the colored items are said to have their color.
-fn seen(records: &[Value]) -> usize {
+/// How many of the colored items have their color in the record.
+fn correctly_colored(records: &[Value]) -> usize {
     let has = |(name, color): &&(&str, &str)| {
         records.iter().any(|record| {
             let colors = record["attributes"]["colors"].as_array().unwrap();
@@ -62,9 +62,9 @@ fn red_things_are_red_and_blank_ones_uncertain() {
             assert_eq!(record["quality_flags"]["is_uncertain"], true, "{record}");
         }
     }
-    let with_picture = seen(&records);
+    let with_picture = correctly_colored(&records);
     assert!(with_picture >= 17, "{with_picture} of {}", COLORED.len());
 
-    let blind = seen(&demo(&Desk::new(), &["--no-image"]));
+    let blind = correctly_colored(&demo(&Desk::new(), &["--no-image"]));
     assert!(blind <= COLORED.len() / 4, "{blind} without the picture");
 }

@@ -1,13 +1,13 @@
-//! An outdir that cannot be written, and a disk that gets full.
+//! An outdir that cannot be written, and a disk that fills up.
 
 use crate::common::{Desk, Ended, ended, good, say};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// As whom root runs a program that must not be let in everywhere.
+/// The user as which root runs a program that must not have root's permissions.
 const NOBODY: u32 = 65534;
-/// A user that is in no list of users.
+/// A user id without an entry in the user database.
 const NO_NAME: u32 = 54321;
 
 #[test]
@@ -20,12 +20,13 @@ fn an_outdir_that_is_a_file_is_an_error_with_a_hint() {
 }
 
 #[test]
-fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_as_it_is() {
+fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_unchanged() {
     let desk = Desk::with_icons(&["가"]);
     let out = desk.path().join("out");
     std::fs::create_dir(&out).unwrap();
     std::fs::set_permissions(&out, PermissionsExt::from_mode(0o555)).unwrap();
-    let ended = as_somebody(&desk, &["--batch", "--images", "source", "--outdir", "out"]).expect(1);
+    let ended =
+        unprivileged(&desk, &["--batch", "--images", "source", "--outdir", "out"]).expect(1);
     assert!(ended.err.starts_with("error: "), "{}", ended.err);
     assert!(ended.err.contains("out"), "{}", ended.err);
     assert!(
@@ -36,10 +37,10 @@ fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_as_it_is() {
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }
 
-/// Its disk may be another one than that of the outdir.
+/// The output may go to another disk than the outdir.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_cannot_be_told_costs_no_record() {
+fn output_that_cannot_be_written_costs_no_record() {
     for (stream, args) in [
         ("standard output", &["--json"][..]),
         ("standard output", &[]),
@@ -55,23 +56,23 @@ fn what_cannot_be_told_costs_no_record() {
             _ => (pipe, full),
         };
         let child = command.stdout(out).stderr(err).spawn().unwrap();
-        let told = child.wait_with_output().unwrap();
-        assert_eq!(told.status.code(), Some(1), "{stream}");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stream}");
         assert_eq!(desk.names(), ["가", "나"], "{stream}");
-        let words = String::from_utf8_lossy(&told.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         let error = format!("error: writing to {stream}: ");
         assert!(
-            stream == "standard error" || words.contains(&error),
-            "{words}"
+            stream == "standard error" || message.contains(&error),
+            "{message}"
         );
     }
 }
 
-/// In a container with a user of no name and without HOME.
+/// As in a container whose user has neither a name nor HOME.
 #[test]
 fn without_a_home_weights_are_quantized_at_every_start() {
     if !rustix::process::geteuid().is_root() {
-        // Nobody else may become a user that does not exist.
+        // Only root can become a user that does not exist.
         return;
     }
     let desk = Desk::with_icons(&["가"]);
@@ -106,8 +107,9 @@ fn without_a_home_weights_are_quantized_at_every_start() {
     assert_eq!(desk.records().len(), 1);
 }
 
-/// Root may write anywhere, so that it runs the program as somebody else, from where all can.
-fn as_somebody(desk: &Desk, args: &[&str]) -> Ended {
+/// Runs the program without root's permissions: root runs a copy that everybody can read, as
+/// another user.
+fn unprivileged(desk: &Desk, args: &[&str]) -> Ended {
     let mut command = desk.command(args);
     match rustix::process::geteuid().is_root() {
         true => as_user(desk, command, NOBODY),
@@ -131,7 +133,7 @@ fn as_user(desk: &Desk, command: Command, user: u32) -> Ended {
     ended(&mut copied)
 }
 
-/// The program where no file may grow beyond so many blocks of 512 bytes.
+/// Runs the program with a limit on file sizes, in blocks of 512 bytes.
 fn with_file_limit(desk: &Desk, blocks: u32, args: &[&str]) -> Ended {
     let program = desk.command(args);
     let mut limited = Command::new("/bin/sh");
@@ -154,13 +156,13 @@ fn a_full_disk_ends_the_run_and_loses_nothing() {
     let args = [
         "--batch", "--images", "source", "--outdir", "out", "--resume",
     ];
-    // Too little for the journal, for some of the records, for nearly all of them.
+    // No room for the journal, room for some of the records, room for nearly all of them.
     for blocks in [16, 600, 1200] {
         let ended = with_file_limit(&desk, blocks, &args).expect(1);
         assert!(ended.err.contains("error: "), "{}", ended.err);
         assert!(ended.err.contains("hint: "), "{}", ended.err);
         assert!(ended.err.contains("space"), "{}", ended.err);
-        // Whole lines, or none.
+        // Fails if a line is cut off.
         desk.records();
     }
     let saved = desk.names().len();
@@ -181,7 +183,7 @@ fn an_export_that_does_not_fit_leaves_the_old_one() {
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut desk = Desk::with_icons(&names);
     for name in &names {
-        // Long enough for the export to be larger than what the journal writes of one record.
+        // Long enough that the export is larger than what the journal writes for one record.
         let mut long = good(name);
         let tags: Vec<String> = (0..15)
             .map(|n| format!("{n} {}", "긴".repeat(90)))
@@ -196,7 +198,7 @@ fn an_export_that_does_not_fit_leaves_the_old_one() {
     let args = [
         "--batch", "--images", "source", "--outdir", "out", "--resume",
     ];
-    // Enough for one more record in the journal's log, not for the whole export.
+    // Enough for one more record in the journal's log, but not for the export.
     let ended = with_file_limit(&desk, (before.len() / 512) as u32, &args).expect(1);
     assert!(ended.err.contains("labels.jsonl"), "{}", ended.err);
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), before);

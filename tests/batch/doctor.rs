@@ -1,10 +1,10 @@
-//! `doctor` on what a run would meet: model, device, source, outdir.
+//! `doctor` on everything that a run needs: model, device, source, outdir.
 
 use crate::common::{Desk, Ended, ended};
 use labeler_tui::store::Lock;
 use serde_json::Value;
 
-/// The areas that `doctor` looked at, with verdict, finding and hint.
+/// The areas that `doctor` checked, with verdict, finding and hint.
 fn findings(ended: &Ended) -> Vec<Value> {
     let report: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(report["works"], ended.status == 0);
@@ -18,17 +18,17 @@ fn doctor(desk: &Desk, args: &[&str], status: i32) -> Vec<Value> {
 }
 
 #[track_caller]
-fn expect(findings: &[Value], area: &str, verdict: &str, words: &[&str]) {
+fn expect(findings: &[Value], area: &str, verdict: &str, texts: &[&str]) {
     let found = findings.iter().find(|finding| finding["area"] == area);
-    let found = found.unwrap_or_else(|| panic!("nothing is said of the {area}"));
+    let found = found.unwrap_or_else(|| panic!("no finding for {area}"));
     assert_eq!(found["verdict"], verdict, "{found}");
-    for word in words {
-        assert!(found.to_string().contains(word), "{found}");
+    for text in texts {
+        assert!(found.to_string().contains(text), "{found}");
     }
 }
 
 #[test]
-fn all_is_well_on_an_empty_machine() {
+fn everything_works_with_the_demo_model() {
     let desk = Desk::with_icons(&["가", "나"]);
     let found = doctor(&desk, &["--images", "source"], 0);
     expect(&found, "terminal", "limited", &["--batch"]);
@@ -39,7 +39,7 @@ fn all_is_well_on_an_empty_machine() {
         &found,
         "outdir",
         "works",
-        &["made by the first run", "free"],
+        &["created by the first run", "free"],
     );
     assert!(!desk.path().join("out").exists());
 
@@ -51,15 +51,15 @@ fn all_is_well_on_an_empty_machine() {
 }
 
 #[test]
-fn a_model_that_is_not_here_is_said_without_a_download() {
+fn a_model_that_is_not_cached_is_reported_without_a_download() {
     let desk = Desk::new();
     let ended = ended(&mut desk.plain(&["doctor", "--json"])).expect(0);
-    let words = ["not whole in the local cache", "--model demo"];
+    let words = ["not complete in the local cache", "--model demo"];
     expect(&findings(&ended), "model", "limited", &words);
 }
 
 #[test]
-fn what_stands_in_the_way_is_said_with_what_to_do() {
+fn obstacles_are_reported_with_hints() {
     let desk = Desk::with_icons(&["가"]);
     let manifest = ["가", "나"].map(|name| {
         format!(r#"{{"image_path": "{name}.png", "item_name": "{name}", "source_type": "cash"}}"#)
@@ -74,20 +74,25 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     expect(&found, "source", "limited", &words);
 
     std::fs::create_dir(desk.path().join("out")).unwrap();
-    let held = Lock::take(&desk.path().join("out")).unwrap();
+    let lock = Lock::take(&desk.path().join("out")).unwrap();
     let found = doctor(&desk, &["--images", "nowhere"], 1);
     expect(&found, "source", "broken", &["nowhere", "check the path"]);
     let holder = format!("process {}", std::process::id());
     expect(&found, "outdir", "broken", &[&holder, "another --outdir"]);
-    drop(held);
+    drop(lock);
 
-    let told = ended(&mut desk.plain(&["doctor", "--json", "--model", "source"])).expect(1);
-    expect(&findings(&told), "model", "broken", &["lacks config.json"]);
+    let output = ended(&mut desk.plain(&["doctor", "--json", "--model", "source"])).expect(1);
+    expect(
+        &findings(&output),
+        "model",
+        "broken",
+        &["lacks config.json"],
+    );
 
     std::fs::remove_dir_all(desk.path().join("out")).unwrap();
     std::fs::write(desk.path().join("out"), "").unwrap();
     let found = doctor(&desk, &[], 1);
-    expect(&found, "outdir", "broken", &["no folder"]);
+    expect(&found, "outdir", "broken", &["not a folder"]);
 }
 
 #[test]

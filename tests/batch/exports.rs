@@ -1,4 +1,4 @@
-//! What is exported is true of the files, and nobody's bytes vanish from an outdir.
+//! Exported lines match the image files, and no bytes of other programs are lost from an outdir.
 
 use crate::common::{Desk, Ended, good, lines, picture, say};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ fn sha256(path: &Path) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The labels by the hash of the picture at their path now; fails where a line is not true of it.
+/// The labels by the hash of the image that is at their path now. Fails if a record has another
+/// hash or a path is there twice.
 #[track_caller]
 fn labels(desk: &Desk) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -66,7 +67,7 @@ fn rename(desk: &Desk, from: &str, to: &str) {
 }
 
 #[test]
-fn pictures_that_change_places_keep_their_labels() {
+fn swapped_images_keep_their_labels() {
     let desk = desk(&["가", "나", "다"]);
     let before = labels(&desk);
     rename(&desk, "가.png", "t");
@@ -80,7 +81,7 @@ fn pictures_that_change_places_keep_their_labels() {
 }
 
 #[test]
-fn a_renamed_picture_and_a_new_one_of_its_old_name_have_a_line_each() {
+fn a_renamed_image_and_a_new_one_with_its_old_name_have_a_line_each() {
     for names in [["가", "나", "하"], ["하", "나", "가"]] {
         let mut desk = desk(&["가", "나"]);
         let before = labels(&desk);
@@ -106,7 +107,7 @@ fn a_renamed_picture_and_a_new_one_of_its_old_name_have_a_line_each() {
 }
 
 #[test]
-fn a_renamed_folder_takes_its_lines_along() {
+fn the_lines_of_a_renamed_folder_have_its_new_path() {
     let desk = Desk::with_icons(&["가", "나"]);
     std::fs::create_dir(desk.source("i")).unwrap();
     for name in ["가.png", "나.png"] {
@@ -123,7 +124,7 @@ fn a_renamed_folder_takes_its_lines_along() {
 }
 
 #[test]
-fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
+fn the_record_of_a_replaced_image_is_withheld_until_the_image_returns() {
     let desk = desk(&["가", "나"]);
     let before = labels(&desk);
     rename(&desk, "가.png", "away");
@@ -136,7 +137,7 @@ fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
     let events = ended.events();
     let read = events.iter().find(|event| event["event"] == "source_read");
     assert_eq!(read.unwrap()["withheld"], 1);
-    // Its text can be looked at there.
+    // Its text can be read there.
     let kept = std::fs::read_to_string(desk.out("labels_kept.jsonl")).unwrap();
     assert_eq!(kept.lines().next(), Some(line.as_str()));
     assert_eq!(labels(&desk).len(), 2);
@@ -157,7 +158,7 @@ fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
 }
 
 #[test]
-fn a_picture_that_another_one_was_copied_over_is_withheld() {
+fn the_record_of_an_overwritten_image_is_withheld() {
     let desk = desk(&["가", "나"]);
     std::fs::copy(desk.source("가.png"), desk.source("나.png")).unwrap();
     let ended = run(&desk, &[]).expect(0);
@@ -166,7 +167,7 @@ fn a_picture_that_another_one_was_copied_over_is_withheld() {
 }
 
 #[test]
-fn a_file_that_is_merely_missing_keeps_its_line() {
+fn an_image_that_is_merely_missing_keeps_its_line() {
     let desk = desk(&["가", "나"]);
     let before = std::fs::read(desk.out("labels.jsonl")).unwrap();
     std::fs::remove_file(desk.source("가.png")).unwrap();
@@ -184,7 +185,7 @@ fn foreign_line(path: &str, hash: &str, name: &str) -> String {
 }
 
 #[test]
-fn a_line_of_an_earlier_file_changes_in_its_path_alone() {
+fn only_the_path_changes_in_a_line_of_an_earlier_file() {
     let desk = Desk::with_icons(&["가", "나"]);
     std::fs::create_dir(desk.path().join("out")).unwrap();
     let line = |path: &str, name: &str| {
@@ -202,7 +203,7 @@ fn a_line_of_an_earlier_file_changes_in_its_path_alone() {
 }
 
 #[test]
-fn a_line_of_an_earlier_file_that_is_withheld_is_kept_aside() {
+fn a_withheld_line_of_an_earlier_file_is_kept_aside() {
     let desk = Desk::with_icons(&["가"]);
     std::fs::create_dir(desk.path().join("out")).unwrap();
     let line = foreign_line("가.png", &"0".repeat(64), "가");
@@ -240,10 +241,10 @@ fn a_line_that_was_edited_between_two_runs_is_kept_aside() {
         kept.lines().collect::<Vec<_>>(),
         [edited.lines().next().unwrap()]
     );
-    let told = ended.events().into_iter().any(|event| {
+    let warned = ended.events().into_iter().any(|event| {
         event["event"] == "warning" && event["text"].as_str().unwrap().contains("labels_kept")
     });
-    assert!(told, "{}", ended.out);
+    assert!(warned, "{}", ended.out);
     assert_eq!(labels(&desk).len(), 3);
 }
 
@@ -272,9 +273,9 @@ fn a_link_to_the_labels_stays_a_link() {
 }
 
 #[test]
-fn a_link_to_somebody_elses_file_is_not_written_through() {
+fn a_link_to_another_programs_file_is_not_written_through() {
     for name in ["labels.jsonl", "labels_errors.jsonl", "labels.parquet"] {
-        // By its name it is of another kind, or it is not although it has the same ending.
+        // A file whose extension differs, and one with the same extension but other contents.
         let (_, ending) = name.split_once('.').unwrap();
         for (theirs, why) in [
             ("notes.txt".to_owned(), "a file of another kind"),
@@ -295,10 +296,10 @@ fn a_link_to_somebody_elses_file_is_not_written_through() {
 }
 
 #[test]
-fn an_export_keeps_mode_and_group_of_what_it_replaces() {
+fn an_export_keeps_mode_and_group_of_the_file_it_replaces() {
     let mut desk = desk(&["가"]);
     let path = desk.out("labels.jsonl");
-    // Made under the umask of this process, as any other file.
+    // Created with the umask of this process, like any other file.
     let other = desk.path().join("any");
     std::fs::write(&other, "").unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
@@ -320,7 +321,7 @@ fn an_export_keeps_mode_and_group_of_what_it_replaces() {
 }
 
 #[test]
-fn only_our_own_leftovers_are_removed() {
+fn only_temporary_files_of_labeler_tui_are_removed() {
     let desk = desk(&["가"]);
     let precious = desk.path().join("precious");
     std::fs::write(&precious, "mine").unwrap();
@@ -360,17 +361,18 @@ fn a_damaged_record_does_not_replace_its_good_line() {
     assert!(after.starts_with(&before), "{after}");
     assert_eq!(after.lines().count(), 3);
     assert_eq!(summary(&ended)["damaged"], 1);
-    let told: Vec<String> = ended
+    let warnings: Vec<String> = ended
         .events()
         .iter()
         .filter_map(|event| event["text"].as_str().map(str::to_owned))
         .collect();
     assert!(
-        told.iter()
+        warnings
+            .iter()
             .any(|text| text.contains("가.png") && text.contains("damaged"))
     );
-    assert!(told.iter().any(|text| text.contains("journal rebuild")));
-    // Where nothing is to be exported, too.
+    assert!(warnings.iter().any(|text| text.contains("journal rebuild")));
+    // It is reported again when there is nothing to export.
     assert_eq!(summary(&run(&desk, &[]).expect(3))["damaged"], 1);
     assert_eq!(
         std::fs::read_to_string(desk.out("labels.jsonl")).unwrap(),

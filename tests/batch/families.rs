@@ -1,4 +1,4 @@
-//! `--families`: one icon of a drawing is asked about, the others follow.
+//! `--families`: the model labels one icon of each drawing, and the others are derived.
 
 use crate::common::{Desk, good, say};
 use serde_json::{Value, json};
@@ -25,7 +25,10 @@ fn desk() -> Desk {
     ] {
         let path = desk.source(&format!("{name}.png"));
         badge(color).save(path).unwrap();
-        desk.plays(name, &[json!({"fail": "asked about a badge that follows"})]);
+        desk.plays(
+            name,
+            &[json!({"fail": "the model was asked about a derived badge"})],
+        );
     }
     desk.plays("단풍 배지", &[say(good("단풍 배지"))]);
     desk
@@ -36,7 +39,7 @@ fn summary(events: &[Value]) -> &Value {
 }
 
 #[test]
-fn one_badge_is_asked_about_and_the_others_have_their_own_colors_and_names() {
+fn derived_records_have_their_own_colors_and_names() {
     let desk = desk();
     let ended = desk.batch(&["--families", "--json"]).expect(0);
     let events = ended.events();
@@ -80,7 +83,7 @@ fn one_badge_is_asked_about_and_the_others_have_their_own_colors_and_names() {
 }
 
 #[test]
-fn a_color_that_the_drawing_does_not_have_stays_and_is_flagged() {
+fn a_color_that_the_drawing_does_not_have_is_kept_and_flagged() {
     let mut desk = desk();
     let mut wrong = good("단풍 배지");
     wrong["label_ko"] = "붉은 천에 보라색 끈이 달린 단풍 배지".into();
@@ -92,7 +95,7 @@ fn a_color_that_the_drawing_does_not_have_stays_and_is_flagged() {
 }
 
 #[test]
-fn where_the_first_fails_the_next_is_asked_about() {
+fn when_the_first_of_a_family_fails_the_next_is_labeled() {
     let mut desk = desk();
     desk.plays("단풍 배지", &[json!({"fail": "no"})]);
     let mut blue = good("물결 배지");
@@ -108,7 +111,7 @@ fn where_the_first_fails_the_next_is_asked_about() {
     let sprout = desk.record("새싹 배지");
     assert_eq!(sprout["label_ko"], "초록색 천으로 지은 단정한 새싹 배지");
 
-    // What failed follows one that has not.
+    // The failed one is now derived from one that succeeded.
     let ended = desk.batch(&["--families", "--resume", "--json"]).expect(0);
     let events = ended.events();
     let counts = summary(&events);
@@ -121,7 +124,7 @@ fn where_the_first_fails_the_next_is_asked_about() {
 }
 
 #[test]
-fn a_label_that_tells_more_of_the_name_is_not_derived() {
+fn a_label_that_describes_the_name_is_not_derived() {
     let mut desk = desk();
     let mut maple = good("단풍 배지");
     maple["label_ko"] = "붉은 천에 단풍과 은행을 수놓은 단풍 배지".into();
@@ -131,7 +134,7 @@ fn a_label_that_tells_more_of_the_name_is_not_derived() {
     let name = "가을 운동회 기념품";
     desk.plays(name, &[json!({"fail": "no"}), say(good(name))]);
     desk.batch(&["--families"]).expect(3);
-    // In the order of the source it is the first, and failed.
+    // It is the first in source order, and it failed.
     assert_eq!(desk.errors().len(), 1);
     let wave = desk.record("물결 배지");
     assert_eq!(wave["label_ko"], "파란 천에 물결과 은행을 수놓은 물결 배지");
@@ -140,7 +143,7 @@ fn a_label_that_tells_more_of_the_name_is_not_derived() {
 }
 
 #[test]
-fn a_run_that_ended_early_is_gone_on_with_from_what_it_has() {
+fn a_run_that_ended_early_resumes_from_its_records() {
     let mut desk = desk();
     desk.batch(&["--families", "--max-samples", "1"]).expect(0);
     desk.plays("단풍 배지", &[json!({"fail": "asked again"})]);
@@ -150,7 +153,7 @@ fn a_run_that_ended_early_is_gone_on_with_from_what_it_has() {
 }
 
 #[test]
-fn without_the_option_every_icon_is_asked_about() {
+fn without_the_option_the_model_labels_every_icon() {
     let mut desk = desk();
     for name in ["물결 배지", "새싹 배지"] {
         desk.plays(name, &[say(good(name))]);
@@ -164,7 +167,7 @@ fn without_the_option_every_icon_is_asked_about() {
 fn families_need_images() {
     let ended = desk().batch(&["--families", "--no-image"]).expect(2);
     assert!(
-        ended.err.contains("--families and --no-image"),
+        ended.err.contains("--families conflicts with --no-image"),
         "{}",
         ended.err
     );

@@ -1,4 +1,4 @@
-//! `list`, `fix` and `--redo`: what needs a person, what needs nobody, and asking again.
+//! `list`, `fix` and `--redo`: records that need a person, safe fixes, and labeling again.
 
 use crate::common::{Desk, Ended, ended, good, say};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn careless() -> Value {
     answer
 }
 
-/// One that lacks the same, and whose label tells no color.
+/// An answer with the same flaws, but without a color in its texts.
 fn sketchy() -> Value {
     let mut answer = careless();
     answer["label_ko"] = json!("단정한 천 모자");
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn what_needs_a_person_is_listed_with_its_fixes() {
+fn records_that_need_a_person_are_listed_with_fixes() {
     let desk = desk();
     let before = files(&desk.out(""));
     let listed = command(&desk, &["list", "--outdir", "out", "--json"]).expect(0);
@@ -77,11 +77,11 @@ fn what_needs_a_person_is_listed_with_its_fixes() {
     assert_eq!(fix["text"], "빨간 천 모자");
     let named = &reason("item_name_missing")["fixes"][0];
     assert_eq!(named["value"], "파란 천 눈꽃 모자");
-    // For people the same on one line; the certain record is asked for.
-    let told = command(&desk, &["list", "--outdir", "out", "--filter", ""]).expect(0);
-    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
-    assert!(told.out.contains("\t눈꽃 모자\t"), "{}", told.out);
-    // Nothing was written, not even beside the journal.
+    // The plain form has a line per record; this filter includes the certain record.
+    let output = command(&desk, &["list", "--outdir", "out", "--filter", ""]).expect(0);
+    assert_eq!(output.out.lines().count(), 2, "{}", output.out);
+    assert!(output.out.contains("\t눈꽃 모자\t"), "{}", output.out);
+    // No file was written, not even beside the journal.
     assert_eq!(files(&desk.out("")), before);
 }
 
@@ -94,43 +94,43 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
     let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
     let before = files(&desk.out(""));
     let dry = ["fix", "--outdir", "out", "--filter", "", "--dry-run"];
-    let told = command(&desk, &dry).expect(0).out;
+    let output = command(&desk, &dry).expect(0).out;
     assert!(
-        told.contains("would put the name into the label: 2 records"),
-        "{told}"
+        output.contains("would put the name into the label: 2 records"),
+        "{output}"
     );
-    assert!(told.contains("flagged: 2 -> 2 of 2 records"), "{told}");
+    assert!(output.contains("flagged: 2 -> 2 of 2 records"), "{output}");
     assert_eq!(files(&desk.out("")), before);
 
-    let told = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
+    let output = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
         .expect(0)
         .out;
     assert!(
-        told.contains("replaced false colors by those of the icon: 1 record"),
-        "{told}"
+        output.contains("replaced false colors by those of the icon: 1 record"),
+        "{output}"
     );
-    assert!(told.contains("nothing is committed"), "{told}");
+    assert!(output.contains("nothing is committed"), "{output}");
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
     let all = list(&desk, "\"눈꽃 모자\"");
     let [fixed] = &all[..] else {
         panic!("{all:?}");
     };
     assert_eq!(fixed["state"], "edited");
-    // Whoever took a red icon for a blue one needs an eye: its last reason stays.
+    // An answer that saw a red icon as blue still needs review, so its last reason stays.
     assert_eq!(fixed["reasons"].as_array().unwrap().len(), 1);
     assert_eq!(fixed["reasons"][0]["code"], "few_tags");
     assert_eq!(fixed["record"]["label_ko"], "단정한 천 눈꽃 모자");
     assert_eq!(fixed["record"]["attributes"]["colors"], json!(["red"]));
     assert_eq!(fixed["record"]["attributes"]["item_type_guess"], "hat");
     assert_eq!(fixed["record"]["tags_ko"], json!(["레드", "천"]));
-    // A label that sees what is not there keeps its reason, for a person to look at.
+    // A label with a color that the icon does not have keeps its reason for a person to review.
     let wrong = list(&desk, "reason:color_mismatch");
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert_eq!(wrong[0]["record"]["label_ko"], "파란 천 달빛 모자");
 }
 
 #[test]
-fn an_answer_to_redo_is_offered_and_replaces_nothing() {
+fn redo_offers_a_new_answer_and_replaces_nothing() {
     let mut desk = desk();
     let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
     desk.plays("눈꽃 모자", &[say(good("눈꽃 모자"))]);
@@ -147,21 +147,21 @@ fn an_answer_to_redo_is_offered_and_replaces_nothing() {
 }
 
 #[test]
-fn what_cannot_be_listed_says_what_to_do() {
+fn a_missing_journal_or_a_bad_filter_is_an_error() {
     let desk = Desk::new();
-    let told = command(&desk, &["list", "--outdir", "nowhere"])
+    let output = command(&desk, &["list", "--outdir", "nowhere"])
         .expect(1)
         .err;
     assert!(
-        told.contains("there is no journal.sqlite in nowhere"),
-        "{told}"
+        output.contains("there is no journal.sqlite in nowhere"),
+        "{output}"
     );
-    let told = command(&desk, &["fix", "--outdir", "nowhere", "--filter", ""])
+    let output = command(&desk, &["fix", "--outdir", "nowhere", "--filter", ""])
         .expect(1)
         .err;
     assert!(
-        told.contains("there is no journal.sqlite in nowhere"),
-        "{told}"
+        output.contains("there is no journal.sqlite in nowhere"),
+        "{output}"
     );
     assert!(!desk.path().join("nowhere").exists());
     let desk = self::desk();
@@ -173,7 +173,7 @@ fn what_cannot_be_listed_says_what_to_do() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_reader_that_goes_away_is_not_an_error() {
     let desk = desk();
     let mut child = desk
         .plain(&["list", "--outdir", "out", "--json", "--filter", ""])

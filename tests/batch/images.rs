@@ -1,11 +1,11 @@
-//! Every kind of image file that a folder may hold.
+//! Every kind of image file that a folder may contain.
 
 use crate::common::{Desk, good, names, picture, say};
 use image::codecs::gif::GifEncoder;
 use image::{DynamicImage, Frame, ImageBuffer, Rgba};
 use std::fs::File;
 
-/// A PNG of raw chunks, for what no encoder would write.
+/// A PNG made of raw chunks, for files that no encoder would write.
 fn png(width: u32, height: u32, depth: u8, color: u8, chunks: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     header.extend([depth, color, 0, 0, 0]);
@@ -43,7 +43,7 @@ fn zlib(data: &[u8]) -> Vec<u8> {
     [&head.concat(), data, &(b << 16 | a).to_be_bytes()].concat()
 }
 
-/// 16x16 pixels of the second of two palette colors, red; the first one is transparent.
+/// 16x16 pixels in the second of two palette colors, red; the first one is transparent.
 fn palette_png() -> Vec<u8> {
     let rows = [&[0][..], &[1; 16]].concat().repeat(16);
     let palette = vec![0, 0, 255, 210, 30, 35];
@@ -71,7 +71,7 @@ fn images_of_every_kind_are_labeled() {
     let file = File::create(desk.source("animated.gif")).unwrap();
     GifEncoder::new(file).encode_frames(frames).unwrap();
     std::fs::write(desk.source("palette.png"), palette_png()).unwrap();
-    // The content decides, whatever the name says.
+    // The format is detected from the content, not from the name.
     std::fs::copy(desk.source("bmp.bmp"), desk.source("misnamed.png")).unwrap();
     let extra = [palette_png(), vec![0; 100]].concat();
     std::fs::write(desk.source("more after the end.png"), extra).unwrap();
@@ -103,7 +103,7 @@ fn images_of_every_kind_are_labeled() {
 }
 
 #[test]
-fn images_that_cannot_be_used_fail_alone_and_say_why() {
+fn unusable_images_fail_alone_with_a_cause() {
     let desk = Desk::with_icons(&["좋은 모자"]);
     let write = |name: &str, bytes: &[u8]| std::fs::write(desk.source(name), bytes).unwrap();
     write("빈 것.png", b"");
@@ -115,7 +115,7 @@ fn images_that_cannot_be_used_fail_alone_and_say_why() {
     write("화소 없는 것.png", &png(0, 0, 8, 6, &pixels));
     let vector = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>";
     write("벡터.png", vector.as_bytes());
-    // A folder is looked into, whatever it is called.
+    // A folder is searched, whatever its name.
     std::fs::create_dir(desk.source("폴더.png")).unwrap();
     File::create(desk.source("큰 것.png"))
         .unwrap()
@@ -143,13 +143,13 @@ fn images_that_cannot_be_used_fail_alone_and_say_why() {
         assert_eq!(error["code"], "image_load_failed", "{error}");
         assert!(error["detail"].as_str().unwrap().len() > 10, "{error}");
     }
-    let of = |name: &str| {
+    let detail = |name: &str| {
         let found = errors.iter().find(|error| error["item_name"] == name);
         found.unwrap()["detail"].as_str().unwrap()
     };
     assert!(
-        of("엄청난 것").contains("60000x60000"),
+        detail("엄청난 것").contains("60000x60000"),
         "{}",
-        of("엄청난 것")
+        detail("엄청난 것")
     );
 }

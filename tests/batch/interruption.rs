@@ -1,4 +1,4 @@
-//! Going on after success, failure, Ctrl-C and `kill -9`; and two programs on one outdir.
+//! Resuming after success, failure, Ctrl-C and `kill -9`, and two processes on one outdir.
 
 use crate::common::sources::Sources;
 use crate::common::{Desk, good, lines, say};
@@ -11,10 +11,10 @@ use std::process::{Child, ChildStderr, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// A program that says nothing for so long is stuck.
+/// A program without output for this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program at work, its events read one by one.
+/// A running batch whose events are read one by one.
 struct Running {
     child: Child,
     events: Receiver<String>,
@@ -34,10 +34,10 @@ impl Running {
             .spawn()
             .unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        let (tell, events) = channel();
+        let (sender, events) = channel();
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
+                if sender.send(line).is_err() {
                     return;
                 }
             }
@@ -51,7 +51,7 @@ impl Running {
         }
     }
 
-    /// Reads what is told to people up to this text.
+    /// Reads standard error up to a line with this text.
     fn wait_for_note(&mut self, text: &str) {
         let mut note = String::new();
         while !note.contains(text) {
@@ -61,7 +61,7 @@ impl Running {
         }
     }
 
-    /// The next event of this kind, or nothing where the program ends before it.
+    /// The next event of this kind, or `None` if the program ends first.
     fn wait_for(&mut self, event: &str) -> Option<Value> {
         loop {
             let line = match self.events.recv_timeout(PATIENCE) {
@@ -81,7 +81,7 @@ impl Running {
     }
 
     fn end(mut self) -> (Option<i32>, String) {
-        while self.wait_for("nothing more").is_some() {}
+        while self.wait_for("no such event").is_some() {}
         let mut err = String::new();
         self.notes.read_to_string(&mut err).unwrap();
         (self.child.wait().unwrap().code(), err)
@@ -90,7 +90,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nothing is left where the test waited for its end.
+        // Both fail if the test has already waited for its end.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -118,7 +118,7 @@ fn existing_labels_are_not_touched_without_resume() {
 }
 
 #[test]
-fn resuming_a_finished_run_does_nothing_and_says_so() {
+fn resuming_a_finished_run_reports_nothing_to_do() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.batch(&[]).expect(0);
     let before = std::fs::read(desk.out("labels.jsonl")).unwrap();
@@ -130,7 +130,7 @@ fn resuming_a_finished_run_does_nothing_and_says_so() {
 }
 
 #[test]
-fn a_renamed_file_is_known_by_its_content() {
+fn a_renamed_file_is_recognized_by_its_content() {
     let mut desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
     std::fs::rename(desk.source("가.png"), desk.source("나.png")).unwrap();
@@ -140,7 +140,7 @@ fn a_renamed_file_is_known_by_its_content() {
 }
 
 #[test]
-fn an_item_that_succeeds_later_leaves_the_errors() {
+fn an_item_that_succeeds_later_is_removed_from_the_errors() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!({"fail": "not today"})]);
     desk.batch(&[]).expect(3);
@@ -152,7 +152,7 @@ fn an_item_that_succeeds_later_leaves_the_errors() {
 }
 
 #[test]
-fn what_has_left_the_source_fails_no_run() {
+fn a_failed_item_that_left_the_source_does_not_count() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!({"fail": "never"})]);
     desk.batch(&[]).expect(3);
@@ -173,7 +173,7 @@ fn what_has_left_the_source_fails_no_run() {
 }
 
 #[test]
-fn new_items_join_in_source_order() {
+fn new_items_are_added_in_source_order() {
     let mut desk = Desk::with_icons(&["가", "다"]);
     desk.batch(&[]).expect(0);
     desk.icon("나");
@@ -183,7 +183,7 @@ fn new_items_join_in_source_order() {
 }
 
 #[test]
-fn ctrl_c_saves_what_is_done_and_says_how_to_go_on() {
+fn ctrl_c_saves_finished_items_and_points_to_resume() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
@@ -201,7 +201,7 @@ fn ctrl_c_saves_what_is_done_and_says_how_to_go_on() {
 }
 
 #[test]
-fn two_programs_do_not_share_an_outdir() {
+fn two_processes_cannot_share_an_outdir() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
@@ -214,21 +214,21 @@ fn two_programs_do_not_share_an_outdir() {
 }
 
 #[test]
-fn kill_at_any_moment_loses_and_doubles_nothing() {
+fn kill_at_any_moment_neither_loses_nor_repeats_records() {
     let names: Vec<String> = (0..90).map(|n| format!("모자 {n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut desk = Desk::with_icons(&names);
     desk.slots(3);
     let mut random = StdRng::seed_from_u64(7);
-    let mut told = 0;
+    let mut reported = 0;
     for _ in 0..30 {
         let mut running = Running::start(&desk, &["--resume"]);
         for _ in 0..random.random_range(0..4) {
-            told += usize::from(running.wait_for("labeled").is_some());
+            reported += usize::from(running.wait_for("labeled").is_some());
         }
         running.signal(Signal::KILL);
         running.end();
-        // Whole lines, none twice.
+        // Only complete lines, and no path twice.
         let mut paths: Vec<String> = lines(&desk.out("labels.jsonl"))
             .iter()
             .map(|record| record["image_path"].to_string())
@@ -241,20 +241,23 @@ fn kill_at_any_moment_loses_and_doubles_nothing() {
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
     let summary = ended.events().pop().unwrap();
     assert_eq!(desk.names(), names);
-    // What had been told as labeled was not asked again.
+    // Items that were reported as labeled are not labeled again.
     let new = summary["new_records"].as_u64().unwrap() as usize;
-    assert!(new + told <= names.len(), "{new} new after {told} told");
+    assert!(
+        new + reported <= names.len(),
+        "{new} new after {reported} reported"
+    );
 }
 
 #[test]
-fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
+fn a_second_ctrl_c_exits_immediately_and_loses_nothing() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.plays("나", &[json!("hang")]);
     let mut running = Running::start(&desk, &[]);
     running.wait_for("labeled").unwrap();
     running.signal(Signal::INT);
-    // The model does not end; the program says what would.
-    running.wait_for_note("once more");
+    // The model hangs, and the program tells how to exit.
+    running.wait_for_note("interrupt again");
     running.signal(Signal::INT);
     assert_eq!(running.end().0, Some(130));
     desk.plays("나", &[say(good("나"))]);
@@ -264,13 +267,13 @@ fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
 }
 
 #[test]
-fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
+fn an_interrupted_quality_retry_is_repeated_on_resume() {
     let mut uncertain = good("가");
     uncertain["attributes"]["colors"] = json!(["blue"]);
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("가", &[say(uncertain.clone()), json!("die")]);
     let running = Running::start(&desk, &["--quality-retry"]);
-    assert_eq!(running.end().0, None, "the model took the program with it");
+    assert_eq!(running.end().0, None, "the model killed the program");
     desk.plays("가", &[say(good("가"))]);
     let ended = desk
         .batch(&["--quality-retry", "--resume", "--json"])
@@ -282,7 +285,7 @@ fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
     );
     assert_eq!(desk.record("가")["attributes"]["colors"], json!(["red"]));
 
-    // Once is enough, also where it has not helped.
+    // No record is retried a second time.
     let again = desk.batch(&["--quality-retry", "--resume"]).expect(0);
     assert!(again.out.contains("nothing to do"), "{}", again.out);
 }
@@ -300,7 +303,7 @@ fn an_answer_that_was_not_committed_is_committed_on_resume() {
 }
 
 #[test]
-fn a_journal_that_is_deleted_meanwhile_is_rewritten() {
+fn a_journal_deleted_during_a_run_is_rewritten() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
@@ -312,7 +315,7 @@ fn a_journal_that_is_deleted_meanwhile_is_rewritten() {
     running.signal(Signal::INT);
     assert_eq!(running.end().0, Some(130));
     assert_eq!(desk.names(), ["가"]);
-    // What had been answered is known, and not asked again.
+    // The answer is in the rewritten journal, so it is not requested again.
     desk.plays("가", &[say("asked again".into())]);
     desk.plays("나", &[say(good("나"))]);
     desk.batch(&["--resume"]).expect(0);

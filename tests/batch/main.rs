@@ -1,4 +1,4 @@
-//! `--batch` as a user runs it: the real program, its own home, an empty environment.
+//! Runs `--batch` as a user does: the real program with its own home and an empty environment.
 
 #![allow(
     clippy::expect_used,
@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+mod any_answer;
 mod attempts;
 mod bench;
 #[path = "../common/mod.rs"]
@@ -22,7 +23,6 @@ mod families;
 mod fixing;
 mod images;
 mod interruption;
-mod lawful;
 mod model;
 mod options;
 mod outdir;

@@ -1,4 +1,4 @@
-//! A model that really looks and writes: the built-in one, and the smallest fixture checkpoint.
+//! Real models: the built-in one, and the smallest fixture checkpoint.
 
 use crate::common::{Desk, ended};
 use serde_json::Value;
@@ -54,7 +54,7 @@ fn the_demo_labels_the_sample_items() {
 }
 
 #[test]
-fn a_checkpoint_without_knowledge_still_writes_lawful_records() {
+fn an_untrained_checkpoint_still_writes_valid_records() {
     let desk = Desk::with_icons(&["가죽 모자"]);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");
     let model = folder.to_str().unwrap();

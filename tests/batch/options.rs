@@ -3,7 +3,7 @@
 use crate::common::{Desk, ended, good, picture, say};
 use serde_json::{Value, json};
 
-/// What the journal holds of the first attempt.
+/// The first attempt in the journal.
 fn attempt(desk: &Desk) -> Value {
     let db = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
     let text: String = db
@@ -15,7 +15,7 @@ fn attempt(desk: &Desk) -> Value {
 }
 
 #[test]
-fn an_attempt_is_made_as_the_options_say() {
+fn an_attempt_uses_the_options() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[
         "--upscale",
@@ -62,7 +62,7 @@ fn a_quality_retry_is_stricter_larger_and_on_the_other_background() {
 }
 
 #[test]
-fn english_is_kept_only_where_it_is_asked_for() {
+fn english_is_kept_only_if_requested() {
     for (lang, kept) in [("ko", false), ("en", true), ("both", true)] {
         let mut desk = Desk::with_icons(&["가"]);
         let mut answer = good("가");
@@ -75,7 +75,7 @@ fn english_is_kept_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_prompt_of_ones_own_gives_the_record_its_version() {
+fn a_custom_prompt_gives_the_record_its_version() {
     let desk = Desk::with_icons(&["가"]);
     let prompt = "version = 'mine-3'\nsystem = 'Label it.'\nuser = 'item {name}'";
     std::fs::write(desk.path().join("p.toml"), prompt).unwrap();
@@ -88,7 +88,7 @@ fn a_prompt_of_ones_own_gives_the_record_its_version() {
 }
 
 #[test]
-fn one_run_of_a_database_can_be_chosen() {
+fn one_run_of_a_database_can_be_selected() {
     let mut desk = Desk::new();
     for name in ["a", "b"] {
         picture(name)
@@ -107,7 +107,7 @@ fn one_run_of_a_database_can_be_chosen() {
     let source = ["--db", "source/db.sqlite"];
     let ended = desk.batch_of(&source, &["--run-id", "r2"]).expect(0);
     assert_eq!(desk.names(), ["새 모자"]);
-    // The other table is not there, which is said.
+    // The missing table is reported.
     assert!(
         ended.err.contains("no table equipment_shape_items"),
         "{}",
@@ -122,7 +122,7 @@ fn one_run_of_a_database_can_be_chosen() {
 }
 
 #[test]
-fn a_database_without_what_is_needed_is_refused_by_name() {
+fn a_database_without_a_required_table_or_column_is_refused() {
     let desk = Desk::new();
     let db = rusqlite::Connection::open(desk.source("db.sqlite")).unwrap();
     for (sql, missing) in [
@@ -145,14 +145,14 @@ fn a_database_without_what_is_needed_is_refused_by_name() {
 }
 
 #[test]
-fn labels_go_beside_the_source_unless_told_otherwise() {
+fn labels_go_beside_the_source_by_default() {
     let desk = Desk::with_icons(&["가"]);
     ended(&mut desk.command(&["--batch", "--images", "source"])).expect(0);
     assert!(desk.path().join("labels/labels.jsonl").exists());
 }
 
 #[test]
-fn the_log_is_appended_to_and_as_loud_as_asked_for() {
+fn the_log_is_appended_to_at_the_requested_level() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&["--log-level", "error"]).expect(0);
     let quiet = std::fs::read_to_string(desk.out("labeler.log")).unwrap();
@@ -174,30 +174,32 @@ fn earlier_line(name: &str, color: &str) -> String {
 }
 
 #[test]
-fn labels_of_an_earlier_program_are_imported_and_judged() {
+fn labels_of_an_earlier_program_are_imported_and_checked() {
     let desk = Desk::with_icons(&["가", "나"]);
     let line = earlier_line("가", "파란색");
     std::fs::create_dir(desk.path().join("out")).unwrap();
     std::fs::write(desk.out("labels.jsonl"), format!("{line}no record\n")).unwrap();
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
     let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
-    assert!(text.starts_with(&line), "the line is kept as it was");
+    assert!(text.starts_with(&line), "the line is unchanged");
     assert_eq!(desk.records().len(), 2);
     let events = ended.events();
-    let told = events.iter().filter(|event| event["event"] == "warning");
-    let told: Vec<&str> = told.filter_map(|event| event["text"].as_str()).collect();
+    let warnings = events.iter().filter(|event| event["event"] == "warning");
+    let warnings: Vec<&str> = warnings
+        .filter_map(|event| event["text"].as_str())
+        .collect();
     assert_eq!(
-        told,
+        warnings,
         [
             "labels.jsonl: imported 1 record of an earlier run",
             "labels.jsonl: kept 1 line that cannot be read in labels_unread.jsonl (line 2: \
              expected ident (column 2))",
         ]
     );
-    // Its picture has been looked at.
+    // The rules compare it with its image.
     let summary = events.last().unwrap();
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
-    // The line stays, so the file does not say so.
+    // The line is not changed, so its flag is not in the file.
     assert_eq!(
         (&summary["uncertain"], &summary["unmarked"]),
         (&json!(1), &json!(1))
@@ -205,7 +207,7 @@ fn labels_of_an_earlier_program_are_imported_and_judged() {
 }
 
 #[test]
-fn an_earlier_file_is_put_in_source_order_and_left_otherwise() {
+fn an_earlier_file_is_put_in_source_order_and_otherwise_unchanged() {
     let desk = Desk::with_icons(&["가", "나"]);
     std::fs::write(desk.source("글.png"), "not a picture").unwrap();
     std::fs::create_dir(desk.path().join("out")).unwrap();

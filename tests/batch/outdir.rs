@@ -1,5 +1,5 @@
-//! What lies in an outdir already: sources, links, another member's files, earlier labels; and the
-//! commands that move its journal.
+//! Outdirs that already contain sources, links, files of other programs or earlier labels, and the
+//! commands that move the journal.
 
 use crate::common::{Desk, Ended, ended, good, lines, picture, say};
 use serde_json::json;
@@ -29,7 +29,7 @@ fn journal(desk: &Desk, args: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_source_under_one_of_our_names_is_refused_and_nothing_is_written() {
+fn a_source_that_an_export_would_replace_is_refused_and_nothing_is_written() {
     let row = json!({"image_path": "가.png", "item_name": "가", "source_type": "cash"});
     for (option, name) in [
         ("--input", "labels.jsonl"),
@@ -44,9 +44,9 @@ fn a_source_under_one_of_our_names_is_refused_and_nothing_is_written() {
         let before = listing(&desk.source(""));
         let source = format!("source/{name}");
         let args = ["--batch", "--resume", option, &source, "--outdir", "source"];
-        let told = ended(&mut desk.command(&args)).expect(2).err;
-        assert_eq!(told.matches(name).count(), 2, "{told}");
-        // The same file by another name.
+        let output = ended(&mut desk.command(&args)).expect(2).err;
+        assert_eq!(output.matches(name).count(), 2, "{output}");
+        // The same file under another name.
         std::os::unix::fs::symlink(name, desk.source("link.jsonl")).unwrap();
         let args = [
             "--batch",
@@ -79,8 +79,11 @@ fn planted_links_are_refused_before_anything_is_written() {
                 true => std::fs::hard_link(&target, desk.out(name)).unwrap(),
                 false => std::os::unix::fs::symlink(&target, desk.out(name)).unwrap(),
             }
-            let told = desk.batch(&[]).expect(1).err;
-            assert!(told.contains(name) && told.contains("hint: "), "{told}");
+            let output = desk.batch(&[]).expect(1).err;
+            assert!(
+                output.contains(name) && output.contains("hint: "),
+                "{output}"
+            );
             assert_eq!(std::fs::read(&target).unwrap(), b"precious");
             assert_eq!(
                 std::fs::read_dir(desk.path().join("out")).unwrap().count(),
@@ -91,7 +94,7 @@ fn planted_links_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_database_of_another_program_is_left_as_it_is() {
+fn a_database_of_another_program_is_left_unchanged() {
     let desk = Desk::with_icons(&["가"]);
     std::fs::create_dir(desk.path().join("out")).unwrap();
     let other = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
@@ -100,8 +103,11 @@ fn a_database_of_another_program_is_left_as_it_is() {
         .unwrap();
     drop(other);
     let before = std::fs::read(desk.out("journal.sqlite")).unwrap();
-    let told = desk.batch(&[]).expect(1).err;
-    assert!(told.contains("is not a journal of labeler-tui"), "{told}");
+    let output = desk.batch(&[]).expect(1).err;
+    assert!(
+        output.contains("is not a journal of labeler-tui"),
+        "{output}"
+    );
     assert_eq!(std::fs::read(desk.out("journal.sqlite")).unwrap(), before);
 }
 
@@ -120,14 +126,14 @@ fn the_journal_follows_the_umask() {
             .current_dir(desk.path());
         ended(&mut shell).expect(0);
         for name in ["journal.sqlite", "labeler.lock", "labeler.log"] {
-            let about = std::fs::metadata(desk.out(name)).unwrap();
-            assert_eq!(about.mode() & 0o777, mode, "{name} under {umask}");
+            let metadata = std::fs::metadata(desk.out(name)).unwrap();
+            assert_eq!(metadata.mode() & 0o777, mode, "{name} under {umask}");
         }
     }
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_named_and_its_image_is_not_asked_for_again() {
+fn a_line_that_cannot_be_read_is_reported_and_its_image_is_not_labeled_again() {
     let desk = Desk::with_icons(&["가", "나"]);
     desk.batch(&[]).expect(0);
     let whole = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
@@ -170,8 +176,8 @@ fn a_check_compares_the_files_line_by_line() {
     let desk = Desk::with_icons(&["가", "나", "다", "라"]);
     std::fs::write(desk.source("망가짐.png"), b"no picture").unwrap();
     desk.batch(&[]).expect(3);
-    let told = journal(&desk, &["check"]).expect(0).out;
-    assert!(!told.contains("note"), "{told}");
+    let output = journal(&desk, &["check"]).expect(0).out;
+    assert!(!output.contains("note"), "{output}");
     let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines[1] = lines[1].replace("단정한", "손으로 고친");
@@ -179,13 +185,13 @@ fn a_check_compares_the_files_line_by_line() {
     lines.push("{\"image_path\": \"하.png\"}".to_owned());
     std::fs::write(desk.out("labels.jsonl"), lines.join("\n") + "\n").unwrap();
     std::fs::write(desk.out("labels_errors.jsonl"), "").unwrap();
-    let told = journal(&desk, &["check"]).expect(0).out;
+    let output = journal(&desk, &["check"]).expect(0).out;
     let expected = "note: labels.jsonl: 1 line missing (가.png), 1 line that the journal does not \
                     have (하.png), 1 line different (나.png)";
-    assert!(told.contains(expected), "{told}");
+    assert!(output.contains(expected), "{output}");
     let expected = "note: labels_errors.jsonl: 1 line missing (망가짐.png)";
-    assert!(told.contains(expected), "{told}");
-    // It has looked, and nothing else.
+    assert!(output.contains(expected), "{output}");
+    // The check changed nothing.
     assert_eq!(
         std::fs::read_to_string(desk.out("labels_errors.jsonl")).unwrap(),
         ""
@@ -193,18 +199,18 @@ fn a_check_compares_the_files_line_by_line() {
 }
 
 #[test]
-fn a_check_says_what_is_withheld() {
+fn a_check_reports_withheld_records() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
     picture("다른 것").save(desk.source("가.png")).unwrap();
     desk.batch(&["--resume"]).expect(0);
-    let told = journal(&desk, &["check"]).expect(0).out;
+    let output = journal(&desk, &["check"]).expect(0).out;
     let expected = "note: another image is at the path of records: 1, edits: 0 (가.png)";
-    assert!(told.contains(expected), "{told}");
+    assert!(output.contains(expected), "{output}");
 }
 
 #[test]
-fn failures_of_a_journal_that_was_lost_are_no_lines_of_others() {
+fn failures_of_a_lost_journal_are_not_kept_as_lines_of_other_programs() {
     let mut desk = Desk::with_icons(&["가"]);
     for name in ["망가짐", "고쳐짐"] {
         std::fs::write(desk.source(&format!("{name}.png")), name).unwrap();
@@ -232,16 +238,16 @@ fn failures_of_a_journal_that_was_lost_are_no_lines_of_others() {
 fn the_journal_is_backed_up_restored_checked_and_rebuilt() {
     let desk = Desk::with_icons(&["가", "나"]);
     desk.batch(&["--max-samples", "1"]).expect(0);
-    let told = journal(&desk, &["check"]).expect(0).out;
-    assert!(told.contains("is sound"), "{told}");
+    let output = journal(&desk, &["check"]).expect(0).out;
+    assert!(output.contains("is sound"), "{output}");
     journal(&desk, &["backup", "saved"]).expect(0);
     journal(&desk, &["backup", "saved"]).expect(2);
     desk.batch(&["--resume"]).expect(0);
     let whole = std::fs::read(desk.out("labels.jsonl")).unwrap();
 
-    let told = journal(&desk, &["restore", "saved"]).expect(0).out;
-    assert!(told.contains("is kept as out/journal_kept_"), "{told}");
-    // What the backup does not know is in the file.
+    let output = journal(&desk, &["restore", "saved"]).expect(0).out;
+    assert!(output.contains("is kept as out/journal_kept_"), "{output}");
+    // The record that the backup lacks is imported from the file.
     desk.batch(&["--resume"]).expect(0);
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), whole);
 
@@ -249,13 +255,13 @@ fn the_journal_is_backed_up_restored_checked_and_rebuilt() {
     let middle = bytes.len() / 8192 * 4096;
     bytes[middle..middle + 4096].fill(0x5a);
     std::fs::write(desk.out("journal.sqlite"), bytes).unwrap();
-    let told = journal(&desk, &["check"]).expect(1).out;
+    let output = journal(&desk, &["check"]).expect(1).out;
     assert!(
-        told.contains("wrong: ") && told.contains("journal rebuild"),
-        "{told}"
+        output.contains("wrong: ") && output.contains("journal rebuild"),
+        "{output}"
     );
-    let told = journal(&desk, &["rebuild"]).expect(0).out;
-    assert!(told.contains("records 2"), "{told}");
+    let output = journal(&desk, &["rebuild"]).expect(0).out;
+    assert!(output.contains("records 2"), "{output}");
     journal(&desk, &["check"]).expect(0);
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), whole);
     let events = desk.batch(&["--resume", "--json"]).expect(0).events();
@@ -280,8 +286,8 @@ fn a_journal_command_reads_no_pipe_and_writes_through_no_foreign_link() {
     };
     pipe(&desk.path().join("pipe"));
     for from in ["pipe", "/dev/zero", "."] {
-        let told = journal(&desk, &["restore", from]).expect(2).err;
-        assert!(told.contains("is not a regular file"), "{told}");
+        let output = journal(&desk, &["restore", from]).expect(2).err;
+        assert!(output.contains("is not a regular file"), "{output}");
     }
     for (name, action) in [
         ("labels.jsonl", "rebuild"),
@@ -289,8 +295,8 @@ fn a_journal_command_reads_no_pipe_and_writes_through_no_foreign_link() {
         ("vocabulary.toml", "rebuild"),
     ] {
         pipe(&desk.out(name));
-        let told = journal(&desk, &[action]).expect(2).err;
-        assert!(told.contains("not a regular file"), "{told}");
+        let output = journal(&desk, &[action]).expect(2).err;
+        assert!(output.contains("not a regular file"), "{output}");
         std::fs::remove_file(desk.out(name)).unwrap();
     }
     journal(&desk, &["check"]).expect(0);
@@ -301,12 +307,15 @@ fn a_journal_command_needs_a_journal_and_an_outdir() {
     let desk = Desk::new();
     for action in ["check", "rebuild"] {
         ended(&mut desk.plain(&["journal", action])).expect(2);
-        let told = journal(&desk, &[action]).expect(1).err;
-        assert!(told.contains("out"), "{told}");
+        let output = journal(&desk, &[action]).expect(1).err;
+        assert!(output.contains("out"), "{output}");
     }
     std::fs::create_dir(desk.path().join("out")).unwrap();
-    let told = journal(&desk, &["check"]).expect(1).err;
-    assert!(told.contains("there is no journal.sqlite in out"), "{told}");
+    let output = journal(&desk, &["check"]).expect(1).err;
+    assert!(
+        output.contains("there is no journal.sqlite in out"),
+        "{output}"
+    );
     let manual = ended(&mut desk.plain(&["man", "journal", "restore"]))
         .expect(0)
         .out;

@@ -1,4 +1,4 @@
-//! `report`: one page that holds all that it shows.
+//! `report`: writes one self-contained page.
 
 use crate::common::{Desk, Ended, ended, good, say};
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ fn report(desk: &Desk, args: &[&str]) -> Ended {
     ended(&mut desk.plain(&all))
 }
 
-/// What the page's own script reads.
+/// The data that the page's script reads.
 fn data(page: &str) -> Value {
-    let (_, behind) = page.split_once("id=\"data\">").unwrap();
-    let (data, _) = behind.split_once("</script>").unwrap();
+    let (_, rest) = page.split_once("id=\"data\">").unwrap();
+    let (data, _) = rest.split_once("</script>").unwrap();
     serde_json::from_str(data).unwrap()
 }
 
@@ -30,14 +30,14 @@ fn a_page_has_every_record_with_its_icon_and_needs_nothing_else() {
     assert!(
         ended
             .out
-            .starts_with("4 images in page.html\n1 image cannot"),
+            .starts_with("4 images in page.html\n1 image could not"),
         "{}",
         ended.out
     );
     let page = std::fs::read_to_string(desk.path().join("page.html")).unwrap();
-    // Nothing of an item can end the script that it stands in, and nothing is fetched.
+    // No item text can close the script element, and nothing is fetched.
     assert_eq!(page.matches("</script>").count(), 2);
-    for out in [
+    for forbidden in [
         "http://",
         "https://",
         "url(",
@@ -45,7 +45,7 @@ fn a_page_has_every_record_with_its_icon_and_needs_nothing_else() {
         "\u{202e}",
         "<img src=x",
     ] {
-        assert!(!page.contains(out), "{out}");
+        assert!(!page.contains(forbidden), "{forbidden}");
     }
     let data = data(&page);
     let records = data["records"].as_array().unwrap();
@@ -96,7 +96,7 @@ fn an_edit_is_shown_beside_the_first_text() {
 }
 
 #[test]
-fn a_page_that_cannot_be_written_is_an_error_and_leaves_nothing() {
+fn a_page_that_cannot_be_written_is_an_error_and_leaves_no_files() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
     std::fs::create_dir(desk.path().join("folder")).unwrap();
@@ -108,7 +108,7 @@ fn a_page_that_cannot_be_written_is_an_error_and_leaves_nothing() {
 }
 
 #[test]
-fn only_a_page_is_replaced() {
+fn only_an_earlier_page_is_replaced() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
     for name in ["out/journal.sqlite", "out/labels.jsonl", "source/가.png"] {

@@ -1,4 +1,4 @@
-//! Every kind of source, and what is wrong with its rows.
+//! Every kind of source, and rows that are refused.
 
 use crate::common::{Desk, good, names, picture, say};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ fn sources_can_be_narrowed() {
 }
 
 #[test]
-fn a_bad_line_of_a_manifest_is_told_and_the_rest_goes_on() {
+fn a_bad_line_of_a_manifest_is_reported_and_the_rest_is_labeled() {
     let mut desk = Desk::new();
     desk.icon("a");
     desk.plays("좋은 모자", &[say(good("좋은 모자"))]);
@@ -114,14 +114,14 @@ fn a_bad_line_of_a_manifest_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn warnings_of_one_kind_are_one_and_a_source_of_no_use_is_an_error() {
+fn warnings_of_one_kind_are_merged_and_an_unusable_source_is_an_error() {
     let desk = Desk::new();
     let rows = "{\"file\": \"a.png\", \"text\": \"x\"}\n".repeat(8000);
     std::fs::write(desk.source("m.jsonl"), rows).unwrap();
     let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(1);
-    let told = "000 rows refused: image_path is missing; the row has file, and --image-column \
+    let expected = "000 rows refused: image_path is missing; the row has file, and --image-column \
                 names another (source/m.jsonl line 1, line 2, line 3, ...)";
-    assert!(ended.err.contains(told), "{}", ended.err);
+    assert!(ended.err.contains(expected), "{}", ended.err);
     assert_eq!(ended.err.matches("warning:").count(), 1, "{}", ended.err);
     assert!(
         ended.err.contains("no row of the source can be used"),
@@ -131,7 +131,7 @@ fn warnings_of_one_kind_are_one_and_a_source_of_no_use_is_an_error() {
 }
 
 #[test]
-fn images_without_names_are_labeled_by_what_they_show() {
+fn images_without_names_are_labeled_without_a_name() {
     let mut desk = Desk::new();
     std::fs::create_dir_all(desk.source("icons/ab")).unwrap();
     let path = "icons/ab/d41d8cd98f00b204e9800998ecf8427e.png";
@@ -148,7 +148,7 @@ fn images_without_names_are_labeled_by_what_they_show() {
 }
 
 #[test]
-fn an_array_of_rows_is_a_manifest_too() {
+fn a_json_array_of_rows_is_a_manifest() {
     let mut desk = Desk::new();
     desk.icon("a");
     desk.plays("좋은 모자", &[say(good("좋은 모자"))]);
@@ -178,14 +178,14 @@ fn names_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn marks_of_direction_and_invisible_characters_stay_out_of_terminal_and_log() {
+fn bidirectional_and_invisible_characters_are_kept_out_of_terminal_and_log() {
     const MARKS: [char; 14] = [
         '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{2069}',
         '\u{ad}', '\u{200b}', '\u{2060}', '\u{feff}', '\u{9b}', '\u{7f}', '\u{1b}',
     ];
     let between: String = MARKS.iter().flat_map(|mark| [*mark, 'x']).collect();
     let mut desk = Desk::new();
-    // What is invisible may stand in the name of a file.
+    // A file name may contain invisible characters.
     desk.icon("a\u{200b}\u{ad}b");
     desk.otherwise(&[json!({ "fail": between })]);
     let row = |path: &str, name: &str| {
@@ -222,7 +222,7 @@ fn marks_of_direction_and_invisible_characters_stay_out_of_terminal_and_log() {
 }
 
 #[test]
-fn without_an_image_only_metadata_counts() {
+fn no_image_labels_from_metadata_only() {
     let mut desk = Desk::new();
     database(&desk);
     for name in ["붉은 모자", "둥근 모자", "잃은 모자", "빈 모자"] {
@@ -234,7 +234,7 @@ fn without_an_image_only_metadata_counts() {
 }
 
 #[test]
-fn without_metadata_only_the_image_counts() {
+fn no_metadata_labels_from_the_image_only() {
     let mut desk = Desk::new();
     desk.icon("이름표");
     let mut answer = good("것");
@@ -246,7 +246,8 @@ fn without_metadata_only_the_image_counts() {
     assert_eq!(record["quality_flags"]["reasons"], json!([]));
 }
 
-/// Two good icons, one of them twice; an asset that was never fetched, and one whose file is gone.
+/// Two good icons, one of them in two rows, an asset that was never fetched, and an asset whose
+/// file is gone.
 fn database(desk: &Desk) {
     std::fs::create_dir(desk.source("icons")).unwrap();
     for name in ["a", "b"] {

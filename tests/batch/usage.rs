@@ -1,9 +1,9 @@
-//! Wrong usage, configuration layers, help.
+//! Usage errors, configuration layers and help.
 
 use crate::common::{Desk, ended};
 
 #[test]
-fn wrong_usage_is_status_2_and_says_what_to_do() {
+fn usage_errors_have_status_2() {
     let desk = Desk::with_icons(&["가"]);
     for args in [
         &["--batch"][..],
@@ -29,16 +29,16 @@ fn wrong_usage_is_status_2_and_says_what_to_do() {
 }
 
 #[test]
-fn no_argument_turns_an_error_around() {
+fn an_argument_cannot_reverse_the_text_of_an_error() {
     let desk = Desk::with_icons(&["가"]);
     let args = ["--batch", "--images", "source", "--opinions", "\u{202e}1"];
     let ended = ended(&mut desk.command(&args)).expect(2);
     assert!(ended.err.contains("'1' for '--opinions"), "{}", ended.err);
 }
 
-/// What newcomers try that is wrong: the status, and what the answer has to say.
+/// Common mistakes of newcomers, each with the exit status and a part of the message.
 #[test]
-fn every_mistake_gets_the_right_word() {
+fn common_mistakes_get_a_helpful_message() {
     let desk = Desk::with_icons(&["가"]);
     std::fs::create_dir(desk.path().join("empty")).unwrap();
     for name in ["model.gguf", "taken"] {
@@ -55,13 +55,8 @@ fn every_mistake_gets_the_right_word() {
             "hint: labeling needs no command: labeler-tui --batch",
         ),
         (&[], &["label"], 2, "hint: labeling needs no command"),
-        (folder, &["--no-quality-retry"], 2, "hint: leave it out"),
-        (
-            folder,
-            &["--load-8bit"],
-            2,
-            "hint: --quantize q8_0 is the same",
-        ),
+        (folder, &["--no-quality-retry"], 2, "hint: omit it"),
+        (folder, &["--load-8bit"], 2, "hint: use --quantize q8_0"),
         (
             folder,
             &["--log-level", "loud"],
@@ -84,7 +79,7 @@ fn every_mistake_gets_the_right_word() {
             &[],
             &["source"],
             2,
-            "hint: a source is given with --db, --input or --images",
+            "hint: give a source with --db, --input or --images",
         ),
         (
             folder,
@@ -150,14 +145,14 @@ fn every_mistake_gets_the_right_word() {
         ),
         (folder, &["--wait"], 2, "--wait needs --endpoint"),
     ];
-    for (first, args, status, words) in cases {
+    for (first, args, status, message) in cases {
         let args = [*first, *args].concat();
-        let told = ended(&mut desk.plain(&args)).expect(*status).err;
-        assert!(told.contains(words), "{args:?}: {told}");
-        assert!(!told.contains("environment"), "{args:?}: {told}");
-        assert!(!told.contains("write permission"), "{args:?}: {told}");
+        let output = ended(&mut desk.plain(&args)).expect(*status).err;
+        assert!(output.contains(message), "{args:?}: {output}");
+        assert!(!output.contains("environment"), "{args:?}: {output}");
+        assert!(!output.contains("write permission"), "{args:?}: {output}");
     }
-    // Nothing was made for a run that was refused.
+    // A refused run creates no files.
     let left = std::fs::read_dir(desk.path()).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
@@ -165,7 +160,7 @@ fn every_mistake_gets_the_right_word() {
 }
 
 #[test]
-fn a_manifest_named_json_may_hold_lines() {
+fn a_manifest_named_json_may_contain_json_lines() {
     let mut desk = Desk::with_icons(&["가"]);
     desk.plays("가", &[crate::common::say(crate::common::good("가"))]);
     let row = r#"{"image_path": "가.png", "item_name": "가", "source_type": "cash"}"#;
@@ -176,7 +171,7 @@ fn a_manifest_named_json_may_hold_lines() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_error() {
+fn a_reader_that_went_away_is_not_an_error() {
     let desk = Desk::new();
     for args in [
         &["--help"][..],
@@ -210,10 +205,10 @@ fn a_reader_that_went_away_is_no_error() {
         drop(reader);
         let child = command.spawn().unwrap();
         drop(command);
-        let told = child.wait_with_output().unwrap();
-        let words = String::from_utf8_lossy(&told.stderr);
-        assert!(told.status.success(), "{args:?}: {words}");
-        assert_eq!(words, "", "{args:?}");
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {message}");
+        assert_eq!(message, "", "{args:?}");
     }
 }
 
@@ -240,7 +235,7 @@ fn flags_win_over_environment_over_file() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     let desk = Desk::with_icons(&["가"]);
     let mut command = desk.command(&["--batch", "--images", "source", "--outdir", "out"]);
     for name in ["DB", "DEVICE", "CONFIG", "MAX_SAMPLES", "OFFLINE", "OUTDIR"] {
@@ -251,30 +246,33 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
-fn a_bad_value_is_told_with_the_place_where_it_stands() {
+fn a_bad_value_is_reported_with_its_origin() {
     let desk = Desk::with_icons(&["가"]);
     let args = ["--batch", "--images", "source", "--outdir", "out"];
     let mut command = desk.command(&args);
     command.env("LABELER_UPSCALE", "x");
-    let told = ended(&mut command).expect(2).err;
-    assert!(told.contains("'x' for '--upscale <N>'"), "{told}");
-    assert!(told.contains("from 1 to 8"), "{told}");
-    assert!(told.contains("LABELER_UPSCALE"), "{told}");
+    let output = ended(&mut command).expect(2).err;
+    assert!(output.contains("'x' for '--upscale <N>'"), "{output}");
+    assert!(output.contains("from 1 to 8"), "{output}");
+    assert!(output.contains("LABELER_UPSCALE"), "{output}");
 
     for (line, value) in [("lang = 'jp'", "jp"), ("max-samples = -3", "-3")] {
         std::fs::write(desk.path().join("c.toml"), line).unwrap();
-        let told = desk.batch(&["--config", "c.toml"]).expect(2).err;
-        assert!(told.contains(value) && told.contains("c.toml"), "{told}");
+        let output = desk.batch(&["--config", "c.toml"]).expect(2).err;
+        assert!(
+            output.contains(value) && output.contains("c.toml"),
+            "{output}"
+        );
     }
 
-    let told = desk.batch(&["--batch-size", "-3"]).expect(2).err;
-    assert!(told.contains("from 1 to 1024"), "{told}");
-    assert!(!told.contains("environment"), "{told}");
+    let output = desk.batch(&["--batch-size", "-3"]).expect(2).err;
+    assert!(output.contains("from 1 to 1024"), "{output}");
+    assert!(!output.contains("environment"), "{output}");
     assert!(!desk.path().join("out").exists());
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_what_to_do() {
+fn an_unreadable_source_is_reported_with_a_hint() {
     let desk = Desk::with_icons(&["가"]);
     for (option, value, hint) in [
         ("--db", "nowhere", "check the path"),
@@ -283,17 +281,17 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
         ("--input", "nowhere.jsonl", "check the path"),
         ("--images", "source/가.png", "--db or --input"),
     ] {
-        let told = desk.batch_of(&[option, value], &[]).expect(1).err;
-        assert!(told.contains(value), "{told}");
-        let said = told.lines().find(|line| line.starts_with("hint: "));
-        assert!(said.is_some_and(|line| line.contains(hint)), "{told}");
+        let output = desk.batch_of(&[option, value], &[]).expect(1).err;
+        assert!(output.contains(value), "{output}");
+        let shown = output.lines().find(|line| line.starts_with("hint: "));
+        assert!(shown.is_some_and(|line| line.contains(hint)), "{output}");
     }
-    let told = desk.batch(&["--only-source", "cash"]).expect(0).out;
-    assert!(told.contains("the source names no item"), "{told}");
+    let output = desk.batch(&["--only-source", "cash"]).expect(0).out;
+    assert!(output.contains("the source has no items"), "{output}");
 }
 
 #[test]
-fn help_manual_and_completions_need_nothing() {
+fn help_manual_and_completions_need_no_source() {
     let desk = Desk::new();
     for (args, word) in [
         (&["--help"][..], "--quality-retry"),
@@ -308,7 +306,7 @@ fn help_manual_and_completions_need_nothing() {
 }
 
 #[test]
-fn a_missing_source_is_named() {
+fn the_error_names_a_missing_source() {
     let desk = Desk::new();
     let ended = desk.batch_of(&["--db", "nowhere.sqlite"], &[]).expect(1);
     assert!(ended.err.contains("nowhere.sqlite"), "{}", ended.err);

@@ -1,6 +1,6 @@
-//! `labeler-tui audit`: a person judges a random sample of the committed records, blind.
+//! `labeler-tui audit`: a person judges a random sample of the committed records blind.
 
-use super::{find_image, lock_journal, words_of, write_out};
+use super::{find_image, load_vocabulary, lock_journal, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AuditEstimate, GroupId, Item, SampledRecord};
 use crate::settings::AuditOptions;
@@ -11,12 +11,13 @@ use crate::tui::judging::{self, Ballot, Choice, Deck, Outcome};
 use crate::wording::Words;
 use std::io::Write;
 
-/// Rows of the table of strata.
-const STRATA: usize = 12;
+/// How many strata the table lists.
+const MAX_STRATA: usize = 12;
 
-/// Has the sample judged, and prints what that says of all records; with `--json` only prints it.
+/// Shows the sample for judging and prints the estimate for all records; with `--json` only prints
+/// it.
 pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
-    let vocabulary = words_of(&options.outdir, options.vocabulary.as_deref())?;
+    let vocabulary = load_vocabulary(&options.outdir, options.vocabulary.as_deref())?;
     if options.json {
         let copy = copy_to_read(&options.outdir, vocabulary)?;
         let seed = seed(options, &copy.journal)?;
@@ -26,7 +27,7 @@ pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
         write_out(out, format!("{json}\n").as_bytes())?;
         return Ok(Exit::ByOperator);
     }
-    // A bad theme or a missing terminal is said before anything is opened.
+    // Reports a bad theme or a missing terminal before anything is opened.
     let palette = judging::prepare(&options.look)?;
     let mut journal = lock_journal(&options.outdir, &vocabulary)?;
     let seed = seed(options, &journal)?;
@@ -53,12 +54,12 @@ pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
     };
     let exit = judging::judge(palette, &options.look, deck, &mut audit, None)?;
     if let Some(estimate) = journal.audit(Some(seed), options.width)? {
-        write_out(out, text(&estimate).as_bytes())?;
+        write_out(out, table(&estimate).as_bytes())?;
     }
     Ok(exit)
 }
 
-/// That of the audit that is gone on with, or of the first one.
+/// The given seed, else that of the newest audit, else 0.
 fn seed(options: &AuditOptions, journal: &Journal) -> Result<u64> {
     Ok(match options.seed {
         Some(seed) => seed,
@@ -66,7 +67,7 @@ fn seed(options: &AuditOptions, journal: &Journal) -> Result<u64> {
     })
 }
 
-/// Where judgments of an audit go: into the journal.
+/// Stores the judgments of an audit in the journal.
 struct Audit<'a> {
     journal: &'a mut Journal,
     sample: &'a [SampledRecord],
@@ -87,29 +88,32 @@ impl Ballot for Audit<'_> {
     }
 }
 
-/// The estimate with its strata.
-fn text(estimate: &AuditEstimate) -> String {
+/// Formats the estimate and its strata.
+fn table(estimate: &AuditEstimate) -> String {
     let mut text = String::new();
     for line in Words::ENGLISH.audit_lines(estimate) {
         text.push_str(&for_line(&line));
         text.push('\n');
     }
-    let judged = estimate.strata.iter().filter(|of| of.error.of > 0);
-    let judged: Vec<_> = judged.take(STRATA).collect();
+    let judged = estimate
+        .strata
+        .iter()
+        .filter(|stratum| stratum.error.of > 0);
+    let judged: Vec<_> = judged.take(MAX_STRATA).collect();
     if judged.is_empty() {
         return text;
     }
     text.push_str("\nsource           type             records  judged  wrong\n");
-    for of in judged {
-        let item_type = of.stratum.item_type.as_deref().unwrap_or("-");
+    for counts in judged {
+        let item_type = counts.stratum.item_type.as_deref().unwrap_or("-");
         text.push_str(&format!(
             "{} {} {:>7} {:>7}  {:>5}  {}\n",
-            pad(of.stratum.source_type.as_str(), 16),
+            pad(counts.stratum.source_type.as_str(), 16),
             pad(&for_line(item_type), 16),
-            count(of.records),
-            of.error.of,
-            of.error.hits,
-            of.error
+            count(counts.records),
+            counts.error.of,
+            counts.error.hits,
+            counts.error
         ));
     }
     text

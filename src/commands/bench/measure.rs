@@ -1,4 +1,4 @@
-//! Runs a workload on the generator, and what it took.
+//! Runs a workload on the generator and measures it.
 
 use super::workload::{ICONS, peak_resident_bytes};
 use crate::error::Result;
@@ -10,38 +10,38 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 #[derive(Debug, Default)]
-pub struct Measured {
+pub struct Measurement {
     pub seconds: f64,
-    /// Making requests of pictures and chats.
+    /// Time to build requests from pictures and chats.
     prepare_seconds: f64,
     vision_seconds: f64,
     steps: usize,
-    /// The layers, for prompts and for answers.
+    /// Time in the layers, split between prompts and answers.
     prompt_seconds: f64,
     answer_seconds: f64,
     prompt_rows: usize,
     answer_rows: usize,
     head_seconds: f64,
-    /// Steps without a prompt, by the number of answers in them: steps, seconds, tokens.
+    /// Steps without prompt tokens, by the number of sequences: steps, seconds, tokens.
     decode: BTreeMap<usize, (usize, f64, usize)>,
     sampling_seconds: f64,
     prompt_tokens: usize,
     shared_tokens: usize,
     new_tokens: usize,
     forced_tokens: usize,
-    /// Seconds from the start to the end of each icon, in the order they ended.
+    /// When each icon was done, in seconds from the start.
     done_at: Vec<f64>,
 }
 
-/// Runs the requests, which are taken when there is room for them.
+/// Runs the requests, each as soon as a slot is free.
 pub fn measure(
     opened: &Opened,
     options: GeneratorOptions,
     requests: impl Iterator<Item = Result<GenerateRequest>>,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     let mut requests = requests.fuse();
     let mut generator = Generator::new(&opened.model, options);
-    let mut measured = Measured::default();
+    let mut measured = Measurement::default();
     let began = Instant::now();
     loop {
         let preparing = Instant::now();
@@ -74,7 +74,7 @@ pub fn measure(
     Ok(measured)
 }
 
-impl Measured {
+impl Measurement {
     fn add_step(&mut self, step: &StepStats) {
         let forward = step.forward.as_secs_f64();
         let head = step.head.as_secs_f64();
@@ -85,7 +85,7 @@ impl Measured {
         self.sampling_seconds += sampling;
         self.prompt_rows += step.prompt_tokens;
         self.answer_rows += step.answer_tokens;
-        // Both share the step; each part of it is that of its tokens.
+        // The time of the step is split by the number of tokens.
         let all = (step.prompt_tokens + step.answer_tokens).max(1) as f64;
         self.prompt_seconds += forward * step.prompt_tokens as f64 / all;
         self.answer_seconds += forward * step.answer_tokens as f64 / all;
@@ -142,11 +142,11 @@ impl Measured {
         })
     }
 
-    /// The same of records whose answers were known.
+    /// The report of a run with known answers.
     pub fn replay_report(&self, opened: &Opened, batch_size: usize) -> serde_json::Value {
         let records = self.done_at.len();
-        let each = |count: usize| count as f64 / records.max(1) as f64;
-        let known = [
+        let per_record = |count: usize| count as f64 / records.max(1) as f64;
+        let timed = [
             ("preparing", self.prepare_seconds),
             ("vision", self.vision_seconds),
             ("prompts", self.prompt_seconds),
@@ -154,8 +154,8 @@ impl Measured {
             ("head", self.head_seconds),
             ("grammar", self.sampling_seconds),
         ];
-        let rest = self.seconds - known.iter().map(|(_, seconds)| seconds).sum::<f64>();
-        let shares = known.into_iter().chain([("the rest", rest)]);
+        let rest = self.seconds - timed.iter().map(|(_, seconds)| seconds).sum::<f64>();
+        let shares = timed.into_iter().chain([("the rest", rest)]);
         let shares: serde_json::Map<String, serde_json::Value> = shares
             .map(|(stage, seconds)| (stage.to_owned(), json!(seconds / self.seconds)))
             .collect();
@@ -167,16 +167,16 @@ impl Measured {
             "records": records,
             "seconds": self.seconds,
             "records_per_minute": 60.0 * records as f64 / self.seconds,
-            "rows_per_record": each(self.prompt_rows + self.answer_rows - self.prefix_rows()),
+            "rows_per_record": per_record(self.prompt_rows + self.answer_rows - self.prefix_rows()),
             "rows_of": {
-                "prompts": each(self.prompt_rows - self.prefix_rows()),
-                "answers": each(self.answer_rows),
+                "prompts": per_record(self.prompt_rows - self.prefix_rows()),
+                "answers": per_record(self.answer_rows),
             },
             "tokens_per_record": {
-                "chosen": each(self.new_tokens - self.forced_tokens),
-                "forced": each(self.forced_tokens),
+                "chosen": per_record(self.new_tokens - self.forced_tokens),
+                "forced": per_record(self.forced_tokens),
             },
-            "steps_per_record": each(self.steps),
+            "steps_per_record": per_record(self.steps),
             "share_of_time": shares,
             "load_seconds": opened.load_seconds,
             "peak_resident_bytes": peak_resident_bytes(),

@@ -1,4 +1,4 @@
-//! How long an operator waits for a retry: alone, and beside a full batch.
+//! Measures how long an operator waits for a retry: alone, and beside a full batch.
 
 use crate::error::Result;
 use crate::vlm::open::Opened;
@@ -8,11 +8,11 @@ use std::time::Instant;
 
 /// How many of the requests are retries.
 pub const RETRIES: usize = 3;
-/// Steps of the batch before the retry comes.
+/// Steps of the batch before the retry is added.
 const STEPS: usize = 3;
 
-/// Times the last requests as retries. The first one makes the shared prompt known, the second one
-/// is alone, and the third one comes while all others are in flight.
+/// Times the last requests as retries. The first one fills the prefix cache, the second one runs
+/// alone, and the third one is added while all other requests are in flight.
 pub fn measure(
     opened: &Opened,
     options: GeneratorOptions,
@@ -32,16 +32,16 @@ pub fn measure(
     }
     let mut steps = 0;
     while steps < STEPS && !generator.is_idle() {
-        ended(&generator.step(), None)?;
+        has_ended(&generator.step(), None)?;
         let stats = generator.last_step();
         steps += usize::from(stats.prompt_tokens == 0 && stats.answer_tokens > 0);
     }
     let others = generator.in_flight();
     for mut last in retries {
         last.urgent = true;
-        // It comes when a step has just begun.
+        // The worst case: it is requested when a step has just begun.
         let began = Instant::now();
-        ended(&generator.step(), None)?;
+        has_ended(&generator.step(), None)?;
         seconds.push(answer(&mut generator, last, began)?);
     }
     Ok(match seconds[..] {
@@ -54,26 +54,26 @@ pub fn measure(
     })
 }
 
-/// Generates an answer. Gives the seconds since `began`.
+/// Generates an answer and returns the seconds since `began`.
 fn answer(generator: &mut Generator, request: GenerateRequest, began: Instant) -> Result<f64> {
     let ticket = request.ticket;
     generator.add(request);
-    while !ended(&generator.step(), Some(ticket))? {}
+    while !has_ended(&generator.step(), Some(ticket))? {}
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// Whether the answer of `ticket` has ended.
+/// Whether the answer of `ticket` is among the events that end one.
 ///
 /// # Errors
-/// That of any answer.
-fn ended(events: &[GenerateEvent], ticket: Option<u64>) -> Result<bool> {
-    let mut has_ended = false;
+/// If any answer has failed.
+fn has_ended(events: &[GenerateEvent], ticket: Option<u64>) -> Result<bool> {
+    let mut found = false;
     for event in events {
         match event {
-            GenerateEvent::Done { ticket: its, .. } => has_ended |= Some(*its) == ticket,
+            GenerateEvent::Done { ticket: done, .. } => found |= Some(*done) == ticket,
             GenerateEvent::Failed { error, .. } => return Err(error.clone()),
             GenerateEvent::Token { .. } => {}
         }
     }
-    Ok(has_ended)
+    Ok(found)
 }

@@ -1,4 +1,4 @@
-//! The workload through a server: what comes back, and how fast.
+//! Runs the workload on a server and measures it.
 
 use super::workload::{ICONS, items, peak_resident_bytes, prompter, question};
 use crate::error::{Error, ErrorKind, Result};
@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::time::Instant;
 
-/// The same object as for a model in process; what a server keeps to itself is null.
+/// Reports the same fields as for a model in this process; those that a server does not tell are
+/// null.
 pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     if options.replay.is_some() {
-        let cause = "--replay repeats answers in this process; a server generates its own";
-        return Err(Error::new(ErrorKind::Usage, cause)
-            .with_hint("leave out --endpoint, or use --new-tokens"));
+        let cause = "--replay runs in this process and conflicts with --endpoint";
+        return Err(
+            Error::new(ErrorKind::Usage, cause).with_hint("omit --endpoint, or use --new-tokens")
+        );
     }
     let icons = options.icons.unwrap_or(ICONS);
     let items = items(options)?;
@@ -37,7 +39,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     let turns = turns.cycle().take(icons);
     let chats = ChatClient::new(server)?;
     for notice in chats.notices() {
-        // Nothing is lost where nobody reads it.
+        // A notice that cannot be printed is not worth an error.
         let notice = for_line(&Words::ENGLISH.server_notice(&notice));
         let _ = writeln!(std::io::stderr(), "{notice}");
     }
@@ -58,7 +60,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         "distinct_icons": items.len(),
         "batch_size": server.concurrency,
         "new_tokens": options.new_tokens,
-        // Fewer than asked for where the server does not know `ignore_eos`.
+        // Fewer than requested if the server does not support `ignore_eos`.
         "all_new_tokens": new,
         "prompt_tokens": prompt,
         "shared_prompt_tokens": cached,

@@ -1,4 +1,4 @@
-//! What is labeled, here and through a server, and the memory that it takes.
+//! The items, prompts and pictures that the benchmarks label, and the memory that this takes.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
@@ -11,10 +11,10 @@ use crate::settings::{
 use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
 
-/// Icons without `--icons`, where no file says how many.
+/// Default of `--icons`.
 pub const ICONS: usize = 32;
 
-/// What `--batch` labels with, as far as it matters for speed.
+/// The defaults of `--batch`, as far as they matter for speed.
 pub const SETTINGS: AttemptSettings = AttemptSettings {
     strict: false,
     upscale: 2,
@@ -59,9 +59,9 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     }
 }
 
-/// The built-in prompt that `model` is labeled with.
+/// Loads the built-in prompt `version`, or the default for `model`.
 pub fn prompter(model: &str, version: Option<&str>) -> Result<Prompter> {
-    // The built-in model knows no other prompt, and holds no longer one.
+    // The demo model was trained on this prompt, and a longer one exceeds its context.
     let default = if model == "demo" { "demo" } else { "v2" };
     Prompter::load(&PromptOptions {
         version: version.unwrap_or(default).to_owned(),
@@ -73,14 +73,17 @@ pub fn prompter(model: &str, version: Option<&str>) -> Result<Prompter> {
     })
 }
 
-/// The picture of an item as the model sees it, and the question about it.
+/// Prepares the picture of an item as the model sees it, and the prompt about it.
 pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
-    let (picture, chat, _) = seen(prompter, item)?;
+    let (picture, chat, _) = question_with_colors(prompter, item)?;
     Ok((picture, chat))
 }
 
-/// The same with the colors of the picture.
-pub fn seen(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat, ColorHistogram)> {
+/// Like [`question`], with the colors of the picture.
+pub fn question_with_colors(
+    prompter: &Prompter,
+    item: &Item,
+) -> Result<(Picture, Chat, ColorHistogram)> {
     let file = item
         .file
         .as_ref()
@@ -96,7 +99,7 @@ pub fn seen(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat, ColorHis
     ))
 }
 
-/// The most memory this process held, where the system tells.
+/// Peak resident memory of this process, on systems that report it.
 pub fn peak_resident_bytes() -> Option<u64> {
     #[cfg(target_os = "linux")]
     {

@@ -1,4 +1,4 @@
-//! Blind votes between two sets of records, kept in a file that only grows.
+//! Blind votes between two sets of records, kept in an append-only file.
 
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -19,25 +19,25 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-/// A record, with the place of its image where that is known.
+/// A record with the location of its image, where that is known.
 pub(super) struct Labeled {
     pub record: Record,
     pub picture: Option<ImageLocation>,
 }
 
-/// A line of the file of votes. Texts are named by their hashes, so that a vote is about these two
-/// texts and no others, whichever set is called A.
+/// A line of the vote file. It identifies the two texts by their hashes, so that the vote is valid
+/// only for them, whichever set is called A.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct VoteLine {
     at: String,
     image: String,
     a: String,
     b: String,
-    /// `None` takes the newest vote on these texts back.
+    /// `None` withdraws the newest vote on these texts.
     vote: Option<Vote>,
 }
 
-/// Two texts of one image that differ.
+/// Two differing texts of one image.
 struct Pair {
     image: String,
     /// Hashes of the texts.
@@ -47,7 +47,7 @@ struct Pair {
     card: Card,
 }
 
-/// Has every pair of texts voted on, and prints what came of it; with `--json` only prints it.
+/// Collects a vote on every pair of texts and prints the result; with `--json` only prints it.
 pub fn run(
     options: &CompareOptions,
     blind: &BlindOptions,
@@ -55,20 +55,23 @@ pub fn run(
     b: &[Labeled],
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let found = pairs(a.iter().map(|of| &of.record), b.iter().map(|of| &of.record));
-    let in_both = found.len();
-    let pairs = differing(found, blind.seed, a, b);
-    let VotesSoFar { votes, end } = match blind.votes.exists() {
+    let matched = pairs(
+        a.iter().map(|labeled| &labeled.record),
+        b.iter().map(|labeled| &labeled.record),
+    );
+    let in_both = matched.len();
+    let pairs = differing(matched, blind.seed, a, b);
+    let VoteFile { votes, end } = match blind.votes.exists() {
         true => read(&blind.votes)?,
-        false => VotesSoFar::default(),
+        false => VoteFile::default(),
     };
-    let standing = standing(&pairs, &votes);
+    let current = current_votes(&pairs, &votes);
     if options.json {
-        return print_json(options, in_both, &pairs, &standing, out);
+        return print_json(options, in_both, &pairs, &current, out);
     }
     let palette = judging::prepare(&blind.look)?;
     let cards = pairs.iter().map(|pair| pair.card.clone()).collect();
-    let judged = standing.iter().map(|(at, vote)| {
+    let judged = current.iter().map(|(at, vote)| {
         let choice = match (vote, pairs[*at].shows_a_first) {
             (Vote::Equal, _) => Choice::Neither,
             (Vote::A, true) | (Vote::B, false) => Choice::One,
@@ -82,7 +85,7 @@ pub fn run(
         judged: judged.collect(),
         about: blind.votes.display().to_string(),
     };
-    let mut ballot = Votes {
+    let mut ballot = VoteWriter {
         file: open(&blind.votes, &end)?,
         path: &blind.votes,
         pairs: &pairs,
@@ -106,10 +109,10 @@ fn print_json(
     options: &CompareOptions,
     in_both: usize,
     pairs: &[Pair],
-    standing: &[(usize, Vote)],
+    votes: &[(usize, Vote)],
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let tally = VoteTally::of(standing.iter().map(|(_, vote)| *vote));
+    let tally = VoteTally::of(votes.iter().map(|(_, vote)| *vote));
     let json = json!({
         "a_is": options.a.display().to_string(),
         "b_is": options.b.display().to_string(),
@@ -127,12 +130,12 @@ fn print_json(
 }
 
 /// The pairs whose texts differ, in a shuffled order.
-fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]) -> Vec<Pair> {
-    let mut numbered: Vec<(usize, (usize, usize))> = found.into_iter().enumerate().collect();
+fn differing(matched: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]) -> Vec<Pair> {
+    let mut numbered: Vec<(usize, (usize, usize))> = matched.into_iter().enumerate().collect();
     numbered.sort_by_key(|(number, _)| shuffle_key(seed, *number));
     let mut pairs = Vec::new();
-    for (number, (of_a, of_b)) in numbered {
-        let (a, b) = (&a[of_a], &b[of_b]);
+    for (number, (in_a, in_b)) in numbered {
+        let (a, b) = (&a[in_a], &b[in_b]);
         let (text_a, text_b) = (&a.record.labels, &b.record.labels);
         if text_a.differing(text_b).is_empty() {
             continue;
@@ -160,13 +163,13 @@ fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]
     pairs
 }
 
-/// Names a text: the same fields give the same name.
+/// Hashes the fields of a text.
 fn text_hash(labels: &Labels) -> String {
     let mut hash = Sha256::new();
     for field in crate::record::Field::ALL {
         for value in labels.values(*field) {
             hash.update(value);
-            // No byte of UTF-8.
+            // Never occurs in UTF-8.
             hash.update([0xff]);
         }
         hash.update([0xfe]);
@@ -174,14 +177,16 @@ fn text_hash(labels: &Labels) -> String {
     hex(&hash.finalize()[..8])
 }
 
-/// The pairs that have a vote, in the order of time.
-fn standing(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
-    let places = pairs.iter().enumerate();
-    let places: HashMap<&str, usize> = places.map(|(at, pair)| (pair.image.as_str(), at)).collect();
-    // When each was voted on last, and how.
+/// The current vote of each pair that has one, oldest first.
+fn current_votes(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
+    let pair_of_image = pairs.iter().enumerate();
+    let pair_of_image: HashMap<&str, usize> = pair_of_image
+        .map(|(at, pair)| (pair.image.as_str(), at))
+        .collect();
+    // The time and the vote of the newest line for each pair.
     let mut newest: HashMap<usize, (usize, Option<Vote>)> = HashMap::new();
     for (time, line) in votes.iter().enumerate() {
-        let Some(&at) = places.get(line.image.as_str()) else {
+        let Some(&at) = pair_of_image.get(line.image.as_str()) else {
             continue;
         };
         let texts = (&pairs[at].a, &pairs[at].b);
@@ -192,47 +197,47 @@ fn standing(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
         }
     }
     let newest = newest.into_iter();
-    let mut standing: Vec<(usize, usize, Vote)> = newest
+    let mut current: Vec<(usize, usize, Vote)> = newest
         .filter_map(|(at, (time, vote))| Some((time, at, vote?)))
         .collect();
-    standing.sort_unstable_by_key(|(time, ..)| *time);
-    standing
+    current.sort_unstable_by_key(|(time, ..)| *time);
+    current
         .into_iter()
         .map(|(_, at, vote)| (at, vote))
         .collect()
 }
 
-/// How every vote begins.
+/// The first bytes of every vote line.
 const BEGIN: &str = "{\"at\":\"";
 
-/// Whether this is the beginning of a vote that was cut off when the program ended; the last line
-/// of any other file is left alone.
+/// Whether this is the beginning of a vote line that was cut off when the program ended. The last
+/// line of any other file must be left alone.
 fn is_cut_off(line: &str) -> bool {
     line.starts_with(BEGIN) || BEGIN.starts_with(line)
 }
 
-/// What a file of votes holds.
+/// The contents of a vote file.
 #[derive(Default)]
-struct VotesSoFar {
+struct VoteFile {
     votes: Vec<VoteLine>,
     end: End,
 }
 
-/// How a file of votes ends.
+/// How a vote file ends.
 #[derive(Default)]
 struct End {
     bytes: u64,
-    /// So many of them are a line that was cut off when the program ended.
+    /// Length of a last line that was cut off when the program ended.
     cut_off: u64,
-    /// The last line is whole and nothing ends it.
-    is_open: bool,
+    /// The last line is complete but has no line end.
+    lacks_line_end: bool,
 }
 
-/// The votes of a file. A line that was cut off when the program ended is none.
-fn read(path: &Path) -> Result<VotesSoFar> {
+/// Reads a vote file. A line that was cut off when the program ended does not count.
+fn read(path: &Path) -> Result<VoteFile> {
     refuse_irregular(path).map_err(|error| error.with_hint("give --votes another name"))?;
     let bytes = std::fs::read(path).map_err(file("reading", path))?;
-    let mut found = VotesSoFar::default();
+    let mut found = VoteFile::default();
     found.end.bytes = bytes.len() as u64;
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let is_ended = line.ends_with(b"\n");
@@ -244,15 +249,11 @@ fn read(path: &Path) -> Result<VotesSoFar> {
         match serde_json::from_str(text) {
             Ok(vote) => {
                 found.votes.push(vote);
-                found.end.is_open = !is_ended;
+                found.end.lacks_line_end = !is_ended;
             }
             Err(_) if !is_ended && is_cut_off(text) => found.end.cut_off = line.len() as u64,
             Err(error) => {
-                let what = format!(
-                    "{} is no file of votes: line {}",
-                    path.display(),
-                    number + 1
-                );
+                let what = format!("{} is not a vote file: line {}", path.display(), number + 1);
                 return Err(error).context(ErrorKind::Usage, what);
             }
         }
@@ -260,41 +261,41 @@ fn read(path: &Path) -> Result<VotesSoFar> {
     Ok(found)
 }
 
-/// Opened to add votes to what was read, without a line that was cut off when the program ended.
+/// Opens the vote file to append, and removes a last line that was cut off when the program ended.
 fn open(path: &Path, end: &End) -> Result<File> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
     let mut votes = opened.map_err(file("opening", path))?;
     let bytes = votes.metadata().map_err(file("reading", path))?.len();
     if bytes != end.bytes {
-        let cause = format!("{} was changed meanwhile", path.display());
+        let cause = format!("{} was changed by another program", path.display());
         return Err(Error::new(ErrorKind::Usage, cause)
             .with_hint("vote in one terminal at a time, or give --votes another name"));
     }
-    let ended = match end.is_open {
+    let repaired = match end.lacks_line_end {
         true => votes.write_all(b"\n"),
         false if end.cut_off > 0 => votes.set_len(bytes - end.cut_off),
         false => Ok(()),
     };
-    ended.map_err(file("writing", path))?;
+    repaired.map_err(file("writing", path))?;
     Ok(votes)
 }
 
-/// Where votes go.
-struct Votes<'a> {
+/// Appends votes to their file.
+struct VoteWriter<'a> {
     file: File,
     path: &'a Path,
     pairs: &'a [Pair],
     votes: Vec<VoteLine>,
 }
 
-impl Votes<'_> {
+impl VoteWriter<'_> {
     fn tally(&self) -> VoteTally {
-        let standing = standing(self.pairs, &self.votes);
-        VoteTally::of(standing.into_iter().map(|(_, vote)| vote))
+        let current = current_votes(self.pairs, &self.votes);
+        VoteTally::of(current.into_iter().map(|(_, vote)| vote))
     }
 }
 
-impl Ballot for Votes<'_> {
+impl Ballot for VoteWriter<'_> {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
         let pair = &self.pairs[card];
         let vote = choice.map(|choice| match (choice, pair.shows_a_first) {

@@ -1,4 +1,4 @@
-//! `labeler-tui embed`: the vectors of images and texts, so that anyone can check them.
+//! `labeler-tui embed`: prints the vectors of images and texts, so that anyone can check them.
 
 use super::open_with_bar;
 use crate::commands::ask::read_picture;
@@ -37,11 +37,11 @@ pub fn run(options: &EmbedOptions, out: &mut dyn Write) -> Result<()> {
     let texts = options.texts.iter().cloned().zip(&texts);
     let texts = texts.map(|(text, vector)| ("text", text, vector));
     let mut lines = String::new();
-    for (kind, of, vector) in images.chain(texts) {
+    for (kind, input, vector) in images.chain(texts) {
         let numbers: Vec<String> = vector.iter().map(f32::to_string).collect();
         lines.push_str(&format!(
             "{kind}\t{}\t{}\n",
-            for_line(&of),
+            for_line(&input),
             numbers.join(" ")
         ));
     }

@@ -1,4 +1,4 @@
-//! Embeds the images and texts of an outdir, once each, and finds out which text finds its image.
+//! Embeds each image and text of an outdir once, and ranks the images for every text.
 
 use crate::embed::ranking::{Place, Pool};
 use crate::embed::vectors::{Key, VectorFile};
@@ -13,12 +13,12 @@ use crate::source::image_bytes;
 use crate::store::Journal;
 use std::collections::HashSet;
 
-/// Vectors that are saved together: what an interruption costs at most.
-const SAVED: usize = 64;
-/// Texts whose vectors are held at once.
-const HELD: usize = 4096;
+/// How many vectors are saved together; an interruption loses no more.
+const SAVED_TOGETHER: usize = 64;
+/// How many texts are searched together; bounds the vectors in memory.
+const SEARCHED_TOGETHER: usize = 4096;
 
-/// A record that is searched for.
+/// A record to search for.
 pub struct Searched {
     pub group: GroupId,
     pub image_path: String,
@@ -26,32 +26,32 @@ pub struct Searched {
     family: Option<i64>,
     file: Option<ImageLocation>,
     sha256: Option<String>,
-    /// Its texts now, and the first ones that it had.
     labels: Labels,
+    /// The first text that the record had.
     first: Labels,
 }
 
-/// The step that is under way, and how far it is.
+/// Progress within the current stage.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    pub doing: &'static str,
+    pub stage: &'static str,
     pub done: usize,
     pub total: usize,
 }
 
-/// What was found out.
+/// The result of a measurement.
 pub struct Measured {
-    /// Those whose image was searched, each with what was found.
+    /// Records whose image could be read, each with the ranks of its texts.
     pub records: Vec<(Searched, RetrievalResult)>,
     pub labels: BeforeAfter,
     pub queries: BeforeAfter,
-    /// Images that cannot be read, by path and why.
+    /// Paths of images that could not be read, each with the cause.
     pub unreadable: Vec<(String, String)>,
-    /// Vectors that were computed, not looked up.
+    /// How many vectors were computed instead of loaded.
     pub computed: usize,
 }
 
-/// The records that have a line in `labels.jsonl`, with `drafts` those too that have a draft.
+/// The records that have a line in `labels.jsonl`; with `drafts`, also records with a draft.
 pub fn records(journal: &Journal, drafts: bool) -> Result<Vec<Searched>> {
     let is_chosen = |summary: &GroupSummary| {
         let is_draft = drafts && summary.state != GroupState::Rejected;
@@ -75,7 +75,8 @@ pub fn records(journal: &Journal, drafts: bool) -> Result<Vec<Searched>> {
     Ok(records)
 }
 
-/// Embeds what has no vector yet, and searches for every record by each of its texts.
+/// Embeds images and texts that have no vector yet, and searches for every record by each of its
+/// texts.
 pub fn measure(
     records: Vec<Searched>,
     retriever: &Retriever,
@@ -83,24 +84,24 @@ pub fn measure(
     vectors: &mut VectorFile,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Measured> {
-    let mut work = Work {
+    let mut embedder = Embedder {
         retriever,
         background,
         vectors,
         computed: 0,
     };
     let mut unreadable = Vec::new();
-    let records = work.images(records, &mut unreadable, progress)?;
-    work.texts(&records, progress)?;
+    let records = embedder.images(records, &mut unreadable, progress)?;
+    embedder.texts(&records, progress)?;
     let mut images = Vec::with_capacity(records.len());
     for (_, key) in &records {
-        images.push(work.vector(key)?);
+        images.push(embedder.vector(key)?);
     }
     let families = records.iter().map(|(record, _)| record.family).collect();
     let pool = Pool::new(&images, families)?;
     drop(images);
     let mut search = Search {
-        work: &work,
+        embedder: &embedder,
         pool: &pool,
         records: &records,
     };
@@ -112,7 +113,7 @@ pub fn measure(
         (labels, RetrievalMetrics::of(queries.map(|it| it.rank)))
     };
     let (before, after) = (figures(&first), figures(&now));
-    let computed = work.computed;
+    let computed = embedder.computed;
     let records = records.into_iter().map(|(record, _)| record);
     Ok(Measured {
         records: records.zip(now).collect(),
@@ -129,15 +130,16 @@ pub fn measure(
     })
 }
 
-struct Work<'a> {
+struct Embedder<'a> {
     retriever: &'a Retriever,
     background: Background,
     vectors: &'a mut VectorFile,
     computed: usize,
 }
 
-impl Work<'_> {
-    /// Makes sure that each image has a vector; the records whose image has one, with its key.
+impl Embedder<'_> {
+    /// Makes sure that each image has a vector. Returns the records with the keys of their vectors,
+    /// without those whose image is `unreadable`.
     fn images(
         &mut self,
         records: Vec<Searched>,
@@ -149,7 +151,7 @@ impl Work<'_> {
         let mut waiting = Vec::new();
         for (done, record) in records.into_iter().enumerate() {
             progress(Progress {
-                doing: "images",
+                stage: "images",
                 done,
                 total,
             });
@@ -172,7 +174,7 @@ impl Work<'_> {
                 }
                 Err(error) => unreadable.push((record.image_path, error.cause)),
             }
-            if waiting.len() >= SAVED {
+            if waiting.len() >= SAVED_TOGETHER {
                 self.embed_images(std::mem::take(&mut waiting))?;
             }
         }
@@ -181,13 +183,13 @@ impl Work<'_> {
     }
 
     fn picture(&self, record: &Searched) -> Result<(String, icon::Picture)> {
-        let none = || Error::new(ErrorKind::Image, "the source names no file");
-        let file = record.file.as_ref().ok_or_else(none)?;
+        let no_file = || Error::new(ErrorKind::Image, "the source names no file");
+        let file = record.file.as_ref().ok_or_else(no_file)?;
         let bytes = image_bytes(file);
         let bytes = bytes.map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
         let hash = icon::sha256(&bytes);
         if record.sha256.as_ref().is_some_and(|known| *known != hash) {
-            let cause = "the file holds another image than the one that was labeled";
+            let cause = "the file is not the image that was labeled";
             return Err(Error::new(ErrorKind::Image, cause));
         }
         let icon = icon::decode(&bytes)?;
@@ -221,10 +223,10 @@ impl Work<'_> {
             }
         }
         let total = missing.len();
-        for (at, texts) in missing.chunks(SAVED).enumerate() {
+        for (at, texts) in missing.chunks(SAVED_TOGETHER).enumerate() {
             progress(Progress {
-                doing: "texts",
-                done: at * SAVED,
+                stage: "texts",
+                done: at * SAVED_TOGETHER,
                 total,
             });
             let (keys, texts): (Vec<Key>, Vec<&str>) = texts.iter().copied().unzip();
@@ -240,23 +242,23 @@ impl Work<'_> {
     }
 
     fn vector(&self, key: &Key) -> Result<Vector> {
-        let missing = || Error::new(ErrorKind::Internal, "a vector that was made is gone");
+        let missing = || Error::new(ErrorKind::Internal, "a vector that was computed is gone");
         self.vectors.get(key)?.ok_or_else(missing)
     }
 }
 
 struct Search<'a> {
-    work: &'a Work<'a>,
+    embedder: &'a Embedder<'a>,
     pool: &'a Pool,
     records: &'a [(Searched, Key)],
 }
 
 impl Search<'_> {
-    /// What each record's texts find: the label, then the queries.
+    /// Searches for each record by its label and its queries.
     fn find(
         &mut self,
         texts_of: impl Fn(&Searched) -> &Labels,
-        doing: &'static str,
+        stage: &'static str,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<RetrievalResult>> {
         let mut texts: Vec<(&str, usize)> = Vec::new();
@@ -267,15 +269,15 @@ impl Search<'_> {
         }
         let total = texts.len();
         let mut findings = Vec::with_capacity(total);
-        for texts in texts.chunks(HELD) {
+        for texts in texts.chunks(SEARCHED_TOGETHER) {
             progress(Progress {
-                doing,
+                stage,
                 done: findings.len(),
                 total,
             });
             let mut vectors = Vec::with_capacity(texts.len());
             for (text, _) in texts {
-                vectors.push(self.work.vector(&Key::text(text))?);
+                vectors.push(self.embedder.vector(&Key::text(text))?);
             }
             let owns = texts.iter().map(|(_, own)| *own);
             let pairs: Vec<(&Vector, usize)> = vectors.iter().zip(owns).collect();

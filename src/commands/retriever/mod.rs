@@ -9,7 +9,7 @@ use crate::embed::Retriever;
 use crate::error::Result;
 use crate::settings::RetrieverOptions;
 
-/// Opens the retriever; a terminal on standard error shows how far that is.
+/// Opens the retriever with a progress bar on standard error, if that is a terminal.
 fn open_with_bar(options: &RetrieverOptions) -> Result<Retriever> {
     let (bar, on_opening) = opening_bar()?;
     let opened = Retriever::open(options, &on_opening);

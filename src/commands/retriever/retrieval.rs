@@ -1,8 +1,9 @@
-//! `labeler-tui retrieval`: whether the texts of each record find its image among all images.
+//! `labeler-tui retrieval`: checks whether the texts of each record find its image among all
+//! images.
 
 use super::measure::{Measured, Progress, measure, records};
 use super::open_with_bar;
-use crate::commands::{words_of, write_out};
+use crate::commands::{load_vocabulary, write_out};
 use crate::embed::named;
 use crate::embed::vectors::VectorFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,15 +21,15 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Records that are shown as examples.
-const SHOWN: usize = 10;
+/// How many records or images are listed.
+const MAX_LISTED: usize = 10;
 
-/// Measures, stores what came out beside the journal, and prints it; `false` where images could
+/// Measures, stores the result in the journal, and prints it. Returns `false` if some images could
 /// not be read.
 pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     let outdir = &options.outdir;
-    let vocabulary = words_of(outdir, options.vocabulary.as_deref())?;
-    // What comes out is stored, hours later perhaps.
+    let vocabulary = load_vocabulary(outdir, options.vocabulary.as_deref())?;
+    // The result must be stored, perhaps hours later.
     store::check_free(outdir)?;
     let chosen = {
         let copy = store::copy_to_read(outdir, Arc::clone(&vocabulary))?;
@@ -37,17 +38,17 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     if chosen.is_empty() {
         let cause = format!("there are no committed records in {}", outdir.display());
         return Err(Error::new(ErrorKind::Usage, cause)
-            .with_hint("commit some, or add --drafts for texts that nobody has committed"));
+            .with_hint("commit some, or add --drafts to include uncommitted records"));
     }
     outdir::check(outdir, None, &[])?;
     let retriever = open_with_bar(&options.retriever)?;
     let mut vectors = VectorFile::open(outdir, &retriever.digest)?;
-    // Hidden where standard error is no terminal.
+    // Hidden unless standard error is a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {eta}") {
         bar.set_style(style);
     }
-    let mut shown = "";
+    let mut stage = "";
     let background = options.background;
     let measured = measure(
         chosen,
@@ -55,10 +56,10 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
         background,
         &mut vectors,
         &mut |at: Progress| {
-            if at.doing != shown {
-                shown = at.doing;
+            if at.stage != stage {
+                stage = at.stage;
                 bar.reset();
-                bar.set_message(at.doing);
+                bar.set_message(at.stage);
             }
             bar.set_length(at.total as u64);
             bar.set_position(at.done as u64);
@@ -75,7 +76,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     };
     save(outdir, &vocabulary, &measured, &summary)?;
     let text = match options.json {
-        true => for_json(&object(&measured, &summary).to_string()) + "\n",
+        true => for_json(&json(&measured, &summary).to_string()) + "\n",
         false => table(&measured, &summary, outdir),
     };
     write_out(out, text.as_bytes())?;
@@ -93,13 +94,13 @@ fn save(
         .map(|(record, found)| (record.group, found.clone()))
         .collect();
     let mut journal = Journal::lock(outdir, Arc::clone(vocabulary)).map_err(|error| {
-        error.with_hint("run it again when the outdir is free: no vector is computed twice")
+        error.with_hint("run it again when the outdir is free; no vector is computed twice")
     })?;
     journal.set_retrieved(&found, summary)?;
     Ok(())
 }
 
-fn object(measured: &Measured, summary: &RetrievalSummary) -> Value {
+fn json(measured: &Measured, summary: &RetrievalSummary) -> Value {
     let finding = |finding: &SearchRank| {
         json!({
             "text": finding.text,
@@ -146,7 +147,7 @@ fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> Stri
         .as_ref()
         .map_or_else(String::new, |it| format!(" with {it}"));
     let mut text = format!(
-        "{} searched by {}; {} computed\n\n",
+        "{} searched with {}; {} computed\n\n",
         plural(measured.records.len(), "image"),
         for_line(&format!("{retriever}{adapter}")),
         plural(measured.computed, "vector"),
@@ -169,7 +170,7 @@ fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> Stri
         .count();
     if missed > 0 {
         text.push_str(&format!(
-            "\n{} not found by the label; to look at them: labeler-tui list --outdir {} --filter \
+            "\n{} not found by the label; to list them: labeler-tui list --outdir {} --filter \
              reason:not_found\n",
             plural(missed, "image"),
             for_line(&outdir.display().to_string())
@@ -182,41 +183,41 @@ fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> Stri
         .collect();
     worst.sort_by_key(|(_, found)| std::cmp::Reverse((found.label.rank_outside, found.label.rank)));
     if !worst.is_empty() {
-        text.push_str("\n   rank  margin  item, and the one that comes first\n");
+        text.push_str("\n   rank  margin  item, and the item that ranks first\n");
     }
-    for (record, found) in worst.iter().take(SHOWN) {
+    for (record, found) in worst.iter().take(MAX_LISTED) {
         let label = &found.label;
         let other = label.confused.as_ref().map_or_else(String::new, |other| {
-            let kin = if other.is_family {
-                " (of its family)"
+            let family = if other.is_family {
+                " (same family)"
             } else {
                 ""
             };
-            let other = called(&other.item_name, &other.image_path);
-            format!(" < {other}{kin}")
+            let other = display_name(&other.item_name, &other.image_path);
+            format!(" < {other}{family}")
         });
-        let own = called(&record.item_name, &record.image_path);
+        let own = display_name(&record.item_name, &record.image_path);
         text.push_str(&format!(
             "{:>7} {:>7.3}  {own}{other}\n",
             label.rank, label.margin
         ));
     }
-    for (path, why) in measured.unreadable.iter().take(SHOWN) {
+    for (path, why) in measured.unreadable.iter().take(MAX_LISTED) {
         text.push_str(&format!(
             "not searched: {}: {}\n",
             for_line(path),
             for_line(why)
         ));
     }
-    if measured.unreadable.len() > SHOWN {
-        let more = measured.unreadable.len() - SHOWN;
+    if measured.unreadable.len() > MAX_LISTED {
+        let more = measured.unreadable.len() - MAX_LISTED;
         text.push_str(&format!("{} more not searched\n", plural(more, "image")));
     }
     text
 }
 
-/// What people know an image by.
-fn called(name: &str, path: &str) -> String {
+/// The item's name, or the path of its image where it has no name.
+fn display_name(name: &str, path: &str) -> String {
     match name.is_empty() {
         true => for_line(path),
         false => for_line(name),

@@ -24,7 +24,7 @@ const DIGITS: usize = 2;
 
 pub fn draw(screen: &Judging, area: Rect, buf: &mut Buffer) {
     if screen.is_too_small() {
-        let (width, height) = widgets_layout::LEAST;
+        let (width, height) = widgets_layout::MIN_SIZE;
         let text = screen.words.too_small(width, height);
         return paragraph(&text, screen.theme.bad(), area, buf);
     }

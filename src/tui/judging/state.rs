@@ -69,7 +69,7 @@ impl Judging {
     }
 
     pub fn is_too_small(&self) -> bool {
-        let (width, height) = widgets_layout::LEAST;
+        let (width, height) = widgets_layout::MIN_SIZE;
         self.size.width < width || self.size.height < height
     }
 

@@ -1,10 +1,10 @@
-//! The screens. Each owns its state, the actions that are its own, its layout and its drawing.
+//! The screens. Each owns its state, its actions, its layout and its drawing.
 
-mod beside;
 mod gallery;
 mod picture_pane;
 mod progress;
 mod queue_parts;
+mod related_records;
 mod screen;
 mod statistics;
 mod versions;
@@ -34,7 +34,7 @@ pub enum ScreenId {
     Statistics,
 }
 
-/// A tab of the header: what it shows, its name, and the action that shows it.
+/// The tabs of the header: the screen, its name, and the action that shows it.
 pub const TABS: [(ScreenId, Phrase, Action); 4] = [
     (
         ScreenId::Workbench,
@@ -99,7 +99,7 @@ impl Screens {
         }
     }
 
-    /// The tab that stands for the shown screen.
+    /// The tab of the shown screen; versions have none of their own.
     pub fn tab(&self) -> ScreenId {
         match self.shown {
             ScreenId::Versions => ScreenId::Workbench,
@@ -125,12 +125,12 @@ impl Screens {
         };
     }
 
-    /// A dialog has closed: the keys go back to where it was opened.
+    /// Returns the focus to the pane from which the closed dialog was opened.
     pub fn dialog_closed(&mut self) {
         self.workbench.return_focus();
     }
 
-    /// Performs an action of a screen that is not shown.
+    /// Runs an action that belongs to a screen that is not shown.
     pub fn act_elsewhere(
         &mut self,
         action: Action,
@@ -139,7 +139,7 @@ impl Screens {
         if !self.is_workbench() {
             self.workbench.end_zoom();
         }
-        // The workbench first: it has the fields of the record that actions go to.
+        // The workbench comes first: actions that go to a field of the record belong to it.
         self.all()
             .into_iter()
             .find_map(|screen| screen.act(action, session))
@@ -151,8 +151,8 @@ impl Screens {
         }
     }
 
-    /// The records that an action is about: what is selected where that counts, else the current
-    /// one.
+    /// The records that an action applies to: the selected ones where the screen is for bulk work,
+    /// else the current one.
     pub fn targets(&self, session: &Session) -> Vec<GroupId> {
         if self.shown().is_bulk() && !session.selection.is_empty() {
             return session.selection.groups();

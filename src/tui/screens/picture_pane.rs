@@ -1,8 +1,8 @@
-//! The picture pane of every screen that is about one record: the icon, sharp, its size and its
+//! The picture pane, shared by every screen that shows one record: the icon, its size and its
 //! colors with their names.
 
 use super::View;
-use super::beside::Beside;
+use super::related_records::RelatedRecords;
 use crate::record::{GroupDetail, nearest_color, to_oklab};
 use crate::text::fit;
 use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture};
@@ -13,7 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Where the pane is.
+/// The area of the pane.
 #[derive(Debug, Clone, Copy)]
 pub struct PicturePlace {
     pub area: Rect,
@@ -26,7 +26,8 @@ impl PicturePlace {
     }
 }
 
-/// The pictures of the current record and of those that may follow it.
+/// Requests the pictures of the current record, of the records that may follow it in the queue and
+/// of the related records.
 pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRequest> {
     let Some(place) = place else {
         return Vec::new();
@@ -41,11 +42,11 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
     let ids = session.current().into_iter().chain(ahead);
     let requests = ids.filter_map(|id| request(session.records.detail(id)?));
     let mut requests: Vec<PictureRequest> = requests.collect();
-    requests.extend(Beside::new(text, session).requests(session));
+    requests.extend(RelatedRecords::new(text, session).requests(session));
     requests
 }
 
-/// Whether the picture of the current record is on screen, or will not be.
+/// Whether the picture of the current record is on screen or will never be.
 pub fn is_settled(session: &Session, place: Option<PicturePlace>) -> bool {
     let (Some(place), Some(detail)) = (place, session.detail()) else {
         return true;
@@ -59,12 +60,12 @@ pub fn is_settled(session: &Session, place: Option<PicturePlace>) -> bool {
 pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer) {
     let area = place.area;
     let session = view.session;
-    let (theme, pictures, run) = (&session.theme, &session.pictures, &session.settings.icon);
+    let (theme, pictures, icon) = (&session.theme, &session.pictures, &session.settings.icon);
     let (room, text) = place.picture_and_text();
-    let beside = Beside::new(text, session);
-    let text = beside.text;
+    let related = RelatedRecords::new(text, session);
+    let text = related.text;
     let detail = session.detail();
-    let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, run, room)));
+    let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, icon, room)));
     let words = session.words;
     let mut title = words.picture_title().to_owned();
     if let Some(Ok(picture)) = loaded {
@@ -78,7 +79,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     }
     let title = fit(&title, usize::from(area.width.saturating_sub(4)));
     pane(theme, area, place.borders, &title, zoomed, buf);
-    beside.draw(view, buf);
+    related.draw(view, buf);
     let Some(detail) = detail else { return };
     if detail.item.file.is_none() {
         put(
@@ -98,7 +99,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
                 session,
                 detail,
                 picture,
-                pictures.mode(detail, run),
+                pictures.mode(detail, icon),
                 text,
                 buf,
             );
@@ -117,7 +118,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     }
 }
 
-/// The icon's size, its backdrop, its colors with their names, and the item's other names.
+/// Draws the icon's size, its backdrop, its colors with their names, and the item's other names.
 fn describe(
     session: &Session,
     detail: &GroupDetail,
@@ -131,10 +132,10 @@ fn describe(
     let (width, height) = picture.pixels;
     let backdrop = match mode {
         RenderMode::Plain(choice) | RenderMode::Tile(choice) => {
-            let ground = picture.backdrop.name(words);
+            let name = picture.backdrop.name(words);
             match choice {
-                BackdropChoice::Contrast => words.by_contrast(ground),
-                BackdropChoice::Always(_) => ground.to_owned(),
+                BackdropChoice::Contrast => words.by_contrast(name),
+                BackdropChoice::Always(_) => name.to_owned(),
             }
         }
         RenderMode::Model { upscale, .. } => words.upscale(upscale),
@@ -173,7 +174,7 @@ fn describe(
     }
 }
 
-/// The picture itself and the text beside or under it.
+/// Splits the pane into the picture and the text beside or under it.
 fn picture_and_text(inner: Rect) -> (Rect, Rect) {
     if inner.width >= 44 {
         let text = 24.max(inner.width / 3).min(34);

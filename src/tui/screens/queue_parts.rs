@@ -1,4 +1,5 @@
-//! Parts of the queue that workbench and gallery share: the filter line, and why the queue is empty.
+//! Parts of the queue that workbench and gallery share: the filter line and the text of an empty
+//! queue.
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
@@ -13,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-/// The filter as it stands or is being typed.
+/// Draws the filter, or the filter being typed.
 pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
     let theme = &view.session.theme;
     let queue = &view.session.queue;
@@ -42,10 +43,10 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
     };
 }
 
-/// Why the queue is empty, or what is left once all is reviewed.
+/// Draws why the queue is empty, or what is left after the review.
 pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     if is_reviewed(session) {
-        return what_is_left(session, area, buf);
+        return draw_end_of_queue(session, area, buf);
     }
     let groups = session.records.groups();
     let opening_filter = session.queue.filter() == NEEDS_REVIEW;
@@ -67,18 +68,18 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     paragraph(&text, session.theme.dim(), area, buf);
 }
 
-/// Whether the queue of what needs review has come to its end: at most failed items are in it, and
-/// there is something to say about the others.
+/// Whether the review is complete: the queue shows what needs review, only failed items are left in
+/// it, and some items have been labeled.
 pub fn is_reviewed(session: &Session) -> bool {
     let groups = session.records.groups();
     let open = groups.open() - groups.count(GroupState::Failed);
-    let offered = || groups.ids_where(|summary| summary.offered).next().is_some();
+    let has_offers = || groups.ids_where(|summary| summary.offered).next().is_some();
     let coming = groups.count(GroupState::Waiting) + groups.count(GroupState::Running);
     let begun = coming < groups.len() as u64;
-    session.queue.filter() == NEEDS_REVIEW && begun && open == 0 && !offered()
+    session.queue.filter() == NEEDS_REVIEW && begun && open == 0 && !has_offers()
 }
 
-/// What else is left, each with the key that deals with all of it.
+/// A line for each group of records that is left, with the key that handles all of them.
 pub fn next_keys(session: &Session) -> Vec<Vec<(String, Style)>> {
     let theme = &session.theme;
     let words = session.words;
@@ -105,22 +106,22 @@ pub fn next_keys(session: &Session) -> Vec<Vec<(String, Style)>> {
             words.lists_them(),
         ),
     ];
-    for (state, what, action, does) in left {
+    for (state, what, action, effect) in left {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
         if let (1.., Some(key)) = (groups.count(state), keys.first()) {
             lines.push(vec![
                 (format!("{what} "), theme.text()),
                 (format!("{key} "), theme.key()),
-                (does.to_owned(), theme.dim()),
+                (effect.to_owned(), theme.dim()),
             ]);
         }
     }
     lines
 }
 
-/// The card at the end of the queue: what is left, with the key for each, and this session in
-/// numbers.
-pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
+/// Draws the card at the end of the queue: what is left with the key for each, and statistics of
+/// the session.
+pub fn draw_end_of_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     let words = session.words;
     let groups = session.records.groups();

@@ -1,4 +1,4 @@
-//! What every screen does, and what it gets and gives for it.
+//! The interface that every screen implements.
 
 use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::ops::Range;
 
-/// What a screen is drawn from, besides its own state.
+/// What a screen reads when it draws, besides its own state.
 pub struct View<'a> {
     pub session: &'a Session,
     pub dialog: Option<&'a Dialog>,
@@ -19,7 +19,7 @@ pub struct View<'a> {
     pub boxes: &'a [Rect],
 }
 
-/// What an action leads to: a screen to show, a dialog to open.
+/// The result of an action: a screen to show, a dialog to open.
 #[derive(Default)]
 pub struct ActionOutcome {
     pub show: Option<KeyContext>,
@@ -47,54 +47,54 @@ impl ActionOutcome {
 }
 
 pub trait Screen {
-    /// The table of keys that work on it.
+    /// The key table that applies.
     fn context(&self) -> KeyContext;
 
-    /// Performs an action of its own; `None` where it has no such action.
+    /// Runs an action. Returns `None` if the screen does not have it.
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome>;
 
     fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
 
-    /// What a second click on the same place does.
+    /// The action of a double click.
     fn double_click(&self, _at: Position, _session: &Session) -> Option<Action> {
         None
     }
 
-    /// Scrolls to its cursors before a frame.
+    /// Scrolls the cursors into view before a frame.
     fn prepare(&mut self, _dialog: Option<&Dialog>, _session: &Session) {}
 
     fn draw(&self, view: &View<'_>, area: Rect, buf: &mut Buffer);
 
-    /// The most useful actions, the first ones first, for the hint line.
+    /// The most useful actions for the hint line, most important first.
     fn hints(&self) -> &'static [Action];
 
-    /// The action that leads back from what hides the rest of the screen.
+    /// The action that leaves a zoomed view.
     fn way_back(&self) -> Option<Action> {
         None
     }
 
-    /// How much of the current record a frame of it shows.
+    /// How much of the current record the screen shows.
     fn record_visibility(&self, _session: &Session) -> Visibility {
         Visibility::Hidden
     }
 
-    /// Whether actions are about all selected records.
+    /// Whether actions apply to all selected records.
     fn is_bulk(&self) -> bool {
         false
     }
 
-    /// Rows of the queue whose details or pictures it shows.
+    /// Rows of the queue whose details or pictures the screen shows.
     fn visible_rows(&self, session: &Session) -> Range<usize> {
         let cursor = session.queue.cursor();
         cursor..cursor + 3
     }
 
-    /// Further groups whose details it needs, in the queue or not.
+    /// Other groups whose details the screen needs, in the queue or not.
     fn wants_details(&self, _session: &Session) -> Vec<GroupId> {
         Vec::new()
     }
 
-    /// The pictures that it shows or is about to, the most important one first.
+    /// The pictures that the screen shows or soon will, most important first.
     fn pictures(&self, _session: &Session) -> Vec<PictureRequest> {
         Vec::new()
     }
@@ -103,23 +103,23 @@ pub trait Screen {
         false
     }
 
-    /// Where what is in hand stands on the screen.
+    /// The screen position of the selected element.
     fn cursor(&self, _session: &Session) -> Option<Position> {
         None
     }
 
-    /// Where the cursor of a text that is edited in place stands; see
+    /// The cursor position of a text that is edited in place; see
     /// [`DialogPlace::in_place`](crate::tui::dialogs::DialogPlace::in_place).
     fn in_place(&self, _dialog: Option<&Dialog>, _session: &Session) -> Option<Option<Position>> {
         None
     }
 
-    /// Where a box may lie without covering the picture of the record; the best place first.
+    /// Areas where a dialog does not cover the picture of the record, best first.
     fn rooms(&self, session: &Session) -> [Rect; 2] {
         [session.body(); 2]
     }
 
-    /// The line of the filter, where the screen shows it.
+    /// The line of the filter, if the screen shows it.
     fn filter_line(&self, _session: &Session) -> Option<Rect> {
         None
     }

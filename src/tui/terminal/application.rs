@@ -1,4 +1,4 @@
-//! What the loop runs: the workstation, or a screen of its own.
+//! The interface between the terminal loop and what it runs: the workstation or a judging screen.
 
 use crate::tui::message::{Effect, Message};
 use ratatui::buffer::Buffer;
@@ -7,26 +7,26 @@ use ratatui::layout::{Position, Rect, Size};
 pub trait Application {
     fn size(&self) -> Size;
 
-    /// Takes a message. Cheap: [`Application::prepare_frame`] follows once for many.
+    /// Handles a message. Must be cheap; [`Application::prepare_frame`] follows once for many.
     fn update(&mut self, message: Message) -> Vec<Effect>;
 
-    /// After any number of messages, before a frame: asks for what the frame will need.
+    /// Requests what the next frame needs. Called after any number of messages, before a frame.
     fn prepare_frame(&mut self) -> Vec<Effect>;
 
     fn draw(&self, area: Rect, buf: &mut Buffer);
 
-    /// How many frames have been on the screen.
+    /// How many frames have been drawn.
     fn frames(&self) -> u64;
 
-    /// The frame that was prepared is on the screen.
+    /// Called when the prepared frame is on the screen.
     fn drawn(&mut self);
 
-    /// What the window is called.
+    /// The title of the window.
     fn title(&self) -> String;
 
-    /// Where the terminal's own cursor belongs.
+    /// The position of the terminal's cursor.
     fn cursor(&self) -> Option<Position>;
 
-    /// Whether an engine behind it has ended.
+    /// Whether the engine has ended, if there is one.
     fn has_ended(&self) -> bool;
 }

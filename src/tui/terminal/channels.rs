@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-/// How often the progress and the terminal's size are looked at.
+/// How often the progress and the terminal's size are polled.
 const POLL: Duration = Duration::from_millis(250);
 
-/// What the loop wakes up for.
+/// An event that wakes the loop.
 pub enum LoopEvent {
     Message(Box<Message>),
     Poll,
-    /// What the terminal can show; again when a later reply changes it.
+    /// What the terminal can show; sent again if a later reply changes it.
     Terminal(Box<Capabilities>),
     /// The engine has closed its channel.
     EngineGone,
@@ -41,12 +41,12 @@ pub struct Channels {
     /// How many frames have been drawn, for the thread that reads keys.
     pub frames: Arc<AtomicU64>,
     failed: Receiver<Error>,
-    /// For the threads that begin later.
+    /// Cloned for threads that start later.
     fail: Sender<Error>,
 }
 
 impl Channels {
-    /// `frames` is how many have been drawn so far.
+    /// Starts the threads. `frames` is how many frames have been drawn so far.
     pub fn connect(
         handle: &Handle,
         pictures: PictureChoice,
@@ -90,14 +90,14 @@ impl Channels {
     pub fn load_pictures_for(&mut self, graphics: Graphics) -> Result<()> {
         tracing::info!(?graphics, "image protocol");
         let (requests, request_rx) = unbounded();
-        let (shown_tx, shown) = bounded(64);
+        let (pictures_tx, pictures) = bounded(64);
         picture::spawn(
             graphics,
             request_rx,
-            shown_tx,
+            pictures_tx,
             keyboard::report_to(self.fail.clone()),
         )?;
-        (self.requests, self.pictures) = (requests, shown);
+        (self.requests, self.pictures) = (requests, pictures);
         Ok(())
     }
 
@@ -110,14 +110,14 @@ impl Channels {
         if let Ok(error) = self.failed.try_recv() {
             return Some(LoopEvent::Failed(error));
         }
-        if let Ok(answer) = self.capabilities.try_recv() {
-            return Some(LoopEvent::Terminal(Box::new(answer)));
+        if let Ok(capabilities) = self.capabilities.try_recv() {
+            return Some(LoopEvent::Terminal(Box::new(capabilities)));
         }
         if let Ok(result) = self.results.try_recv() {
             return message(Message::TaskDone(result));
         }
-        if let Ok(answer) = self.pictures.try_recv() {
-            return message(Message::Picture(answer));
+        if let Ok(picture) = self.pictures.try_recv() {
+            return message(Message::Picture(picture));
         }
         if let Ok(event) = self.events.try_recv() {
             return message(Message::Engine(event));
@@ -125,17 +125,18 @@ impl Channels {
         self.poll.try_recv().ok().map(|_| LoopEvent::Poll)
     }
 
-    pub fn wait(&mut self, at_most: Option<Duration>) -> Option<LoopEvent> {
+    /// Waits for the next event. Returns `None` after `limit`.
+    pub fn wait(&mut self, limit: Option<Duration>) -> Option<LoopEvent> {
         if let Some(event) = self.try_next() {
             return Some(event);
         }
-        let timeout = at_most.map_or_else(never, crossbeam_channel::after);
+        let timeout = limit.map_or_else(never, crossbeam_channel::after);
         let message = |message| Some(LoopEvent::Message(Box::new(message)));
         // A thread that panicked closes its channel, and `failed` holds the reason.
         select! {
             recv(self.input) -> key => match key {
                 Ok(key) => message(key),
-                Err(_) => self.closed(|channels| channels.input = never()),
+                Err(_) => self.close(|channels| channels.input = never()),
             },
             recv(self.events) -> event => match event {
                 Ok(event) => message(Message::Engine(event)),
@@ -144,17 +145,17 @@ impl Channels {
                     Some(LoopEvent::EngineGone)
                 }
             },
-            recv(self.capabilities) -> answer => match answer {
-                Ok(answer) => Some(LoopEvent::Terminal(Box::new(answer))),
-                Err(_) => self.closed(|channels| channels.capabilities = never()),
+            recv(self.capabilities) -> capabilities => match capabilities {
+                Ok(capabilities) => Some(LoopEvent::Terminal(Box::new(capabilities))),
+                Err(_) => self.close(|channels| channels.capabilities = never()),
             },
             recv(self.results) -> result => match result {
                 Ok(result) => message(Message::TaskDone(result)),
-                Err(_) => self.closed(|channels| channels.results = never()),
+                Err(_) => self.close(|channels| channels.results = never()),
             },
-            recv(self.pictures) -> answer => match answer {
-                Ok(answer) => message(Message::Picture(answer)),
-                Err(_) => self.closed(|channels| channels.pictures = never()),
+            recv(self.pictures) -> picture => match picture {
+                Ok(picture) => message(Message::Picture(picture)),
+                Err(_) => self.close(|channels| channels.pictures = never()),
             },
             recv(self.failed) -> error => error.ok().map(LoopEvent::Failed),
             recv(self.poll) -> _ => Some(LoopEvent::Poll),
@@ -162,8 +163,8 @@ impl Channels {
         }
     }
 
-    fn closed(&mut self, end: impl FnOnce(&mut Self)) -> Option<LoopEvent> {
-        end(self);
+    fn close(&mut self, replace: impl FnOnce(&mut Self)) -> Option<LoopEvent> {
+        replace(self);
         None
     }
 }

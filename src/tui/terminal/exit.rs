@@ -1,10 +1,10 @@
-//! How the workstation ends.
+//! How the workstation was left.
 
 /// How the workstation was left; decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     ByOperator,
-    /// By a signal, or because the terminal was gone.
+    /// A signal arrived, or the terminal was gone.
     Interrupted,
 }
 

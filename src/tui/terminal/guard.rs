@@ -1,4 +1,4 @@
-//! Takes the terminal and gives it back, whatever happens.
+//! Sets up the terminal and restores it, whatever happens.
 
 use super::application::Application;
 use super::keyboard::Continued;
@@ -20,9 +20,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long to wait for the signal that the process continues.
-const STOPPED: Duration = Duration::from_millis(200);
+const CONTINUE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Keeps the title of the window for [`POP_TITLE`].
+/// Saves the title of the window; [`POP_TITLE`] restores it.
 const PUSH_TITLE: Print<&str> = Print("\x1b[22;0t");
 const POP_TITLE: Print<&str> = Print("\x1b[23;0t");
 
@@ -54,18 +54,18 @@ fn leave() -> std::io::Result<()> {
     disable_raw_mode().and(screen)
 }
 
-/// The terminal in raw mode on its alternate screen; given back on drop.
+/// The terminal in raw mode on its alternate screen; restored on drop.
 pub struct TerminalGuard {
-    /// Never dropped: on a terminal that is gone its drop prints, and that panics.
+    /// Never dropped: if the terminal is gone, its drop prints, and that panics.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
-    /// What the window is called.
+    /// The current title of the window.
     title: String,
-    /// The terminal shows something else than the last frame: the next one writes every cell.
-    pub foreign: bool,
+    /// The terminal may not show the last frame, so the next one writes every cell.
+    pub needs_clear: bool,
 }
 
 impl TerminalGuard {
-    /// `log` is where a panic writes to, if there is a log.
+    /// `log` is the path of the log, if there is one, to name after a panic.
     pub fn take(log: Option<PathBuf>) -> std::io::Result<Self> {
         restore_on_panic(log);
         let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, terminal_size()?)));
@@ -76,7 +76,7 @@ impl TerminalGuard {
                 TerminalOptions { viewport },
             )?),
             title: String::new(),
-            foreign: true,
+            needs_clear: true,
         };
         enter()?;
         Ok(guard)
@@ -86,19 +86,18 @@ impl TerminalGuard {
         self.terminal.get_frame().area().as_size()
     }
 
-    /// Draws in the size that the application knows. The terminal's own size may have changed since,
-    /// and the panes of one size would be drawn into a frame of another. `ready` is called when the
-    /// frame is about to be written.
+    /// Draws in the size that the application knows. The terminal may have a new size by now, but
+    /// the layout must match the frame. `ready` is called when the frame is about to be written.
     pub fn draw(&mut self, app: &impl Application, ready: impl FnOnce()) -> std::io::Result<()> {
-        let foreign = std::mem::take(&mut self.foreign);
-        if foreign || self.size() != app.size() {
-            // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
-            // reads keys would get the answer.
+        let needs_clear = std::mem::take(&mut self.needs_clear);
+        if needs_clear || self.size() != app.size() {
+            // `Terminal::clear` would query the cursor position, and the thread that reads keys
+            // would get the reply.
             self.terminal.resize(Rect::from(app.size()))?;
             self.terminal.backend_mut().clear_region(ClearType::All)?;
         }
         let title = app.title();
-        if foreign || title != self.title {
+        if needs_clear || title != self.title {
             execute!(stdout(), terminal::SetTitle(&title))?;
             self.title = title;
         }
@@ -115,7 +114,7 @@ impl TerminalGuard {
 }
 
 impl TerminalGuard {
-    /// Rings the bell, and shows a notification where the terminal can.
+    /// Rings the bell, and shows a notification if the terminal can.
     pub fn ring(&mut self) -> std::io::Result<()> {
         let mut out = stdout().lock();
         write!(out, "\x07\x1b]9;{}\x1b\\", self.title)?;
@@ -129,21 +128,21 @@ pub fn terminal_size() -> std::io::Result<Size> {
 
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        // Nobody is left to report an error to.
+        // There is no one to report an error to.
         let _ = leave();
     }
 }
 
-/// Gives the terminal back before a panic of this thread ends the program. Panics of other threads
-/// are caught where they happen and must not write over the screen.
+/// Restores the terminal before a panic of this thread ends the program. Panics of other threads
+/// are caught and must not write over the screen.
 fn restore_on_panic(log: Option<PathBuf>) {
-    let ui = std::thread::current().id();
-    let before = std::panic::take_hook();
+    let ui_thread = std::thread::current().id();
+    let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tracing::error!("{panic}");
-        if std::thread::current().id() == ui {
+        if std::thread::current().id() == ui_thread {
             let _ = leave();
-            before(panic);
+            previous(panic);
             let log = log
                 .as_ref()
                 .map_or_else(String::new, |log| format!("; the log is {}", log.display()));
@@ -155,22 +154,22 @@ fn restore_on_panic(log: Option<PathBuf>) {
     }));
 }
 
-/// Stops this process as Ctrl-Z does. Returns when it continues, with the terminal taken again; the
-/// message about it is outdated by then.
+/// Stops this process as Ctrl-Z does. Returns when it continues, with the terminal set up again, so
+/// `continued` must not report this stop.
 pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
     continued.take();
     platform::suspend()?;
-    // Without a shell that could continue it, the process was not stopped at all.
-    let end = Instant::now() + STOPPED;
+    // Without a shell that could continue it, the process is not stopped at all.
+    let end = Instant::now() + CONTINUE_TIMEOUT;
     while !continued.take() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
     }
     enter()
 }
 
-/// Takes the terminal again after a stop that came from outside: it may be in another mode than
-/// crossterm assumes.
+/// Sets up the terminal again after another program stopped this process. The terminal may be in
+/// another mode than crossterm assumes.
 pub fn resume() -> std::io::Result<()> {
     platform::make_raw()?;
     show_screen()
@@ -183,14 +182,14 @@ mod tests {
     use std::io::Read as _;
 
     #[test]
-    #[ignore = "needs a terminal and ends in a panic; the next test gives it one"]
+    #[ignore = "needs a terminal and panics; the next test runs it in one"]
     fn takes_the_screen_and_panics() {
         let _screen = TerminalGuard::take(Some("out/labeler.log".into())).unwrap();
-        panic!("something that cannot be");
+        panic!("something impossible");
     }
 
     #[test]
-    fn a_panic_gives_the_screen_back_and_says_where_the_log_is() {
+    fn a_panic_restores_the_screen_and_names_the_log() {
         let pty = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         let name = "tui::terminal::guard::tests::takes_the_screen_and_panics";
@@ -203,7 +202,7 @@ mod tests {
         assert!(!child.wait().unwrap().success());
         let (on_screen, after) = output.split_once("\x1b[?1049l").unwrap();
         assert!(on_screen.contains("\x1b[?1049h"), "{output:?}");
-        assert!(after.contains("something that cannot be"), "{output:?}");
+        assert!(after.contains("something impossible"), "{output:?}");
         assert!(after.contains("the log is out/labeler.log"), "{output:?}");
     }
 }

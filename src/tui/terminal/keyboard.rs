@@ -16,14 +16,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long pictures wait for the terminal's answers; what comes later is used when it comes.
-const ANSWERS: Duration = Duration::from_millis(700);
-/// No answers are expected after this time.
-const LATE: Duration = Duration::from_secs(30);
+/// How long pictures wait for the terminal's replies. Later replies are still used.
+const REPLY_WAIT: Duration = Duration::from_millis(700);
+/// No replies are expected after this time.
+const REPLY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Reads keys, clicks and pastes until the terminal is gone. A key carries the number of `frames`
-/// that had been drawn when it was read. The terminal's replies are summed up in
-/// `capabilities`: once after a while, and again when they are complete.
+/// Starts the thread that reads keys, mouse events and pastes until the terminal is gone. Each key
+/// carries the number of `frames` that had been drawn when it was read. The thread sends the
+/// terminal's `capabilities` once after a while, and again when all replies have arrived.
 pub fn read(
     out: Sender<Message>,
     capabilities: Sender<Capabilities>,
@@ -35,17 +35,17 @@ pub fn read(
         if let Err(error) = listen(&out, &capabilities, pictures, &frames) {
             tracing::warn!(%error, "the terminal is gone");
         }
-        // Nobody listens where the workstation has ended.
+        // Fails if the workstation has already ended.
         let _ = out.send(Message::Terminate);
     };
     threads::spawn("tui-keys", work, report_to(failed)).map(drop)
 }
 
-/// The panic handler of a thread of the workstation: the error goes to the loop, which ends the
+/// The panic handler of the workstation's threads: sends the error to the loop, which ends the
 /// program with it.
 pub fn report_to(failed: Sender<Error>) -> impl FnOnce(Error) + Send + 'static {
     move |error| {
-        // Nobody listens where the workstation has ended.
+        // Fails if the workstation has already ended.
         let _ = failed.send(error);
     }
 }
@@ -58,19 +58,19 @@ fn listen(
 ) -> io::Result<()> {
     let mut terminal = TerminalInput::open()?;
     let mut bytes = [0; 4096];
-    let asked = Instant::now();
+    let queried = Instant::now();
     let mut decoder = Decoder::default();
     let mut replies = Replies::default();
     let mut reported = false;
     let mut since = Instant::now();
     loop {
-        decoder.amid_answers = !replies.are_complete() && asked.elapsed() < LATE;
-        let until_reported = (!reported).then(|| ANSWERS.saturating_sub(asked.elapsed()));
-        let patience = decoder
-            .patience()
-            .map(|patience| patience.saturating_sub(since.elapsed()));
-        let wait = patience.into_iter().chain(until_reported).min();
-        // Rounded up: a wait of nothing would be repeated until the time has come.
+        decoder.expects_replies = !replies.are_complete() && queried.elapsed() < REPLY_DEADLINE;
+        let until_reported = (!reported).then(|| REPLY_WAIT.saturating_sub(queried.elapsed()));
+        let until_expired = decoder
+            .timeout()
+            .map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let wait = until_expired.into_iter().chain(until_reported).min();
+        // Rounded up, because a wait of zero would spin until the time has come.
         let wait = wait.map(|wait| wait + Duration::from_millis(1));
         let inputs = match terminal.read(&mut bytes, wait)? {
             Waited::Closed => return Ok(()),
@@ -80,7 +80,9 @@ fn listen(
                 decoder.push(&bytes[..read])
             }
             Waited::TimedOut => {
-                let expired = decoder.patience().is_some_and(|all| since.elapsed() >= all);
+                let expired = decoder
+                    .timeout()
+                    .is_some_and(|timeout| since.elapsed() >= timeout);
                 match expired {
                     true => {
                         since = Instant::now();
@@ -108,7 +110,7 @@ fn listen(
                 return Ok(());
             }
         }
-        if complete || (!reported && asked.elapsed() >= ANSWERS) {
+        if complete || (!reported && queried.elapsed() >= REPLY_WAIT) {
             reported = true;
             if capabilities.send(replies.capabilities(pictures)).is_err() {
                 return Ok(());
@@ -127,29 +129,29 @@ impl Continued {
     }
 }
 
-/// Turns signals into messages from now on.
+/// Starts the thread that turns signals into messages.
 pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued> {
     let continued = Arc::new(AtomicBool::new(false));
     let mut signals =
         Signals::listen(&continued).context(ErrorKind::Internal, "listening for signals")?;
-    let tell = move |signal| {
+    let forward = move |signal| {
         let message = match signal {
             Signal::Continued => Message::Resumed,
             Signal::Resized => match terminal::size() {
                 Ok((width, height)) => Message::Resize(Size::new(width, height)),
-                // A terminal that is gone is found by reading it.
+                // The reading thread notices that the terminal is gone.
                 Err(_) => return,
             },
             Signal::Terminate | Signal::HangUp => Message::Terminate,
         };
-        // The first signal gives the screen back and lets the engine save; a second one exits
-        // at once, and the journal is whole at any moment. A hang-up is no second request: its
-        // signal may come after reading has found the end.
+        // The first signal restores the screen and lets the engine save. A second one exits
+        // immediately, which the journal always survives. A hang-up does not count as the second,
+        // because it may arrive after the reading thread has noticed it.
         if out.send(message).is_err() && signal == Signal::Terminate {
             std::process::exit(i32::from(Exit::Interrupted.exit_status()));
         }
     };
-    let work = move || signals.wait(tell);
+    let work = move || signals.wait(forward);
     threads::spawn("tui-signals", work, report_to(failed))?;
     Ok(Continued(continued))
 }

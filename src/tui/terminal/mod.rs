@@ -1,4 +1,4 @@
-//! The loop around the application: messages in, effects and frames out.
+//! The event loop around the application: messages in, effects and frames out.
 
 mod application;
 mod channels;
@@ -27,12 +27,12 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The shortest time between two frames that no key asked for.
-const CALM: Duration = Duration::from_millis(50);
-/// The longest time spent on waiting messages before a frame is drawn.
-const DRAIN: Duration = Duration::from_millis(8);
+/// Shortest time between two frames that show only engine events.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(50);
+/// Longest time to handle queued messages before a frame is drawn.
+const MAX_DRAIN: Duration = Duration::from_millis(8);
 
-/// Refuses to start `what` where there is no screen. `instead` is what works without one.
+/// Fails if there is no terminal for `what`. The hint `instead` names what works without one.
 pub fn check(what: &str, instead: &str) -> Result<()> {
     if stdout().is_terminal() && stdin().is_terminal() {
         return Ok(());
@@ -40,7 +40,7 @@ pub fn check(what: &str, instead: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Usage, format!("{what} needs a terminal")).with_hint(instead))
 }
 
-/// Runs a screen with an engine behind it until the operator leaves; then the engine has saved
+/// Runs an application with an engine until the operator leaves and the engine has saved
 /// everything.
 pub fn run<A: Application>(
     handle: Handle,
@@ -53,7 +53,7 @@ pub fn run<A: Application>(
     if let Some(error) = end.broken {
         return Err(error);
     }
-    // The terminal is given back by now, so the operator sees it when saving takes long.
+    // The terminal is already restored, so the operator sees when saving takes long.
     handle.send(Command::Stop);
     let events = handle.events();
     let mut stopped = end.stopped;
@@ -61,7 +61,7 @@ pub fn run<A: Application>(
         match events.recv() {
             Ok(Event::Stopped(_)) => stopped = true,
             Ok(Event::Broken(broken)) => return Err(words.broken(&broken)),
-            // Nobody is there to solve it any more.
+            // There is no one left to resolve it.
             Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
             Err(_) => return Err(engine_gone(Some(log))),
@@ -70,34 +70,34 @@ pub fn run<A: Application>(
     Ok(end.exit)
 }
 
-/// Runs a screen of its own, which has no engine, until the operator leaves.
+/// Runs an application without an engine until the operator leaves.
 pub fn run_alone<A: Application>(
     app: impl FnOnce(Size) -> A,
     pictures: PictureChoice,
     words: Words,
     log: Option<&Path>,
 ) -> Result<Exit> {
-    // The other end stays open and says nothing.
+    // The other end stays open but sends nothing.
     let (handle, _end) = connect();
     Ok(run_loop(&handle, app, pictures, words, log)?.exit)
 }
 
-/// The colors of a palette, as this terminal shows them.
+/// The theme of a palette for this terminal.
 pub fn theme_of(palette: Palette) -> Theme {
     Theme::detect(palette, |name| std::env::var(name).ok())
 }
 
-/// What the loop knows when it ends.
+/// The state of the loop when it ends.
 struct LoopEnd {
     exit: Exit,
-    /// The engine has saved everything already.
+    /// The engine has already saved everything.
     stopped: bool,
-    /// Why the engine could not go on.
+    /// Why the engine could not continue.
     broken: Option<Error>,
 }
 
 impl LoopEnd {
-    /// The terminal is gone: nobody is there to read an error, and everything is saved.
+    /// The terminal is gone, so no one can read an error; everything is saved.
     fn terminal_gone(mut self, error: &std::io::Error) -> Self {
         tracing::warn!(%error, "the terminal is gone");
         self.exit = Exit::Interrupted;
@@ -133,7 +133,7 @@ fn run_loop<A: Application>(
         for effect in std::mem::take(&mut effects) {
             match effect {
                 Effect::Send(command) => handle.send(command),
-                // A thread that is lost is noticed when its results end.
+                // A thread that has ended reports its failure itself.
                 Effect::Work(task) => drop(channels.tasks.send(task)),
                 Effect::Pictures(requests) => drop(channels.requests.send(requests)),
                 Effect::Ring => {
@@ -141,19 +141,19 @@ fn run_loop<A: Application>(
                         return Ok(end.terminal_gone(&error));
                     }
                 }
-                Effect::Redraw => (terminal.foreign, urgent) = (true, true),
+                Effect::Redraw => (terminal.needs_clear, urgent) = (true, true),
                 Effect::Suspend => {
                     if let Err(error) = suspend(&continued) {
                         return Ok(end.terminal_gone(&error));
                     }
-                    (terminal.foreign, urgent) = (true, true);
+                    (terminal.needs_clear, urgent) = (true, true);
                 }
                 Effect::Quit => return Ok(end),
             }
         }
-        let calm = drawn.elapsed() >= CALM;
-        if urgent || calm {
-            // Nobody sees the frame before its number counts.
+        let is_due = drawn.elapsed() >= MIN_FRAME_INTERVAL;
+        if urgent || is_due {
+            // The number is stored before the frame is visible.
             let number = app.frames() + 1;
             let ready = || channels.frames.store(number, Ordering::SeqCst);
             if let Err(error) = terminal.draw(&app, ready) {
@@ -163,7 +163,7 @@ fn run_loop<A: Application>(
             drawn = Instant::now();
             urgent = false;
         }
-        let mut next = channels.wait(if calm { None } else { Some(CALM) });
+        let mut next = channels.wait((!is_due).then_some(MIN_FRAME_INTERVAL));
         let start = Instant::now();
         while let Some(event) = next {
             match event {
@@ -173,9 +173,9 @@ fn run_loop<A: Application>(
                         *message,
                         Message::Key(..) | Message::Mouse(..) | Message::Paste(_)
                     );
-                    // On a busy machine the signal of a new size comes behind what is typed at it.
+                    // On a busy machine the resize signal may arrive after input at the new size.
                     if is_typed && let Some(size) = new_size(&app) {
-                        terminal.foreign = true;
+                        terminal.needs_clear = true;
                         effects.extend(app.update(Message::Resize(size)));
                     }
                     match &*message {
@@ -184,8 +184,8 @@ fn run_loop<A: Application>(
                             end.broken = Some(words.broken(broken));
                         }
                         Message::Terminate => end.exit = Exit::Interrupted,
-                        // Whatever the size was in between, the old frame has been cut or wrapped.
-                        Message::Resize(_) => terminal.foreign = true,
+                        // The terminal may have cut or wrapped the old frame.
+                        Message::Resize(_) => terminal.needs_clear = true,
                         Message::Resumed if continued.take() => {
                             if let Err(error) = resume() {
                                 return Ok(end.terminal_gone(&error));
@@ -197,8 +197,7 @@ fn run_loop<A: Application>(
                 }
                 LoopEvent::Poll => {
                     effects.extend(app.update(Message::Progress(Box::new(handle.progress()))));
-                    // A resize without a signal: crossterm reports none while it is in the middle
-                    // of an escape sequence. A terminal that is gone is found by drawing.
+                    // Resizes may come without a signal. If the terminal is gone, drawing fails.
                     if let Some(size) = new_size(&app) {
                         urgent = true;
                         effects.extend(app.update(Message::Resize(size)));
@@ -217,7 +216,7 @@ fn run_loop<A: Application>(
                 LoopEvent::EngineGone => return Err(engine_gone(log)),
                 LoopEvent::Failed(error) => return Err(error),
             }
-            if start.elapsed() > DRAIN {
+            if start.elapsed() > MAX_DRAIN {
                 break;
             }
             next = channels.try_next();
@@ -225,20 +224,20 @@ fn run_loop<A: Application>(
     }
 }
 
-/// The terminal's size, where the application does not know it yet.
+/// The terminal's size, if the application does not know it yet.
 fn new_size(app: &impl Application) -> Option<Size> {
     let size = terminal_size().ok()?;
     (size != app.size()).then_some(size)
 }
 
-/// The engine's channel is closed although the engine has not reported its end.
+/// The error for an engine that closed its channel without reporting its end.
 fn engine_gone(log: Option<&Path>) -> Error {
     let error = Error::new(
         ErrorKind::Internal,
-        "the engine ended without a word; what was saved is in the journal",
+        "the engine stopped unexpectedly; what was saved is in the journal",
     );
     match log {
-        Some(log) => error.with_hint(format!("{} says why; start again", log.display())),
+        Some(log) => error.with_hint(format!("see {} for the cause; start again", log.display())),
         None => error,
     }
 }

@@ -1,4 +1,4 @@
-//! Asks the terminal which images it can show and how bright its background is.
+//! Queries which image protocols the terminal supports and how bright its background is.
 
 use crate::settings::PictureChoice;
 use crate::tui::picture::Graphics;
@@ -8,17 +8,18 @@ use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
 use ratatui_image::picker::{Picker, ProtocolType};
 use std::io::{Write as _, stdout};
 
-/// What a terminal reports that it can do.
+/// What a terminal can show, according to its replies.
 pub struct Capabilities {
     pub graphics: Graphics,
-    /// Whether the background is dark or light, where the terminal reports its color.
+    /// Whether the background is dark or light, if the terminal reports its color.
     pub ground: Option<Ground>,
 }
 
-/// Asks for the terminal's name and version, which decide where several programs claim the same.
+/// Queries the terminal's name and version (XTVERSION), because some terminals claim protocols that
+/// they do not fully support.
 const NAME_QUERY: &[u8] = b"\x1b[>q";
 
-/// Writes the queries. The replies arrive among the keys, at any time; [`Replies`] collects them.
+/// Writes the queries. The replies arrive between keys at any time; [`Replies`] collects them.
 pub fn request() -> std::io::Result<()> {
     let in_tmux = Picker::halfblocks().tmux_detected();
     let query = Parser::query(
@@ -31,10 +32,10 @@ pub fn request() -> std::io::Result<()> {
     );
     let mut out = stdout().lock();
     if in_tmux {
-        // The query goes through tmux to the terminal where that is allowed; this tmux answers.
+        // tmux answers this query itself; the others pass through it to the terminal, if allowed.
         out.write_all(b"\x1b]11;?\x07")?;
     }
-    // The last answer must be that of the other query.
+    // The other query comes last, because its reply marks the end of all replies.
     out.write_all(NAME_QUERY)?;
     out.write_all(query.as_bytes())?;
     out.flush()
@@ -45,12 +46,12 @@ pub fn request() -> std::io::Result<()> {
 pub struct Replies {
     parser: Parser,
     responses: Vec<Response>,
-    /// As it calls itself: `kitty(0.26.5)`, `WezTerm 20240203`.
+    /// The terminal's name and version: `kitty(0.26.5)`, `WezTerm 20240203`.
     name: Option<String>,
 }
 
 impl Replies {
-    /// Takes one complete reply.
+    /// Adds one complete reply.
     pub fn take(&mut self, report: &str) {
         if let Some(name) = report.strip_prefix("\x1bP>|") {
             let name = name.trim_end_matches(['\x1b', '\\', '\x07']);
@@ -62,7 +63,7 @@ impl Replies {
         }
     }
 
-    /// Whether the last query is answered, and with it all of them.
+    /// Whether the last query was answered, and so all of them.
     pub fn are_complete(&self) -> bool {
         self.responses.contains(&Response::Status)
     }
@@ -78,7 +79,7 @@ impl Replies {
     }
 
     fn picker(&self, choice: PictureChoice) -> Picker {
-        let said = self.responses.iter().find_map(|response| match response {
+        let reported = self.responses.iter().find_map(|response| match response {
             Response::CellSize(Some((width, height))) if *width > 0 && *height > 0 => {
                 Some(FontSize::new(*width, *height))
             }
@@ -91,8 +92,8 @@ impl Replies {
             PictureChoice::Iterm => ProtocolType::Iterm2,
             PictureChoice::Blocks | PictureChoice::None => ProtocolType::Halfblocks,
         };
-        let font = said.or_else(measured);
-        // Who asks for pictures gets them, in cells of the usual size.
+        let font = reported.or_else(measured);
+        // If the operator chose a protocol, it is used even with a guessed cell size.
         let font = font.or((choice != PictureChoice::Auto).then_some(FontSize::new(10, 20)));
         let Some(font) = font.filter(|_| protocol != ProtocolType::Halfblocks) else {
             return Picker::halfblocks();
@@ -106,16 +107,16 @@ impl Replies {
         picker
     }
 
-    /// What the terminal's own replies say. Variables of the environment say nothing: they may be
-    /// of another terminal, which this one was started from.
+    /// The protocol according to the replies. Environment variables do not count, because they may
+    /// come from another terminal from which this one was started.
     fn protocol(&self) -> ProtocolType {
         let name = self.name.as_deref().unwrap_or_default();
         let is = |program: &str| name.starts_with(program);
-        // Of kitty's protocol these lack the placeholders.
-        let lacks = is("WezTerm") || is("Konsole") || is("iTerm2");
-        if self.responses.contains(&Response::Kitty) && !lacks && !is_old_kitty(name) {
+        // These do not support the placeholders of kitty's protocol.
+        let lacks_placeholders = is("WezTerm") || is("Konsole") || is("iTerm2");
+        if self.responses.contains(&Response::Kitty) && !lacks_placeholders && !is_old_kitty(name) {
             ProtocolType::Kitty
-        } else if lacks {
+        } else if lacks_placeholders {
             ProtocolType::Iterm2
         } else if self.responses.contains(&Response::Sixel) {
             ProtocolType::Sixel
@@ -125,7 +126,7 @@ impl Replies {
     }
 }
 
-/// Whether it is a kitty before 0.28, which draws the placeholders as boxes.
+/// Whether this is kitty before 0.28, which draws the placeholders as boxes.
 fn is_old_kitty(name: &str) -> bool {
     let version = name.strip_prefix("kitty(").unwrap_or_default();
     let mut parts = version.split(['.', ')']).map(str::parse::<u32>);
@@ -139,7 +140,7 @@ fn ground(responses: &[Response]) -> Option<Ground> {
     })
 }
 
-/// Pixels of a cell as the kernel knows them.
+/// The pixel size of a cell according to the kernel.
 fn measured() -> Option<FontSize> {
     let size = crossterm::terminal::window_size().ok()?;
     let width = size.width.checked_div(size.columns)?;
@@ -151,12 +152,12 @@ fn measured() -> Option<FontSize> {
 mod tests {
     use super::*;
 
-    fn said(replies: &[&str]) -> Replies {
-        let mut answers = Replies::default();
+    fn collected(replies: &[&str]) -> Replies {
+        let mut collected = Replies::default();
         for reply in replies {
-            answers.take(reply);
+            collected.take(reply);
         }
-        answers
+        collected
     }
 
     const SIXEL: &str = "\u{1b}[?63;1;2;4;6;9;15;22c";
@@ -164,8 +165,12 @@ mod tests {
     const CELL: &str = "\u{1b}[6;18;9t";
 
     #[test]
-    fn answers_choose_the_protocol() {
-        let chosen = |replies: &[&str]| said(replies).picker(PictureChoice::Auto).protocol_type();
+    fn replies_choose_the_protocol() {
+        let chosen = |replies: &[&str]| {
+            collected(replies)
+                .picker(PictureChoice::Auto)
+                .protocol_type()
+        };
         assert_eq!(chosen(&[SIXEL, CELL]), ProtocolType::Sixel);
         assert_eq!(chosen(&[KITTY, SIXEL, CELL]), ProtocolType::Kitty);
         for (name, protocol) in [
@@ -179,13 +184,15 @@ mod tests {
             assert_eq!(chosen(&[&name, KITTY, CELL]), protocol, "{name}");
         }
         assert_eq!(chosen(&["\u{1b}[?62c", CELL]), ProtocolType::Halfblocks);
-        let font = said(&[SIXEL, CELL]).picker(PictureChoice::Auto).font_size();
+        let font = collected(&[SIXEL, CELL])
+            .picker(PictureChoice::Auto)
+            .font_size();
         assert_eq!((font.width, font.height), (9, 18));
     }
 
     #[test]
-    fn the_operator_chooses_over_the_answers() {
-        let kitty = said(&[KITTY, SIXEL, CELL]);
+    fn the_operators_choice_overrides_the_replies() {
+        let kitty = collected(&[KITTY, SIXEL, CELL]);
         for (choice, protocol) in [
             (PictureChoice::Kitty, ProtocolType::Kitty),
             (PictureChoice::Sixel, ProtocolType::Sixel),
@@ -197,24 +204,24 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_sent_compressed_where_the_terminal_inflates_them() {
+    fn pictures_are_compressed_if_the_terminal_can_inflate_them() {
         let accepts_zlib = "\u{1b}_Gi=32;OK\u{1b}\\";
         for (replies, expected) in [
             (&[KITTY, CELL][..], false),
             (&[KITTY, accepts_zlib, CELL], true),
         ] {
-            let capabilities = said(replies).capabilities(PictureChoice::Auto);
+            let capabilities = collected(replies).capabilities(PictureChoice::Auto);
             assert_eq!(capabilities.graphics.accepts_zlib, expected);
         }
     }
 
     #[test]
-    fn the_ground_is_what_the_terminal_says() {
-        let of = |reply: &str| said(&[reply]).capabilities(PictureChoice::Auto).ground;
+    fn the_ground_comes_from_the_reported_background() {
+        let ground = |reply: &str| collected(&[reply]).capabilities(PictureChoice::Auto).ground;
         let light = "\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\\u{1b}[0n";
-        assert_eq!(of(light), Some(Ground::Light));
+        assert_eq!(ground(light), Some(Ground::Light));
         let dark = "\u{1b}]11;rgb:1717/1717/4040\u{7}\u{1b}[0n";
-        assert_eq!(of(dark), Some(Ground::Dark));
-        assert_eq!(of("\u{1b}[0n"), None);
+        assert_eq!(ground(dark), Some(Ground::Dark));
+        assert_eq!(ground("\u{1b}[0n"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Records of every state, for tests of the screens.
+//! Records in every state for tests of the screens.
 
 use crate::record::fixes::FixFacts;
 use crate::record::testing::{VOCABULARY, summary};
@@ -61,7 +61,7 @@ pub fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
     }
 }
 
-/// An answer as a version of the same number.
+/// A version with the text and number of an attempt.
 pub fn version(attempt: &Attempt) -> Version {
     Version {
         number: attempt.id,
@@ -84,7 +84,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     let mut summary = summary(id, name, state);
     summary.reasons = reasons.to_vec();
     summary.uncertainty = (reasons.len() as f32 * 0.3 + 0.01 * id as f32).min(1.0);
-    // A fixed place: screens show it, and snapshots must not know where this checkout is.
+    // A fixed path, because snapshots show it and must not depend on this checkout.
     let file = std::path::PathBuf::from("/home/op/lab/no/such/icon.png");
     let mut detail = GroupDetail {
         item: Item {
@@ -139,7 +139,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
                 labels(name, "gold", &["모자", "보석", "왕관", "귀족", "황금"]),
                 reasons,
             );
-            // The first answer is the draft; the second was asked for before that was edited back.
+            // The first answer is the draft, and the operator has seen the second.
             detail.versions = [&first, &second].map(version).into();
             detail.draft = Some(detail.versions[0].text.clone());
             let line = Line {
@@ -175,7 +175,7 @@ pub fn facts(item: &Item) -> FixFacts {
     }
 }
 
-/// What the queue shows of the draft.
+/// Updates the summary and the fixes from the draft.
 pub fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
         detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &VOCABULARY);

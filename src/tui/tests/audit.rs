@@ -1,4 +1,4 @@
-//! An audit that is begun from the queue, and what is there when it is left.
+//! An audit that is started from the queue, and the queue after it.
 
 use super::*;
 use crate::record::{
@@ -15,13 +15,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui_image::picker::Picker;
 
-struct Desk {
+struct AuditBench {
     workstation: Workstation,
     graphics: Graphics,
     sent: Vec<Command>,
 }
 
-impl Desk {
+impl AuditBench {
     fn new() -> Self {
         Self {
             workstation: Workstation::new(Bench::evening(80, 24).app),
@@ -80,40 +80,40 @@ impl Desk {
 }
 
 #[test]
-fn an_audit_covers_the_queue_until_it_is_left() {
-    let mut desk = Desk::new();
-    let queue = desk.screen();
-    desk.key('A');
-    assert_eq!(desk.sent, [Command::DrawAudit(DEFAULT_SAMPLE_SIZE)]);
-    desk.sent.clear();
-    desk.sample(&[6, 2]);
+fn an_audit_replaces_the_queue_until_it_is_left() {
+    let mut bench = AuditBench::new();
+    let queue = bench.screen();
+    bench.key('A');
+    assert_eq!(bench.sent, [Command::DrawAudit(DEFAULT_SAMPLE_SIZE)]);
+    bench.sent.clear();
+    bench.sample(&[6, 2]);
     assert!(
-        desk.screen().contains("Is this right?"),
+        bench.screen().contains("Is this right?"),
         "{}",
-        desk.screen()
+        bench.screen()
     );
-    desk.key('1');
-    desk.key('u');
+    bench.key('1');
+    bench.key('u');
     let judged = |verdict| Command::Judge {
         seed: 7,
         group: GroupId(6),
         version: 16,
         verdict,
     };
-    assert_eq!(desk.sent, [judged(Some(Verdict::Right)), judged(None)]);
-    desk.sent.clear();
-    desk.key('q');
-    assert_eq!(desk.sent, [Command::Audit]);
-    assert_eq!(desk.screen(), queue);
+    assert_eq!(bench.sent, [judged(Some(Verdict::Right)), judged(None)]);
+    bench.sent.clear();
+    bench.key('q');
+    assert_eq!(bench.sent, [Command::Audit]);
+    assert_eq!(bench.screen(), queue);
 }
 
 #[test]
-fn at_its_end_an_audit_tells_what_it_has_found() {
-    let mut desk = Desk::new();
-    desk.key('A');
-    desk.sample(&[6]);
-    desk.key('1');
-    assert_eq!(desk.sent.last(), Some(&Command::Audit));
+fn an_audit_shows_its_estimate_at_the_end() {
+    let mut bench = AuditBench::new();
+    bench.key('A');
+    bench.sample(&[6]);
+    bench.key('1');
+    assert_eq!(bench.sent.last(), Some(&Command::Audit));
     let stratum = Stratum {
         source_type: SourceType::Cash,
         item_type: None,
@@ -130,18 +130,18 @@ fn at_its_end_an_audit_tells_what_it_has_found() {
         verdict: Verdict::Right,
     };
     let estimate = AuditEstimate::new(&population, &[right], 7, AuditEstimate::WIDTH);
-    desk.message(Message::Engine(Event::Audited(Some(Box::new(estimate)))));
-    assert!(desk.screen().contains("1 right"), "{}", desk.screen());
+    bench.message(Message::Engine(Event::Audited(Some(Box::new(estimate)))));
+    assert!(bench.screen().contains("1 right"), "{}", bench.screen());
 }
 
 #[test]
-fn without_a_committed_record_there_is_nothing_to_judge() {
-    let mut desk = Desk::new();
-    desk.key('A');
-    desk.sample(&[]);
+fn an_audit_needs_committed_records() {
+    let mut bench = AuditBench::new();
+    bench.key('A');
+    bench.sample(&[]);
     assert!(
-        desk.screen().contains("commit some first"),
+        bench.screen().contains("commit some first"),
         "{}",
-        desk.screen()
+        bench.screen()
     );
 }

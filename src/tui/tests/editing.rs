@@ -147,7 +147,7 @@ fn tags_are_completed_from_the_vocabulary_and_by_initial_consonants() {
 }
 
 #[test]
-fn a_letter_offers_what_is_seen_to_begin_with_it() {
+fn completions_begin_with_the_typed_letter() {
     for (prompt, letter) in [
         ("t", 'b'),
         ("t", '파'),
@@ -160,10 +160,10 @@ fn a_letter_offers_what_is_seen_to_begin_with_it() {
             panic!("no prompt")
         };
         let offered = prompt.completions(bench.session());
-        let seen =
+        let begins =
             |offer: &Completion| offer.value.starts_with(letter) || offer.note.starts_with(letter);
         assert!(
-            !offered.is_empty() && offered.iter().all(seen),
+            !offered.is_empty() && offered.iter().all(begins),
             "{letter}: {offered:?}"
         );
     }
@@ -182,7 +182,7 @@ fn every_attribute_in_use_is_offered_with_its_count() {
             panic!("no prompt for {field:?}")
         };
         assert_eq!(prompt.edited().map(|(field, _)| field), Some(field));
-        // One of them the record in hand already has, if the field is a list.
+        // The removal prompt, because the current record already has one of the values.
         let groups = Vec::new();
         let purpose = PromptPurpose::Remove { field, groups };
         let offered = TextPrompt::new(purpose, typed).completions(bench.session());
@@ -192,7 +192,7 @@ fn every_attribute_in_use_is_offered_with_its_count() {
 }
 
 #[test]
-fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
+fn typing_at_a_refused_prompt_is_ignored() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("/ \"기다리는 enter");
     for prompt in ["t", "e"] {
@@ -217,7 +217,7 @@ fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
 }
 
 #[test]
-fn words_are_translated_after_a_preview_over_what_was_chosen() {
+fn words_of_the_chosen_records_are_translated_after_a_preview() {
     let mut bench = Bench::evening(120, 40);
     for id in [1, 3, 5] {
         let detail = bench.world.get_mut(&GroupId(id)).unwrap();
@@ -268,7 +268,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
 }
 
 #[test]
-fn one_value_of_many_records_is_changed_and_the_others_stay() {
+fn one_value_is_changed_in_many_records() {
     let change = |keys: &str| {
         let mut bench = Bench::evening(120, 40);
         bench.keys(&format!("F3 space right space s {keys}"));
@@ -309,7 +309,7 @@ fn one_value_of_many_records_is_changed_and_the_others_stay() {
             values: vec!["shoes".to_owned()]
         }
     );
-    // A color of many: to the gallery's keys come seven.
+    // The typed value is completed.
     assert_eq!(
         change("c r enter \"bl enter"),
         Change::Rename {
@@ -321,7 +321,7 @@ fn one_value_of_many_records_is_changed_and_the_others_stay() {
 }
 
 #[test]
-fn a_bulk_change_is_shown_before_it_is_done() {
+fn a_bulk_change_is_previewed() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ s t r \"왕관 enter \"크라운");
     let screen = bench.screen();
@@ -351,7 +351,7 @@ fn a_bulk_change_is_shown_before_it_is_done() {
         "{}",
         bench.screen()
     );
-    // Nothing is done where nothing would change.
+    // A change without an effect is not applied.
     bench.keys("s t d \"없는_태그 enter");
     assert!(
         bench.screen().contains("nothing changes; 5 do not have it"),

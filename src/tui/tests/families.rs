@@ -1,8 +1,8 @@
-//! Icons that are one drawing in several colors.
+//! Families: icons of one drawing in several colors.
 
 use super::*;
 
-/// Three of the records are one drawing.
+/// A bench with three records of one family.
 fn bench() -> Bench {
     let mut bench = Bench::evening(120, 40);
     for id in [1, 3, 5] {
@@ -26,7 +26,7 @@ fn a_family_is_one_row_until_it_is_opened() {
     bench.keys("%");
     assert_eq!(rows_of_the_family(&mut bench), 1);
     assert!(bench.screen().contains("families folded"));
-    // Decided, it gives way to the next that is not.
+    // Once it is decided, the next undecided member takes its row.
     let first = bench.session().current();
     bench.keys("x \"흐림 enter");
     assert_ne!(bench.session().current(), first);
@@ -47,19 +47,19 @@ fn bulk_keys_act_on_a_selected_family() {
 }
 
 #[test]
-fn the_others_of_the_drawing_stand_beside_the_picture() {
+fn the_other_icons_of_the_family_are_beside_the_picture() {
     let mut bench = bench();
     let screen = bench.screen();
     assert!(screen.contains("family of 3"), "{screen}");
-    let here = bench.session().detail().unwrap().item.item_name.clone();
+    let current = bench.session().detail().unwrap().item.item_name.clone();
     for name in ["붉은 여왕의 모자", "Frozen 왕관"] {
-        let places = screen.matches(name).count();
-        assert!(places >= 2 || name == here, "{name}: {screen}");
+        let count = screen.matches(name).count();
+        assert!(count >= 2 || name == current, "{name}: {screen}");
     }
 }
 
 #[test]
-fn a_family_is_selected_as_far_as_the_filter_shows_it() {
+fn only_the_members_that_the_filter_shows_are_selected() {
     let mut bench = bench();
     bench.keys("x \"흐림 enter &");
     let screen = bench.screen();
@@ -70,7 +70,7 @@ fn a_family_is_selected_as_far_as_the_filter_shows_it() {
     assert!(screen.contains("# 2 selected"), "{screen}");
     bench.keys("a");
     assert!(bench.screen().contains("Accept these 2 records?"));
-    // A folded family is opened, and is whole where no filter hides any of it.
+    // A folded family is unfolded, and all of it is selected if the filter hides none.
     bench.keys("esc F2 \\ g g % &");
     let screen = bench.screen();
     assert!(

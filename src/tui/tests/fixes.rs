@@ -1,12 +1,12 @@
-//! The fixes that stand under the reasons of a record, each with a digit.
+//! The fixes under the reasons of a record, each with a digit.
 
-use super::looks::grounds;
+use super::looks::backgrounds;
 use super::*;
 use crate::record::Reason;
 use crate::record::fixes::Fix;
 use crate::tui::testing::items::summarize;
 
-/// The third record has two reasons, each with fixes of its own.
+/// A bench whose current record has two reasons, each with its own fixes.
 fn bench(width: u16, height: u16) -> Bench {
     let mut bench = Bench::evening(width, height);
     let detail = bench.world.get_mut(&GroupId(1)).unwrap();
@@ -31,7 +31,7 @@ fn last_fix(bench: &Bench) -> (usize, Fix) {
     (fixes.len(), fixes.last().unwrap().clone())
 }
 
-fn taken(bench: &Bench) -> Option<Reason> {
+fn applied(bench: &Bench) -> Option<Reason> {
     match bench.commands.last()? {
         Command::Apply {
             change: Change::Fix { reason, .. },
@@ -42,23 +42,23 @@ fn taken(bench: &Bench) -> Option<Reason> {
 }
 
 #[test]
-fn digits_run_over_the_fixes_of_all_reasons() {
+fn fixes_are_numbered_across_reasons() {
     let mut bench = bench(120, 50);
     let lines = bench.pane("Record").unwrap();
     let lines: Vec<String> = lines.into_values().collect();
     insta::assert_snapshot!("fixes", lines[..16].join("\n"));
     let (digit, fix) = last_fix(&bench);
-    // For all records with that reason.
+    // Opens the fix for all records with that reason.
     bench.keys(&format!("g {digit}"));
     let screen = bench.screen();
     assert!(screen.contains("Fix all alike"), "{screen}");
     assert!(screen.contains("few_tags"), "{screen}");
     bench.keys(&format!("esc {digit}"));
-    assert_eq!(taken(&bench), Some(fix.reason));
+    assert_eq!(applied(&bench), Some(fix.reason));
 }
 
 #[test]
-fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
+fn a_fix_that_is_out_of_view_is_shown_before_it_is_applied() {
     for (width, height) in [(80, 20), (40, 10)] {
         let mut bench = bench(width, height);
         let (digit, fix) = last_fix(&bench);
@@ -67,27 +67,27 @@ fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
             assert!(bench.screen().contains("fixes below, press to see"));
         }
         bench.keys(&digit);
-        assert_eq!(taken(&bench), None);
+        assert_eq!(applied(&bench), None);
         let screen = bench.screen();
         assert!(screen.contains(&format!("this is fix {digit}")), "{screen}");
         let value = fix.fields[0].1.last().unwrap();
         assert!(screen.contains(value), "{value}: {screen}");
         bench.keys(&digit);
-        assert_eq!(taken(&bench), Some(fix.reason), "{}", bench.screen());
+        assert_eq!(applied(&bench), Some(fix.reason), "{}", bench.screen());
     }
 }
 
 #[test]
-fn nothing_shines_through_the_line_that_tells_of_more_fixes() {
+fn the_line_about_more_fixes_has_one_background() {
     const MORE: &str = "fixes below, press to see";
-    let mut told = 0;
+    let mut shown = 0;
     for height in 12..30 {
         let mut bench = bench(80, height);
         if bench.screen().contains(MORE) {
-            told += 1;
-            let cells = grounds(&mut bench, MORE);
+            shown += 1;
+            let cells = backgrounds(&mut bench, MORE);
             assert_eq!(cells, vec![cells[0]; cells.len()], "{height} lines");
         }
     }
-    assert!(told > 1, "{told}");
+    assert!(shown > 1, "{shown}");
 }

@@ -1,4 +1,5 @@
-//! Few keys a record: edits again, recorded keys, going back, and no decision about what was not seen.
+//! Fast review: repeated edits, recorded keys, undo, and no decision about a record that was not
+//! drawn.
 
 use super::*;
 
@@ -19,7 +20,7 @@ fn values(bench: &Bench, field: Field) -> Vec<String> {
 }
 
 #[test]
-fn a_burst_of_accepts_stops_at_what_was_not_drawn() {
+fn a_burst_of_accepts_stops_at_a_record_that_was_not_drawn() {
     let mut bench = Bench::evening(120, 40);
     bench.app.drawn();
     bench.burst("aaa");
@@ -31,13 +32,13 @@ fn a_burst_of_accepts_stops_at_what_was_not_drawn() {
         ),
         "{screen}"
     );
-    // It has been by now.
+    // By now it has been drawn.
     bench.keys("a");
     assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
 }
 
 #[test]
-fn what_is_typed_ahead_at_a_prompt_for_an_unseen_record_is_no_key() {
+fn keys_typed_ahead_at_a_prompt_for_an_unseen_record_are_ignored() {
     let mut bench = Bench::evening(120, 40);
     bench.burst("atq");
     assert!(!bench.quit);
@@ -45,7 +46,7 @@ fn what_is_typed_ahead_at_a_prompt_for_an_unseen_record_is_no_key() {
 }
 
 #[test]
-fn a_new_text_must_be_seen_again() {
+fn a_new_text_must_be_drawn_before_a_decision() {
     let mut bench = Bench::evening(120, 40);
     let frames = bench.session().seen.frames();
     let detail = bench.world.get_mut(&GroupId(3)).unwrap();
@@ -57,14 +58,14 @@ fn a_new_text_must_be_seen_again() {
     let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
     bench.message(Message::Key(key, frames));
     assert!(decided(&bench).is_empty());
-    // An edit of one's own is no such thing.
+    // The operator's own edit does not count as a new text.
     bench.keys("t");
     bench.burst("새");
     bench.keys("enter esc a");
     assert_eq!(decided(&bench), [GroupId(3)]);
 }
 
-/// A busy engine comes to the command that has waited longest.
+/// Lets the busy engine handle its oldest waiting command.
 fn answer_one(bench: &mut Bench) {
     let command = bench.waiting.as_mut().unwrap().pop_front().unwrap();
     for answer in bench.play(command) {
@@ -73,7 +74,7 @@ fn answer_one(bench: &mut Bench) {
 }
 
 #[test]
-fn steps_on_their_way_to_a_busy_engine_stay_on_screen() {
+fn edits_waiting_for_a_busy_engine_stay_on_screen() {
     let mut bench = Bench::evening(120, 40);
     bench.waiting = Some(Default::default());
     bench.keys("t \"하나 enter");
@@ -90,7 +91,7 @@ fn steps_on_their_way_to_a_busy_engine_stay_on_screen() {
         answer_one(&mut bench);
         assert_eq!(values(&bench, Field::TagsKo), both);
     }
-    // What is on screen is what a key is about, whenever the engine came to it.
+    // A key applies to the text on screen, whenever the engine has handled the edits.
     let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
     bench.waiting = None;
     bench.message(Message::Key(key, seen));
@@ -112,7 +113,7 @@ fn no_key_decides_on_a_screen_too_small_to_show_anything() {
 }
 
 #[test]
-fn the_last_edit_is_done_again_on_the_record_in_hand() {
+fn the_last_edit_is_repeated_on_the_current_record() {
     let mut bench = Bench::evening(120, 40);
     bench.keys(".");
     assert!(bench.screen().contains("there is no edit to do again yet"));
@@ -120,17 +121,17 @@ fn the_last_edit_is_done_again_on_the_record_in_hand() {
     assert!(values(&bench, Field::TagsKo).contains(&"여름".to_owned()));
     let screen = bench.screen();
     assert!(screen.contains("added 여름 to tags"), "{screen}");
-    // Rejecting goes on to the next one, and so does doing it again.
+    // Rejecting moves to the next record, and so does repeating it.
     bench.keys("x \"흐림 enter .");
     assert_eq!(bench.count(GroupState::Rejected), 2);
-    // Of many it asks first.
+    // For many records it asks first.
     bench.keys("\\ F3 A .");
     let screen = bench.screen();
     assert!(screen.contains("Do this again on 7 records?"), "{screen}");
 }
 
 #[test]
-fn recorded_keys_are_played_and_stop_at_what_is_refused() {
+fn recorded_keys_are_played_until_one_is_refused() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("@");
     assert!(bench.screen().contains("no keys are recorded yet"));
@@ -143,7 +144,7 @@ fn recorded_keys_are_played_and_stop_at_what_is_refused() {
         let tags = draft.labels.values(Field::TagsKo);
         assert_eq!(tags.last().map(String::as_str), Some("여름"));
     }
-    // Of two decisions the second would be about what nobody has seen.
+    // The second decision would be about a record that was not drawn.
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ Q a a Q F");
     bench.commands.clear();
@@ -152,7 +153,7 @@ fn recorded_keys_are_played_and_stop_at_what_is_refused() {
 }
 
 #[test]
-fn the_keys_go_back_to_where_an_edit_began() {
+fn focus_returns_to_where_an_edit_began() {
     let mut bench = Bench::evening(120, 40);
     for edit in ["e end \"_끝 enter", "t \"여름 enter esc", "t esc", "d 1"] {
         bench.keys(edit);
@@ -189,11 +190,11 @@ fn two_keys_go_to_any_field() {
 }
 
 #[test]
-fn a_tag_is_removed_and_an_earlier_reason_given_by_its_number() {
+fn a_number_removes_a_tag_or_gives_an_earlier_reason() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("d 3");
     assert_eq!(values(&bench, Field::TagsKo), ["모자", "보석", "왕관"]);
-    // By its name as well.
+    // A tag can be removed by its name, too.
     bench.keys("d \"보석 enter");
     assert_eq!(values(&bench, Field::TagsKo), ["모자", "왕관"]);
     bench.keys("x \"흐림 enter x \"잘림 enter x 2");
@@ -210,7 +211,7 @@ fn a_tag_is_removed_and_an_earlier_reason_given_by_its_number() {
         bench.commands.last(),
         Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "흐림"
     ));
-    // A digit that nothing is offered for is typed.
+    // A digit without an offer is typed.
     bench.keys("u x \"7월 enter");
     assert!(matches!(
         bench.commands.last(),
@@ -219,7 +220,7 @@ fn a_tag_is_removed_and_an_earlier_reason_given_by_its_number() {
 }
 
 #[test]
-fn undo_goes_to_what_it_undid_and_names_it() {
+fn undo_moves_to_the_record_and_names_the_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("a a");
     assert_eq!(bench.current_name(), "붉은 여왕의 모자");
@@ -233,7 +234,7 @@ fn undo_goes_to_what_it_undid_and_names_it() {
     bench.keys("j j ctrl-r");
     let screen = bench.screen();
     assert!(screen.contains("Frozen 왕관: redone: accept"), "{screen}");
-    // It is accepted, and so it is not among what needs review.
+    // It is accepted, so it does not need review.
     assert!(screen.contains("; the filter hides it"), "{screen}");
     bench.keys("F3 A x \"흐림 enter y F2 u");
     let screen = bench.screen();
@@ -244,7 +245,7 @@ fn undo_goes_to_what_it_undid_and_names_it() {
 }
 
 #[test]
-fn a_notice_stays_until_something_else_happens() {
+fn a_notice_stays_until_the_next_one() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"여름 enter esc");
     let notice = "Frozen 왕관: added 여름 to tags";
@@ -261,7 +262,7 @@ fn a_notice_stays_until_something_else_happens() {
 }
 
 #[test]
-fn the_end_of_the_queue_says_what_is_left() {
+fn the_end_of_the_queue_shows_what_is_left() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a t \"여름 enter esc a a");
     let lines = bench.pane("Queue").unwrap();
@@ -271,14 +272,14 @@ fn the_end_of_the_queue_says_what_is_left() {
     small.keys("a a a x \"흐림 enter");
     assert_eq!(small.session().queue.len(), 0);
     insta::assert_snapshot!("end_of_queue_small", small.screen());
-    // What has failed is one key away, and comes back.
+    // One key lists the failed items.
     bench.keys("F");
     assert_eq!(bench.session().queue.filter(), "state:failed");
     assert_eq!(bench.current_name(), "부서진 아이콘");
 }
 
 #[test]
-fn what_was_decided_is_counted_without_what_was_taken_back() {
+fn undone_decisions_are_not_counted() {
     let mut bench = Bench::evening(160, 40);
     assert!(!bench.screen().contains("decided"));
     bench.keys("a a");

@@ -9,8 +9,8 @@ use crate::tui::testing::Bench;
 
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 36), (200, 60)];
 
-/// Words in Latin letters that are the same in every language: keys, files, options, terms of a
-/// filter, and what stands in the records.
+/// Words in Latin letters that are not translated: keys, files, options, filter terms, and text of
+/// the test records.
 const KNOWN: &[&str] = &[
     "Backspace",
     "Delete",
@@ -101,10 +101,10 @@ const KNOWN: &[&str] = &[
     "GiB",
 ];
 
-/// Words of a screen that are neither Korean nor known.
+/// Words on a screen that are neither Korean nor known.
 fn foreign(screen: &str) -> Vec<&str> {
     let is_latin = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
-    // A word may be cut off, or broken over two lines.
+    // A word may be cut off or broken over two lines.
     let is_known = |word: &str| {
         let is_value = BUILTIN_VOCABULARY.contains(&format!("\"{word}"));
         let is_key = filter_keys().any(|key| key.name.contains(word));
@@ -157,7 +157,7 @@ fn korean_screens() {
     insta::assert_snapshot!("leave", screen("a q", SIZES[1]));
 }
 
-/// A reason calls colors what a Korean calls them, whatever the record and the rules say.
+/// Reasons name colors in Korean, although records and rules use other names.
 #[test]
 fn the_colors_of_a_reason_are_korean() {
     let mut bench = Bench::evening_for(Language::Korean, 120, 50);
@@ -190,7 +190,7 @@ fn the_colors_of_a_reason_are_korean() {
     }
 }
 
-/// A Korean operator finds values by their names, in Korean too.
+/// Filter values can be typed by their Korean names.
 #[test]
 fn a_filter_is_completed_by_korean_names() {
     let screen = screen("/ \"state:초", SIZES[1]);

@@ -1,10 +1,10 @@
-//! Colors on the screen, as many as the terminal has.
+//! Colors on the screen at every color depth.
 
 use super::*;
 use crate::tui::theme::{Depth, Ground, Palette, Theme};
 
 #[test]
-fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
+fn screens_differ_only_in_color_and_use_only_colors_that_the_terminal_has() {
     let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True].map(|depth| {
         [Ground::Dark, Ground::Light].map(|ground| Theme {
             depth,
@@ -36,8 +36,8 @@ fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
     }
 }
 
-/// The colors behind the cells of this text, where it stands first.
-pub(super) fn grounds(bench: &mut Bench, text: &str) -> Vec<Color> {
+/// The background colors of the first occurrence of a text.
+pub(super) fn backgrounds(bench: &mut Bench, text: &str) -> Vec<Color> {
     let screen = bench.screen();
     let across = usize::from(bench.session().body().width);
     let lines = (0u16..).zip(screen.lines());
@@ -45,13 +45,13 @@ pub(super) fn grounds(bench: &mut Bench, text: &str) -> Vec<Color> {
     let mut found = lines.filter_map(|(y, line)| at(line).map(|x| (x, y)));
     let (x, y) = found.next().expect(text);
     let cells = x..x + width(text) as u16;
-    let grounds: Vec<Color> = bench.colors().skip(1).step_by(3).collect();
+    let backgrounds: Vec<Color> = bench.colors().skip(1).step_by(3).collect();
     let place = |x: u16| usize::from(y) * across + usize::from(x);
-    cells.map(|x| grounds[place(x)]).collect()
+    cells.map(|x| backgrounds[place(x)]).collect()
 }
 
 #[test]
-fn a_color_stands_between_two_swatches_where_the_terminal_shows_it() {
+fn a_color_value_has_swatches_if_the_terminal_can_show_them() {
     let ends = |depth| {
         let theme = Theme {
             depth,
@@ -59,7 +59,7 @@ fn a_color_stands_between_two_swatches_where_the_terminal_shows_it() {
             palette: Palette::load(None).unwrap(),
         };
         let mut bench = Bench::evening_in(theme, 120, 40);
-        let cells = grounds(&mut bench, "[red]");
+        let cells = backgrounds(&mut bench, "[red]");
         assert_eq!(cells[1..4], [cells[1]; 3], "{depth:?}");
         assert_eq!(cells[0], cells[4], "{depth:?}");
         (cells[0] != cells[1]).then_some(cells[0])

@@ -1,4 +1,4 @@
-//! The mouse: tabs, hints, answers, lists, double clicks, and the terminal's cursor.
+//! The mouse on tabs, hints, questions and lists, double clicks, and the terminal's cursor.
 
 use crate::engine::Command;
 use crate::record::{Change, Field, GroupState};
@@ -11,7 +11,7 @@ use ratatui::layout::Position;
 
 const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 
-/// Where a text stands on the screen.
+/// The position of a text on the screen.
 fn find(bench: &mut Bench, text: &str) -> Position {
     let screen = bench.screen();
     let found = screen.lines().enumerate().find_map(|(row, line)| {
@@ -27,7 +27,7 @@ fn click(bench: &mut Bench, text: &str) {
 }
 
 #[test]
-fn tabs_and_hints_are_clicked() {
+fn tabs_and_hints_can_be_clicked() {
     let mut bench = Bench::evening(120, 40);
     click(&mut bench, "Gallery");
     assert!(bench.screen().contains("by uncertainty"));
@@ -40,7 +40,7 @@ fn tabs_and_hints_are_clicked() {
     assert_ne!(bench.current_name(), name);
     click(&mut bench, "help");
     assert!(matches!(bench.app.dialog(), Some(Dialog::Help(_))));
-    // The tabs are behind the box; its keys are in the hint line.
+    // The dialog covers the tabs, and its keys are in the hint line.
     click(&mut bench, "F4 Progress");
     assert!(matches!(bench.app.dialog(), Some(Dialog::Help(_))));
     click(&mut bench, "Esc close");
@@ -59,7 +59,7 @@ fn a_question_is_answered_by_a_click() {
 }
 
 #[test]
-fn lists_are_chosen_from_by_a_click() {
+fn a_click_chooses_from_a_list() {
     let mut bench = Bench::evening(80, 24);
     bench.keys(": \"gallery");
     click(&mut bench, "> gallery");
@@ -137,9 +137,9 @@ fn a_double_click_opens_and_edits() {
     assert!(matches!(bench.app.dialog(), Some(Dialog::Prompt(_))));
 }
 
-/// A screen reader reads where the cursor is.
+/// Screen readers read the text at the cursor.
 #[test]
-fn the_cursor_follows_what_is_in_hand() {
+fn the_terminal_cursor_follows_the_selected_element() {
     let mut bench = Bench::evening(120, 40);
     for _ in 0..3 {
         let name: String = bench.current_name().chars().take(5).collect();

@@ -1,10 +1,10 @@
-//! Many records: bulk steps, filters, retries, leaving.
+//! Work on many records: bulk steps, filters, retries, leaving.
 
 use super::*;
 use crate::record::{Estimator, GroupDetail, Neighbor, Reason, ReviewOutcome};
 
 #[test]
-fn a_bulk_decision_tells_how_many_it_is_about() {
+fn a_bulk_decision_says_how_many_records_it_changes() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("\\ F3 A a");
     let screen = bench.screen();
@@ -54,7 +54,7 @@ fn reasons_of_rejections_are_offered_again() {
 }
 
 #[test]
-fn the_gallery_tells_what_it_works_on() {
+fn the_gallery_shows_the_selection_and_the_record_under_the_cursor() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("F3 A");
     let screen = bench.screen();
@@ -73,7 +73,7 @@ fn the_gallery_tells_what_it_works_on() {
 }
 
 #[test]
-fn bulk_work_from_the_gallery_is_one_step_and_asks() {
+fn bulk_work_in_the_gallery_asks_and_is_one_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ F3 home space right right v x \"흐림 enter");
     assert!(
@@ -128,7 +128,7 @@ fn a_filter_is_typed_kept_and_remembered() {
         key: "tui.filter".to_owned(),
         value: "ㄱㅅㄷ".to_owned()
     }));
-    // What is typed next is a word of its own.
+    // What is typed next is added as another term.
     bench.keys("/ \"-망토 enter");
     assert_eq!(bench.session().queue.filter(), "ㄱㅅㄷ -망토");
     bench.keys("!");
@@ -149,7 +149,7 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("/ \"st tab");
     assert!(bench.screen().contains("> state:"), "{}", bench.screen());
-    // A key wants its value; the first value is the one in use most.
+    // A key is followed by its values, the most frequent one first.
     bench.keys("enter tab");
     assert_eq!(bench.session().queue.filter(), "state:review");
     bench.keys("tab enter");
@@ -157,7 +157,7 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
     bench.keys("/ ctrl-u \"color:빨 tab enter");
     assert_eq!(bench.session().queue.filter(), "color:red");
     assert_eq!(bench.session().queue.len(), 5);
-    // Going on to type takes what was chosen.
+    // Typing on takes the chosen completion.
     bench.keys("/ ctrl-u \"-source:c tab space \"망토 enter");
     assert_eq!(bench.session().queue.filter(), "-source:cash 망토");
     bench.keys("/ ctrl-u tab tab tab enter");
@@ -172,7 +172,7 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
 }
 
 #[test]
-fn opens_on_what_needs_review_even_where_everything_was_shown_last() {
+fn the_queue_opens_on_records_that_need_review_even_if_the_last_filter_was_empty() {
     let mut bench = Bench::evening(80, 24);
     bench.event(Event::Remembered {
         key: "tui.filter".to_owned(),
@@ -184,7 +184,7 @@ fn opens_on_what_needs_review_even_where_everything_was_shown_last() {
 }
 
 #[test]
-fn a_bar_of_the_statistics_filters_exactly_its_records() {
+fn a_row_of_the_statistics_opens_exactly_its_records() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("F5 enter");
     assert_eq!(bench.session().queue.filter(), "tag:=모자");
@@ -198,7 +198,7 @@ fn a_record_being_edited_keeps_its_place() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("/ \"reason:mixed,few enter");
     assert_eq!(bench.current_name(), "Frozen 왕관");
-    // The edit takes every reason away, and with them the uncertainty.
+    // The edit removes every reason, and with them the uncertainty.
     let id = GroupId(3);
     let detail = bench.world.get_mut(&id).unwrap();
     detail.summary.reasons.clear();
@@ -206,14 +206,14 @@ fn a_record_being_edited_keeps_its_place() {
     bench.keys("t \"루비 enter esc");
     assert_eq!(bench.session().queue.cursor(), 0);
     assert_eq!(bench.current_name(), "Frozen 왕관");
-    // Accepted, it leaves, and the one after it is next.
+    // Once accepted, it leaves the queue, and the next record is current.
     bench.keys("a");
     assert_eq!(bench.current_name(), "붉은 여왕의 모자");
     assert_eq!(bench.session().queue.len(), 1);
 }
 
 #[test]
-fn what_was_learned_counts_once_the_operator_goes_on() {
+fn a_learned_order_applies_when_the_operator_moves_on() {
     let mut bench = Bench::evening(120, 40);
     let order = |bench: &Bench| -> Vec<String> {
         let rows = 0..bench.session().queue.len();
@@ -276,7 +276,7 @@ fn a_search_orders_the_queue_by_likeness_until_another_order_is_chosen() {
         .collect();
     let mut like = ids.clone();
     like.reverse();
-    // One that is not among what was found stands last.
+    // A record that was not found comes last.
     let last = like.remove(0);
     bench.event(Event::Found {
         text: "빨간 모자".to_owned(),
@@ -293,7 +293,7 @@ fn a_search_orders_the_queue_by_likeness_until_another_order_is_chosen() {
 }
 
 #[test]
-fn the_icon_that_is_found_instead_stands_beside_the_picture() {
+fn the_icon_that_is_found_instead_is_beside_the_picture() {
     let mut bench = Bench::evening(160, 50);
     let mut detail = GroupDetail::clone(bench.session().detail().unwrap());
     detail.confused = Some(Neighbor {
@@ -309,7 +309,7 @@ fn the_icon_that_is_found_instead_stands_beside_the_picture() {
     }
 }
 
-/// Its picture needs them, and the filter may hide it.
+/// Its picture needs them, even if the filter hides the record.
 #[test]
 fn the_details_of_the_icon_that_is_found_instead_are_requested() {
     let mut bench = Bench::evening(160, 50);
@@ -330,11 +330,11 @@ fn the_details_of_the_icon_that_is_found_instead_are_requested() {
 }
 
 #[test]
-fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
+fn replace_shows_a_preview_and_skips_deselected_rows() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
     let screen = bench.screen();
-    // Of its own name a record keeps every letter.
+    // Replacing never changes a record's own name.
     assert!(screen.contains("5 records change: tags in 5"), "{screen}");
     assert!(screen.contains("1 name protected"), "{screen}");
     assert!(
@@ -369,7 +369,7 @@ fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
 }
 
 #[test]
-fn retry_goes_to_the_engine_with_all_its_settings() {
+fn a_retry_is_sent_to_the_engine_with_all_its_settings() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("R \"금속_왕관 up right enter");
     let Some(Command::Retry { groups, how }) = bench.commands.last() else {
@@ -396,7 +396,7 @@ fn a_model_that_fails_leaves_review_working() {
 }
 
 #[test]
-fn leaving_with_open_drafts_says_so() {
+fn leaving_with_open_drafts_asks_first() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a q");
     assert!(!bench.quit);

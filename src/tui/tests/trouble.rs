@@ -1,4 +1,4 @@
-//! Deciding while nothing can be saved.
+//! The workstation while nothing can be saved.
 
 use super::*;
 use crate::engine::{Blocked, Cure};
@@ -45,7 +45,7 @@ fn no_key_decides_while_nothing_can_be_saved() {
 }
 
 #[test]
-fn it_says_why_until_it_is_over() {
+fn the_cause_is_shown_until_saving_works_again() {
     let mut bench = Bench::evening(120, 40);
     bench.event(blocked(Cure::Wait));
     let why = "not saved, Ctrl-t tries again: journal.sqlite is full";
@@ -77,14 +77,14 @@ fn a_journal_that_is_gone_can_be_rewritten() {
         "{screen}"
     );
     assert!(!screen.contains("Nothing is lost"), "{screen}");
-    // It is over while the question is open, and the question is another one.
+    // Saving works again while the question is open, so the question changes.
     bench.event(Event::Unblocked);
     let screen = bench.screen();
     assert!(!screen.contains("Leave while nothing"), "{screen}");
 }
 
 #[test]
-fn what_is_being_typed_stays_until_it_can_be_saved() {
+fn typed_text_stays_until_it_can_be_saved() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"새_태그");
     bench.event(blocked(Cure::Wait));
@@ -101,8 +101,8 @@ fn what_is_being_typed_stays_until_it_can_be_saved() {
 }
 
 #[test]
-fn the_key_that_tries_again_works_in_every_dialog() {
-    // While a tag is being typed, which stays.
+fn the_try_again_key_works_in_every_dialog() {
+    // In a prompt, which keeps its text.
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"새_태그");
     bench.event(blocked(Cure::Rewrite));
@@ -120,7 +120,7 @@ fn the_key_that_tries_again_works_in_every_dialog() {
         bench.commands
     );
 
-    // In what says why nothing can be typed, which is over then.
+    // In a refusal, which closes.
     let mut bench = Bench::evening(120, 40);
     bench.event(blocked(Cure::Rewrite));
     bench.keys("t");

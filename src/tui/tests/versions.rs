@@ -1,8 +1,8 @@
-//! New answers beside earlier work, and every version taken back.
+//! New answers beside earlier work, and taking any version.
 
 use super::*;
 
-/// The record in hand is a committed one, and the model has answered again.
+/// A bench whose current record is committed and has a new answer.
 fn with_new_answer(width: u16, height: u16) -> Bench {
     let mut bench = Bench::evening(width, height);
     bench.answer(6, "green");
@@ -31,7 +31,7 @@ fn a_new_answer_is_offered_and_the_draft_stays() {
         screen.contains("은반지: new answer; the draft stays, v compares"),
         "{screen}"
     );
-    // It needs a person again, and the queue says why.
+    // It needs review again, and the queue says why.
     assert!(screen.contains("은반지"), "{screen}");
     assert!(screen.contains("new answer"), "{screen}");
 
@@ -51,7 +51,7 @@ fn a_new_answer_is_offered_and_the_draft_stays() {
 }
 
 #[test]
-fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
+fn a_taken_answer_replaces_the_line_only_when_committed() {
     let mut bench = with_new_answer(120, 40);
     bench.keys("v");
     for title in ["Versions", "Against"] {
@@ -70,7 +70,7 @@ fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
     assert_eq!(bench.count(GroupState::Committed), 1);
     assert!(!bench.screen().contains(replaces), "{}", bench.screen());
 
-    // The text of before is listed, and can be taken back.
+    // The previous text is listed and can be taken.
     bench.keys("v");
     assert!(
         bench.screen().contains("was committed 2026-01-11"),
@@ -96,7 +96,7 @@ fn edits_are_versions_too() {
         "{screen}"
     );
     assert!(screen.contains("edit, draft"), "{screen}");
-    // One field of the first version of all.
+    // Takes one field of the first version.
     bench.keys("k k k k right down enter esc");
     let Some(Command::Apply {
         change: Change::TakeField { version, field },
@@ -110,7 +110,7 @@ fn edits_are_versions_too() {
 }
 
 #[test]
-fn what_a_rejection_does_to_a_line_is_shown() {
+fn the_effect_of_a_rejection_on_the_line_is_shown() {
     let mut bench = Bench::evening(120, 60);
     bench.keys("/ ctrl-u \"은반지 enter x \"흐림 enter");
     let screen = bench.screen();
@@ -129,7 +129,7 @@ fn what_a_rejection_does_to_a_line_is_shown() {
 }
 
 #[test]
-fn what_a_commit_confirms_is_said_until_it_is_confirmed() {
+fn a_commit_that_would_confirm_the_line_is_announced() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("/ ctrl-u \"은반지 enter");
     let confirms = "confirms the line in labels.jsonl, as accepting does";
@@ -149,7 +149,7 @@ fn a_digit_takes_a_field_that_differs() {
     let labels = bench.session().labels().unwrap();
     assert_eq!(labels.values(Field::Colors), ["green"]);
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
-    // Colors are the same now, and what came after them has their digit.
+    // Colors are the same now, and the fields after them have moved up by one digit.
     bench.keys("1");
     assert_eq!(tags(&bench), ["모자", "새 태그"]);
     bench.keys("1");
@@ -168,7 +168,7 @@ fn a_digit_takes_a_field_that_differs() {
 }
 
 #[test]
-fn an_answer_that_was_asked_for_says_what_it_has_changed() {
+fn a_requested_answer_shows_what_has_changed() {
     let mut bench = Bench::evening(120, 40);
     assert_eq!(bench.current_name(), "Frozen 왕관");
     bench.keys("r");
@@ -181,14 +181,14 @@ fn an_answer_that_was_asked_for_says_what_it_has_changed() {
     );
     let queue: Vec<String> = bench.pane("Queue").unwrap().into_values().collect();
     assert!(queue.join("\n").contains("answered 2 -> 0"), "{queue:?}");
-    // Looked at, it is news no more.
+    // Once opened, it is no longer new.
     bench.keys("g g v esc");
     let queue: Vec<String> = bench.pane("Queue").unwrap().into_values().collect();
     assert!(!queue.join("\n").contains("answered 2"), "{queue:?}");
 }
 
 #[test]
-fn the_picture_is_in_sight_beside_the_versions() {
+fn the_picture_is_shown_beside_the_versions() {
     let folder = tempfile::tempdir().unwrap();
     let icon = red_icon(folder.path());
     for (width, height) in [(64, 16), (80, 24), (120, 36), (200, 60)] {

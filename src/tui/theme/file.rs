@@ -1,4 +1,4 @@
-//! Reads theme files: a color for each role, on a dark and on a light background.
+//! Reads theme files, which have a color for each role on a dark and on a light background.
 
 use super::nearest::nearest_of_256;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,17 +19,17 @@ pub const BUILT_IN_THEMES: &[(&str, &str)] = &[
     ("color-blind", COLOR_BLIND),
 ];
 
-/// One color, for every kind of terminal.
+/// A color for every color depth of terminals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ink {
     pub full: Color,
-    /// The nearest of 256.
+    /// The nearest of 256 colors.
     pub indexed: Color,
-    /// Of sixteen; none where the terminal's own is best.
+    /// One of 16 colors; `None` to use the terminal's default.
     pub basic: Option<Color>,
 }
 
-/// The colors on one background.
+/// The colors for one kind of background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colors {
     pub accent: Ink,
@@ -42,7 +42,7 @@ pub struct Colors {
     pub chip: (Ink, Ink),
 }
 
-/// The colors on either background.
+/// The colors for both kinds of background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette {
     pub dark: Colors,
@@ -50,13 +50,13 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// `choice` is a built-in name or a file; without one the built-in colors for the terminal's
-    /// background.
+    /// Loads a theme by built-in name or path; `None` or `auto` loads the built-in colors for
+    /// either background.
     pub fn load(choice: Option<&str>) -> Result<Self> {
         let read = |name: &str, text: &str| {
             let file: ThemeFile = toml::from_str(text).map_err(|error| {
                 Error::new(ErrorKind::Usage, format!("the theme {name}: {error}"))
-                    .with_hint("labeler-tui show theme dark prints one with all its colors")
+                    .with_hint("`labeler-tui show theme dark` prints an example")
             })?;
             Ok(file)
         };
@@ -147,27 +147,27 @@ struct Pair {
     text: Entry,
 }
 
-/// `"#rrggbb"`, or that and one of the eight.
+/// `"#rrggbb"`, or a pair of that and the name of a basic color.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "RawEntry")]
 struct Entry(Ink);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum RawEntry {
     Full(String),
     Both(String, String),
 }
 
-impl TryFrom<Written> for Entry {
+impl TryFrom<RawEntry> for Entry {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
-        let (full, basic) = match written {
-            Written::Full(full) => (full, None),
-            Written::Both(full, basic) => (full, Some(basic)),
+    fn try_from(raw: RawEntry) -> Result<Self, String> {
+        let (full, basic) = match raw {
+            RawEntry::Full(full) => (full, None),
+            RawEntry::Both(full, basic) => (full, Some(basic)),
         };
-        let rgb = rgb(&full).ok_or_else(|| format!("`{full}` is no color such as #5fd7d7"))?;
+        let rgb = rgb(&full).ok_or_else(|| format!("`{full}` is not a color such as #5fd7d7"))?;
         let basic = basic.map(|name| basic_color(&name)).transpose()?;
         let [r, g, b] = rgb;
         Ok(Self(Ink {
@@ -187,7 +187,8 @@ fn rgb(text: &str) -> Option<[u8; 3]> {
     Some([part(0)?, part(2)?, part(4)?])
 }
 
-/// The bright ones are not among them: some terminals show them as their background.
+/// A basic color by name. Bright colors are excluded, because some terminals show them as their
+/// background.
 fn basic_color(name: &str) -> Result<Color, String> {
     Ok(match name {
         "black" => Color::Black,
@@ -200,7 +201,7 @@ fn basic_color(name: &str) -> Result<Color, String> {
         "white" => Color::Gray,
         _ => {
             return Err(format!(
-                "`{name}` is none of black, red, green, yellow, blue, magenta, cyan, white"
+                "`{name}` is not one of black, red, green, yellow, blue, magenta, cyan, white"
             ));
         }
     })
@@ -211,14 +212,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn built_in_themes_are_sound() {
+    fn built_in_themes_can_be_loaded() {
         for (name, _) in BUILT_IN_THEMES {
             Palette::load(Some(name)).unwrap();
         }
         let auto = Palette::load(None).unwrap();
         assert_eq!(auto.dark, Palette::load(Some("dark")).unwrap().dark);
         assert_eq!(auto.light, Palette::load(Some("light")).unwrap().light);
-        // The only table there is counts on any background.
+        // A theme with only one table uses it on both backgrounds.
         let dark = Palette::load(Some("dark")).unwrap();
         assert_eq!(dark.dark, dark.light);
     }
@@ -239,9 +240,9 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// In the colors of xterm.
+    /// Uses the colors of xterm.
     #[test]
-    fn every_theme_can_be_read_in_sixteen_colors() {
+    fn every_theme_has_enough_contrast_in_16_colors() {
         for (name, _) in BUILT_IN_THEMES {
             let palette = Palette::load(Some(name)).unwrap();
             for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn high_contrast_is() {
+    fn the_high_contrast_theme_has_high_contrast() {
         let luminance = |ink: Ink| match ink.full {
             Color::Rgb(r, g, b) => luminance([r, g, b]),
             other => panic!("{other}"),
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_in_a_file_are_reported() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mine.toml");
         let cause = |text: &str| {
@@ -301,9 +302,9 @@ mod tests {
         assert!(cause("").contains("neither a table [dark] nor a table [light]"));
         assert!(cause("[dusk]\n").contains("dusk"));
         let wrong = DARK.replace("#8a8a8a", "gray");
-        assert!(cause(&wrong).contains("`gray` is no color such as #5fd7d7"));
+        assert!(cause(&wrong).contains("`gray` is not a color such as #5fd7d7"));
         let wrong = DARK.replace("\"red\"", "\"bright red\"");
-        assert!(cause(&wrong).contains("`bright red` is none of"));
+        assert!(cause(&wrong).contains("`bright red` is not one of"));
         let error = Palette::load(Some("dusk")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(error.hint.unwrap().contains("high-contrast"));

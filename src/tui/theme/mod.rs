@@ -1,4 +1,4 @@
-//! Colors by role, for as many colors as the terminal has. Color never carries a meaning alone.
+//! Colors by role for any color depth. Color is never the only carrier of a meaning.
 
 mod file;
 mod nearest;
@@ -10,7 +10,7 @@ use file::{Colors, Ink};
 use nearest::{nearest_of_16, nearest_of_256};
 use ratatui::style::{Color, Modifier, Style};
 
-/// How many colors there are to draw with.
+/// The color depth of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// `NO_COLOR`: bold, underline and reverse only.
@@ -20,7 +20,7 @@ pub enum Depth {
     True,
 }
 
-/// What the terminal shows behind text.
+/// The kind of background that the terminal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
     Dark,
@@ -28,7 +28,7 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// Whether a color is dark or light.
+    /// Classifies a background color as dark or light.
     pub fn of([r, g, b]: [u8; 3]) -> Self {
         let luma = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
         if luma >= 128_000 {
@@ -78,7 +78,7 @@ impl Theme {
         }
     }
 
-    /// A color as this terminal has it; `None` where it has none.
+    /// A color at this terminal's depth; `None` for the default color.
     fn color(&self, ink: Ink) -> Option<Color> {
         match self.depth {
             Depth::None => None,
@@ -93,7 +93,7 @@ impl Theme {
             .map_or_else(Style::new, |color| Style::new().fg(color))
     }
 
-    /// A text on a ground of its own, where there are enough colors for one.
+    /// The style of text on a colored background, if there are enough colors.
     fn on(&self, (back, text): (Ink, Ink)) -> Option<Style> {
         let many = matches!(self.depth, Depth::Ansi256 | Depth::True);
         let style = Style::new().bg(self.color(back)?).fg(self.color(text)?);
@@ -132,7 +132,7 @@ impl Theme {
         self.ink(self.colors().bad).add_modifier(Modifier::BOLD)
     }
 
-    /// Text that the model held weakly; it is also marked with `~`.
+    /// Text with low confidence, which is also marked with `~`.
     pub fn weak(&self) -> Style {
         self.warn().add_modifier(Modifier::UNDERLINED)
     }
@@ -141,7 +141,7 @@ impl Theme {
         if focused { self.title() } else { self.dim() }
     }
 
-    /// The row under the cursor, of the focused pane or of another.
+    /// The row under the cursor, in the focused pane or in another.
     pub fn cursor(&self, focused: bool) -> Style {
         let colors = self.colors();
         if focused {
@@ -162,8 +162,8 @@ impl Theme {
         self.on(self.colors().chip).unwrap_or_default()
     }
 
-    /// A cell that shows a color, on which no letter is seen; the plain `style` where the terminal
-    /// has too few colors for it.
+    /// A cell filled with a color, on which no letter is visible; `style` if the terminal has too
+    /// few colors.
     pub fn swatch(&self, rgb: Option<[u8; 3]>, style: Style) -> Style {
         match rgb.and_then(|rgb| self.rgb(rgb)) {
             Some(color) => Style::new().fg(color).bg(color),
@@ -184,8 +184,8 @@ impl Theme {
         }
     }
 
-    /// The color of a pixel that is drawn as a cell. Terminals of 256 colors show any color, or the
-    /// nearest of theirs; for those of sixteen the nearest one is picked here.
+    /// The color of a pixel that is drawn as a cell. Terminals with 256 colors pick the nearest one
+    /// themselves; for terminals with 16 colors it is picked here.
     pub fn pixel(&self, color: Color) -> Color {
         let Color::Rgb(r, g, b) = color else {
             return color;
@@ -196,8 +196,8 @@ impl Theme {
         nearest_of_16([r, g, b])
     }
 
-    /// A color of the picture itself, as near as the terminal can; `None` where only its name
-    /// can be shown.
+    /// A color of a picture, as near as the terminal can show it; `None` if the terminal has too
+    /// few colors.
     pub fn rgb(&self, [r, g, b]: [u8; 3]) -> Option<Color> {
         match self.depth {
             Depth::None | Depth::Ansi16 => None,
@@ -207,7 +207,7 @@ impl Theme {
     }
 }
 
-/// One ASCII sign per state, so that no color is needed to tell them apart.
+/// One ASCII sign per state, so that states can be told apart without color.
 pub fn sign(state: GroupState) -> &'static str {
     match state {
         GroupState::Waiting => ".",
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn environment_decides_the_depth() {
+    fn the_environment_decides_the_depth() {
         let with = |pairs: &'static [(&str, &str)]| {
             Theme::detect(Palette::load(None).unwrap(), move |name| {
                 pairs
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_bright_black_in_sixteen_colors() {
+    fn bright_black_is_not_used_in_16_colors() {
         let theme = Theme {
             depth: Depth::Ansi16,
             ground: Ground::Dark,

@@ -1,10 +1,10 @@
-//! The color of the few that a terminal has that looks most like another one.
+//! Finds the terminal color that is nearest to an RGB color.
 
 use crate::record::to_oklab;
 use ratatui::style::Color;
 
-/// The sixteen as most terminals show them, without bright black, which is the background itself in
-/// some.
+/// The 16 colors as most terminals show them, without bright black, which some show as their
+/// background.
 const BASIC: [(Color, [u8; 3]); 15] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
@@ -24,22 +24,24 @@ const BASIC: [(Color, [u8; 3]); 15] = [
 ];
 
 pub fn nearest_of_16(rgb: [u8; 3]) -> Color {
-    let distance = |have: &[u8; 3]| -> u32 {
-        let apart = rgb.iter().zip(have);
-        apart.map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
+    let distance = |basic: &[u8; 3]| -> u32 {
+        let channels = rgb.iter().zip(basic);
+        channels
+            .map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2))
+            .sum()
     };
-    let nearest = BASIC.iter().min_by_key(|(_, have)| distance(have));
+    let nearest = BASIC.iter().min_by_key(|(_, basic)| distance(basic));
     nearest.map_or(Color::Reset, |(basic, _)| *basic)
 }
 
-/// The color of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
-/// lightness: a swatch shows which color it is, and a dark green must not come out grey.
+/// The nearest color of the 6x6x6 cube or the gray ramp. Hue counts more than lightness, so that a
+/// swatch of dark green does not turn gray.
 pub fn nearest_of_256(rgb: [u8; 3]) -> u8 {
     const LIGHTNESS_WEIGHT: f32 = 0.3;
     let wanted = to_oklab(rgb);
     let distance = |index: &u8| -> f32 {
-        let have = to_oklab(rgb_of_256(*index));
-        let [l, a, b] = [0, 1, 2].map(|at| have[at] - wanted[at]);
+        let candidate = to_oklab(rgb_of_256(*index));
+        let [l, a, b] = [0, 1, 2].map(|at| candidate[at] - wanted[at]);
         (l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b
     };
     (16..=255)
@@ -61,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_of_the_sixteen_is_nearest_to_itself() {
+    fn each_of_the_16_is_nearest_to_itself() {
         for (basic, rgb) in BASIC {
             assert_eq!(nearest_of_16(rgb), basic);
         }
     }
 
     #[test]
-    fn colors_stay_themselves_in_256() {
+    fn each_of_the_256_is_nearest_to_itself() {
         for index in 16..=255 {
             let rgb = rgb_of_256(index);
             assert_eq!(rgb_of_256(nearest_of_256(rgb)), rgb);

@@ -1,4 +1,4 @@
-//! The difference between two lists of words.
+//! Word diff of two texts.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -7,11 +7,10 @@ pub enum Change {
     Inserted,
 }
 
-/// The most pairs of words that are compared; beyond it what differs is not looked into.
-const MOST_PAIRS: usize = 1 << 22;
+/// Most pairs of words to compare. In longer texts the differing middle is replaced as one piece.
+const MAX_PAIRS: usize = 1 << 22;
 
-/// What becomes of `old` on the way to `new`, in reading order: what both have in common stays, as
-/// much of it as can.
+/// The changes from `old` to `new` in reading order, keeping as many common words as possible.
 pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
     let both = |(a, b): &(&String, &String)| a == b;
     let begin = old.iter().zip(new).take_while(both).count();
@@ -24,28 +23,28 @@ pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
         words.iter().map(|word| (change, word.clone())).collect()
     };
     let mut out = all(Change::Kept, &old[..begin]);
-    if old_rest.len().saturating_mul(new_rest.len()) > MOST_PAIRS {
+    if old_rest.len().saturating_mul(new_rest.len()) > MAX_PAIRS {
         out.extend(all(Change::Removed, old_rest));
         out.extend(all(Change::Inserted, new_rest));
     } else {
-        out.extend(compared(old_rest, new_rest));
+        out.extend(longest_common(old_rest, new_rest));
     }
     out.extend(all(Change::Kept, &old[old.len() - end..]));
     out
 }
 
-/// The differences of two lists, pair by pair.
-fn compared(old: &[String], new: &[String]) -> Vec<(Change, String)> {
-    // How many words from here on can stay.
+/// The changes between two lists by their longest common subsequence.
+fn longest_common(old: &[String], new: &[String]) -> Vec<(Change, String)> {
+    // The most words that can be kept from each position on.
     let columns = new.len() + 1;
-    let mut stay = vec![0_usize; (old.len() + 1) * columns];
+    let mut kept = vec![0_usize; (old.len() + 1) * columns];
     for (row, word) in old.iter().enumerate().rev() {
         for (column, other) in new.iter().enumerate().rev() {
             let here = row * columns + column;
             let below = here + columns;
-            stay[here] = match word == other {
-                true => stay[below + 1] + 1,
-                false => stay[below].max(stay[here + 1]),
+            kept[here] = match word == other {
+                true => kept[below + 1] + 1,
+                false => kept[below].max(kept[here + 1]),
             };
         }
     }
@@ -55,7 +54,7 @@ fn compared(old: &[String], new: &[String]) -> Vec<(Change, String)> {
         let here = row * columns + column;
         let (change, word) = match (old.get(row), new.get(column)) {
             (Some(word), Some(other)) if word == other => (Change::Kept, word),
-            (Some(word), Some(_)) if stay[here + columns] >= stay[here + 1] => {
+            (Some(word), Some(_)) if kept[here + columns] >= kept[here + 1] => {
                 (Change::Removed, word)
             }
             (_, Some(other)) => (Change::Inserted, other),
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_stay_are_kept_and_the_old_one_comes_first() {
+    fn common_words_are_kept_and_removed_words_come_first() {
         assert_eq!(
             shown(
                 "검은 레이스의 고상한 드레스",
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_in_very_long_texts_is_not_looked_into() {
+    fn the_middle_of_very_long_texts_is_replaced_as_one_piece() {
         let long = |from: usize| -> Vec<String> {
             let middle = (from..from + 100_000).map(|n| n.to_string());
             let ends = ["처음".to_owned(), "끝".to_owned()];
@@ -123,7 +122,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn both_texts_can_be_read_from_it(old in "([ab] ){0,12}", new in "([abc] ){0,12}") {
+        fn both_texts_can_be_rebuilt_from_the_changes(old in "([ab] ){0,12}", new in "([abc] ){0,12}") {
             let parts = differences(&words(&old), &words(&new));
             let without = |left_out: Change| -> Vec<String> {
                 let kept = parts.iter().filter(|(change, _)| *change != left_out);

@@ -1,9 +1,9 @@
-//! Rectangles that every screen shares; pure, for any size.
+//! Rectangles that every screen shares, for any size.
 
 use ratatui::layout::Rect;
 
-/// The smallest screen that anything is drawn on.
-pub const LEAST: (u16, u16) = (40, 10);
+/// The smallest supported screen.
+pub const MIN_SIZE: (u16, u16) = (40, 10);
 
 /// The header line, the hint line, and what is between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +31,7 @@ pub fn frame(area: Rect) -> Frame {
     }
 }
 
-/// Splits the rightmost columns off.
+/// Splits off the rightmost columns.
 pub fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
     let left = area.width.saturating_sub(right);
     (
@@ -47,7 +47,7 @@ pub fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
     )
 }
 
-/// Splits the lowest rows off.
+/// Splits off the bottom rows.
 pub fn split_bottom(area: Rect, bottom: u16) -> (Rect, Rect) {
     let top = area.height.saturating_sub(bottom);
     (
@@ -63,7 +63,7 @@ pub fn split_bottom(area: Rect, bottom: u16) -> (Rect, Rect) {
     )
 }
 
-/// Under this there is one pane at a time, without a border.
+/// On a smaller screen only one pane is shown at a time, without a border.
 const TWO_PANES: (u16, u16) = (64, 14);
 
 /// Whether there is room for panes side by side.
@@ -71,7 +71,7 @@ pub fn has_borders(body: Rect) -> bool {
     body.width >= TWO_PANES.0 && body.height >= TWO_PANES.1
 }
 
-/// What is left inside a pane's border, or under its title where it has none.
+/// The room inside a pane's border, or under its title if it has no border.
 pub fn inner(area: Rect, borders: bool) -> Rect {
     if borders {
         Rect {
@@ -89,7 +89,7 @@ pub fn inner(area: Rect, borders: bool) -> Rect {
     }
 }
 
-/// A box in the middle, cut to the screen.
+/// A rectangle in the middle of the area, cut to it.
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);

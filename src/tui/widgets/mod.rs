@@ -1,4 +1,4 @@
-//! Pieces that screens and dialogs draw with: frames, texts cut to their room, wrapped lines.
+//! Drawing helpers for screens and dialogs: frames, clipped text, wrapped lines.
 
 mod diff;
 pub mod layout;
@@ -19,7 +19,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
-/// A pane's frame or title; gives what is left inside.
+/// Draws a pane's frame or title and returns the room inside.
 pub fn pane(
     theme: &Theme,
     area: Rect,
@@ -47,8 +47,8 @@ pub fn pane(
     layout::inner(area, borders)
 }
 
-/// Makes room for a box over the panes. A wide character that the box cuts in two goes whole:
-/// its other half would take the place of the border.
+/// Clears an area for a dialog. A wide character that the left edge cuts in two is removed, because
+/// its second half would cover the border.
 pub fn clear(area: Rect, buf: &mut Buffer) {
     Clear.render(area, buf);
     let Some(left) = area.x.checked_sub(1) else {
@@ -63,7 +63,7 @@ pub fn clear(area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Text at a place, cut to `width` cells.
+/// Draws a text, cut to `width` cells, and returns the column after it.
 pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
     if width == 0 || !buf.area.contains(Position::new(x, y)) {
         return x;
@@ -78,11 +78,11 @@ pub fn put_line(buf: &mut Buffer, x: u16, y: u16, width: u16, line: &Line<'_>) {
     }
 }
 
-/// Texts that follow each other, each in its style, broken into lines of at most `cells`.
+/// Wraps styled texts that follow each other into lines of at most `cells`.
 pub fn wrap_styled(parts: &[(&str, Style)], cells: usize) -> Vec<Vec<Span<'static>>> {
     let text: String = parts.iter().map(|(text, _)| *text).collect();
     let lines = wrap_offsets(&text, cells).into_iter();
-    // The parts that end behind the lines so far, and where the first of them begins.
+    // The parts that end after the lines so far, and the offset of the first of them.
     let (mut left, mut begin) = (parts, 0);
     lines
         .map(|(start, line)| {
@@ -103,7 +103,7 @@ pub fn wrap_styled(parts: &[(&str, Style)], cells: usize) -> Vec<Vec<Span<'stati
         .collect()
 }
 
-/// As many of the lines, from `scroll` on, as fit.
+/// Draws as many lines as fit, starting at `scroll`.
 pub fn lines(all: &[Line<'_>], scroll: usize, area: Rect, buf: &mut Buffer) {
     for (row, line) in all
         .iter()
@@ -115,7 +115,7 @@ pub fn lines(all: &[Line<'_>], scroll: usize, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// A text broken into lines, as many as fit.
+/// Draws a wrapped text, as many lines as fit.
 pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
     let lines = wrap(text, usize::from(area.width));
     for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
@@ -123,13 +123,13 @@ pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// A line of text that fills its room.
+/// Draws a text and fills the rest of the line.
 pub fn fill_line(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
     let text = pad(text, usize::from(area.width));
     put(buf, area.x, area.y, area.width, &text, style);
 }
 
-/// A line of text being typed, scrolled sideways to its cursor.
+/// Draws a text being typed in one line, scrolled sideways to its cursor.
 pub fn edit_line(edit: &TextEdit, style: Style, area: Rect, buf: &mut Buffer) {
     let (text, _) = edit.window(usize::from(area.width.saturating_sub(1)));
     fill_line(&text, style, area, buf);
@@ -150,7 +150,7 @@ pub fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {
     }
 }
 
-/// Leaves no empty rows at the end of a list where the view has grown and there is something above.
+/// Scrolls up where the view has grown, so that it has no empty rows while some are hidden above.
 pub fn fill_view(top: &mut usize, rows: usize, len: usize) {
     *top = (*top).min(len.saturating_sub(rows));
 }

@@ -1,4 +1,4 @@
-//! Bars of one line: pieces of text one behind the other, some of which can be clicked.
+//! One-line bars made of pieces of text, some of which can be clicked.
 
 use super::put;
 use crate::text::{fit, width};
@@ -6,12 +6,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// A piece of a bar, in its place.
+/// A piece of a bar, with its position.
 pub struct Piece<P> {
     x: u16,
     text: String,
     style: Style,
-    /// What a click on it does.
+    /// The effect of a click.
     press: Option<P>,
 }
 
@@ -20,16 +20,16 @@ impl<P> Piece<P> {
         width(&self.text) as u16
     }
 
-    /// The column behind it.
+    /// The column after it.
     pub fn end(&self) -> u16 {
         self.x + self.cells()
     }
 }
 
-/// The pieces of a bar, one behind the other.
+/// The pieces of a bar, from left to right.
 pub struct Pieces<P> {
     pub area: Rect,
-    /// Where the next one begins.
+    /// The column of the next piece.
     pub x: u16,
     pub all: Vec<Piece<P>>,
 }
@@ -56,7 +56,7 @@ impl<P> Pieces<P> {
     }
 }
 
-/// What a click on a column of a bar does.
+/// The effect of a click on a column of a bar.
 pub fn press_at<P: Copy>(pieces: &[Piece<P>], x: u16) -> Option<P> {
     let mut pieces = pieces.iter();
     let found = pieces.find(|piece| (piece.x..piece.end()).contains(&x));

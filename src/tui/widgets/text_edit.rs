@@ -1,4 +1,4 @@
-//! A text being typed: a cursor between graphemes, word moves, and where it stands on screen.
+//! A text field: a cursor between graphemes, word moves, and the cursor's position on screen.
 
 use crate::text::{for_screen, width, wrap_offsets};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -7,12 +7,12 @@ use unicode_segmentation::UnicodeSegmentation;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextEdit {
     text: String,
-    /// A byte on a grapheme border.
+    /// A byte offset at a grapheme boundary.
     cursor: usize,
 }
 
 impl TextEdit {
-    /// The cursor stands at the end.
+    /// Starts with the cursor at the end.
     pub fn new(text: &str) -> Self {
         let text = for_screen(text).into_owned();
         let cursor = text.len();
@@ -39,13 +39,13 @@ impl TextEdit {
         self.snap(self.cursor);
     }
 
-    /// The cursor at the first border from `at` on.
+    /// Moves the cursor to the first grapheme boundary from `at` on.
     fn snap(&mut self, at: usize) {
-        let border = self.borders().find(|&border| border >= at);
-        self.cursor = border.unwrap_or(self.text.len());
+        let boundary = self.boundaries().find(|&boundary| boundary >= at);
+        self.cursor = boundary.unwrap_or(self.text.len());
     }
 
-    fn borders(&self) -> impl Iterator<Item = usize> + '_ {
+    fn boundaries(&self) -> impl Iterator<Item = usize> + '_ {
         self.text
             .grapheme_indices(true)
             .map(|(at, _)| at)
@@ -53,14 +53,14 @@ impl TextEdit {
     }
 
     fn before(&self) -> usize {
-        self.borders()
+        self.boundaries()
             .take_while(|&at| at < self.cursor)
             .last()
             .unwrap_or(0)
     }
 
     fn after(&self) -> usize {
-        self.borders()
+        self.boundaries()
             .find(|&at| at > self.cursor)
             .unwrap_or(self.text.len())
     }
@@ -84,7 +84,7 @@ impl TextEdit {
         self.snap(from);
     }
 
-    /// Takes a key that edits or moves; `false` where the key means something else.
+    /// Handles a key that edits or moves. Returns `false` for other keys.
     pub fn key(&mut self, key: &KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -115,8 +115,8 @@ impl TextEdit {
         true
     }
 
-    /// The text in lines of at most `cells`, and the cursor as (line, cell). The cursor may
-    /// stand one cell past a full line's last character, so callers keep a cell free.
+    /// Wraps the text into lines of at most `cells`, and returns the cursor as (line, cell). The
+    /// cursor may be one cell past the end of a full line, so callers keep a cell free.
     pub fn layout(&self, cells: usize) -> (Vec<String>, (usize, usize)) {
         let lines = wrap_offsets(&self.text, cells);
         let line = lines
@@ -130,7 +130,8 @@ impl TextEdit {
         )
     }
 
-    /// One line scrolled sideways so that the cursor is in view, and the cursor's cell.
+    /// The text in one line, scrolled sideways so that the cursor is in view, and the cursor's
+    /// cell.
     pub fn window(&self, cells: usize) -> (String, usize) {
         let cells = cells.max(1);
         let mut start = 0;
@@ -150,7 +151,7 @@ impl TextEdit {
         (shown, width(&self.text[start..self.cursor]))
     }
 
-    /// Moves a line up or down in a layout of `cells`; `false` at the border.
+    /// Moves a line up or down in a layout of `cells`. Returns `false` at the first or last line.
     pub fn vertical(&mut self, cells: usize, down: bool) -> bool {
         let (lines, (line, column)) = self.layout(cells);
         let target = if down { line + 1 } else { line.wrapping_sub(1) };
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_and_cuts_by_what_a_person_sees() {
+    fn moves_and_cuts_by_grapheme() {
         let mut edit = TextEdit::new("👩‍🚀반지");
         press(&mut edit, KeyCode::Home, KeyModifiers::NONE);
         press(&mut edit, KeyCode::Right, KeyModifiers::NONE);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn words() {
+    fn moves_and_cuts_by_word() {
         let mut edit = TextEdit::new("붉은 보석 반지");
         press(&mut edit, KeyCode::Char('w'), KeyModifiers::CONTROL);
         assert_eq!(edit.text(), "붉은 보석 ");
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_has_a_place_on_screen() {
+    fn the_cursor_is_within_the_layout() {
         let edit = TextEdit::new("붉은 보석이 박힌 반지");
         let (lines, (line, column)) = edit.layout(10);
         assert_eq!(lines[line].len().min(1), 1);

@@ -1,30 +1,30 @@
-//! Characters wider than a cell, drawn alike by every terminal.
+//! Makes wide characters look the same in every terminal.
 
 use crate::text::{plain_emoji, width};
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::style::Modifier;
 
-/// Makes wide characters look the same in every terminal, and leave nothing behind.
+/// Makes wide characters look the same in every terminal and leave no remains when they are gone.
 pub fn normalize_wide(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
         let (before, after) = buf.content.split_at_mut(at + 1);
         let (Some(cell), Some(next)) = (before.last_mut(), after.first_mut()) else {
             return;
         };
-        // Pictures have cells of their own kind.
+        // Cells of pictures are left alone.
         if cell.symbol().len() == 1 || cell.diff_option != CellDiffOption::None {
             continue;
         }
-        // Terminals disagree on the cells of an emoji of several parts (xterm and tmux give each
-        // part its own): what one of them draws too far stays there when the text is gone.
+        // Terminals disagree on the width of an emoji of several parts (xterm and tmux give each
+        // part its own cells), and what is drawn too far would stay when the text is gone.
         if let Some((first, second)) = plain_emoji(cell.symbol()) {
             cell.set_char(first);
             if width(cell.symbol()) == 1 {
                 next.set_char(second).set_style(cell.style());
             }
         }
-        // Half a character that is written over becomes a blank in the colors of what is written.
-        // The cell that it covered counts as changed when it is seen again.
+        // A half-overwritten character becomes a blank in the new colors. The modifier makes the
+        // cell that it covered count as changed when it is visible again.
         if width(cell.symbol()) > 1 {
             next.modifier.insert(Modifier::HIDDEN);
         }
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cell_behind_a_wide_character_is_redrawn_when_it_is_seen() {
+    fn the_cell_covered_by_a_wide_character_is_redrawn_when_it_is_visible() {
         let blue = Style::new().bg(Color::Blue);
         let (wide, narrow) = (row("가", Style::new()), row("1", blue));
         let drawn: Vec<u16> = wide.diff(&narrow).iter().map(|(x, ..)| *x).collect();

@@ -1,21 +1,21 @@
-//! An answer that is known, under the grammar that it would be generated under.
+//! A constraint that generates a given answer under the real grammar.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::{Constraint, Mask, Tokenizer, tokens_of};
 
-/// A grammar whose choices are made already.
-pub struct Known {
+/// Wraps the grammar and makes every choice so that the given text comes out.
+pub struct KnownAnswer {
     grammar: Box<dyn Constraint>,
     tokenizer: Tokenizer,
     text: String,
-    /// How many bytes of the text are generated.
+    /// How many bytes of the text have been generated.
     at: usize,
-    /// The tokens of the text with the byte that each begins at.
+    /// The tokens of the text, each with the byte offset where it begins.
     tokens: Vec<(usize, u32)>,
     allowed: Vec<u32>,
 }
 
-impl Known {
+impl KnownAnswer {
     pub fn new(grammar: Box<dyn Constraint>, tokenizer: Tokenizer, text: &str) -> Result<Self> {
         let mut at = 0;
         let tokens = tokenizer.encode(text)?.into_iter().map(|token| {
@@ -42,9 +42,9 @@ impl Known {
         word.unwrap_or(0) >> (token % 32) & 1 == 1
     }
 
-    /// The token that begins here in the whole text, or else in what is left of it: a run of forced
-    /// tokens may have ended inside one.
-    fn usual(&self) -> Result<Option<u32>> {
+    /// The tokenizer's token at this offset. Forced tokens may have ended inside one; then it is
+    /// the first token of the rest.
+    fn tokenizer_choice(&self) -> Result<Option<u32>> {
         let begins = self
             .tokens
             .binary_search_by_key(&self.at, |(begin, _)| *begin);
@@ -64,7 +64,7 @@ impl Known {
         let bytes = |token: &u32| self.tokenizer.bytes(*token);
         tokens_of(&self.allowed)
             .filter(|token| match rest {
-                // Only an end can follow.
+                // Only an end token can follow.
                 [] => bytes(token).is_empty(),
                 rest => !bytes(token).is_empty() && rest.starts_with(bytes(token)),
             })
@@ -72,7 +72,7 @@ impl Known {
     }
 }
 
-impl Constraint for Known {
+impl Constraint for KnownAnswer {
     fn forced(&mut self) -> Result<Vec<u32>> {
         self.grammar.forced()
     }
@@ -87,7 +87,7 @@ impl Constraint for Known {
     fn advance(&mut self, token: u32) -> Result<()> {
         let bytes = self.tokenizer.bytes(token);
         if !self.rest().starts_with(bytes) {
-            return Err(left(&self.text, self.at));
+            return Err(not_allowed(&self.text, self.at));
         }
         self.at += bytes.len();
         self.grammar.advance(token)
@@ -98,18 +98,18 @@ impl Constraint for Known {
     }
 
     fn known(&mut self) -> Result<Option<u32>> {
-        match self.usual()?.or_else(|| self.longest()) {
+        match self.tokenizer_choice()?.or_else(|| self.longest()) {
             Some(token) => Ok(Some(token)),
-            None => Err(left(&self.text, self.at)),
+            None => Err(not_allowed(&self.text, self.at)),
         }
     }
 }
 
-fn left(text: &str, at: usize) -> Error {
+fn not_allowed(text: &str, at: usize) -> Error {
     let rest = String::from_utf8_lossy(&text.as_bytes()[at..]);
     let rest: String = rest.chars().take(20).collect();
     Error::new(
         ErrorKind::Internal,
-        format!("the grammar does not let the answer go on with {rest:?}"),
+        format!("the grammar does not allow the answer to continue with {rest:?}"),
     )
 }

@@ -1,5 +1,5 @@
-//! Grammars for answers that the real one does not allow: records of other programs have fewer
-//! tags, or a name alone as label.
+//! Widens the grammar to answers that the real one rejects: records of other programs may have
+//! fewer tags, or only the name as label.
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::labeler::grammar::GrammarCompiler;
@@ -7,17 +7,17 @@ use crate::record::{AnswerForm, Field};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Whether an answer follows the schema.
+/// Whether an answer conforms to the schema.
 pub fn allows(schema: &Arc<Value>, answer: &str) -> Result<bool> {
     let mut grammar = GrammarCompiler::for_checking()?.compile(schema)?;
     let mut bytes = answer.bytes();
     Ok(bytes.all(|byte| grammar.advance(byte.into()).is_ok()) && grammar.is_finished())
 }
 
-/// The fields of an answer that the schema does not allow.
-pub fn beyond(schema: &Value, answer: &str) -> Result<Vec<String>> {
-    let doing = "reading an answer that was just written";
-    let answer: Value = serde_json::from_str(answer).context(ErrorKind::Internal, doing)?;
+/// The fields of an answer that the schema rejects.
+pub fn rejected_fields(schema: &Value, answer: &str) -> Result<Vec<String>> {
+    let task = "reading an answer that was just written";
+    let answer: Value = serde_json::from_str(answer).context(ErrorKind::Internal, task)?;
     let mut fields = Vec::new();
     collect(schema, &answer, "", &mut fields)?;
     Ok(fields)
@@ -42,10 +42,10 @@ fn collect(schema: &Value, answer: &Value, name: &str, fields: &mut Vec<String>)
     Ok(())
 }
 
-/// The schema with what this answer needs besides: it allows both.
+/// Extends the schema so that it also allows this answer.
 pub fn widened(schema: &Value, answer: &str) -> Result<Value> {
-    let doing = "reading an answer that was just written";
-    let answer: Value = serde_json::from_str(answer).context(ErrorKind::Internal, doing)?;
+    let task = "reading an answer that was just written";
+    let answer: Value = serde_json::from_str(answer).context(ErrorKind::Internal, task)?;
     let mut schema = schema.clone();
     widen(&mut schema, &answer);
     Ok(schema)
@@ -96,12 +96,12 @@ fn widen(schema: &mut Value, answer: &Value) {
         Value::Null if schema.get("type").is_some_and(|kind| kind != "null") => {
             *schema = json!({"anyOf": [schema.take(), {"type": "null"}]});
         }
-        // Whether it is uncertain: both are allowed.
+        // `is_uncertain` already allows both values.
         _ => {}
     }
 }
 
-/// A text as a regular expression for itself.
+/// Escapes a text for use in a regular expression.
 fn escaped(text: &str) -> String {
     let escaped = text.chars().flat_map(|c| {
         let special = r"\.+*?()|[]{}^$".contains(c);
@@ -118,10 +118,10 @@ mod tests {
     use crate::settings::Lang;
 
     #[test]
-    fn what_another_program_wrote_is_allowed_in_either_form() {
+    fn a_widened_schema_allows_records_of_other_programs_in_either_form() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let name = "별빛 (모자)";
-        let lawful = Labels::default()
+        let valid = Labels::default()
             .with(Field::LabelKo, ["붉은 리본이 달린 별빛 (모자)"])
             .with(Field::TagsKo, ["모자", "별", "빨강", "리본", "천"])
             .with(Field::ItemTypeGuess, ["hat"])
@@ -129,7 +129,7 @@ mod tests {
                 Field::QueryVariantsKo,
                 ["빨간 모자", "별 모자", "리본 모자"],
             );
-        let odd = lawful
+        let odd = valid
             .clone()
             .with(Field::LabelKo, [name])
             .with(Field::TagsKo, ["Hat!"])
@@ -138,16 +138,20 @@ mod tests {
         for form in [AnswerForm::Record, AnswerForm::Values] {
             let schema = schema(form, &vocabulary, Lang::Ko, Some(name), None, false);
             let schema = Arc::new(schema);
-            assert!(allows(&schema, &form.write(&lawful)).unwrap(), "{form:?}");
+            assert!(allows(&schema, &form.write(&valid)).unwrap(), "{form:?}");
             let text = form.write(&odd);
             assert!(!allows(&schema, &text).unwrap());
-            assert!(beyond(&schema, &form.write(&lawful)).unwrap().is_empty());
-            let mut fields = beyond(&schema, &text).unwrap();
+            assert!(
+                rejected_fields(&schema, &form.write(&valid))
+                    .unwrap()
+                    .is_empty()
+            );
+            let mut fields = rejected_fields(&schema, &text).unwrap();
             fields.sort();
             assert_eq!(fields, ["colors", "item_type_guess", "label_ko", "tags_ko"]);
             let wide = Arc::new(widened(&schema, &text).unwrap());
             assert!(allows(&wide, &text).unwrap(), "{text}");
-            assert!(allows(&wide, &form.write(&lawful)).unwrap());
+            assert!(allows(&wide, &form.write(&valid)).unwrap());
             assert!(!allows(&wide, &text.replace("Hat!", "Cap!")).unwrap());
         }
     }

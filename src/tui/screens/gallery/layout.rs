@@ -1,23 +1,23 @@
-//! Where the tiles of the gallery are, for any size; drawing and input read the same rectangles.
+//! Layout of the gallery for any size. Drawing and input read the same rectangles.
 
 use ratatui::layout::{Position, Rect, Size};
 
-/// The gallery: a line above with the filter, the tiles, and the record under the cursor below.
+/// The gallery: a line with title and filter, the tiles, and the record under the cursor below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileGrid {
     pub title: Rect,
     pub filter: Rect,
     pub tiles: Rect,
-    /// Of no height where there is no room.
+    /// Has no height where there is no room.
     pub record: Rect,
     pub columns: usize,
     pub lines: usize,
-    /// Cells of a tile: the picture and a line for its name.
+    /// Size of a tile in cells: the picture and a line for its name.
     pub tile: Size,
 }
 
 impl TileGrid {
-    /// The tile on this slot of the screen.
+    /// The rectangle of the tile in a slot of the screen.
     pub fn tile_at(&self, slot: usize) -> Rect {
         let (column, line) = (slot % self.columns, slot / self.columns);
         Rect {
@@ -28,7 +28,7 @@ impl TileGrid {
         }
     }
 
-    /// The room of a tile's picture.
+    /// The size of a tile's picture.
     pub fn picture(&self) -> Size {
         Size::new(
             self.tile.width.saturating_sub(2),
@@ -67,7 +67,7 @@ pub fn grid(body: Rect, fine: bool) -> TileGrid {
         height: record_height,
         ..body
     };
-    // An icon of 32 pixels at its own size; half blocks are coarser and need more cells.
+    // Fits an icon of 32 pixels at its own size. Half blocks are coarser and need more cells.
     let (width, height) = if fine { (16, 6) } else { (20, 9) };
     let (width, height) = if tiles.width >= 60 && tiles.height >= height {
         (width, height)

@@ -1,4 +1,4 @@
-//! A grid of icons for work on many records at once; the record under the cursor stands below it.
+//! The gallery: a grid of icons for bulk work, with the record under the cursor below it.
 
 mod layout;
 
@@ -34,7 +34,7 @@ impl Gallery {
         grid(session.body(), session.pictures.draws_pixels())
     }
 
-    /// Moves the cursor by tiles and lines; at the border it stays.
+    /// Moves the cursor by tiles and lines, within the grid.
     fn step(&self, x: isize, y: isize, session: &mut Session) {
         let columns = self.layout(session).columns as isize;
         let cursor = session.queue.cursor();
@@ -147,8 +147,15 @@ impl Screen for Gallery {
             let Some(summary) = session.row(first + slot) else {
                 break;
             };
-            let here = first + slot == session.queue.cursor();
-            tile(view, summary, here, grid.tile_at(slot), grid.picture(), buf);
+            let under_cursor = first + slot == session.queue.cursor();
+            tile(
+                view,
+                summary,
+                under_cursor,
+                grid.tile_at(slot),
+                grid.picture(),
+                buf,
+            );
         }
         if let Some(summary) = session.row(session.queue.cursor()) {
             record(session, summary, grid.record, buf);
@@ -178,8 +185,8 @@ impl Screen for Gallery {
         let room = self.layout(session).picture();
         let key = session.pictures.tile_key(detail.summary.id, room);
         let pictures = &session.pictures;
-        let settled = pictures.are_off() || pictures.get(&key).is_some();
-        match settled || detail.item.file.is_none() {
+        let is_settled = pictures.are_off() || pictures.get(&key).is_some();
+        match is_settled || detail.item.file.is_none() {
             true => Visibility::Full,
             false => Visibility::Text,
         }
@@ -190,8 +197,8 @@ impl Screen for Gallery {
         let first = self.top * grid.columns;
         let slot = session.queue.cursor().checked_sub(first)?;
         let tile = grid.tile_at(slot);
-        let is_seen = slot < grid.columns * grid.lines && !session.queue.is_empty();
-        is_seen.then(|| Position::new(tile.x, tile.bottom().saturating_sub(1)))
+        let is_visible = slot < grid.columns * grid.lines && !session.queue.is_empty();
+        is_visible.then(|| Position::new(tile.x, tile.bottom().saturating_sub(1)))
     }
 
     fn is_bulk(&self) -> bool {
@@ -225,7 +232,7 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
             words.order(queue.search_text(), queue.sort()),
         )
     } else {
-        // Bulk actions include what the filter hides, so it is shown.
+        // Bulk actions include selected records that the filter hides, so their number is shown.
         let selected = count(selected as u64);
         match session.selection.hidden() {
             0 => words.selected(selected),
@@ -248,11 +255,11 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
     );
 }
 
-/// A tile: the icon, and a line with its signs and name.
+/// Draws a tile: the icon, and a line with its signs and name.
 fn tile(
     view: &View<'_>,
     summary: &GroupSummary,
-    here: bool,
+    under_cursor: bool,
     area: Rect,
     room: Size,
     buf: &mut Buffer,
@@ -278,8 +285,8 @@ fn tile(
             put(buf, room.x, room.y, room.width, "...", theme.dim());
         }
     }
-    // Selection and cursor are signs as well as colors, beside the picture too.
-    let bar = match (here, picked) {
+    // Selection and cursor have signs as well as colors, for screens without colors.
+    let bar = match (under_cursor, picked) {
         (true, _) => Some((">", theme.title())),
         (false, true) => Some(("#", theme.accent())),
         _ => None,
@@ -290,7 +297,7 @@ fn tile(
         }
     }
     let marks = format!("{}{}", if picked { "#" } else { " " }, sign(summary.state));
-    let style = match (here, picked) {
+    let style = match (under_cursor, picked) {
         (true, _) => theme.cursor(true),
         (false, true) => theme.accent().add_modifier(Modifier::REVERSED),
         _ => theme.text(),
@@ -306,7 +313,7 @@ fn tile(
         &pad(&format!("{marks} {name}"), cells),
         style,
     );
-    if !here && !picked {
+    if !under_cursor && !picked {
         put(
             buf,
             area.x + 1,
@@ -318,7 +325,7 @@ fn tile(
     }
 }
 
-/// The record under the cursor in three lines.
+/// Draws the record under the cursor in three lines.
 fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
     if area.height < 3 {
@@ -349,16 +356,16 @@ fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffe
         theme.text(),
     );
     let shown = [Field::TagsKo, Field::Colors, Field::ItemTypeGuess];
-    let words = shown
+    let values = shown
         .into_iter()
         .flat_map(|field| summary.labels.values(field));
-    let words: Vec<&str> = words.map(String::as_str).collect();
+    let values: Vec<&str> = values.map(String::as_str).collect();
     put(
         buf,
         area.x + 1,
         area.y + 2,
         cells,
-        &words.join(", "),
+        &values.join(", "),
         theme.dim(),
     );
 }

@@ -1,4 +1,4 @@
-//! How far the run is, live: the model's work, or the review where it has none.
+//! The progress screen: the model's work, or the review if the model has no work.
 
 mod model;
 mod parts;
@@ -9,7 +9,7 @@ use crate::record::GroupId;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
-use parts::{TILE, panes, shown};
+use parts::{TILE, panes, shown_icons};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -38,7 +38,7 @@ impl Screen for ProgressScreen {
     }
 
     fn wants_details(&self, session: &Session) -> Vec<GroupId> {
-        shown(session)
+        shown_icons(session)
     }
 
     fn wants_counts(&self, session: &Session) -> bool {
@@ -51,6 +51,9 @@ impl Screen for ProgressScreen {
             let key = session.pictures.tile_key(id, TILE);
             Some(PictureRequest { key, file })
         };
-        shown(session).into_iter().filter_map(request).collect()
+        shown_icons(session)
+            .into_iter()
+            .filter_map(request)
+            .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What the model is doing: what it writes, what it has finished, how far and how fast it is.
+//! The model's work: answers being written, finished icons, progress and speed.
 
 use super::parts::{Panes, STEPS, bar, draw_icons, errors, fact, model_facts};
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
@@ -10,9 +10,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
 
-/// Cells of the names of what is being written, at most.
-const NAMES: usize = 24;
-/// Between two samples of the throughput.
+/// Most cells for the names of items being written.
+const MAX_NAME: usize = 24;
+/// Seconds between two samples of the throughput.
 const SAMPLE_SECONDS: usize = 2;
 
 pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
@@ -35,7 +35,7 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
             height: below.height - drawn,
             ..below
         };
-        return latest(session, rest, buf);
+        return being_written_and_errors(session, rest, buf);
     };
     let inner = pane(theme, writing, true, words.being_written(), false, buf);
     lines(&being_written(session, inner), 0, inner, buf);
@@ -122,7 +122,7 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     out
 }
 
-/// Icons a minute. Tenths say nothing of many.
+/// Formats icons per minute; large numbers need no tenths.
 fn rate(icons: f64) -> String {
     match icons < 100.0 {
         true => format!("{icons:.1}"),
@@ -130,7 +130,7 @@ fn rate(icons: f64) -> String {
     }
 }
 
-/// How long each step took of all that was spent, as bars.
+/// The share of time that each step took, as bars.
 fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
     let theme = &session.theme;
     let words = session.words;
@@ -157,8 +157,8 @@ fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
     names.into_iter().zip(seconds).map(line).collect()
 }
 
-/// The sparkline with what it shows; gives the lines that it took.
-fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16 {
+/// Draws the throughput as a sparkline with a caption. Returns how many lines it used.
+fn throughput(session: &Session, area: Rect, max_height: u16, buf: &mut Buffer) -> u16 {
     let rates = &session.engine.progress.throughput;
     if area.height < 3 || rates.is_empty() {
         return 0;
@@ -178,7 +178,7 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     );
     let line = Rect {
         y: area.y + 2,
-        height: (area.height - 2).min(most),
+        height: (area.height - 2).min(max_height),
         ..area
     };
     Sparkline::default()
@@ -188,7 +188,7 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     2 + line.height
 }
 
-/// What is in flight: the first with the end of its text as it grows, the others in a line each.
+/// The answers in flight: the first with the end of its text, the others in a line each.
 fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let theme = &session.theme;
     let (width, height) = (usize::from(area.width).max(4), usize::from(area.height));
@@ -206,13 +206,13 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
         Span::styled(tokens, theme.dim()),
     ])];
     let text = wrap(&for_screen(&first.text), width);
-    // Half of the pane is the others'.
+    // Half of the pane is for the others.
     let room = height
         .saturating_sub(1 + others.len().min(height / 2))
         .max(1);
     let skip = text.len().saturating_sub(room);
     out.extend(text.into_iter().skip(skip).map(Line::from));
-    let names = (width / 3).min(NAMES);
+    let names = (width / 3).min(MAX_NAME);
     for writing in others.iter().take(height.saturating_sub(out.len())) {
         let name = pad(&fit(&session.name_of(writing.group), names), names);
         let text = for_screen(&writing.text);
@@ -225,8 +225,8 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
     out
 }
 
-/// The text being generated, and the last errors, under each other.
-fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
+/// Draws the answers being written with the last errors below them, for a screen without panes.
+fn being_written_and_errors(session: &Session, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
     }
@@ -253,7 +253,7 @@ mod tests {
     use crate::tui::testing::Bench;
 
     #[test]
-    fn what_goes_to_servers_is_live() {
+    fn the_traffic_with_servers_is_shown() {
         let mut bench = Bench::evening(200, 40);
         bench.progress(Progress {
             remote: Some(RemoteCounts {
@@ -266,8 +266,8 @@ mod tests {
             ..Progress::default()
         });
         let screen = bench.keys("F4").screen();
-        let words = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
-        assert!(screen.contains(words), "{screen}");
+        let requests = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
+        assert!(screen.contains(requests), "{screen}");
         bench.progress(Progress::default());
         assert!(!bench.screen().contains("requests"));
     }

@@ -1,4 +1,4 @@
-//! What both views of the progress screen are made of: panes, facts, icons.
+//! Parts of both views of the progress screen: panes, facts, icons.
 
 use crate::record::GroupId;
 use crate::text::{fit, pad};
@@ -11,16 +11,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
 
-/// From this width on there are two columns.
+/// Smallest width for two columns.
 const WIDE: u16 = 100;
-/// Cells of a finished icon, its name under it.
+/// Size of a finished icon in cells; its name is below it.
 pub const TILE: Size = Size::new(8, 4);
-/// How many steps an icon takes.
+/// How many steps there are for an icon.
 pub const STEPS: usize = 4;
-/// Cells of the name of a fact.
-const FACT: usize = 12;
+/// Cells for the name of a fact.
+const FACT_NAME: usize = 12;
 
-/// The panes, borders included. On a narrow screen only the run has one.
+/// The panes, borders included. A small screen has only the pane of the run.
 pub struct Panes {
     pub run: Rect,
     pub writing: Option<Rect>,
@@ -71,7 +71,7 @@ pub fn panes(body: Rect) -> Panes {
     }
 }
 
-/// Where the icons of the pane of finished records are.
+/// The grid of icons in a pane.
 struct Tiles {
     inner: Rect,
     columns: u16,
@@ -103,17 +103,17 @@ impl Tiles {
     }
 }
 
-/// How many icons a pane of them has room for.
-fn room_of(area: Option<Rect>) -> usize {
+/// How many icons fit into a pane.
+fn capacity(area: Option<Rect>) -> usize {
     area.map_or(0, |area| Tiles::of(area).count())
 }
 
 /// The records whose icons are shown, the newest first.
-pub fn shown(session: &Session) -> Vec<GroupId> {
-    let room = room_of(panes(session.body()).finished);
+pub fn shown_icons(session: &Session) -> Vec<GroupId> {
+    let capacity = capacity(panes(session.body()).finished);
     match session.engine.has_activity() {
-        true => session.engine.recently_labeled().take(room).collect(),
-        false => session.decided().take(room).collect(),
+        true => session.engine.recently_labeled().take(capacity).collect(),
+        false => session.decided().take(capacity).collect(),
     }
 }
 
@@ -141,16 +141,16 @@ pub fn errors(session: &Session, area: Rect) -> Vec<Line<'static>> {
     }
 }
 
-/// A name and its value.
+/// A line with a name and its value.
 pub fn fact(session: &Session, name: &str, value: &str, width: usize) -> Line<'static> {
     let theme = &session.theme;
     Line::from(vec![
-        Span::styled(pad(name, FACT), theme.dim()),
-        Span::styled(fit(value, width.saturating_sub(FACT)), theme.text()),
+        Span::styled(pad(name, FACT_NAME), theme.dim()),
+        Span::styled(fit(value, width.saturating_sub(FACT_NAME)), theme.text()),
     ])
 }
 
-/// Which model works, or why none does.
+/// Lines that name the model, or say why there is none.
 pub fn model_facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     let words = session.words;
     let (what, hint) = match &session.engine.model {
@@ -164,12 +164,12 @@ pub fn model_facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     out
 }
 
-/// A pane of icons, each with the sign of its state.
+/// Draws a pane of icons, each with its name and the sign of its state.
 pub fn draw_icons(view: &View<'_>, title: &str, none: &str, area: Rect, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
     let inner = pane(theme, area, true, title, false, buf);
-    let icons = shown(session);
+    let icons = shown_icons(session);
     if icons.is_empty() {
         put(buf, inner.x, inner.y, inner.width, none, theme.dim());
     }

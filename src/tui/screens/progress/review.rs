@@ -1,5 +1,5 @@
-//! What the progress screen shows where no model works, or one has nothing to do: what is left to
-//! review, what was decided, how and how fast.
+//! The progress of the review, shown if there is no model or it has no work: what is left, what was
+//! decided, how and how fast.
 
 use super::parts::{Panes, bar, draw_icons, errors, fact, model_facts};
 use crate::record::GroupState;
@@ -16,10 +16,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
 use std::time::Instant;
 
-/// Cells of the name of a reason or an effort.
+/// Cells for the name of a row.
 const NAME: usize = 20;
-/// Lines of the chart.
-const MOST_HIGH: u16 = 12;
+/// Greatest height of the chart in lines.
+const MAX_CHART_HEIGHT: u16 = 12;
 
 pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let session = view.session;
@@ -35,10 +35,10 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
             height: inner.height - used,
             ..inner
         };
-        return lines(&left(session, below), 0, below, buf);
+        return lines(&states_and_reasons(session, below), 0, below, buf);
     };
     let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
-    lines(&left(session, inner), 0, inner, buf);
+    lines(&states_and_reasons(session, inner), 0, inner, buf);
     if let Some(area) = panes.finished {
         let (title, none) = (words.decided_last(), words.nothing_decided());
         draw_icons(view, title, none, area, buf);
@@ -90,7 +90,7 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
 }
 
 /// How many records are in each state, then how many have each reason.
-fn left(session: &Session, area: Rect) -> Vec<Line<'static>> {
+fn states_and_reasons(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let theme = &session.theme;
     let words = session.words;
     let groups = session.records.groups();
@@ -136,7 +136,7 @@ fn row(
     ])
 }
 
-/// How many decisions each minute of the session saw, as bars.
+/// Draws the decisions in each minute of the session as bars.
 fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
     let all = session.pace.per_minute(Instant::now());
     let (theme, words) = (&session.theme, session.words);
@@ -146,16 +146,16 @@ fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
         return;
     }
     let minutes = &all[all.len().saturating_sub(usize::from(area.width))..];
-    let most = minutes.iter().copied().max().unwrap_or_default();
+    let highest = minutes.iter().copied().max().unwrap_or_default();
     let time = words.rough_duration(minutes.len() as f64 * 60.0);
-    let text = words.decisions_of(time, count(most));
+    let text = words.decisions_of(time, count(highest));
     put(buf, area.x, area.y, area.width, &text, theme.dim());
     // A short session has wide bars.
     let wide = (usize::from(area.width) / minutes.len()).clamp(1, 4);
     let bars = minutes.iter().flat_map(|n| std::iter::repeat_n(*n, wide));
     let room = Rect {
         y: area.y + 1,
-        height: (area.height - 1).min(MOST_HIGH),
+        height: (area.height - 1).min(MAX_CHART_HEIGHT),
         ..area
     };
     Sparkline::default()
@@ -164,7 +164,7 @@ fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
         .render(room, buf);
 }
 
-/// What the decided records took.
+/// How many decided records were unchanged, fixed or edited.
 fn efforts(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let theme = &session.theme;
     let words = session.words;
@@ -186,7 +186,7 @@ mod tests {
     use crate::tui::testing::Bench;
 
     #[test]
-    fn without_a_model_it_shows_how_the_review_goes() {
+    fn without_a_model_the_screen_shows_the_review() {
         let mut bench = Bench::evening_without_model(120, 40);
         bench.keys("a a F4");
         insta::assert_snapshot!("progress_review", bench.screen());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_has_nothing_to_do_leaves_the_screen_to_the_review() {
+    fn while_the_model_is_idle_the_screen_shows_the_review() {
         let mut bench = Bench::evening(120, 40);
         let mut screen_at = |stage| {
             bench.progress(Progress {

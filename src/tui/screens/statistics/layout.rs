@@ -1,12 +1,12 @@
-//! Where the lists, the words and the examples are, for any size.
+//! Layout of the lists, the words and the examples for any size.
 
 use ratatui::layout::{Rect, Size};
 
-/// From here on the lists stand beside the words, and not above them.
+/// Smallest width with the lists beside the words instead of above them.
 const WIDE: u16 = 60;
-/// From here on there is a column of examples.
-const EXAMPLES: u16 = 100;
-/// A tile of the examples.
+/// Smallest width with a column of examples.
+const WITH_EXAMPLES: u16 = 100;
+/// Size of an example in cells.
 pub const TILE: Size = Size::new(12, 6);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub struct WordsLayout {
     /// The names of the lists: a column, or a line.
     pub lists: Rect,
     pub words: Rect,
-    /// Icons with names, of no width where there is no room.
+    /// Icons with names; has no width where there is no room.
     pub examples: Rect,
-    /// The names of the examples where their icons have no room.
+    /// The names of the examples, where there is no room for their icons.
     pub names: Rect,
-    /// What the last audit has found; of no height where there is no room.
+    /// The result of the latest audit; has no height where there is no room.
     pub audit: Rect,
 }
 
@@ -62,7 +62,7 @@ fn lists_and_words(inner: Rect) -> WordsLayout {
         };
     }
     let lists = Rect { width: 18, ..inner };
-    let right = if inner.width >= EXAMPLES { 34 } else { 0 };
+    let right = if inner.width >= WITH_EXAMPLES { 34 } else { 0 };
     let words = Rect {
         x: inner.x + lists.width,
         width: inner.width - lists.width - right,

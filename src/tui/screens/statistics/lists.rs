@@ -1,4 +1,4 @@
-//! The lists of words, reasons, states and scores, with the filter that shows each line's records.
+//! The lists of words, reasons, states and uncertainty, each row with the filter for its records.
 
 use crate::record::filter::quoted;
 use crate::record::{Field, GroupId, GroupState, Reason};
@@ -6,9 +6,9 @@ use crate::tui::records::ValueCounts;
 use crate::tui::session::Session;
 use crate::wording::Words;
 
-/// What is counted.
+/// A list of counted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
+pub enum CountList {
     Field(Field),
     Reasons,
     States,
@@ -16,22 +16,22 @@ pub enum List {
 }
 
 /// A value with its number of records.
-pub struct Row {
+pub struct CountRow {
     pub name: String,
     pub records: u64,
-    /// How many of them are uncertain, where that says something.
+    /// How many of them are uncertain; only for words.
     pub uncertain: Option<u64>,
     /// The filter that shows exactly these records.
     pub filter: String,
-    /// The more frequent word that it is probably a synonym of; it stands right above.
-    pub like: Option<String>,
+    /// The more frequent word of which this is probably a synonym; its row is right above.
+    pub synonym_of: Option<String>,
     pub examples: Vec<GroupId>,
-    /// Of a color.
+    /// Set if the value is a color.
     pub rgb: Option<[u8; 3]>,
 }
 
-impl List {
-    pub fn all() -> Vec<List> {
+impl CountList {
+    pub fn all() -> Vec<CountList> {
         let fields = Field::shared().map(|(field, _)| Self::Field(field));
         fields
             .chain([Self::Reasons, Self::States, Self::Uncertainty])
@@ -59,15 +59,15 @@ impl List {
         }
     }
 
-    pub fn rows(self, session: &Session) -> Vec<Row> {
+    pub fn rows(self, session: &Session) -> Vec<CountRow> {
         let words = session.words;
         let counts = session.records.counts();
-        let plain = |name: String, records: u64, filter: String| Row {
+        let plain = |name: String, records: u64, filter: String| CountRow {
             name,
             records,
             uncertain: None,
             filter,
-            like: None,
+            synonym_of: None,
             examples: Vec::new(),
             rgb: None,
         };
@@ -76,12 +76,12 @@ impl List {
                 let key = field.spec().filter.map_or("", |filter| filter.key);
                 let rows = counts.of(field).iter().map(|count| {
                     let entry = session.vocabulary().find_exact(field, &count.value);
-                    Row {
+                    CountRow {
                         name: count.value.clone(),
                         records: count.records,
                         uncertain: Some(count.uncertain),
                         filter: format!("{key}:={}", quoted(&count.value)),
-                        like: count.like.clone(),
+                        synonym_of: count.like.clone(),
                         examples: count.examples.clone(),
                         rgb: entry.and_then(|entry| entry.rgb()),
                     }

@@ -1,5 +1,6 @@
-//! The words in use, and everything else that can be counted: how often, how uncertain, on which
-//! icons. A word can be renamed, merged into another, deleted and marked as a synonym everywhere.
+//! The statistics screen: words in use, reasons, states and uncertainty, with counts and example
+//! icons. A word can be renamed, merged into another, deleted or marked as a synonym in all
+//! records.
 
 mod layout;
 mod lists;
@@ -16,7 +17,7 @@ use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{keep_in_view, pane, put};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{TILE, WordsLayout, layout};
-use lists::{List, Row};
+use lists::{CountList, CountRow};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
@@ -31,12 +32,12 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    fn list(&self) -> List {
-        let all = List::all();
+    fn list(&self) -> CountList {
+        let all = CountList::all();
         all[self.list.min(all.len() - 1)]
     }
 
-    fn row<'a>(&self, rows: &'a [Row]) -> Option<&'a Row> {
+    fn row<'a>(&self, rows: &'a [CountRow]) -> Option<&'a CountRow> {
         rows.get(self.row.min(rows.len().saturating_sub(1)))
     }
 
@@ -44,9 +45,9 @@ impl Statistics {
         layout(inner(session.body(), true))
     }
 
-    /// Moves the cursor; another list begins at its top.
+    /// Moves the cursor. A new list starts at its first row.
     fn step(&mut self, lists: isize, rows: isize, session: &Session) {
-        let last = List::all().len() - 1;
+        let last = CountList::all().len() - 1;
         let to = self.list.saturating_add_signed(lists).min(last);
         if to != self.list {
             (self.list, self.row, self.top) = (to, 0, 0);
@@ -66,17 +67,17 @@ impl Statistics {
         ActionOutcome::show(KeyContext::Queue)
     }
 
-    /// A dialog about the word under the cursor.
-    fn about(
+    /// Opens a dialog about the word under the cursor.
+    fn open_word_dialog(
         &self,
         session: &mut Session,
-        dialog: impl FnOnce(Field, &Row, &mut Session) -> Dialog,
+        dialog: impl FnOnce(Field, &CountRow, &mut Session) -> Dialog,
     ) -> ActionOutcome {
         let words = session.words;
         let rows = self.list().rows(session);
         let open = match (self.list(), self.row(&rows)) {
-            (List::Field(field), Some(row)) => dialog(field, row, session),
-            (List::Field(_), None) => Dialog::refusal(words.no_word_here()),
+            (CountList::Field(field), Some(row)) => dialog(field, row, session),
+            (CountList::Field(_), None) => Dialog::refusal(words.no_word_here()),
             (list, _) => Dialog::refusal(words.no_words_to_change(list.title(words))),
         };
         ActionOutcome {
@@ -115,22 +116,22 @@ impl Screen for Statistics {
             }
             Action::Open => return Some(self.open(session)),
             Action::RenameWord => {
-                return Some(self.about(session, |field, row, session| {
+                return Some(self.open_word_dialog(session, |field, row, session| {
                     BulkForm::rename(field, &row.name, session)
                 }));
             }
             Action::MergeWord => {
-                return Some(self.about(session, |field, row, session| {
-                    BulkForm::merge(field, &row.name, row.like.as_deref(), session)
+                return Some(self.open_word_dialog(session, |field, row, session| {
+                    BulkForm::merge(field, &row.name, row.synonym_of.as_deref(), session)
                 }));
             }
             Action::MarkSynonym => {
-                return Some(self.about(session, |field, row, session| {
-                    BulkForm::synonym(field, &row.name, row.like.as_deref(), session)
+                return Some(self.open_word_dialog(session, |field, row, session| {
+                    BulkForm::synonym(field, &row.name, row.synonym_of.as_deref(), session)
                 }));
             }
             Action::DeleteWord => {
-                return Some(self.about(session, |field, row, session| {
+                return Some(self.open_word_dialog(session, |field, row, session| {
                     BulkForm::delete(field, &row.name, session)
                 }));
             }
@@ -153,7 +154,7 @@ impl Screen for Statistics {
             }
             MouseEventKind::Down(MouseButton::Left) if layout.lists.contains(at) => {
                 let list = usize::from(at.y - layout.lists.y);
-                if layout.lists.height > 1 && list < List::all().len() {
+                if layout.lists.height > 1 && list < CountList::all().len() {
                     (self.list, self.row, self.top) = (list, 0, 0);
                 }
             }
@@ -236,17 +237,17 @@ impl Screen for Statistics {
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
-        session.tiles_of(&self.wants_details(session), picture_room())
+        session.tiles_of(&self.wants_details(session), picture_size())
     }
 }
 
 impl Statistics {
-    /// The names of the lists, with how many words each has.
+    /// Draws the names of the lists, each with its number of rows.
     fn draw_lists(&self, session: &Session, area: Rect, buf: &mut Buffer) {
         let theme = &session.theme;
         let counts = session.records.counts();
-        let all = List::all();
-        let style = |here: bool| match here {
+        let all = CountList::all();
+        let style = |under_cursor: bool| match under_cursor {
             true => theme.cursor(true),
             false => theme.text(),
         };
@@ -260,8 +261,8 @@ impl Statistics {
         }
         let cells = usize::from(area.width.saturating_sub(2));
         for ((at, list), y) in all.iter().enumerate().zip(area.top()..area.bottom()) {
-            let here = at == self.list;
-            let mark = if here { ">" } else { " " };
+            let under_cursor = at == self.list;
+            let mark = if under_cursor { ">" } else { " " };
             let n = count(list.len(counts) as u64);
             let name = pad(list.title(session.words), cells.saturating_sub(n.len() + 2));
             let text = format!("{mark} {name}{n}");
@@ -271,26 +272,26 @@ impl Statistics {
                 y,
                 area.width.saturating_sub(1),
                 &text,
-                style(here),
+                style(under_cursor),
             );
         }
     }
 
-    fn draw_rows(&self, rows: &[Row], session: &Session, area: Rect, buf: &mut Buffer) {
+    fn draw_rows(&self, rows: &[CountRow], session: &Session, area: Rect, buf: &mut Buffer) {
         let theme = &session.theme;
-        let most = rows.iter().map(|row| row.records).max().unwrap_or(1).max(1);
-        let seen = rows.iter().skip(self.top).take(usize::from(area.height));
-        let longest = seen.clone().map(|row| width(&row.name) + 4).max();
+        let highest = rows.iter().map(|row| row.records).max().unwrap_or(1).max(1);
+        let visible = rows.iter().skip(self.top).take(usize::from(area.height));
+        let longest = visible.clone().map(|row| width(&row.name) + 4).max();
         let cells = usize::from(area.width);
         let name_cells = longest.unwrap_or(0).min(cells * 3 / 5);
-        for ((at, row), y) in seen.enumerate().zip(area.top()..area.bottom()) {
-            let here = self.top + at == self.row;
-            let style = if here {
+        for ((at, row), y) in visible.enumerate().zip(area.top()..area.bottom()) {
+            let under_cursor = self.top + at == self.row;
+            let style = if under_cursor {
                 theme.cursor(true)
             } else {
                 theme.text()
             };
-            let mark = match (here, &row.like) {
+            let mark = match (under_cursor, &row.synonym_of) {
                 (true, _) => ">",
                 (false, Some(_)) => "└",
                 (false, None) => " ",
@@ -303,7 +304,7 @@ impl Statistics {
                 put(buf, x + 1, y, 1, "■", color);
                 x += 2;
             }
-            let indent = if row.like.is_some() { "  " } else { "" };
+            let indent = if row.synonym_of.is_some() { "  " } else { "" };
             let room = name_cells.saturating_sub(usize::from(x - area.x));
             let name = pad(&fit(&format!("{indent}{}", row.name), room), room);
             let x = put(
@@ -319,7 +320,7 @@ impl Statistics {
             let number = format!("{:>6}{share}", count(row.records));
             let room = usize::from(area.right().saturating_sub(x)).saturating_sub(number.len() + 2);
             let full = (row.records as usize * room)
-                .div_ceil(most as usize)
+                .div_ceil(highest as usize)
                 .min(room);
             put(
                 buf,
@@ -335,28 +336,28 @@ impl Statistics {
     }
 }
 
-/// The room of an example's picture.
-fn picture_room() -> Size {
+/// The size of an example's picture in cells.
+fn picture_size() -> Size {
     Size::new(TILE.width - 1, TILE.height - 1)
 }
 
-/// Icons with the word under the cursor, and their names beside them.
-fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
+/// Draws icons with the word under the cursor, and their names beside them.
+fn draw_examples(row: &CountRow, view: &View<'_>, area: Rect, buf: &mut Buffer) {
     if area.width == 0 {
         return;
     }
     let session = view.session;
     let theme = &session.theme;
     let mut y = area.y;
-    if let Some(like) = &row.like {
-        let text = session.words.probably_synonym(like);
+    if let Some(word) = &row.synonym_of {
+        let text = session.words.probably_synonym(word);
         for line in wrap(&text, usize::from(area.width)) {
             put(buf, area.x, y, area.width, &line, theme.warn());
             y += 1;
         }
     }
     let pictures = &session.pictures;
-    let size = picture_room();
+    let size = picture_size();
     for id in &row.examples {
         if y + TILE.height > area.bottom() {
             break;
@@ -385,7 +386,7 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// What the last audit has found, as many lines as there is room for.
+/// Draws the result of the latest audit, as many lines as fit.
 fn draw_audit(session: &Session, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
     let text = match &session.audit {

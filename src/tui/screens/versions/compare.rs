@@ -1,5 +1,5 @@
-//! One version against the draft, field by field: what it would bring and take away, word by word.
-//! Fields that are the same take one line.
+//! Compares a version with the draft field by field, and word by word where a field differs. Equal
+//! fields take one line.
 
 use crate::record::{Field, Labels};
 use crate::text::{fit, for_screen, pad, width, wrap};
@@ -9,20 +9,20 @@ use crate::wording::Words;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-/// Cells before a field's text: the digit that takes it, and its name.
+/// Cells before a field's text, for the digit that takes it and its name.
 const NAME: usize = 12;
 
-/// The lines of all fields.
-pub struct Comparison {
+/// The laid out comparison.
+pub struct ComparisonLines {
     pub lines: Vec<Line<'static>>,
     /// The first and the last line of each field.
     pub places: Vec<(Field, usize, usize)>,
-    /// Fields that differ, in order: the digit of each is its place.
+    /// The fields that differ; the digit of each is its position plus one.
     pub differing: Vec<Field>,
 }
 
-/// What is compared, and how it is drawn.
-pub struct Compared<'a> {
+/// A version, the draft to compare it with, and how to draw them.
+pub struct VersionComparison<'a> {
     pub draft: Option<&'a Labels>,
     pub version: &'a Labels,
     pub fields: &'a [Field],
@@ -32,7 +32,7 @@ pub struct Compared<'a> {
     pub words: Words,
 }
 
-/// The fields in which a version differs from the draft, of those that are shown.
+/// Those of `fields` in which a version differs from the draft.
 pub fn differing(draft: Option<&Labels>, version: &Labels, fields: &[Field]) -> Vec<Field> {
     let differs = |field: &&Field| match draft {
         Some(draft) => draft.values(**field) != version.values(**field),
@@ -41,17 +41,17 @@ pub fn differing(draft: Option<&Labels>, version: &Labels, fields: &[Field]) -> 
     fields.iter().filter(differs).copied().collect()
 }
 
-impl Compared<'_> {
-    pub fn lay_out(&self, cells: usize) -> Comparison {
+impl VersionComparison<'_> {
+    pub fn lay_out(&self, cells: usize) -> ComparisonLines {
         let differing = differing(self.draft, self.version, self.fields);
-        let mut out = Comparison {
+        let mut out = ComparisonLines {
             lines: Vec::new(),
             places: Vec::new(),
             differing,
         };
         for field in self.fields {
             let first = out.lines.len();
-            let digit = out.differing.iter().position(|have| have == field);
+            let digit = out.differing.iter().position(|other| other == field);
             let text = match digit {
                 Some(_) => self.changed(*field, cells.saturating_sub(NAME).max(8)),
                 None => vec![self.same(*field, cells.saturating_sub(NAME).max(8))],
@@ -103,12 +103,12 @@ impl Compared<'_> {
             .map(|draft| tokens(draft, field))
             .unwrap_or_default();
         let new = tokens(self.version, field);
-        let between = if field.is_list() { ", " } else { " " };
-        let apart = field == Field::QueryVariantsKo;
+        let separator = if field.is_list() { ", " } else { " " };
+        let own_lines = field == Field::QueryVariantsKo;
         let mut lines = vec![Line::default()];
         let mut used = 0;
         for (change, text) in differences(&old, &new) {
-            // A sign as well as a color tells them apart.
+            // Each has a sign as well as a color, for screens without colors.
             let (sign, style) = match change {
                 Change::Kept => ("", self.theme.text()),
                 Change::Removed => ("-", self.removed()),
@@ -118,17 +118,17 @@ impl Compared<'_> {
                 .into_iter()
                 .enumerate()
             {
-                let wide = width(&text);
-                if used > 0 && (apart || row > 0 || used + wide > cells) {
-                    if !apart && row == 0 {
-                        push(&mut lines, Span::raw(between.trim_end()));
+                let text_width = width(&text);
+                if used > 0 && (own_lines || row > 0 || used + text_width > cells) {
+                    if !own_lines && row == 0 {
+                        push(&mut lines, Span::raw(separator.trim_end()));
                     }
                     lines.push(Line::default());
                     used = 0;
                 } else if used > 0 {
-                    push(&mut lines, Span::raw(between));
+                    push(&mut lines, Span::raw(separator));
                 }
-                used += wide + between.len();
+                used += text_width + separator.len();
                 push(&mut lines, Span::styled(text, style));
             }
         }

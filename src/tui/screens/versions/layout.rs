@@ -1,9 +1,9 @@
-//! Where the parts of the versions screen are, for any size.
+//! Layout of the versions screen for any size.
 
 use crate::tui::widgets::layout::{has_borders, split_bottom, split_right};
 use ratatui::layout::Rect;
 
-/// Borders included, where there are any.
+/// The parts of the screen, including their borders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
     pub timeline: Rect,
@@ -12,10 +12,10 @@ pub struct Parts {
     pub borders: bool,
 }
 
-/// Where they are; without pictures the other two have the room.
+/// Lays out the parts. Without pictures, the other two share the room.
 pub fn parts(body: Rect, pictures: bool) -> Parts {
     if !has_borders(body) {
-        // A title, and the version under the cursor with one more.
+        // Room for a title, the version under the cursor and one more.
         let height = (body.height / 3).clamp(1, 3).min(body.height);
         let side = if pictures && body.width >= 56 && body.height >= 8 {
             18

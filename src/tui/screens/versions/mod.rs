@@ -1,4 +1,5 @@
-//! The versions of a record: a timeline, the version under the cursor against the draft, the picture.
+//! The versions screen: a timeline of a record's versions, the version under the cursor compared
+//! with the draft, and the picture.
 
 mod compare;
 mod layout;
@@ -12,7 +13,7 @@ use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::widgets::{keep_in_view, lines, pane, paragraph};
-use compare::Compared;
+use compare::VersionComparison;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{Parts, parts};
 use ratatui::buffer::Buffer;
@@ -22,15 +23,15 @@ use ratatui::layout::{Position, Rect};
 pub struct Versions {
     /// The version under the cursor, oldest first.
     version: usize,
-    /// The field under the cursor, as a place in [`Field::ALL`].
+    /// The field under the cursor, as an index into [`Field::ALL`].
     field: usize,
-    /// The keys move over fields, not over versions.
+    /// The keys move over fields instead of versions.
     in_fields: bool,
 }
 
 impl Versions {
-    /// Shows the versions of the current record. Beside the draft, the offer or else the newest
-    /// version that differs from it is worth a look first.
+    /// Shows the versions of the current record, with the cursor on the offered version, else on
+    /// the newest one besides the draft.
     fn open(&mut self, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
             return ActionOutcome::done();
@@ -67,14 +68,14 @@ impl Versions {
             self.version = self.version.saturating_add_signed(by).min(last);
             return;
         }
-        let down = |at: usize| at.saturating_add_signed(by).min(Field::ALL.len() - 1);
-        self.field = down(self.field);
+        let moved = |at: usize| at.saturating_add_signed(by).min(Field::ALL.len() - 1);
+        self.field = moved(self.field);
         if !session.has_field(Field::ALL[self.field]) {
-            self.field = down(self.field);
+            self.field = moved(self.field);
         }
     }
 
-    /// The number and the labels of the version under the cursor; a failed attempt has none.
+    /// The number and the labels of the version under the cursor; `None` for a failed attempt.
     fn version<'a>(&self, detail: &'a GroupDetail) -> Option<(i64, &'a Labels)> {
         match *detail.history().get(self.version)? {
             HistoryEntry::Version(version) => Some((version.number, &version.text.labels)),
@@ -82,7 +83,7 @@ impl Versions {
         }
     }
 
-    /// Takes the version under the cursor into the draft, or one field of it.
+    /// Copies the version under the cursor into the draft, or only one field of it.
     fn take(&self, field: Option<Field>, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
             return ActionOutcome::done();
@@ -103,7 +104,7 @@ impl Versions {
         }
     }
 
-    /// Takes the field that differs and has this digit.
+    /// Takes the differing field with the digit that was pressed.
     fn take_numbered(&self, session: &mut Session) -> ActionOutcome {
         let field = session.detail().and_then(|detail| {
             let (_, version) = self.version(detail)?;
@@ -138,7 +139,7 @@ impl Versions {
         };
         let fields = fields(session);
         let draft = detail.draft.as_ref().map(|draft| &draft.labels);
-        let compared = Compared {
+        let compared = VersionComparison {
             draft,
             version,
             fields: &fields,
@@ -160,11 +161,11 @@ impl Versions {
         }
         let rows = usize::from(inner.height).max(1);
         let mut top = 0;
-        let here = comparison
+        let marked = comparison
             .places
             .iter()
             .find(|(field, ..)| Some(*field) == compared.marked);
-        if let Some((_, first, last)) = here {
+        if let Some((_, first, last)) = marked {
             keep_in_view(&mut top, *last, rows);
             keep_in_view(&mut top, *first, rows);
         }
@@ -197,7 +198,7 @@ impl Screen for Versions {
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         if let Some(field) = action.target_field() {
-            self.field = Field::ALL.iter().position(|have| *have == field)?;
+            self.field = Field::ALL.iter().position(|other| *other == field)?;
             self.in_fields = true;
             return Some(ActionOutcome::done());
         }
@@ -221,8 +222,8 @@ impl Screen for Versions {
         Some(ActionOutcome::done())
     }
 
-    /// The wheel goes over versions or fields, whichever it is over; a click goes to
-    /// them, and to the version that it is on.
+    /// The wheel moves over the versions or fields under the mouse. A click focuses them, and
+    /// selects the version under it.
     fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
         let parts = places(session);
         let at = Position::new(mouse.column, mouse.row);
@@ -237,7 +238,7 @@ impl Screen for Versions {
                 let clicked = session
                     .detail()
                     .filter(|_| !over_fields)
-                    .and_then(|of| timeline::entry_at(view, &parts, of, self.version, at));
+                    .and_then(|detail| timeline::entry_at(view, &parts, detail, self.version, at));
                 self.version = clicked.unwrap_or(self.version);
             }
             MouseEventKind::ScrollDown => {

@@ -1,4 +1,4 @@
-//! The versions of a record in the order of time: what each is, how it came, and what the rules say.
+//! The versions of a record in the order of time: kind, origin and reasons of each.
 
 use super::layout::Parts;
 use crate::record::{Attempt, GroupDetail, HistoryEntry, Line, Origin, Reason, Version};
@@ -29,11 +29,11 @@ pub fn draw(
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
     let entries = entries(detail, listed, theme, words);
-    let Placed { lines, top, cells } = Placed::of(&entries, cursor, inner);
+    let EntryLayout { lines, top, cells } = EntryLayout::of(&entries, cursor, inner);
     let start = |at: usize| lines[..at].iter().sum::<usize>();
     let rows = usize::from(inner.height).max(1);
     for (at, entry) in entries.iter().enumerate() {
-        let here = at == cursor;
+        let under_cursor = at == cursor;
         let wrapped = entry.iter().enumerate().flat_map(|(part, (text, style))| {
             let lines = if part == 0 {
                 vec![text.clone()]
@@ -49,11 +49,11 @@ pub fn draw(
             }
             let y = inner.y + (row - top) as u16;
             if line == 0 {
-                let mark = if here { ">" } else { " " };
+                let mark = if under_cursor { ">" } else { " " };
                 put(buf, inner.x, y, 1, mark, theme.title());
             }
             let style = match line {
-                0 if here => theme.title(),
+                0 if under_cursor => theme.title(),
                 _ => style,
             };
             put(
@@ -68,7 +68,7 @@ pub fn draw(
     }
 }
 
-/// The entry that a click is on.
+/// The entry under a mouse click.
 pub fn entry_at(
     view: (&Theme, Words),
     parts: &Parts,
@@ -79,10 +79,10 @@ pub fn entry_at(
     let inner = layout::inner(parts.timeline, parts.borders);
     let listed = detail.history();
     let entries = entries(detail, &listed, view.0, view.1);
-    let placed = Placed::of(&entries, cursor, inner);
-    let row = placed.top + usize::from(at.y.checked_sub(inner.y)?);
+    let layout = EntryLayout::of(&entries, cursor, inner);
+    let row = layout.top + usize::from(at.y.checked_sub(inner.y)?);
     let mut end = 0;
-    let found = placed.lines.iter().position(|lines| {
+    let found = layout.lines.iter().position(|lines| {
         end += lines;
         row < end
     });
@@ -101,23 +101,23 @@ fn entries(
         .collect()
 }
 
-/// Where the entries are.
-struct Placed {
-    /// How many lines each takes.
+/// The layout of the entries.
+struct EntryLayout {
+    /// How many lines each entry takes.
     lines: Vec<usize>,
     /// The first line on screen.
     top: usize,
-    /// The cells of a line.
+    /// Width of a line.
     cells: usize,
 }
 
-impl Placed {
+impl EntryLayout {
     fn of(entries: &[Vec<(String, Style)>], cursor: usize, inner: Rect) -> Self {
         let cells = usize::from(inner.width.saturating_sub(2)).max(4);
         let rows = usize::from(inner.height).max(1);
-        // All that there is to say of each where it fits, else a line each.
-        let whole: usize = entries.iter().map(|entry| height(entry, cells)).sum();
-        let short = whole > usize::from(inner.height);
+        // If not all entries fit in full, only the one under the cursor is shown in full.
+        let full: usize = entries.iter().map(|entry| height(entry, cells)).sum();
+        let short = full > usize::from(inner.height);
         let lines = entries.iter().enumerate();
         let lines = lines.map(|(at, entry)| match short && at != cursor {
             true => 1,
@@ -142,7 +142,7 @@ fn height(entry: &[(String, Style)], cells: usize) -> usize {
     1 + more.sum::<usize>()
 }
 
-/// The lines of a version: its name, how it came, its reasons.
+/// The lines of a version: its name, its origin, its reasons.
 fn entry(
     detail: &GroupDetail,
     listed: &HistoryEntry<'_>,
@@ -152,19 +152,19 @@ fn entry(
     match listed {
         HistoryEntry::Version(version) => vec![
             (heading(detail, version, words), theme.text()),
-            (came_from(detail, version, words), theme.dim()),
+            (origin(detail, version, words), theme.dim()),
             reason_list(&version.text.reasons, theme, words),
         ],
         HistoryEntry::Failed(attempt) => {
             let mut all = detail.attempts.iter();
-            let place = all.position(|have| have.id == attempt.id);
+            let index = all.position(|other| other.id == attempt.id);
             let why = match &attempt.failure {
                 Some(failure) => format!("! {}: {}", words.failure(failure.code), failure.detail),
                 None => format!("! {}", words.no_answer()),
             };
             vec![
                 (
-                    words.attempt_failed(place.map_or(0, |place| place + 1)),
+                    words.attempt_failed(index.map_or(0, |index| index + 1)),
                     theme.text(),
                 ),
                 (attempt_settings(attempt, words), theme.dim()),
@@ -174,7 +174,7 @@ fn entry(
     }
 }
 
-/// A version's name, and whether it is shown, offered or committed.
+/// A version's name, and whether it is the draft or a new offer.
 fn heading(detail: &GroupDetail, version: &Version, words: Words) -> String {
     let mut text = words.version_kind(detail, &version.text);
     if detail.current.review.draft == Some(version.number) {
@@ -186,8 +186,9 @@ fn heading(detail: &GroupDetail, version: &Version, words: Words) -> String {
     text
 }
 
-/// The settings of an answer, of other texts their time or author; and when it was committed.
-fn came_from(detail: &GroupDetail, version: &Version, words: Words) -> String {
+/// The origin of a version: the settings of an answer, or the time or model of another text; and
+/// when it was committed.
+fn origin(detail: &GroupDetail, version: &Version, words: Words) -> String {
     let text = &version.text;
     let how = match (text.origin, detail.attempt_of(text)) {
         (_, Some(at)) => attempt_settings(&detail.attempts[at], words),
@@ -198,7 +199,6 @@ fn came_from(detail: &GroupDetail, version: &Version, words: Words) -> String {
     let is_line = detail.current.review.line.is_some_and(is_line);
     match &version.committed {
         Some(at) => {
-            // The day is enough.
             let day = at.split('T').next().unwrap_or_default();
             match is_line {
                 true => words.committed_on(day, how),

@@ -1,8 +1,8 @@
-//! Where the record pane's cursor stands.
+//! The position of the record pane's cursor.
 
 use crate::record::Field;
 
-/// A value of the record: a field, and a place in its list.
+/// A value of the record: a field, and an index into its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldCursor {
     pub field: Field,

@@ -1,4 +1,4 @@
-//! Where the panes of the workbench are, for any size; drawing and input read the same rectangles.
+//! Layout of the workbench for any size. Drawing and input read the same rectangles.
 
 use crate::tui::widgets::layout::{has_borders, inner, split_bottom, split_right};
 use ratatui::layout::{Position, Rect};
@@ -9,7 +9,7 @@ pub enum Pane {
     Record,
 }
 
-/// The workbench's panes, borders included; a pane that has no room has no rectangle.
+/// The panes, including their borders; `None` where there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Panes {
     pub queue: Option<Rect>,
@@ -35,7 +35,7 @@ impl Panes {
     }
 }
 
-/// The panes; without pictures the record has their room.
+/// Lays out the panes. Without pictures, the record gets their room.
 pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Panes {
     if !has_borders(body) {
         return match focus {
@@ -44,7 +44,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
                 ..Panes::default()
             },
             Pane::Record => {
-                // A small picture beside the record where there is a little room.
+                // A small picture beside the record, if there is a little room.
                 let side = if pictures && body.width >= 56 && body.height >= 8 {
                     18
                 } else {
@@ -69,7 +69,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
         // An icon of 32 pixels fits at its own size, two pixels a row.
         height => (height / 2).min(24),
     };
-    // Very wide: the picture beside the record, so that both have height.
+    // On a very wide screen the picture is beside the record, so that both get the full height.
     if pictures && rest.width >= 150 {
         let (record, picture) = split_right(rest, (rest.width / 3).min(70));
         return Panes {
@@ -88,7 +88,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
     }
 }
 
-/// The picture alone.
+/// Gives the picture the full screen.
 pub fn zoomed(body: Rect) -> Panes {
     Panes {
         picture: Some(body),
@@ -97,7 +97,7 @@ pub fn zoomed(body: Rect) -> Panes {
     }
 }
 
-/// What is left inside the border or under the title of one of these panes.
+/// The room inside the border or under the title of one of the panes.
 pub fn inner_of(panes: &Panes, area: Rect) -> Rect {
     inner(area, panes.borders)
 }

@@ -23,23 +23,22 @@ use record_pane::RecordPane;
 use sheet::fix_key;
 use std::ops::{Range, RangeInclusive};
 
-/// Lines that the wheel scrolls.
-const WHEEL: isize = 3;
-/// How much of the width the queue may take.
-const PERCENT: RangeInclusive<u16> = 15..=75;
+/// Lines that one step of the wheel scrolls.
+const WHEEL_LINES: isize = 3;
+/// Limits of the queue's share of the width.
+const QUEUE_PERCENT: RangeInclusive<u16> = 15..=75;
 
 pub struct Workbench {
     focus: Pane,
     queue: QueuePane,
     record: RecordPane,
-    /// How much of the width the queue takes.
+    /// The queue's share of the width.
     queue_percent: u16,
-    /// The divider is being dragged.
-    dragging: bool,
-    /// The picture has the whole screen.
+    dragging_divider: bool,
+    /// The picture has the full screen.
     zoom: bool,
-    /// The edit that is under way began in the queue, which is focused again after it.
-    returns: bool,
+    /// The current edit began in the queue and returns the focus to it.
+    returns_to_queue: bool,
 }
 
 impl Default for Workbench {
@@ -49,15 +48,15 @@ impl Default for Workbench {
             queue: QueuePane::default(),
             record: RecordPane::default(),
             queue_percent: 40,
-            dragging: false,
+            dragging_divider: false,
             zoom: false,
-            returns: false,
+            returns_to_queue: false,
         }
     }
 }
 
 impl Workbench {
-    /// Focuses a pane and ends the zoom; other places change nothing.
+    /// Focuses a pane and ends the zoom; does nothing for other places.
     pub fn focus(&mut self, place: KeyContext) {
         self.focus = match place {
             KeyContext::Queue => Pane::Queue,
@@ -72,9 +71,9 @@ impl Workbench {
         self.zoom = false;
     }
 
-    /// Goes back to the queue after an edit that began there.
+    /// Returns the focus to the queue after an edit that began there.
     pub fn return_focus(&mut self) {
-        if std::mem::take(&mut self.returns) {
+        if std::mem::take(&mut self.returns_to_queue) {
             self.focus = Pane::Queue;
         }
     }
@@ -93,7 +92,7 @@ impl Workbench {
         rows(&self.panes(session), session.pictures.draws_pixels())
     }
 
-    /// Cells of a line of a text edited in place, for moving up and down in it.
+    /// Width of a text that is edited in place, for moving up and down in it.
     pub fn text_cells(&self, session: &Session) -> usize {
         let panes = self.panes(session);
         let cells = match panes.record {
@@ -152,7 +151,7 @@ impl Workbench {
             && at.x.abs_diff(divider) <= 1
             && at.x + 1 >= divider
         {
-            self.dragging = true;
+            self.dragging_divider = true;
             return;
         }
         match panes.pane_at(at) {
@@ -175,7 +174,8 @@ impl Workbench {
         }
     }
 
-    /// Brings the fix in hand into view; `None` where it is on screen already, or there is none.
+    /// Scrolls to the fix of the pressed key. Returns `None` if it is already on screen or does not
+    /// exist.
     fn reveal_fix(&mut self, session: &mut Session) -> Option<ActionOutcome> {
         let number = session.fix_index()?;
         session.detail()?.fixes.get(number)?;
@@ -193,7 +193,7 @@ impl Workbench {
     }
 
     fn set_queue_percent(&mut self, percent: u16) {
-        self.queue_percent = percent.clamp(*PERCENT.start(), *PERCENT.end());
+        self.queue_percent = percent.clamp(*QUEUE_PERCENT.start(), *QUEUE_PERCENT.end());
     }
 }
 
@@ -215,7 +215,7 @@ impl Screen for Workbench {
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         self.record.follow(session.current());
         let edits = matches!(action, Action::EditLabel | Action::AddTag);
-        self.returns = edits && self.focus == Pane::Queue;
+        self.returns_to_queue = edits && self.focus == Pane::Queue;
         if let Some(field) = action.target_field() {
             self.record.go_to(field);
             return Some(ActionOutcome::show(KeyContext::Record));
@@ -241,7 +241,7 @@ impl Screen for Workbench {
                 session.notify(session.words.pictures_are_off());
             }
             Action::Zoom => {
-                // No key must change a value that is not seen.
+                // A key must not change a value that is not visible.
                 self.focus = Pane::Queue;
                 self.zoom = !self.zoom;
                 return Some(ActionOutcome::show(KeyContext::Global));
@@ -270,20 +270,20 @@ impl Screen for Workbench {
         self.record.follow(session.current());
         let at = Position::new(mouse.column, mouse.row);
         match mouse.kind {
-            MouseEventKind::ScrollDown => self.wheel(WHEEL, at, session),
-            MouseEventKind::ScrollUp => self.wheel(-WHEEL, at, session),
+            MouseEventKind::ScrollDown => self.wheel(WHEEL_LINES, at, session),
+            MouseEventKind::ScrollUp => self.wheel(-WHEEL_LINES, at, session),
             MouseEventKind::Down(MouseButton::Left) => self.click(at, session),
-            MouseEventKind::Drag(MouseButton::Left) if self.dragging => {
+            MouseEventKind::Drag(MouseButton::Left) if self.dragging_divider => {
                 let width = session.size.width.max(1);
                 let percent = u32::from(mouse.column) * 100 / u32::from(width);
                 self.set_queue_percent(percent as u16);
             }
-            MouseEventKind::Up(_) => self.dragging = false,
+            MouseEventKind::Up(_) => self.dragging_divider = false,
             _ => {}
         }
     }
 
-    /// A row of the queue is opened, a value of the record edited.
+    /// Opens a row of the queue, or edits a value of the record.
     fn double_click(&self, at: Position, session: &Session) -> Option<Action> {
         match self.panes(session).pane_at(at)? {
             Pane::Queue => Some(Action::NextPane),

@@ -1,10 +1,10 @@
-//! The queue pane: one row a group, only those in view.
+//! The queue pane: one row per group, drawn only while in view.
 
 use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
 use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
-use crate::tui::screens::queue_parts::{empty_queue, filter_line, is_reviewed, what_is_left};
+use crate::tui::screens::queue_parts::{draw_end_of_queue, empty_queue, filter_line, is_reviewed};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
@@ -13,7 +13,7 @@ use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
 use std::ops::Range;
 
-/// Cells of the icon beside a row of three lines.
+/// Size in cells of the icon beside a row of three lines.
 pub const THUMBNAIL: Size = Size::new(6, 3);
 
 #[derive(Default)]
@@ -22,18 +22,18 @@ pub struct QueuePane {
     top: usize,
 }
 
-/// Where the rows are, for any size.
+/// Layout of the rows for any size.
 pub struct Rows {
     pub filter: Rect,
     list: Rect,
-    /// Lines of a row: its name, its label where there is room, and what is wrong with it beside the
-    /// icon where the terminal can show one.
+    /// Lines per row: the name; where there is room, the label; where the terminal can show an
+    /// icon, the reasons.
     pub height: usize,
-    /// Rows that are seen at once.
+    /// How many rows are visible.
     pub count: usize,
 }
 
-/// The rows of a queue pane; `None` where it has no room.
+/// Lays out the rows of the queue pane; `None` if the pane is not shown.
 pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
     let area = panes.queue?;
     let inner = inner_of(panes, area);
@@ -66,7 +66,7 @@ impl QueuePane {
         self.top..self.top + rows.count
     }
 
-    /// Where the name of the record in hand begins.
+    /// The position of the current record's name.
     pub fn cursor(&self, rows: &Rows, session: &Session) -> Option<Position> {
         let line = session.queue.cursor().checked_sub(self.top)?;
         let x = match rows.height == usize::from(THUMBNAIL.height) {
@@ -77,7 +77,7 @@ impl QueuePane {
         (!session.queue.is_empty() && rows.list.contains(at)).then_some(at)
     }
 
-    /// Scrolls to the cursor, and fills a view that has grown.
+    /// Scrolls the cursor into view, and fills a view that has grown.
     pub fn prepare(&mut self, count: usize, session: &Session) {
         keep_in_view(&mut self.top, session.queue.cursor(), count);
         fill_view(&mut self.top, count, session.queue.len());
@@ -116,7 +116,7 @@ impl QueuePane {
                 height: rows.list.height - used,
                 ..rows.list
             };
-            what_is_left(session, under, buf);
+            draw_end_of_queue(session, under, buf);
         }
         for (line, row) in (self.top..queue.len()).take(rows.count).enumerate() {
             let Some(summary) = session.row(row) else {
@@ -127,9 +127,9 @@ impl QueuePane {
                 height: height.min(rows.list.height),
                 ..rows.list
             };
-            let here = row == queue.cursor();
+            let under_cursor = row == queue.cursor();
             let marked = focused || view.dialog.is_some();
-            draw_row(session, summary, here, marked, area, buf);
+            draw_row(session, summary, under_cursor, marked, area, buf);
             if height == THUMBNAIL.height {
                 thumbnail(view, summary, area, buf);
             }
@@ -148,21 +148,21 @@ fn thumbnail(view: &View<'_>, summary: &GroupSummary, area: Rect, buf: &mut Buff
 fn draw_row(
     session: &Session,
     summary: &GroupSummary,
-    here: bool,
+    under_cursor: bool,
     focused: bool,
     area: Rect,
     buf: &mut Buffer,
 ) {
     let theme = &session.theme;
-    let base = if here {
+    let base = if under_cursor {
         buf.set_style(area, theme.cursor(focused));
         theme.cursor(focused)
     } else {
         theme.text()
     };
     let tint = |style: Style| {
-        // Colors of their own would make the marked row hard to read.
-        if here { base } else { style }
+        // Other colors would make the row under the cursor hard to read.
+        if under_cursor { base } else { style }
     };
     let mut x = area.x;
     if area.height >= THUMBNAIL.height {
@@ -182,10 +182,10 @@ fn draw_row(
     };
     let at = area.right().saturating_sub(beside);
     put(buf, at, area.y, beside, &uncertainty, tint(theme.warn()));
-    // Name, then what is wrong where there is no line for it and room on this one.
+    // The name, then the reasons if they have no line of their own and fit here.
     let cells = left.saturating_sub(beside + 1);
     let about_cells = match cells / 2 {
-        // The longest reason has 20 letters, most have fewer; a name needs as much.
+        // The longest reason has 20 letters, and a name needs about as much.
         half @ 16.. if area.height < 3 => half.min(30),
         _ => 0,
     };
@@ -232,7 +232,7 @@ fn draw_row(
     }
 }
 
-/// How uncertain it is: a bar and a number; empty where nothing speaks against it.
+/// The uncertainty as a bar and a number; empty if it is zero.
 fn uncertainty(summary: &GroupSummary) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let share = summary.uncertainty.clamp(0.0, 1.0);
@@ -243,9 +243,8 @@ fn uncertainty(summary: &GroupSummary) -> String {
     format!("{bar}{:>3}", (share * 100.0).round())
 }
 
-/// What there is to know of a record besides its name: an answer that came or is to come, what is
-/// wrong with it, else its state. Where the label has no line of its own it stands in for a state
-/// that the sign before the name says already.
+/// The remark about a record: a new or pending answer, then its reasons, else its state. If the
+/// label has no line of its own, it replaces the state, which the sign before the name shows too.
 fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: bool) -> String {
     let words = session.words;
     let mut parts: Vec<String> = Vec::new();
@@ -271,7 +270,7 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
     joined(&parts, cells)
 }
 
-/// As many of the parts as fit, and how many more there are.
+/// Joins as many parts as fit, and adds how many more there are.
 fn joined(parts: &[String], cells: usize) -> String {
     for count in (1..=parts.len()).rev() {
         let mut text = parts[..count].join(", ");

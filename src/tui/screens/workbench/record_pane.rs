@@ -1,8 +1,8 @@
-//! The record pane: a cursor over fields and values, and editing what it stands on.
+//! The record pane: a cursor over fields and values, and edits of the value under it.
 
 use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
-use super::sheet::{Sheet, Source, fix_key};
+use super::sheet::{Sheet, SheetInput, fix_key};
 use crate::record::{Change, Field, GroupId};
 use crate::text::fit;
 use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};
@@ -20,8 +20,8 @@ pub struct RecordPane {
     scroll: usize,
     /// The record that cursor and scroll belong to.
     current: Option<GroupId>,
-    /// Where the cursor stood when it was last scrolled to.
-    seen: (Option<GroupId>, FieldCursor),
+    /// The cursor position that was last scrolled into view.
+    last_shown: (Option<GroupId>, FieldCursor),
 }
 
 impl Default for RecordPane {
@@ -30,23 +30,23 @@ impl Default for RecordPane {
             cursor: FieldCursor::START,
             scroll: 0,
             current: None,
-            seen: (None, FieldCursor::START),
+            last_shown: (None, FieldCursor::START),
         }
     }
 }
 
-/// What is left inside the pane's border; `None` where it has no room.
+/// The room inside the pane's border; `None` if the pane is not shown.
 fn room(panes: &Panes) -> Option<Rect> {
     panes.record.map(|area| inner_of(panes, area))
 }
 
 fn sheet(prompt: Option<&TextPrompt>, session: &Session, cells: u16) -> Sheet {
-    let source = Source {
+    let input = SheetInput {
         session,
         marked: None,
         prompt,
     };
-    Sheet::new(&source, cells)
+    Sheet::new(&input, cells)
 }
 
 fn values(field: Field, session: &Session) -> Vec<String> {
@@ -57,7 +57,7 @@ fn values(field: Field, session: &Session) -> Vec<String> {
 }
 
 impl RecordPane {
-    /// Starts anew where the current record is another one.
+    /// Resets cursor and scroll if the current record has changed.
     pub fn follow(&mut self, current: Option<GroupId>) {
         if std::mem::replace(&mut self.current, current) != current {
             self.scroll = 0;
@@ -65,7 +65,7 @@ impl RecordPane {
         }
     }
 
-    /// Moves over values and fields; `false` where it leaves the pane to the left.
+    /// Moves over values and fields. Returns `false` if the move leaves the pane to the left.
     pub fn step(&mut self, x: isize, y: isize, panes: &Panes, session: &Session) -> bool {
         let FieldCursor { field, index } = self.cursor;
         let in_lines = field == Field::QueryVariantsKo;
@@ -80,10 +80,10 @@ impl RecordPane {
             return x >= 0 || !(in_lines || index == 0);
         }
         let last = Field::ALL.len() - 1;
-        let at = Field::ALL.iter().position(|have| *have == field);
+        let at = Field::ALL.iter().position(|other| *other == field);
         let at = at.unwrap_or(0);
         if y < 0 && at == 0 {
-            // Above the first field stand name and reasons.
+            // Name and reasons are above the first field.
             self.scroll = 0;
         }
         let mut to = at.saturating_add_signed(y).min(last);
@@ -121,32 +121,32 @@ impl RecordPane {
     pub fn scroll_by(&mut self, by: isize, panes: &Panes, session: &Session) {
         if let Some(area) = room(panes) {
             let length = sheet(None, session, area.width).lines.len();
-            let most = length.saturating_sub(usize::from(area.height));
-            self.scroll = self.scroll.saturating_add_signed(by).min(most);
+            let max = length.saturating_sub(usize::from(area.height));
+            self.scroll = self.scroll.saturating_add_signed(by).min(max);
         }
     }
 
-    /// Scrolls to a fix; `false` where it is in view.
+    /// Scrolls to a fix. Returns `false` if it is already in view.
     pub fn reveal_fix(&mut self, number: usize, panes: &Panes, session: &Session) -> bool {
         let Some(area) = room(panes) else {
             return false;
         };
         let sheet = sheet(None, session, area.width);
         let mut fixes = sheet.fixes.iter();
-        let Some((_, lines)) = fixes.find(|(have, _)| *have == number) else {
+        let Some((_, lines)) = fixes.find(|(other, _)| *other == number) else {
             return false;
         };
         let before = self.scroll;
         let height = usize::from(area.height).max(1);
-        // The lowest line of the pane may tell of what is below.
+        // One more line, because the last line may be covered by `draw_fixes_below`.
         keep_in_view(&mut self.scroll, lines.end, height);
         keep_in_view(&mut self.scroll, lines.start, height);
-        self.seen = (self.current, self.cursor);
+        self.last_shown = (self.current, self.cursor);
         self.scroll != before
     }
 
-    /// Tells of the fixes that are below the lowest line, over that line.
-    fn fixes_below(&self, sheet: &Sheet, inner: Rect, session: &Session, buf: &mut Buffer) {
+    /// Draws the keys of the fixes that are out of view below, over the last line.
+    fn draw_fixes_below(&self, sheet: &Sheet, inner: Rect, session: &Session, buf: &mut Buffer) {
         let end = self.scroll + usize::from(inner.height);
         let below = sheet.fixes.iter().filter(|(_, lines)| lines.end > end);
         let keys = below.map(|(number, _)| fix_key(*number, &session.keymap));
@@ -172,7 +172,7 @@ impl RecordPane {
         );
     }
 
-    /// Puts the cursor on the value at a place of the screen; `false` for a place outside.
+    /// Moves the cursor to the value at a screen position. Returns `false` outside of the pane.
     pub fn click(&mut self, at: Position, panes: &Panes, session: &Session) -> bool {
         let Some(area) = room(panes).filter(|area| at.x >= area.x && at.y >= area.y) else {
             return false;
@@ -222,7 +222,7 @@ impl RecordPane {
     /// Whether the cursor has moved since the last call.
     fn has_moved(&mut self) -> bool {
         let now = (self.current, self.cursor);
-        std::mem::replace(&mut self.seen, now) != now
+        std::mem::replace(&mut self.last_shown, now) != now
     }
 
     pub fn draw(&self, view: &View<'_>, panes: &Panes, focused: bool, buf: &mut Buffer) {
@@ -239,20 +239,20 @@ impl RecordPane {
             None => words.record_title().to_owned(),
         };
         let inner = pane(theme, area, panes.borders, &title, focused, buf);
-        let source = Source {
+        let input = SheetInput {
             session: view.session,
             marked: (focused && view.dialog.is_none()).then_some(self.cursor),
             prompt: view.dialog.and_then(Dialog::edits_in_place),
         };
-        let sheet = Sheet::new(&source, inner.width);
+        let sheet = Sheet::new(&input, inner.width);
         lines(&sheet.lines, self.scroll, inner, buf);
-        if source.prompt.is_none() {
-            self.fixes_below(&sheet, inner, view.session, buf);
+        if input.prompt.is_none() {
+            self.draw_fixes_below(&sheet, inner, view.session, buf);
         }
     }
 
-    /// Where the cursor of the text edited in place stands; `Some(None)` where it is out of view,
-    /// `None` where the pane does not show it.
+    /// The cursor position of the text that is edited in place; `Some(None)` if it is out of view,
+    /// `None` if the pane does not show the text.
     pub fn text_cursor(
         &self,
         prompt: &TextPrompt,
@@ -274,7 +274,7 @@ impl RecordPane {
         Some(at())
     }
 
-    /// Where the value under the cursor begins.
+    /// The screen position of the value under the cursor.
     pub fn cursor(&self, panes: &Panes, session: &Session) -> Option<Position> {
         let area = room(panes)?;
         let sheet = sheet(None, session, area.width);
@@ -297,9 +297,9 @@ impl RecordPane {
         }
         let groups = session.current().into_iter().collect();
         let FieldCursor { field, index } = self.cursor;
-        let have = values(field, session).into_iter().nth(index);
-        let text = have.clone().unwrap_or_default();
-        let purpose = match have {
+        let value = values(field, session).into_iter().nth(index);
+        let text = value.clone().unwrap_or_default();
+        let purpose = match value {
             Some(from) if field.is_list() => PromptPurpose::Rename {
                 field,
                 from,

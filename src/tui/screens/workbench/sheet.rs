@@ -1,5 +1,5 @@
-//! Lays the record out as lines of text, with the place of each value: label, chips, attributes,
-//! queries, reasons in plain words, origin. Drawing, scrolling and the mouse read it.
+//! Lays out the record as lines of text and keeps the position of each value. Drawing, scrolling
+//! and the mouse read it.
 
 use super::field_cursor::FieldCursor;
 use crate::record::fixes::Fix;
@@ -21,10 +21,10 @@ use std::ops::Range;
 /// Cells before a field's value.
 const NAME: usize = 10;
 
-/// What the sheet is made from.
-pub struct Source<'a> {
+/// Input of the layout.
+pub struct SheetInput<'a> {
     pub session: &'a Session,
-    /// The value that is drawn as under the cursor.
+    /// The value to draw as under the cursor.
     pub marked: Option<FieldCursor>,
     /// The prompt that edits a value in place.
     pub prompt: Option<&'a TextPrompt>,
@@ -35,31 +35,31 @@ pub struct Sheet {
     pub lines: Vec<Line<'static>>,
     /// (line, cells, value)
     pub values: Vec<(usize, Range<usize>, FieldCursor)>,
-    /// The lines of each fix, by its place among all of the record.
+    /// The number of each fix, and its lines.
     pub fixes: Vec<(usize, Range<usize>)>,
-    /// Where the text cursor stands while a value is edited in place.
+    /// The line and column of the text cursor while a value is edited in place.
     pub cursor: Option<(usize, usize)>,
 }
 
 impl Sheet {
-    /// The current record, in lines of so many cells.
-    pub fn new(source: &Source<'_>, cells: u16) -> Self {
-        let session = source.session;
-        let mut page = Page {
+    /// Lays out the current record in lines of `cells`.
+    pub fn new(input: &SheetInput<'_>, cells: u16) -> Self {
+        let session = input.session;
+        let mut builder = SheetBuilder {
             sheet: Self::default(),
             theme: session.theme,
             words: session.words,
             cells: usize::from(cells).max(12),
         };
         match session.detail() {
-            Some(detail) => page.detail(source, detail),
-            None if session.current().is_some() => page.plain("...", session.theme.dim()),
+            Some(detail) => builder.detail(input, detail),
+            None if session.current().is_some() => builder.plain("...", session.theme.dim()),
             None => {}
         }
-        page.sheet
+        builder.sheet
     }
 
-    /// The value at a cell of a line.
+    /// The value at a line and cell.
     pub fn value_at(&self, line: usize, cell: usize) -> Option<FieldCursor> {
         let mut values = self.values.iter();
         let found = values.find(|(on, cells, _)| *on == line && cells.contains(&cell));
@@ -68,8 +68,8 @@ impl Sheet {
 
     /// The first and the last line of a value.
     pub fn lines_of(&self, value: FieldCursor) -> Option<(usize, usize)> {
-        let lines = |(line, _, have): &(usize, Range<usize>, FieldCursor)| {
-            (*have == value).then_some(*line)
+        let lines = |(line, _, other): &(usize, Range<usize>, FieldCursor)| {
+            (*other == value).then_some(*line)
         };
         let first = self.values.iter().find_map(lines)?;
         let last = self.values.iter().rev().find_map(lines)?;
@@ -77,8 +77,9 @@ impl Sheet {
     }
 }
 
-/// What a commit would do to a line that stands in `labels.jsonl`, and whether it changes it.
-fn at_the_commit(detail: &GroupDetail, words: Words) -> Option<(&'static str, bool)> {
+/// The effect of the next commit on the record's line in `labels.jsonl`, and whether it changes the
+/// line.
+fn effect_of_commit(detail: &GroupDetail, words: Words) -> Option<(&'static str, bool)> {
     match detail.next_commit() {
         NextCommit::Confirms => Some((words.confirms_line(), false)),
         NextCommit::Replaces => Some((words.replaces_line(), true)),
@@ -110,26 +111,26 @@ fn committed(detail: &GroupDetail, words: Words) -> String {
     }
 }
 
-/// The colors that the picture shows, with their shares.
-fn measured(colors: &ColorHistogram, vocabulary: &Vocabulary, language: Language) -> String {
+/// The measured colors of the picture, with their shares.
+fn measured_colors(colors: &ColorHistogram, vocabulary: &Vocabulary, language: Language) -> String {
     let measured = colors.measured(vocabulary).into_iter();
     let measured = measured.map(|(word, share)| {
-        let word = called(&word.word, vocabulary, language);
+        let word = color_name(&word.word, vocabulary, language);
         format!("{word} {:.0} %", share * 100.0)
     });
     measured.collect::<Vec<_>>().join(", ")
 }
 
 /// A color word in the language of the screen.
-fn called<'a>(word: &'a str, vocabulary: &'a Vocabulary, language: Language) -> &'a str {
+fn color_name<'a>(word: &'a str, vocabulary: &'a Vocabulary, language: Language) -> &'a str {
     match language {
         Language::English => word,
         Language::Korean => vocabulary.korean(Field::Colors, word).unwrap_or(word),
     }
 }
 
-/// What a reason points at, colors with their shares in the language of the screen.
-fn about(
+/// The texts that a reason is about, with color names in the language of the screen.
+fn reason_subjects(
     reason: Reason,
     draft: &Draft,
     vocabulary: &Vocabulary,
@@ -138,14 +139,14 @@ fn about(
     let about = draft.about(reason).iter();
     let named = about.map(|text| match text.rsplitn(3, ' ').collect::<Vec<_>>()[..] {
         ["%", share, word] if reason == Reason::MainColorMissing => {
-            format!("{} {share} %", called(word, vocabulary, language))
+            format!("{} {share} %", color_name(word, vocabulary, language))
         }
         _ => text.clone(),
     });
     named.collect()
 }
 
-/// The key that takes a fix: its digit; for the first one another key too.
+/// The key that applies a fix: its digit, or for the first fix another key that is bound.
 pub fn fix_key(number: usize, keymap: &Keymap) -> String {
     let keys = keymap.keys_of(KeyContext::Global, Action::Fix);
     let digit = (number + 1).to_string();
@@ -156,15 +157,14 @@ pub fn fix_key(number: usize, keymap: &Keymap) -> String {
     }
 }
 
-/// The lines as they are written.
-struct Page {
+struct SheetBuilder {
     sheet: Sheet,
     theme: Theme,
     words: Words,
     cells: usize,
 }
 
-impl Page {
+impl SheetBuilder {
     fn line(&mut self, spans: Vec<Span<'static>>) {
         self.sheet.lines.push(Line::from(spans));
     }
@@ -175,7 +175,7 @@ impl Page {
         }
     }
 
-    /// `name` in front, the text wrapped behind it.
+    /// Adds a name and the wrapped text beside it.
     fn named(&mut self, name: &str, text: &str, style: Style) {
         let dim = self.theme.dim();
         for (index, line) in wrap(text, self.cells - NAME).into_iter().enumerate() {
@@ -187,9 +187,9 @@ impl Page {
         }
     }
 
-    fn detail(&mut self, source: &Source<'_>, detail: &GroupDetail) {
+    fn detail(&mut self, input: &SheetInput<'_>, detail: &GroupDetail) {
         let theme = self.theme;
-        let summary = source
+        let summary = input
             .session
             .records
             .get(detail.summary.id)
@@ -206,7 +206,7 @@ impl Page {
             Span::raw(" ".repeat(gap)),
             Span::styled(state, theme.state(summary.state)),
         ]);
-        // The operator's words come before the model's.
+        // The operator's text comes before the model's.
         if let Some(reason) = detail.rejection_reason() {
             self.named(words.row_rejected(), reason, theme.bad());
         }
@@ -214,29 +214,29 @@ impl Page {
             self.named(words.row_note(), note, theme.accent());
         }
         if detail.current.offer().is_some() {
-            let keys = source
+            let keys = input
                 .session
                 .keymap
                 .keys_of(KeyContext::Queue, Action::Attempts);
             let key = keys.first().map(String::as_str).unwrap_or_default();
             self.named(words.row_new(), &words.answered_again(key), theme.accent());
         }
-        if let Some((text, changes)) = at_the_commit(detail, words) {
+        if let Some((text, changes)) = effect_of_commit(detail, words) {
             let style = if changes { theme.warn() } else { theme.dim() };
             self.named(words.row_commit(), text, style);
         }
         if let Some(draft) = &detail.draft {
-            self.reasons(source, detail, draft, None);
+            self.reasons(input, detail, draft, None);
             for field in Field::ALL {
-                self.field(source, draft, *field);
-                self.reasons(source, detail, draft, Some(*field));
+                self.field(input, draft, *field);
+                self.reasons(input, detail, draft, Some(*field));
                 self.agreement(summary, *field);
             }
         } else {
             self.no_draft(detail, summary.state);
         }
         self.line(Vec::new());
-        self.about(detail);
+        self.item_and_origin(detail);
     }
 
     fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
@@ -254,22 +254,21 @@ impl Page {
         }
     }
 
-    /// How many second opinions agree on a field, where some do not.
+    /// Adds how many second opinions agree on a field, if some do not.
     fn agreement(&mut self, summary: &GroupSummary, field: Field) {
         let mut signals = summary.signals.iter();
         let signal = signals.find(|signal| signal.field == field);
         let agreement = signal.and_then(|signal| signal.agreement);
-        if let Some(Agreement { agree, of }) = agreement.filter(|held| held.agree < held.of) {
+        if let Some(Agreement { agree, of }) = agreement.filter(|it| it.agree < it.of) {
             let text = self.words.opinions_agree(agree, of);
             self.named("", &text, self.theme.weak());
         }
     }
 
-    /// The reasons of a field, or of the record as a whole: the code, what was found, and what to
-    /// do about it.
+    /// Adds the reasons of a field, or of the record: the code, the finding, and what to do.
     fn reasons(
         &mut self,
-        source: &Source<'_>,
+        input: &SheetInput<'_>,
         detail: &GroupDetail,
         draft: &Draft,
         field: Option<Field>,
@@ -280,7 +279,7 @@ impl Page {
             Some(_) if self.cells < 60 => 2,
             Some(_) => NAME,
         };
-        let vocabulary = source.session.vocabulary();
+        let vocabulary = input.session.vocabulary();
         for reason in draft
             .reasons
             .iter()
@@ -288,12 +287,15 @@ impl Page {
         {
             let todo = words.phrase(reason.texts().todo);
             let language = words.language();
-            let about = about(*reason, draft, vocabulary, language);
+            let about = reason_subjects(*reason, draft, vocabulary, language);
             let mut found = reason.describe(&about, language);
             if *reason == Reason::ColorMismatch
                 && let Some(colors) = &detail.colors
             {
-                found.push_str(&format!(": {}", measured(colors, vocabulary, language)));
+                found.push_str(&format!(
+                    ": {}",
+                    measured_colors(colors, vocabulary, language)
+                ));
             }
             let parts = [
                 (
@@ -309,14 +311,14 @@ impl Page {
             }
             for (number, fix) in detail.fixes.iter().enumerate() {
                 if fix.reason == *reason {
-                    self.fix(source, number, fix, indent + 2);
+                    self.fix(input, number, fix, indent + 2);
                 }
             }
         }
     }
 
-    /// A fix with its key and the text that it gives.
-    fn fix(&mut self, source: &Source<'_>, number: usize, fix: &Fix, indent: usize) {
+    /// Adds a fix: its key and the new text.
+    fn fix(&mut self, input: &SheetInput<'_>, number: usize, fix: &Fix, indent: usize) {
         let (theme, words) = (self.theme, self.words);
         let (mut text, mut also) = (String::new(), String::new());
         if let Some(((field, values), others)) = fix.fields.split_first() {
@@ -330,7 +332,7 @@ impl Page {
                 also = format!("  + {}", names.join(", "));
             }
         }
-        let key = fix_key(number, &source.session.keymap);
+        let key = fix_key(number, &input.session.keymap);
         let text = for_screen(&text).into_owned();
         let parts = [
             (&*format!("{} ", pad(&key, 1)), theme.key()),
@@ -346,13 +348,13 @@ impl Page {
         self.sheet.fixes.push((number, lines));
     }
 
-    fn field(&mut self, source: &Source<'_>, draft: &Draft, field: Field) {
+    fn field(&mut self, input: &SheetInput<'_>, draft: &Draft, field: Field) {
         let list = draft.labels.values(field);
-        let editing = source.prompt.and_then(|prompt| {
+        let editing = input.prompt.and_then(|prompt| {
             let (edited, from) = prompt.edited()?;
             (edited == field).then_some((prompt, from))
         });
-        if !source.session.has_field(field) && editing.is_none() {
+        if !input.session.has_field(field) && editing.is_none() {
             return;
         }
         let weak = draft
@@ -360,45 +362,47 @@ impl Page {
             .iter()
             .find(|confidence| confidence.field == field);
         let mut row = FieldLines {
-            page: self,
+            builder: self,
             field,
             spans: Vec::new(),
             used: 0,
             first: true,
-            apart: field == Field::QueryVariantsKo,
+            own_lines: field == Field::QueryVariantsKo,
         };
         if let Some((prompt, None)) = editing {
-            return row.typed(prompt);
+            return row.edited_text(prompt);
         }
         if list.is_empty() && editing.is_none() {
             let cursor = FieldCursor { field, index: 0 };
-            let style = row.page.theme.dim();
-            row.value(source, cursor, "-", style);
+            let style = row.builder.theme.dim();
+            row.value(input, cursor, "-", style);
             row.end();
             return;
         }
         for (index, value) in list.iter().enumerate() {
             let cursor = FieldCursor { field, index };
             match editing {
-                Some((prompt, Some(from))) if from == value && !from.is_empty() => row.chip(prompt),
-                _ => row.words(source, cursor, value, weak),
+                Some((prompt, Some(from))) if from == value && !from.is_empty() => {
+                    row.edited_chip(prompt)
+                }
+                _ => row.text(input, cursor, value, weak),
             }
         }
         if let Some((prompt, Some(""))) = editing {
-            row.chip(prompt);
+            row.edited_chip(prompt);
         }
         row.end();
     }
 
-    fn about(&mut self, detail: &GroupDetail) {
+    fn item_and_origin(&mut self, detail: &GroupDetail) {
         let (theme, words) = (self.theme, self.words);
         let item = &detail.item;
-        let mut source = item.source_type.as_str().to_owned();
+        let mut row = item.source_type.as_str().to_owned();
         if let Some(part) = &item.item_part {
-            source.push_str(&format!(", {part}"));
+            row.push_str(&format!(", {part}"));
         }
-        source.push_str(&format!(", {}", words.rows(detail.rows as usize)));
-        self.named(words.row_source(), &source, theme.text());
+        row.push_str(&format!(", {}", words.rows(detail.rows as usize)));
+        self.named(words.row_source(), &row, theme.text());
         if let Some(text) = &item.item_description {
             self.named(words.row_about(), text, theme.text());
         }
@@ -422,85 +426,85 @@ impl Page {
     }
 }
 
-/// One field's values, flowing over as many lines as they need.
+/// Lays out one field's values over as many lines as they need.
 struct FieldLines<'a> {
-    page: &'a mut Page,
+    builder: &'a mut SheetBuilder,
     field: Field,
     spans: Vec<Span<'static>>,
     used: usize,
     first: bool,
-    /// Each value on a line of its own.
-    apart: bool,
+    /// Each value takes its own line.
+    own_lines: bool,
 }
 
 impl FieldLines<'_> {
     fn room(&self) -> usize {
-        self.page.cells - NAME
+        self.builder.cells - NAME
     }
 
     fn end(&mut self) {
         let name = match self.first {
-            true => self.page.words.field(self.field),
+            true => self.builder.words.field(self.field),
             false => "",
         };
-        let mut spans = vec![Span::styled(pad(name, NAME), self.page.theme.dim())];
+        let mut spans = vec![Span::styled(pad(name, NAME), self.builder.theme.dim())];
         spans.append(&mut self.spans);
-        self.page.line(spans);
+        self.builder.line(spans);
         self.used = 0;
         self.first = false;
     }
 
-    /// Starts a new line where `cells` more do not fit.
+    /// Starts a new line if `cells` more do not fit.
     fn make_room(&mut self, cells: usize) {
-        if self.used > 0 && (self.apart || self.used + cells > self.room()) {
+        if self.used > 0 && (self.own_lines || self.used + cells > self.room()) {
             self.end();
         }
     }
 
-    fn value(&mut self, source: &Source<'_>, cursor: FieldCursor, text: &str, style: Style) {
-        self.parts(source, cursor, [(text, style)]);
+    fn value(&mut self, input: &SheetInput<'_>, cursor: FieldCursor, text: &str, style: Style) {
+        self.parts(input, cursor, [(text, style)]);
     }
 
-    /// A value, or a line of one, in several styles.
+    /// Adds a value, or a line of one, in several styles.
     fn parts<'a>(
         &mut self,
-        source: &Source<'_>,
+        input: &SheetInput<'_>,
         cursor: FieldCursor,
         parts: impl IntoIterator<Item = (&'a str, Style)>,
     ) {
         let start = NAME + self.used;
-        let line = self.page.sheet.lines.len();
+        let line = self.builder.sheet.lines.len();
         for (text, style) in parts {
-            let style = self.styled(source, cursor, style);
+            let style = self.styled(input, cursor, style);
             self.used += width(text);
             self.spans.push(Span::styled(text.to_owned(), style));
         }
-        self.page
+        self.builder
             .sheet
             .values
             .push((line, start..NAME + self.used, cursor));
     }
 
-    fn styled(&self, source: &Source<'_>, cursor: FieldCursor, style: Style) -> Style {
-        if source.marked == Some(cursor) {
-            style.patch(self.page.theme.cursor(true))
+    fn styled(&self, input: &SheetInput<'_>, cursor: FieldCursor, style: Style) -> Style {
+        if input.marked == Some(cursor) {
+            style.patch(self.builder.theme.cursor(true))
         } else {
             style
         }
     }
 
-    /// A value as it stands: a chip, or a sentence over several lines.
-    fn words(
+    /// Adds a value that is not being edited: a chip, or a sentence over several lines.
+    fn text(
         &mut self,
-        source: &Source<'_>,
+        input: &SheetInput<'_>,
         cursor: FieldCursor,
         value: &str,
         weak: Option<&FieldConfidence>,
     ) {
-        let theme = self.page.theme;
+        let theme = self.builder.theme;
         let value = for_screen(value).into_owned();
         let weak: &[String] = weak.map_or(&[], |weak| &weak.weak_words);
-        let chip = self.field.is_list() && !self.apart;
+        let chip = self.field.is_list() && !self.own_lines;
         let is_weak = weak
             .iter()
             .any(|word| !word.trim().is_empty() && value.contains(word.trim()));
@@ -509,12 +513,12 @@ impl FieldLines<'_> {
             let word = fit(&word, self.room().saturating_sub(2));
             self.make_room(width(&word) + 3);
             let style = if is_weak { theme.weak() } else { theme.chip() };
-            // The brackets of a color's chip show it.
+            // The brackets of a color's chip have the color.
             let rgb = (self.field == Field::Colors)
-                .then(|| source.session.color_of(&value))
+                .then(|| input.session.color_of(&value))
                 .flatten();
             let end = theme.swatch(rgb, style);
-            self.parts(source, cursor, [("[", end), (&*word, style), ("]", end)]);
+            self.parts(input, cursor, [("[", end), (&*word, style), ("]", end)]);
             self.spans.push(Span::raw(" "));
             self.used += 1;
             return;
@@ -524,44 +528,44 @@ impl FieldLines<'_> {
             if self.used > 0 {
                 self.end();
             }
-            // From the sign to the word's end.
+            // Only the word after the sign is styled.
             let words = line.split_inclusive(' ').map(|word| {
                 let weak = is_weak && word.starts_with('~');
                 (word, if weak { theme.weak() } else { theme.text() })
             });
-            self.parts(source, cursor, words);
+            self.parts(input, cursor, words);
         }
     }
 
-    /// The text being typed in the place of a chip.
-    fn chip(&mut self, prompt: &TextPrompt) {
+    /// Adds the text being typed in place of a chip.
+    fn edited_chip(&mut self, prompt: &TextPrompt) {
         let room = self.room();
         let (text, at) = prompt.edit().window(room.saturating_sub(3));
         self.make_room((width(&text) + 3).max(12));
-        let line = self.page.sheet.lines.len();
-        self.page.sheet.cursor = Some((line, NAME + self.used + 1 + at));
+        let line = self.builder.sheet.lines.len();
+        self.builder.sheet.cursor = Some((line, NAME + self.used + 1 + at));
         let text = format!("[{text} ]");
         self.used += width(&text) + 1;
-        let style = self.page.theme.cursor(true);
+        let style = self.builder.theme.cursor(true);
         self.spans.push(Span::styled(text, style));
         self.spans.push(Span::raw(" "));
     }
 
-    /// The whole field as a text being typed.
-    fn typed(&mut self, prompt: &TextPrompt) {
+    /// Adds the text being typed in place of the field's value.
+    fn edited_text(&mut self, prompt: &TextPrompt) {
         let (lines, (row, column)) = prompt.edit().layout(self.room() - 1);
-        let style = self.page.theme.cursor(true);
-        let first = self.page.sheet.lines.len();
+        let style = self.builder.theme.cursor(true);
+        let first = self.builder.sheet.lines.len();
         for line in lines {
             let line = pad(&line, self.room());
             self.spans.push(Span::styled(line, style));
             self.end();
         }
-        self.page.sheet.cursor = Some((first + row, NAME + column));
+        self.builder.sheet.cursor = Some((first + row, NAME + column));
     }
 }
 
-/// `~` before every word that the model held weakly.
+/// Puts `~` before every word with low confidence.
 fn mark(value: &str, weak: &[String]) -> String {
     let mut out = value.to_owned();
     for word in weak {

@@ -1,4 +1,4 @@
-//! What a terminal sends, decoded.
+//! Decoded terminal input.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 
@@ -14,7 +14,7 @@ pub enum Input {
     Report(String),
 }
 
-/// A key without others held.
+/// A key without modifiers.
 pub fn key(code: KeyCode) -> Option<KeyEvent> {
     Some(KeyEvent::new(code, KeyModifiers::NONE))
 }

@@ -1,5 +1,5 @@
-//! Decodes the bytes that a terminal sends into input events. Its own reports are kept apart from
-//! keys, however late and in however many pieces they arrive.
+//! Decodes the bytes that a terminal sends into input events. Replies of the terminal are never
+//! taken for keys, however late and in however many pieces they arrive.
 
 mod event;
 mod sequence;
@@ -11,30 +11,30 @@ use event::{ESC, key};
 use sequence::{Delimited, End, Recognized};
 use std::time::Duration;
 
-/// An escape character is the key Esc where nothing follows for this long.
-const ESCAPE: Duration = Duration::from_millis(50);
-/// The same while the terminal owes answers, one of which may begin here.
-const ESCAPE_AMID_ANSWERS: Duration = Duration::from_millis(300);
-/// The beginning of an answer may also be a key with Alt.
-const ALT: Duration = Duration::from_millis(250);
-/// The next piece of a sequence.
-const PIECE: Duration = Duration::from_secs(2);
-/// The next piece of a text that has an end mark.
-const LONG: Duration = Duration::from_secs(5);
+/// An escape character is the Esc key if nothing follows for this long.
+const ESC_TIMEOUT: Duration = Duration::from_millis(50);
+/// The same while replies are expected, because one may begin here.
+const ESC_TIMEOUT_BEFORE_REPLY: Duration = Duration::from_millis(300);
+/// An escape character with one more is a key with Alt if nothing follows for this long.
+const ALT_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long to wait for the next part of a sequence.
+const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for the next part of a delimited text.
+const TEXT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Takes bytes as they come, in any pieces.
+/// Decodes bytes that arrive in any pieces.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// Not yet a whole character.
+    /// The bytes of an incomplete character.
     bytes: Vec<u8>,
-    /// What has come from an escape character on, and may become a sequence.
-    held: String,
-    /// How many characters of it were given out as keys already, for nothing followed.
-    given: usize,
-    /// The end mark that `held` waits for.
+    /// Characters from an escape character on, which may become a sequence.
+    pending: String,
+    /// How many characters of `pending` were already emitted as keys after a timeout.
+    emitted: usize,
+    /// The kind of delimited text in `pending`.
     text: Option<Delimited>,
     /// The terminal has not replied to all queries yet.
-    pub amid_answers: bool,
+    pub expects_replies: bool,
 }
 
 impl Decoder {
@@ -51,7 +51,7 @@ impl Decoder {
                 }
                 Err(error) => {
                     let (good, bad) = rest.split_at(error.valid_up_to());
-                    // Bytes that are no text are no keys either.
+                    // Bytes that are not UTF-8 are not keys.
                     String::from_utf8_lossy(good)
                         .chars()
                         .for_each(|c| self.take(c, &mut out));
@@ -68,90 +68,92 @@ impl Decoder {
         out
     }
 
-    /// How long to wait for more before [`Self::expire`]; `None` where nothing is held back.
-    pub fn patience(&self) -> Option<Duration> {
-        let length = self.held.chars().count();
-        match (length, self.text, self.given) {
+    /// How long to wait for more input before [`Self::expire`]; `None` if nothing is pending.
+    pub fn timeout(&self) -> Option<Duration> {
+        let length = self.pending.chars().count();
+        match (length, self.text, self.emitted) {
             (0, ..) => None,
-            (_, Some(_), _) => Some(LONG),
-            // All of it was given out; what follows soon may still belong to it.
-            (_, None, given) if given == length => Some(PIECE),
-            (1, None, _) if self.amid_answers => Some(ESCAPE_AMID_ANSWERS),
-            (1, None, _) => Some(ESCAPE),
-            (2, None, _) => Some(ALT),
-            _ => Some(PIECE),
+            (_, Some(_), _) => Some(TEXT_TIMEOUT),
+            // All of it was emitted, but what follows soon may still belong to it.
+            (_, None, emitted) if emitted == length => Some(SEQUENCE_TIMEOUT),
+            (1, None, _) if self.expects_replies => Some(ESC_TIMEOUT_BEFORE_REPLY),
+            (1, None, _) => Some(ESC_TIMEOUT),
+            (2, None, _) => Some(ALT_TIMEOUT),
+            _ => Some(SEQUENCE_TIMEOUT),
         }
     }
 
-    /// Nothing has come for as long as [`Self::patience`] says.
+    /// Emits or drops what is pending after [`Self::timeout`] without input.
     pub fn expire(&mut self) -> Vec<Input> {
         let mut out = Vec::new();
         match self.text {
-            Some(Delimited::Paste) => out.extend(sequence::finished(Delimited::Paste, &self.held)),
-            Some(Delimited::Answer) => {}
+            Some(Delimited::Paste) => {
+                out.extend(sequence::finished(Delimited::Paste, &self.pending))
+            }
+            Some(Delimited::Reply) => {}
             None => {
-                let length = self.held.chars().count();
-                let begins = length <= 2 && self.given < length;
-                if !sequence::is_certain(&self.held) || self.given > 0 {
-                    self.give_out(&mut out);
+                let length = self.pending.chars().count();
+                let may_continue = length <= 2 && self.emitted < length;
+                if !sequence::is_certain(&self.pending) || self.emitted > 0 {
+                    self.emit_keys(&mut out);
                 }
-                if begins {
-                    self.given = length;
+                if may_continue {
+                    self.emitted = length;
                     return out;
                 }
             }
         }
-        self.forget();
+        self.reset();
         out
     }
 
-    fn forget(&mut self) {
-        self.held.clear();
-        self.given = 0;
+    fn reset(&mut self) {
+        self.pending.clear();
+        self.emitted = 0;
         self.text = None;
     }
 
     fn take(&mut self, c: char, out: &mut Vec<Input>) {
-        if self.held.is_empty() {
+        if self.pending.is_empty() {
             match c {
-                ESC => self.held.push(c),
+                ESC => self.pending.push(c),
                 c => out.extend(plain(c).map(Input::Key)),
             }
             return;
         }
-        self.held.push(c);
+        self.pending.push(c);
         if let Some(text) = self.text {
-            match sequence::end(text, &self.held) {
+            match sequence::end(text, &self.pending) {
                 End::NotYet => {}
                 End::Here => {
-                    out.extend(sequence::finished(text, &self.held));
-                    self.forget();
+                    out.extend(sequence::finished(text, &self.pending));
+                    self.reset();
                 }
-                End::BrokenOff(others) => {
-                    let mut last: Vec<char> = self.held.chars().rev().take(others).collect();
+                End::Aborted(others) => {
+                    let mut last: Vec<char> = self.pending.chars().rev().take(others).collect();
                     last.reverse();
-                    self.forget();
+                    self.reset();
                     last.into_iter().for_each(|c| self.take(c, out));
                 }
             }
             return;
         }
-        match sequence::find(&self.held, self.given > 0) {
-            Recognized::More => {}
+        match sequence::find(&self.pending, self.emitted > 0) {
+            Recognized::Incomplete => {}
             Recognized::Delimited(text) => self.text = Some(text),
-            Recognized::Whole(input) => {
+            Recognized::Complete(input) => {
                 out.extend(input);
-                self.forget();
+                self.reset();
             }
-            Recognized::BrokenOff => {
-                self.forget();
+            Recognized::Aborted => {
+                self.reset();
                 self.take(c, out);
             }
             Recognized::Keys => {
-                self.held.pop();
-                self.give_out(out);
-                let alone = self.held.chars().count() == 1 && self.given == 0;
-                self.forget();
+                self.pending.pop();
+                self.emit_keys(out);
+                let alone = self.pending.chars().count() == 1 && self.emitted == 0;
+                self.reset();
                 match plain(c) {
                     // An escape character right before a key is Alt.
                     Some(mut key) if alone && c != ESC => {
@@ -165,9 +167,9 @@ impl Decoder {
         }
     }
 
-    /// What is held is no sequence but keys.
-    fn give_out(&mut self, out: &mut Vec<Input>) {
-        let mut chars = self.held.chars().skip(self.given).peekable();
+    /// Emits the pending characters as keys.
+    fn emit_keys(&mut self, out: &mut Vec<Input>) {
+        let mut chars = self.pending.chars().skip(self.emitted).peekable();
         while let Some(c) = chars.next() {
             let key = match (c, chars.peek()) {
                 (ESC, Some(&next)) if next != ESC => {
@@ -191,7 +193,7 @@ fn control(c: char) -> Option<KeyEvent> {
 
 fn plain(c: char) -> Option<KeyEvent> {
     match c {
-        // Before raw mode the terminal makes a line feed of Enter.
+        // Before raw mode is on, the terminal sends a line feed for Enter.
         '\r' | '\n' => key(KeyCode::Enter),
         '\t' => key(KeyCode::Tab),
         '\u{7f}' => key(KeyCode::Backspace),

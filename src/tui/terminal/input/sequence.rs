@@ -1,51 +1,51 @@
-//! The sequences of a terminal: what they begin with, where they end, what they mean.
+//! Recognizes and decodes the escape sequences of terminals.
 
 use super::event::{BEL, ESC, Input, key};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 const PASTE: &str = "\u{1b}[200~";
 const PASTE_END: &str = "\u{1b}[201~";
-/// The longest of them has a handful of numbers.
-const LONGEST: usize = 64;
-const LONGEST_ANSWER: usize = 1 << 16;
+/// Longest control sequence in bytes; they have a handful of numbers at most.
+const MAX_SEQUENCE: usize = 64;
+const MAX_REPLY: usize = 1 << 16;
 
-/// A text between two marks.
+/// A kind of text between a start and an end mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delimited {
     Paste,
-    /// OSC, DCS, APC.
-    Answer,
+    /// A reply as OSC, DCS or APC.
+    Reply,
 }
 
-/// What the characters from an escape character on are.
+/// What the characters from an escape character on form.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recognized {
-    /// The next character decides.
-    More,
-    /// A text begins that ends by its mark.
+    /// Not enough characters to decide.
+    Incomplete,
+    /// The start of a delimited text.
     Delimited(Delimited),
-    /// All of it is this, or nothing that anybody wants.
-    Whole(Option<Input>),
-    /// The last character is not part of it; what stands before it is of no use.
-    BrokenOff,
-    /// No sequence: the characters are keys.
+    /// A complete sequence; `None` if its input is ignored.
+    Complete(Option<Input>),
+    /// An aborted sequence to drop. The last character is not part of it.
+    Aborted,
+    /// The characters are keys.
     Keys,
 }
 
-/// `held` begins with an escape character and has more. Where its beginning was `given` out as
-/// keys, only what can be nothing but an answer is taken for one.
-pub fn find(held: &str, given: bool) -> Recognized {
-    let mut chars = held.chars().skip(1);
+/// Recognizes the sequence that `pending`, an escape character and more, begins with. If its
+/// beginning was already `emitted` as keys, only unmistakable replies are recognized.
+pub fn find(pending: &str, emitted: bool) -> Recognized {
+    let mut chars = pending.chars().skip(1);
     match chars.next() {
-        Some('[') => control_sequence(&held[2..], given),
+        Some('[') => control_sequence(&pending[2..], emitted),
         Some('O') => match chars.next() {
-            None => Recognized::More,
-            Some(c) => match named(c).filter(|_| !given) {
-                Some(code) => Recognized::Whole(key(code).map(Input::Key)),
+            None => Recognized::Incomplete,
+            Some(c) => match named(c).filter(|_| !emitted) {
+                Some(code) => Recognized::Complete(key(code).map(Input::Key)),
                 None => Recognized::Keys,
             },
         },
-        Some(']') => begins_text(&held[2..], |text| {
+        Some(']') => reply_start(&pending[2..], |text| {
             let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
             match (number.len() < text.len(), number) {
                 (_, "") => Some(false),
@@ -53,7 +53,7 @@ pub fn find(held: &str, given: bool) -> Recognized {
                 _ => None,
             }
         }),
-        Some('P') => begins_text(&held[2..], |text| {
+        Some('P') => reply_start(&pending[2..], |text| {
             let kind = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
             match kind {
                 "" | "$" | "+" | "!" | ">" => Some(false),
@@ -61,7 +61,7 @@ pub fn find(held: &str, given: bool) -> Recognized {
                 _ => None,
             }
         }),
-        Some('_') => begins_text(&held[2..], |text| {
+        Some('_') => reply_start(&pending[2..], |text| {
             let mut text = text.chars();
             match (text.next(), text.next(), text.next()) {
                 (None, ..) | (Some('G'), None, _) => Some(false),
@@ -74,98 +74,99 @@ pub fn find(held: &str, given: bool) -> Recognized {
     }
 }
 
-/// `begins` says of a text whether it is certain to be an answer, and nothing where it is none.
-fn begins_text(text: &str, begins: impl Fn(&str) -> Option<bool>) -> Recognized {
-    match begins(text) {
-        Some(true) if text.ends_with(BEL) => Recognized::Whole(None),
-        Some(true) => Recognized::Delimited(Delimited::Answer),
-        Some(false) if text.len() < LONGEST => Recognized::More,
+/// `is_reply` is `Some(true)` for a text that is certain to be a reply, `Some(false)` for one that
+/// may become a reply, and `None` for other texts.
+fn reply_start(text: &str, is_reply: impl Fn(&str) -> Option<bool>) -> Recognized {
+    match is_reply(text) {
+        Some(true) if text.ends_with(BEL) => Recognized::Complete(None),
+        Some(true) => Recognized::Delimited(Delimited::Reply),
+        Some(false) if text.len() < MAX_SEQUENCE => Recognized::Incomplete,
         _ => Recognized::Keys,
     }
 }
 
-/// Whether no keys make this: it is broken off then, and not typed.
-pub fn is_certain(held: &str) -> bool {
-    held.starts_with("\u{1b}[") && held.len() > 2
+/// Whether `pending` can only be an aborted sequence and not typed keys.
+pub fn is_certain(pending: &str) -> bool {
+    pending.starts_with("\u{1b}[") && pending.len() > 2
 }
 
-/// Where a text stands after its newest character.
+/// Whether a delimited text has ended with its newest character.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     NotYet,
     Here,
-    /// It lacks its end mark: so many characters are not part of it.
-    BrokenOff(usize),
+    /// Aborted without an end mark. This many of its last characters are not part of it.
+    Aborted(usize),
 }
 
-pub fn end(text: Delimited, held: &str) -> End {
+pub fn end(text: Delimited, pending: &str) -> End {
     if text == Delimited::Paste {
-        return match held.ends_with(PASTE_END) {
+        return match pending.ends_with(PASTE_END) {
             true => End::Here,
             false => End::NotYet,
         };
     }
-    let mut last = held.chars().rev();
+    let mut last = pending.chars().rev();
     match (last.next(), last.next()) {
         (Some(BEL), _) | (Some('\\'), Some(ESC)) => End::Here,
-        (Some(_), Some(ESC)) => End::BrokenOff(2),
-        // No answer holds any other.
-        (Some(c), _) if c != ESC && c.is_control() => End::BrokenOff(1),
-        _ if held.len() > LONGEST_ANSWER => End::BrokenOff(0),
+        (Some(_), Some(ESC)) => End::Aborted(2),
+        // A reply has no other control characters.
+        (Some(c), _) if c != ESC && c.is_control() => End::Aborted(1),
+        _ if pending.len() > MAX_REPLY => End::Aborted(0),
         _ => End::NotYet,
     }
 }
 
-/// What a text comes to that has ended, or has been waited for in vain.
-pub fn finished(text: Delimited, held: &str) -> Option<Input> {
+/// The input of a delimited text that has ended or timed out.
+pub fn finished(text: Delimited, pending: &str) -> Option<Input> {
     match text {
         Delimited::Paste => {
-            let pasted = held.strip_prefix(PASTE).unwrap_or(held);
+            let pasted = pending.strip_prefix(PASTE).unwrap_or(pending);
             let pasted = pasted.strip_suffix(PASTE_END).unwrap_or(pasted);
             Some(Input::Paste(pasted.to_owned()))
         }
-        Delimited::Answer => Some(Input::Report(held.to_owned())),
+        Delimited::Reply => Some(Input::Report(pending.to_owned())),
     }
 }
 
-/// What follows `ESC [`.
-fn control_sequence(text: &str, given: bool) -> Recognized {
+/// Recognizes the text after `ESC [`.
+fn control_sequence(text: &str, emitted: bool) -> Recognized {
     let end = text.find(|c| !(' '..='?').contains(&c));
     let (parameters, end) = text.split_at(end.unwrap_or(text.len()));
     let mut end = end.chars();
     let Some(letter) = end.next() else {
-        return match text.len() < LONGEST {
-            true => Recognized::More,
-            false => Recognized::BrokenOff,
+        return match text.len() < MAX_SEQUENCE {
+            true => Recognized::Incomplete,
+            false => Recognized::Aborted,
         };
     };
-    if given && parameters.is_empty() {
+    if emitted && parameters.is_empty() {
         return Recognized::Keys;
     }
     match letter {
         // The function keys of a Linux console.
         '[' if parameters.is_empty() => match end.next() {
-            None => Recognized::More,
+            None => Recognized::Incomplete,
             Some(c @ 'A'..='E') => {
-                Recognized::Whole(key(KeyCode::F(c as u8 - b'A' + 1)).map(Input::Key))
+                Recognized::Complete(key(KeyCode::F(c as u8 - b'A' + 1)).map(Input::Key))
             }
-            Some(_) => Recognized::BrokenOff,
+            Some(_) => Recognized::Aborted,
         },
-        // A click as old terminals report it: a button and two coordinates.
+        // The legacy mouse report: a button and two coordinates.
         'M' if parameters.is_empty() => {
-            let told: Vec<u32> = end.map(|c| u32::from(c).saturating_sub(32)).collect();
-            match told[..] {
-                [button, x, y] => Recognized::Whole(mouse(button, x, y, false)),
-                _ => Recognized::More,
+            let numbers: Vec<u32> = end.map(|c| u32::from(c).saturating_sub(32)).collect();
+            match numbers[..] {
+                [button, x, y] => Recognized::Complete(mouse(button, x, y, false)),
+                _ => Recognized::Incomplete,
             }
         }
         '~' if parameters == "200" => Recognized::Delimited(Delimited::Paste),
-        '@'..='~' => Recognized::Whole(meaning(parameters, letter)),
-        _ => Recognized::BrokenOff,
+        '@'..='~' => Recognized::Complete(decode(parameters, letter)),
+        _ => Recognized::Aborted,
     }
 }
 
-fn meaning(parameters: &str, end: char) -> Option<Input> {
+fn decode(parameters: &str, end: char) -> Option<Input> {
     let report = || Some(Input::Report(format!("\u{1b}[{parameters}{end}")));
     let mut numbers = parameters.split(';');
     let first = numbers.next().unwrap_or_default();
@@ -174,8 +175,8 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
         return mouse(button.parse().ok()?, x, y, end == 'm');
     }
     let second = numbers.next();
-    let held = modifiers(second);
-    let pressed = |code| Some(Input::Key(KeyEvent::new(code, held)));
+    let modifiers = modifiers(second);
+    let pressed = |code| Some(Input::Key(KeyEvent::new(code, modifiers)));
     match end {
         _ if parameters.starts_with(['?', '>', '=']) => report(),
         // A cursor report ends with the letter of F3.
@@ -184,14 +185,14 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
             KeyCode::BackTab,
             KeyModifiers::SHIFT,
         ))),
-        '~' if first == "27" => character(numbers.next()?, held),
+        '~' if first == "27" => character(numbers.next()?, modifiers),
         '~' => pressed(numbered(first.parse().ok()?)?),
         'u' => match second.and_then(|second| second.split(':').nth(1)) {
-            // A release.
+            // A key release.
             Some("3") => None,
-            _ => character(first, held),
+            _ => character(first, modifiers),
         },
-        // A click of rxvt.
+        // The mouse report of rxvt.
         'M' => {
             let (x, y) = (second?.parse().ok()?, numbers.next()?.parse().ok()?);
             mouse(first.parse::<u32>().ok()?.checked_sub(32)?, x, y, false)
@@ -202,24 +203,24 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
 }
 
 /// A key reported by the number of its character.
-fn character(number: &str, held: KeyModifiers) -> Option<Input> {
+fn character(number: &str, modifiers: KeyModifiers) -> Option<Input> {
     let number = number.split(':').next()?.parse().ok()?;
     let code = match char::from_u32(number)? {
         '\r' => KeyCode::Enter,
-        '\t' if held.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+        '\t' if modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
         '\t' => KeyCode::Tab,
         ESC => KeyCode::Esc,
         '\u{8}' | '\u{7f}' => KeyCode::Backspace,
         // Private use: keys without a character.
         '\u{e000}'..='\u{f8ff}' => return None,
         c if c.is_control() => return None,
-        c if held.contains(KeyModifiers::SHIFT) => {
+        c if modifiers.contains(KeyModifiers::SHIFT) => {
             let mut upper = c.to_uppercase();
             KeyCode::Char(upper.next().filter(|_| upper.len() == 0).unwrap_or(c))
         }
         c => KeyCode::Char(c),
     };
-    Some(Input::Key(KeyEvent::new(code, held)))
+    Some(Input::Key(KeyEvent::new(code, modifiers)))
 }
 
 fn mouse(button: u32, x: u32, y: u32, up: bool) -> Option<Input> {
@@ -244,15 +245,15 @@ fn mouse(button: u32, x: u32, y: u32, up: bool) -> Option<Input> {
         _ => return None,
     };
     let cell = |at: u32| u16::try_from(at.checked_sub(1)?).ok();
-    let mut held = KeyModifiers::NONE;
-    held.set(KeyModifiers::SHIFT, button & 4 != 0);
-    held.set(KeyModifiers::ALT, button & 8 != 0);
-    held.set(KeyModifiers::CONTROL, button & 16 != 0);
+    let mut modifiers = KeyModifiers::NONE;
+    modifiers.set(KeyModifiers::SHIFT, button & 4 != 0);
+    modifiers.set(KeyModifiers::ALT, button & 8 != 0);
+    modifiers.set(KeyModifiers::CONTROL, button & 16 != 0);
     Some(Input::Mouse(MouseEvent {
         kind,
         column: cell(x)?,
         row: cell(y)?,
-        modifiers: held,
+        modifiers,
     }))
 }
 
@@ -286,14 +287,14 @@ fn numbered(number: u8) -> Option<KeyCode> {
     })
 }
 
-/// The keys held down, as a number of which one bit each is Shift, Alt and Control.
+/// Decodes modifiers: one plus a bit each for Shift, Alt and Control.
 fn modifiers(number: Option<&str>) -> KeyModifiers {
     let number = number.and_then(|number| number.split(':').next());
     let bits: u8 = number.and_then(|number| number.parse().ok()).unwrap_or(1);
     let bits = bits.saturating_sub(1);
-    let mut held = KeyModifiers::NONE;
-    held.set(KeyModifiers::SHIFT, bits & 1 != 0);
-    held.set(KeyModifiers::ALT, bits & 2 != 0);
-    held.set(KeyModifiers::CONTROL, bits & 4 != 0);
-    held
+    let mut modifiers = KeyModifiers::NONE;
+    modifiers.set(KeyModifiers::SHIFT, bits & 1 != 0);
+    modifiers.set(KeyModifiers::ALT, bits & 2 != 0);
+    modifiers.set(KeyModifiers::CONTROL, bits & 4 != 0);
+    modifiers
 }

@@ -1,4 +1,4 @@
-//! Whatever a model answers: every image has a lawful record or a listed failure.
+//! Whatever a model answers, every image has a valid record or a listed failure.
 
 use crate::common::{Desk, Ended, good, names, picture, say};
 use rand::seq::IndexedRandom;
@@ -6,20 +6,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn assert_lawful(records: &[Value]) {
+fn assert_valid(records: &[Value]) {
     let schema = include_str!("../../assets/record.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for record in records {
-        let faults: Vec<String> = validator
+        let errors: Vec<String> = validator
             .iter_errors(record)
-            .map(|fault| format!("{}: {fault}", fault.instance_path))
+            .map(|error| format!("{}: {error}", error.instance_path))
             .collect();
-        assert!(faults.is_empty(), "{faults:?}\n{record}");
+        assert!(errors.is_empty(), "{errors:?}\n{record}");
     }
 }
 
-/// Pieces of what models, collectors and attackers write.
+/// Fragments of text from models, collectors and attackers.
 const PIECES: [&str; 36] = [
     "{",
     "}",
@@ -59,14 +59,14 @@ const PIECES: [&str; 36] = [
     " ",
 ];
 
-fn babble(random: &mut StdRng, most: usize) -> String {
-    (0..random.random_range(0..=most))
+fn babble(random: &mut StdRng, max: usize) -> String {
+    (0..random.random_range(0..=max))
         .map(|_| *PIECES.choose(random).unwrap())
         .collect()
 }
 
-/// A good answer with some of its values replaced by others, lawful or not.
-fn spoiled(random: &mut StdRng, name: &str) -> Value {
+/// A good answer with some of its values replaced by others, valid or not.
+fn corrupted(random: &mut StdRng, name: &str) -> Value {
     let mut answer = good(name);
     for _ in 0..random.random_range(1..4) {
         let keys = [
@@ -95,7 +95,7 @@ fn spoiled(random: &mut StdRng, name: &str) -> Value {
     answer
 }
 
-/// One image a name, in a manifest, since not every name can be that of a file.
+/// A manifest with one image per name, because not every name can be a file name.
 fn manifest(desk: &Desk, names: &[String]) {
     let mut lines = String::new();
     for (n, name) in names.iter().enumerate() {
@@ -115,12 +115,12 @@ fn batch(desk: &Desk) -> Ended {
 }
 
 #[test]
-fn every_image_has_a_lawful_record_or_a_failure() {
+fn every_image_has_a_valid_record_or_a_failure() {
     let mut random = StdRng::seed_from_u64(3);
     let mut desk = Desk::new();
     let mut names_given = Vec::new();
     for n in 0..150 {
-        // The number keeps one item's script from being another's.
+        // The number makes the fake answer apply to this item only.
         let name = format!("[{n}]{}", babble(&mut random, 8));
         let play = match random.random_range(0..5) {
             0 => say(babble(&mut random, 60).into()),
@@ -130,7 +130,7 @@ fn every_image_has_a_lawful_record_or_a_failure() {
                 json!({"truncate": whole[..cut]})
             }
             2 => say(format!("{}{}", good(&name), babble(&mut random, 10)).into()),
-            _ => say(spoiled(&mut random, &name)),
+            _ => say(corrupted(&mut random, &name)),
         };
         desk.plays(&format!("[{n}]"), &[play]);
         names_given.push(name);
@@ -140,7 +140,7 @@ fn every_image_has_a_lawful_record_or_a_failure() {
     assert!(matches!(ended.status, 0 | 3), "{}", ended.err);
     let (records, errors) = (desk.records(), desk.errors());
     assert!(records.len() > 60 && errors.len() > 5, "{}", records.len());
-    assert_lawful(&records);
+    assert_valid(&records);
     assert!(errors.iter().all(|error| error["code"] == "invalid_json"));
     let paths: BTreeSet<String> = records
         .iter()
@@ -152,7 +152,7 @@ fn every_image_has_a_lawful_record_or_a_failure() {
 }
 
 #[test]
-fn names_are_kept_whatever_they_are_written_in() {
+fn names_in_any_script_are_kept() {
     let decomposed = "\u{1106}\u{1169}\u{110c}\u{1161} e\u{301}";
     let given = [
         ("눈꽃 모자", "눈꽃 모자"),
@@ -172,7 +172,7 @@ fn names_are_kept_whatever_they_are_written_in() {
     manifest(&desk, &given.map(|(name, _)| name.to_owned()));
     batch(&desk).expect(0);
     let records = desk.records();
-    assert_lawful(&records);
+    assert_valid(&records);
     assert_eq!(names(&records), given.map(|(_, clean)| clean.to_owned()));
     for record in records {
         assert_eq!(record["quality_flags"]["reasons"], json!([]), "{record}");

@@ -1,5 +1,5 @@
-//! What stands beside the picture of a record, where there is room: the other icons of its drawing,
-//! the one that a search finds instead, and the committed records about the icons most like it.
+//! Related records beside the picture of a record, where there is room: the other icons of its
+//! family, the icon that a search finds instead, and committed records of the most similar icons.
 
 use super::View;
 use crate::record::{GroupId, Neighbor};
@@ -10,26 +10,27 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
-/// Cells of a small picture.
+/// Size of a small picture in cells.
 const TILE: Size = Size::new(4, 2);
-/// Cells of the picture of the icon that is found instead, where there is room to compare it.
+/// Size in cells of the icon that a search finds instead, where there is room to compare it.
 const COMPARED: Size = Size::new(12, 6);
-/// Lines that the size and the colors of an icon take.
-const DESCRIBED: u16 = 9;
+/// Lines for the size and the colors of an icon.
+const DESCRIPTION_LINES: u16 = 9;
 
-/// Where all of it is, under the text that describes the picture.
-pub struct Beside {
-    /// What is left for that text.
+/// Layout of the related records under the text that describes the picture. Each list has a line
+/// for its title above its first rectangle.
+pub struct RelatedRecords {
+    /// The room that is left for the text.
     pub text: Rect,
-    /// A tile each, with a cell for a sign; a line for a title is above the first.
+    /// Each has a tile and a cell for the sign of its state.
     siblings: Vec<Rect>,
-    /// A picture of this size with its name and label; a line for a title is above it.
+    /// A picture of this size with its name and label.
     confused: Option<(Rect, Size)>,
-    /// A tile each, with its name and label; a line for a title is above the first.
+    /// Each has a tile with its name and label.
     neighbors: Vec<Rect>,
 }
 
-impl Beside {
+impl RelatedRecords {
     pub fn new(text: Rect, session: &Session) -> Self {
         let confused = session.confused().is_some();
         let siblings = session.siblings().len();
@@ -39,15 +40,15 @@ impl Beside {
     fn split(text: Rect, siblings: usize, confused: bool, neighbors: usize) -> Self {
         let height = TILE.height;
         let columns = text.width / (TILE.width + 2);
-        let mut free = text.height.saturating_sub(DESCRIBED);
+        let mut free = text.height.saturating_sub(DESCRIPTION_LINES);
         let compared = match free > COMPARED.height && text.width > 2 * COMPARED.width {
             true => COMPARED,
             false => TILE,
         };
         let has_room = confused && free > compared.height;
-        let of_confused = if has_room { 1 + compared.height } else { 0 };
-        free -= of_confused;
-        let mut lines_of = |wanted: usize| {
+        let confused_height = if has_room { 1 + compared.height } else { 0 };
+        free -= confused_height;
+        let mut lines_for = |wanted: usize| {
             let lines = (wanted as u16).min(free.saturating_sub(1) / height);
             let taken = if lines == 0 { 0 } else { 1 + lines * height };
             free -= taken;
@@ -57,9 +58,9 @@ impl Beside {
             0 => 0,
             columns => siblings.div_ceil(usize::from(columns)),
         };
-        let (sibling_lines, of_siblings) = lines_of(rows);
-        let (neighbor_lines, of_neighbors) = lines_of(neighbors);
-        let rest = text.height - of_confused - of_siblings - of_neighbors;
+        let (sibling_lines, siblings_height) = lines_for(rows);
+        let (neighbor_lines, neighbors_height) = lines_for(neighbors);
+        let rest = text.height - confused_height - siblings_height - neighbors_height;
         let row = |from: u16, line: u16| Rect {
             y: text.y + from + 1 + line * height,
             height,
@@ -69,10 +70,10 @@ impl Beside {
             (0..columns).map(move |column| Rect {
                 x: text.x + column * (TILE.width + 2),
                 width: TILE.width + 2,
-                ..row(rest + of_confused, line)
+                ..row(rest + confused_height, line)
             })
         });
-        let below = rest + of_confused + of_siblings;
+        let below = rest + confused_height + siblings_height;
         Self {
             text: Rect {
                 height: rest,
@@ -90,7 +91,7 @@ impl Beside {
         }
     }
 
-    /// The small pictures that are shown.
+    /// Requests the pictures of all related records that are shown.
     pub fn requests(&self, session: &Session) -> Vec<PictureRequest> {
         if !session.pictures.draws_pixels() {
             return Vec::new();
@@ -119,8 +120,8 @@ impl Beside {
         draw_records(view, title, rooms, TILE, &detail.neighbors, buf);
     }
 
-    /// The other icons of the drawing, each with the sign of its state: small pictures where the
-    /// terminal shows any, else names.
+    /// Draws the other icons of the family, each with the sign of its state: as small pictures
+    /// where the terminal can show them, else as names.
     fn draw_siblings(&self, view: &View<'_>, buf: &mut Buffer) {
         let (Some(first), Some(last)) = (self.siblings.first(), self.siblings.last()) else {
             return;
@@ -150,7 +151,7 @@ impl Beside {
     }
 }
 
-/// Other records, each with its picture of this size, name and label, under a title.
+/// Draws a title and records under it, each with its picture, name and label.
 fn draw_records(
     view: &View<'_>,
     title: &str,
@@ -191,24 +192,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_comes_first_then_the_family_then_the_neighbors() {
+    fn the_description_gets_room_first_then_the_family_then_the_neighbors() {
         let text = Rect::new(50, 3, 30, 30);
-        let all = Beside::split(text, 7, false, 6);
+        let all = RelatedRecords::split(text, 7, false, 6);
         assert_eq!(all.siblings.len(), 7);
         assert_eq!(all.siblings[4].y, all.siblings[5].y - 2);
         assert_eq!(all.neighbors.len(), 6);
         assert_eq!(all.neighbors[0].y, all.siblings[6].bottom() + 1);
         assert_eq!(all.neighbors[5].bottom(), text.bottom());
-        let small = Beside::split(Rect { height: 14, ..text }, 7, false, 6);
+        let small = RelatedRecords::split(Rect { height: 14, ..text }, 7, false, 6);
         assert_eq!((small.siblings.len(), small.neighbors.len()), (7, 0));
-        let with = Beside::split(text, 7, true, 6);
+        let with = RelatedRecords::split(text, 7, true, 6);
         let (confused, size) = with.confused.unwrap();
         assert_eq!((confused.height, size), (6, COMPARED));
         assert_eq!(confused.y, with.text.bottom() + 1);
         assert_eq!(with.siblings[0].y, confused.bottom() + 1);
-        let low = Beside::split(Rect { height: 14, ..text }, 7, true, 6);
+        let low = RelatedRecords::split(Rect { height: 14, ..text }, 7, true, 6);
         assert_eq!(low.confused.unwrap().1, TILE);
-        let none = Beside::split(Rect { height: 8, ..text }, 7, true, 6);
+        let none = RelatedRecords::split(Rect { height: 8, ..text }, 7, true, 6);
         assert_eq!(none.text.height, 8);
         assert!(none.siblings.is_empty() && none.neighbors.is_empty());
     }

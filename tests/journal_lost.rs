@@ -398,7 +398,7 @@ fn what_a_run_wrote_down_is_named_at_the_next_start_and_brought_back() {
 
     let (status, told) = journal(&desk, &["rebuild"]);
     assert_eq!(status, 0, "{told}");
-    let hint = format!("`labeler-tui journal restore {name} --outdir out` brings it back");
+    let hint = format!("`labeler-tui journal restore {name} --outdir out` restores it");
     assert!(told.contains(&hint), "{told}");
     let (run, found) = Run::rescued(&desk);
     assert_eq!(found.as_ref(), Some(&rescued[0]));
@@ -412,7 +412,7 @@ fn what_a_run_wrote_down_is_named_at_the_next_start_and_brought_back() {
         "{told}\n{}",
         fs::read_to_string(&rescued[0]).unwrap()
     );
-    assert!(told.contains("not saved by the run itself: 1"), "{told}");
+    assert!(told.contains("never saved by the run: 1"), "{told}");
     let (run, found) = Run::rescued(&desk);
     assert_eq!(found, None);
     assert_eq!(run.tags("가")[5..], ["하나", "둘"]);

@@ -18,7 +18,7 @@ impl World {
     }
 
     /// Does a deed and sees that it changes what it names, of the records that it names.
-    pub(crate) fn does(&mut self, keys: &str, may: &[&'static str], item: usize) {
+    pub(crate) fn run_step(&mut self, keys: &str, may: &[&'static str], item: usize) {
         let before = self.details();
         let operator = self.operator.as_mut().unwrap();
         operator.commands.clear();

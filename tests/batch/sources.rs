@@ -119,8 +119,8 @@ fn warnings_of_one_kind_are_merged_and_an_unusable_source_is_an_error() {
     let rows = "{\"file\": \"a.png\", \"text\": \"x\"}\n".repeat(8000);
     std::fs::write(desk.source("m.jsonl"), rows).unwrap();
     let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(1);
-    let expected = "000 rows refused: image_path is missing; the row has file, and --image-column \
-                names another (source/m.jsonl line 1, line 2, line 3, ...)";
+    let expected = "000 rows refused: image_path is missing; the row has file; choose another with \
+                --image-column (source/m.jsonl line 1, line 2, line 3, ...)";
     assert!(ended.err.contains(expected), "{}", ended.err);
     assert_eq!(ended.err.matches("warning:").count(), 1, "{}", ended.err);
     assert!(

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// How often opening a locked database is retried.
+/// Time between attempts to open a locked database.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Column names of one of the collector's item tables.

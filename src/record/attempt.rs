@@ -1,9 +1,9 @@
-//! One answer of a model for a group, with everything needed to judge and repeat it.
+//! A model's answer for a group, with everything needed to evaluate and repeat the request.
 
 use super::{FailureCode, Field, Labels, Reason};
 use serde::{Deserialize, Serialize};
 
-/// What shows through transparent pixels; `None` drops alpha and keeps the stored colors.
+/// The background behind transparent pixels. `None` drops alpha and keeps the stored colors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Background {
@@ -13,20 +13,20 @@ pub enum Background {
     None,
 }
 
-/// What an attempt was asked with; hashed into `settings_hash`.
+/// The settings of a request. `settings_hash` is a hash of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptSettings {
-    /// The stricter prompt of a quality retry.
+    /// Whether the request uses the stricter prompt of a quality retry.
     pub strict: bool,
     /// Bicubic factor before the model's own resize, 1-8.
     pub upscale: u32,
     pub background: Background,
     pub with_image: bool,
     pub with_metadata: bool,
-    /// Typed by the operator for this attempt only.
+    /// A hint that the operator typed for this attempt only.
     pub hint: Option<String>,
     pub max_new_tokens: usize,
-    /// The most committed records that are shown as examples.
+    /// The maximum number of committed records given as examples.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub examples: usize,
 }
@@ -35,12 +35,12 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// The text that a request was made of.
+/// The prompt text of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestText {
-    /// SHA-256 of the whole text, the same for the same words.
+    /// SHA-256 of the prompt text.
     pub digest: String,
-    /// The committed records that stood in it as examples, by their numbers in the journal.
+    /// Journal ids of the committed records given as examples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<i64>,
 }
@@ -59,55 +59,56 @@ pub struct TokenCounts {
     /// Prompt tokens whose keys and values came from the shared prefix.
     pub shared: usize,
     pub generated: usize,
-    /// Of the generated ones, those that the grammar left no choice in.
+    /// Generated tokens that the grammar forced.
     pub forced: usize,
 }
 
-/// How firmly the model held one field, from the tokens it really chose (forced ones left out).
+/// The model's confidence in one field, computed from sampled tokens only (forced ones excluded).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldConfidence {
     pub field: Field,
-    /// Geometric mean of the chosen tokens' probabilities, 0-1.
+    /// Geometric mean of the sampled tokens' probabilities, 0-1.
     pub mean: f32,
-    /// The least probable chosen token, 0-1.
+    /// Lowest probability among the sampled tokens, 0-1.
     pub weakest: f32,
-    /// Words of the field that hold a token of low probability, as they stand in the text.
+    /// Words that contain a low-probability token, as they appear in the text.
     pub weak_words: Vec<String>,
 }
 
-/// Why an attempt gave no labels.
+/// Why an attempt produced no labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub code: FailureCode,
     pub detail: String,
 }
 
-/// One answer of a model for a group.
+/// A model's answer for a group, or its failure to answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Given by the journal; 0 before it is stored.
+    /// Assigned by the journal; 0 before it is stored.
     pub id: i64,
     /// RFC 3339, UTC.
     pub at: String,
     pub model: String,
     pub prompt_version: String,
-    /// The answer that this attempt was to better: its number in the journal.
+    /// Journal id of the attempt that this one retries.
     #[serde(default)]
     pub retry_of: Option<i64>,
-    /// The answer that this attempt is a second opinion on, sampled from the same prompt.
+    /// Journal id of the attempt that this one is a second opinion on, sampled from the same
+    /// prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opinion_of: Option<i64>,
     pub settings: AttemptSettings,
     pub settings_hash: String,
-    /// `None` where nothing was asked, and for answers of before it was noted.
+    /// `None` if no request was sent, and for attempts stored before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<RequestText>,
     pub raw_text: String,
-    /// `None` exactly where `failure` is there.
+    /// `None` exactly when `failure` is set.
     pub labels: Option<Labels>,
-    /// What the rules say of `labels`, the model's own reasons included.
+    /// Reasons that the rules find in `labels`, including those that the model reported.
     pub reasons: Vec<Reason>,
-    /// Empty where the labeler gives no probabilities.
+    /// Empty if the labeler reports no probabilities.
     pub confidence: Vec<FieldConfidence>,
     pub truncated: bool,
     pub timings: Timings,

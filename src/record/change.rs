@@ -1,20 +1,20 @@
-//! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
+//! The changes that an operator can make. One `Change` on a list of groups is one undoable step.
 
 use super::{Field, Reason};
 use crate::text::Phrase;
 use serde::{Deserialize, Serialize};
 
-/// One thing done to a group. The rules run again after each that touches the labels.
+/// A change to a group. The rules run again after every change of the labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// Sets a field; a single text for the scalar fields (none clears it), the whole list else.
+    /// Sets a field: one text for a scalar field (no text clears it), or the entire list.
     Set {
         field: Field,
         values: Vec<String>,
     },
-    /// Adds a value to a list field, or several with commas between, at the end; nothing where
-    /// it is there already.
+    /// Appends a value, or several comma-separated ones, to a list field. Values already in the
+    /// list are skipped.
     Add {
         field: Field,
         value: String,
@@ -23,38 +23,38 @@ pub enum Change {
         field: Field,
         value: String,
     },
-    /// Renames a value, keeping its place; nothing where it is not there.
+    /// Renames a value in place. Does nothing if the list does not contain it.
     Rename {
         field: Field,
         from: String,
         to: String,
     },
-    /// The same, and from now on `from` is another name of `to`, whoever writes it.
+    /// Renames a value and makes `from` a synonym of `to` from now on.
     Synonym {
         field: Field,
         from: String,
         to: String,
     },
-    /// Replaces a text in sentences, tags and queries.
+    /// Replaces text in sentences, tags and queries.
     Replace(Replacement),
     /// Translates every word that the vocabulary knows into its canonical form (`황금` to `gold`).
-    /// Colors, materials and item types that it does not know stay, or go where that is asked for.
+    /// Unknown colors, materials and item types stay unless `drop_unknown` is set.
     Canonicalize {
         drop_unknown: bool,
     },
-    /// Brings a text that was made under another name of its item over to the current name: in the
-    /// label, the tags and the queries, with the particles behind it.
+    /// Replaces an outdated item name with the current one in the label, tags and queries, and
+    /// adjusts the particles after it.
     UpdateName,
-    /// Does what this kind of fix makes of each record that has the reason.
+    /// Applies this kind of fix to each record that has the reason.
     Fix {
         reason: Reason,
         kind: FixKind,
     },
-    /// Makes an earlier or offered version the draft.
+    /// Makes another version the draft.
     TakeVersion {
         version: i64,
     },
-    /// Takes one field of a version into the draft.
+    /// Copies one field of a version into the draft.
     TakeField {
         version: i64,
         field: Field,
@@ -62,42 +62,42 @@ pub enum Change {
     SetNote {
         note: Option<String>,
     },
-    /// The draft is good: it waits for the commit, or, where it is the line, is confirmed.
+    /// Accepts the draft. It waits for the commit, or is confirmed if it is already the line.
     Accept,
     Reject {
         reason: String,
     },
-    /// Takes an acceptance or rejection back.
+    /// Withdraws an acceptance or rejection.
     Reopen,
-    /// The draft becomes the line; the line of a rejected group is removed.
+    /// Makes the draft the line, or removes the line of a rejected group.
     Commit,
 }
 
-/// A text to find in free text, and what takes its place. The item's name stays as it is.
+/// A find-and-replace in free text. The item's name is never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replacement {
     pub find: String,
     pub with: String,
-    /// Where it is looked for; everywhere if there is none.
+    /// The fields to search; all free-text fields if empty.
     #[serde(default)]
     pub only: Vec<Field>,
     #[serde(default)]
     pub matching: Matching,
-    /// Texts that stay as they are.
+    /// Texts to leave unchanged.
     #[serde(default)]
     pub except: Vec<String>,
 }
 
-/// What counts as a place of a text.
+/// What counts as a match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matching {
-    /// Any part of a text.
+    /// Any substring.
     #[default]
     Part,
-    /// A word, with a particle behind it or not.
+    /// A word, with or without a particle.
     Word,
-    /// A whole tag, query or sentence.
+    /// An entire tag, query or sentence.
     Value,
 }
 
@@ -106,7 +106,7 @@ impl Matching {
 }
 
 impl Replacement {
-    /// Of every place in every field.
+    /// Replaces every match in every field.
     pub fn everywhere(find: impl Into<String>, with: impl Into<String>) -> Self {
         Self {
             find: find.into(),
@@ -117,14 +117,14 @@ impl Replacement {
         }
     }
 
-    /// The fields that it looks into.
+    /// The fields to search.
     pub fn fields(&self) -> impl Iterator<Item = Field> {
         Field::free_text().filter(|field| self.only.is_empty() || self.only.contains(field))
     }
 }
 
 impl Change {
-    /// The name under which the journal logs its step.
+    /// The step name that the journal logs.
     pub fn name(&self) -> String {
         match self {
             Self::Set { field, .. } => format!("edit {}", field.key()),
@@ -133,7 +133,7 @@ impl Change {
             Self::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
             Self::Synonym { from, to, .. } => format!("mark {from:?} as a synonym of {to:?}"),
             Self::Replace(Replacement { find, with, .. }) => {
-                format!("replace {find:?} by {with:?}")
+                format!("replace {find:?} with {with:?}")
             }
             Self::Canonicalize {
                 drop_unknown: false,
@@ -153,8 +153,8 @@ impl Change {
         }
     }
 
-    /// Whether it makes a draft where there is none. A tag given to many is no draft of those that
-    /// wait for the model: it would stand in the way of its answer.
+    /// Whether the change creates a draft if there is none. Adding a tag to many records does not:
+    /// for records that wait for the model, that draft would block the model's answer.
     pub fn starts_draft(&self) -> bool {
         matches!(
             self,
@@ -166,26 +166,26 @@ impl Change {
     }
 }
 
-/// One way to fix a record. A kind and a record give one result, so that one kind can be taken for
-/// many records as one step.
+/// A kind of fix. A kind and a record determine one result, so one step can apply a kind to many
+/// records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FixKind {
-    /// The current name of the item takes the place of an outdated one.
+    /// Replaces an outdated item name with the current one.
     UpdateName,
-    /// A near-miss spelling of the item's name becomes the name.
+    /// Corrects a misspelled item name.
     CorrectName,
-    /// The name goes where a person would put it.
+    /// Inserts the item's name where a person would put it.
     InsertName,
-    /// The label is written from the colors, the material and the name.
+    /// Writes the label from the colors, the material and the name.
     Describe,
-    /// False color words become words of colors that the pixels show.
+    /// Replaces wrong color words with colors that the pixels show.
     ReplaceColors,
-    /// False color words are left out.
+    /// Removes wrong color words.
     RemoveColors,
-    /// The main color goes into the label and among the colors.
+    /// Adds the main color to the label and to the list of colors.
     NameMainColor,
-    /// The main color goes among the colors.
+    /// Adds the main color to the list of colors.
     ListMainColor,
     SetColors,
     SetType,
@@ -193,13 +193,13 @@ pub enum FixKind {
     AddTags,
     AddQueries,
     DropRepetition,
-    /// Foreign words become Korean ones.
+    /// Translates foreign words into Korean.
     TranslateWords,
-    /// Foreign words are left out.
+    /// Removes foreign words.
     DropWords,
-    /// A list of keywords becomes one sentence.
+    /// Joins a list of keywords into one sentence.
     JoinList,
-    /// The label of two images says what is special to this one.
+    /// Adds a distinguishing detail to a label that two images share.
     TellApart,
 }
 
@@ -225,7 +225,7 @@ impl FixKind {
         Self::TellApart,
     ];
 
-    /// As it is written in the journal and by `list --json`.
+    /// The code used in the journal and in `list --json`.
     pub fn code(self) -> &'static str {
         match self {
             Self::UpdateName => "update_name",
@@ -249,7 +249,7 @@ impl FixKind {
         }
     }
 
-    /// The kinds that may clear a reason, the best first.
+    /// The kinds that may clear a reason, best first.
     pub fn of(reason: Reason) -> &'static [FixKind] {
         match reason {
             Reason::NameMismatch => &[Self::UpdateName],
@@ -268,12 +268,12 @@ impl FixKind {
         }
     }
 
-    /// Whether it does a part of what its reason asks for, so that the reason may stay.
+    /// Whether it fixes only part of the problem, so that the reason may remain.
     pub fn is_part(self) -> bool {
         matches!(self, Self::SetColors | Self::SetType)
     }
 
-    /// The field that it is about.
+    /// The main field that it changes.
     pub fn field(self) -> Field {
         match self {
             Self::UpdateName
@@ -295,7 +295,7 @@ impl FixKind {
         }
     }
 
-    /// For people: as an order, and as what was done.
+    /// Display texts in the imperative and in the past tense.
     fn texts(self) -> (Phrase, Phrase) {
         match self {
             Self::UpdateName => (
@@ -325,17 +325,17 @@ impl FixKind {
             ),
             Self::ReplaceColors => (
                 Phrase::new(
-                    "replace false colors by those of the icon",
+                    "replace wrong colors with the icon's",
                     "틀린 색을 아이콘의 색으로 바꾸기",
                 ),
                 Phrase::new(
-                    "replaced false colors by those of the icon",
+                    "replaced wrong colors with the icon's",
                     "틀린 색을 아이콘의 색으로 바꿨습니다",
                 ),
             ),
             Self::RemoveColors => (
-                Phrase::new("leave false colors out", "틀린 색 빼기"),
-                Phrase::new("left false colors out", "틀린 색을 뺐습니다"),
+                Phrase::new("remove wrong colors", "틀린 색 빼기"),
+                Phrase::new("removed wrong colors", "틀린 색을 뺐습니다"),
             ),
             Self::NameMainColor => (
                 Phrase::new("name the main color in the label", "라벨에 주된 색 쓰기"),
@@ -387,19 +387,22 @@ impl FixKind {
                 ),
             ),
             Self::DropRepetition => (
-                Phrase::new("leave repetitions out", "되풀이한 것 빼기"),
-                Phrase::new("left repetitions out", "되풀이한 것을 뺐습니다"),
+                Phrase::new("remove repetitions", "되풀이한 것 빼기"),
+                Phrase::new("removed repetitions", "되풀이한 것을 뺐습니다"),
             ),
             Self::TranslateWords => (
-                Phrase::new("write foreign words in Korean", "외국어를 한국어로 쓰기"),
                 Phrase::new(
-                    "wrote foreign words in Korean",
+                    "translate foreign words into Korean",
+                    "외국어를 한국어로 쓰기",
+                ),
+                Phrase::new(
+                    "translated foreign words into Korean",
                     "외국어를 한국어로 썼습니다",
                 ),
             ),
             Self::DropWords => (
-                Phrase::new("leave foreign words out", "외국어 빼기"),
-                Phrase::new("left foreign words out", "외국어를 뺐습니다"),
+                Phrase::new("remove foreign words", "외국어 빼기"),
+                Phrase::new("removed foreign words", "외국어를 뺐습니다"),
             ),
             Self::JoinList => (
                 Phrase::new("join the list into a sentence", "나열을 한 문장으로 잇기"),
@@ -409,21 +412,21 @@ impl FixKind {
                 ),
             ),
             Self::TellApart => (
-                Phrase::new("say what sets this one apart", "이 그림만의 특징 쓰기"),
+                Phrase::new("describe what sets this one apart", "이 그림만의 특징 쓰기"),
                 Phrase::new(
-                    "said what sets this one apart",
+                    "described what sets this one apart",
                     "이 그림만의 특징을 썼습니다",
                 ),
             ),
         }
     }
 
-    /// For people, as an order.
+    /// Display text in the imperative.
     pub fn title(self) -> Phrase {
         self.texts().0
     }
 
-    /// For people, as what was done.
+    /// Display text in the past tense.
     pub fn done(self) -> Phrase {
         self.texts().1
     }

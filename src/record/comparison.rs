@@ -1,36 +1,36 @@
-//! How far two sets of records of the same images say the same.
+//! Compares two sets of records of the same images.
 
 use super::{Field, Labels, Reason, Record, Vocabulary};
 use crate::text::{self, clean_text, particles};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// What two sets of records have in common, A being the first.
+/// The result of comparing two sets of records, A and B.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Images that both have a record of.
+    /// Number of images with a record in both.
     pub both: usize,
-    /// The paths of those that only one has a record of, in its order.
+    /// Paths of images with a record only in A, in its order.
     pub only_a: Vec<String>,
     pub only_b: Vec<String>,
     pub fields: Vec<FieldComparison>,
-    /// Those that any record has, of the images that both have.
+    /// Reasons that occur in either set, over the images in both.
     pub reasons: Vec<ReasonComparison>,
     pub uncertain_a: usize,
     pub uncertain_b: usize,
 }
 
-/// One field over all images of which either record says something in it.
+/// Comparison of one field, over the images where at least one record has a value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldComparison {
     pub field: Field,
     pub compared: usize,
-    /// Letter for letter, lists in their order.
+    /// Exactly equal, including the order of lists.
     pub equal: usize,
-    /// As sets of words: the vocabulary's word for each synonym, Korean words without their
-    /// particles.
+    /// Equal as sets of words, with synonyms mapped to vocabulary words and Korean particles
+    /// removed.
     pub same_words: usize,
-    /// Words in both of all words in either, 0-1, the mean over the images.
+    /// Mean Jaccard index of the word sets, 0-1.
     pub overlap: f64,
 }
 
@@ -39,14 +39,13 @@ pub struct ReasonComparison {
     pub reason: Reason,
     pub a: usize,
     pub b: usize,
-    /// Images whose record has it in B and not in A.
+    /// Images whose record has the reason in B but not in A.
     pub gained: usize,
-    /// The other way round.
+    /// Images whose record has the reason in A but not in B.
     pub lost: usize,
 }
 
-/// The records of the same images, as places in either list: by the hash where it is known, else
-/// by the path.
+/// Pairs of indexes of records of the same image, matched by hash, or by path if there is no hash.
 pub fn pairs<'a>(
     a: impl IntoIterator<Item = &'a Record>,
     b: impl IntoIterator<Item = &'a Record>,
@@ -58,7 +57,7 @@ pub fn pairs<'a>(
         .collect()
 }
 
-/// Compares records by their images.
+/// Compares the records of A and B that are of the same images.
 pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> Comparison {
     let places = pairs(a, b);
     let (in_both_a, in_both_b): (BTreeSet<usize>, BTreeSet<usize>) = places.iter().copied().unzip();
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_matched_by_their_image_and_compared_by_words() {
+    fn records_are_matched_by_image_and_compared_by_words() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let base = labels("눈꽃 모자");
         let other = base

@@ -1,70 +1,70 @@
-//! The field table: one row for each part of a record that a model writes and an operator edits.
-//! Parsing, the grammar, the journal, exports, editing, completion and statistics all read it, so
-//! that a new field is a new row here (and its words, where it has a list of them).
+//! The field table: one row per field that a model writes and an operator edits. Parsing, the
+//! grammar, the journal, exports, editing, completion and statistics all read it. Adding a field
+//! means adding a row here, plus a word list if it has one.
 
 use crate::text::{Language, Phrase};
 use serde::{Deserialize, Serialize};
 
-/// Sentences are kept up to this many characters; only a server without a grammar comes near.
+/// Maximum length of a sentence in characters. Only servers without a grammar come close.
 const MAX_SENTENCE: usize = 1000;
-/// Longer tags, queries and attributes are dropped.
+/// Maximum length of a tag, query or attribute in characters; longer ones are dropped.
 const MAX_ENTRY: usize = 100;
-/// The object of a record that holds the words of the vocabulary.
+/// The nested object of a record that holds vocabulary words.
 const ATTRIBUTES: Option<&str> = Some("attributes");
 
 /// One row of the table.
 #[derive(Debug)]
 pub struct FieldSpec {
-    /// In the record, the answer and the journal.
+    /// Key in the record, in model answers and in the journal.
     pub key: &'static str,
-    /// The object of the record that the key stands in; `None` is the record itself.
+    /// The nested object that contains the key; `None` for the record itself.
     pub object: Option<&'static str>,
-    /// For people, in a narrow column.
+    /// Short display name.
     pub name: Phrase,
     pub kind: Kind,
-    /// The most values that it holds. With one it is a text (or null), with more it is a list.
-    pub most: usize,
-    /// The fewest and the most values that the grammar lets a model write.
+    /// The maximum number of values. If 1, the field is a text or null; otherwise it is a list.
+    pub max: usize,
+    /// The minimum and maximum number of values that the grammar allows.
     pub answer: (usize, usize),
-    /// How its values are counted and filtered by; fields that records hardly share have none.
+    /// How to count and filter by its values; `None` if records rarely share values.
     pub filter: Option<FieldFilter>,
 }
 
-/// What the values of a field are.
+/// The kind of values that a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A sentence. Every record has the Korean one, the English one is written on demand.
+    /// A sentence. Every record has the Korean one; the English one is optional.
     Sentence(Language),
-    /// Short Korean words; a comma separates two of them.
+    /// Short Korean words, separated by commas when typed.
     Keywords,
     /// Korean phrases.
     Phrases,
-    /// Words of the vocabulary; a comma separates two of them.
+    /// Vocabulary words, separated by commas when typed.
     Words(WordList),
 }
 
-/// The vocabulary's list for a field.
+/// The vocabulary list of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordList {
-    /// The table in the vocabulary file, and the placeholder in a prompt.
+    /// Name of the table in the vocabulary file and of the placeholder in a prompt.
     pub name: &'static str,
-    /// Whether a record holds listed words only; else they are merely preferred.
+    /// Whether a record may hold listed words only. Otherwise they are preferred.
     pub closed: bool,
 }
 
-/// How people count and filter by a field.
+/// Filter key, help and statistics title of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldFilter {
-    /// Before the colon of a filter.
+    /// The filter key, before the colon.
     pub key: &'static str,
     pub help: Phrase,
-    /// Above its statistics.
+    /// Heading of its statistics.
     pub title: Phrase,
 }
 
 macro_rules! fields {
     ($($field:ident $spec:expr)*) => {
-        /// A part of a record that can be edited, or taken from one version.
+        /// A field of a record that can be edited or taken from a version.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
         )]
@@ -74,7 +74,7 @@ macro_rules! fields {
         }
 
         impl Field {
-            /// In the order of the record.
+            /// All fields in record order.
             pub const ALL: &'static [Field] = &[$(Self::$field,)*];
         }
 
@@ -88,7 +88,7 @@ fields! {
         object: None,
         name: Phrase::new("label", "라벨"),
         kind: Kind::Sentence(Language::Korean),
-        most: 1,
+        max: 1,
         answer: (1, 1),
         filter: None,
     }
@@ -97,7 +97,7 @@ fields! {
         object: None,
         name: Phrase::new("english", "영문"),
         kind: Kind::Sentence(Language::English),
-        most: 1,
+        max: 1,
         answer: (1, 1),
         filter: None,
     }
@@ -106,7 +106,7 @@ fields! {
         object: None,
         name: Phrase::new("tags", "태그"),
         kind: Kind::Keywords,
-        most: 15,
+        max: 15,
         answer: (5, 8),
         filter: Some(FieldFilter { key: "tag", help: Phrase::new("a tag, or ㅁㅈ for 모자", "태그. ㅁㅈ은 모자"), title: Phrase::new("Tags", "태그") }),
     }
@@ -115,7 +115,7 @@ fields! {
         object: ATTRIBUTES,
         name: Phrase::new("colors", "색"),
         kind: Kind::Words(WordList { name: "colors", closed: true }),
-        most: 10,
+        max: 10,
         answer: (0, 4),
         filter: Some(FieldFilter {
             key: "color",
@@ -128,7 +128,7 @@ fields! {
         object: ATTRIBUTES,
         name: Phrase::new("theme", "테마"),
         kind: Kind::Words(WordList { name: "themes", closed: false }),
-        most: 10,
+        max: 10,
         answer: (0, 2),
         filter: Some(FieldFilter {
             key: "theme",
@@ -141,7 +141,7 @@ fields! {
         object: ATTRIBUTES,
         name: Phrase::new("material", "재질"),
         kind: Kind::Words(WordList { name: "materials", closed: true }),
-        most: 10,
+        max: 10,
         answer: (0, 3),
         filter: Some(FieldFilter {
             key: "material",
@@ -154,7 +154,7 @@ fields! {
         object: ATTRIBUTES,
         name: Phrase::new("vibe", "분위기"),
         kind: Kind::Words(WordList { name: "vibes", closed: false }),
-        most: 10,
+        max: 10,
         answer: (0, 3),
         filter: Some(FieldFilter {
             key: "vibe",
@@ -167,7 +167,7 @@ fields! {
         object: ATTRIBUTES,
         name: Phrase::new("type", "종류"),
         kind: Kind::Words(WordList { name: "item_types", closed: true }),
-        most: 1,
+        max: 1,
         answer: (1, 1),
         filter: Some(FieldFilter {
             key: "type",
@@ -180,7 +180,7 @@ fields! {
         object: None,
         name: Phrase::new("queries", "검색어"),
         kind: Kind::Phrases,
-        most: 8,
+        max: 8,
         answer: (3, 5),
         filter: None,
     }
@@ -197,35 +197,35 @@ impl Field {
         self.spec().key
     }
 
-    /// What it is called in English, and in a filter.
+    /// The English name, also used in filters.
     pub fn name(self) -> &'static str {
         self.spec().name.english
     }
 
-    /// The field at a key of the record, or of one of its objects.
+    /// The field at a key of the record or of a nested object.
     pub fn at(object: Option<&str>, key: &str) -> Option<Field> {
         let mut all = Self::ALL.iter().copied();
         all.find(|field| field.key() == key && field.spec().object == object)
     }
 
-    /// All fields in the record's order, those of one object together.
+    /// All fields in record order, grouped by nested object.
     pub fn by_object() -> impl Iterator<Item = (Option<&'static str>, &'static [Field])> {
         Self::ALL
             .chunk_by(|a, b| a.spec().object == b.spec().object)
             .map(|fields| (fields[0].spec().object, fields))
     }
 
-    /// Whether the field is a list; else it holds one text or none.
+    /// Whether the field is a list. Otherwise it holds at most one text.
     pub fn is_list(self) -> bool {
-        self.spec().most > 1
+        self.spec().max > 1
     }
 
-    /// Whether every record has a text here; others may be null or empty.
+    /// Whether every record must have a text here. Other fields may be null or empty.
     pub fn is_required(self) -> bool {
         self.spec().kind == Kind::Sentence(Language::Korean)
     }
 
-    /// The language of free text; `None` where the values are words of the vocabulary.
+    /// The language of free text; `None` if the values are vocabulary words.
     pub fn language(self) -> Option<Language> {
         match self.spec().kind {
             Kind::Sentence(language) => Some(language),
@@ -234,13 +234,13 @@ impl Field {
         }
     }
 
-    /// Fields that a text is looked for and replaced in.
+    /// Fields that hold free text; find and replace works on these.
     pub fn free_text() -> impl Iterator<Item = Field> {
         let all = Self::ALL.iter().copied();
         all.filter(|field| field.language().is_some())
     }
 
-    /// The vocabulary's list of its words; `None` where it holds free text.
+    /// The vocabulary list of the field; `None` if it holds free text.
     pub fn words(self) -> Option<WordList> {
         match self.spec().kind {
             Kind::Words(list) => Some(list),
@@ -248,27 +248,27 @@ impl Field {
         }
     }
 
-    /// Whether it holds words of the vocabulary only.
+    /// Whether the field may hold vocabulary words only.
     pub fn is_closed(self) -> bool {
         self.words().is_some_and(|list| list.closed)
     }
 
-    /// Whether a second opinion says it anew. Queries follow from the rest, and are the longest part
-    /// of an answer.
+    /// Whether second opinions include the field. They leave out queries, which follow from the
+    /// other fields and are the longest part of an answer.
     pub fn is_in_opinions(self) -> bool {
         self != Self::QueryVariantsKo
     }
 
-    /// The longest value, in characters.
-    pub fn most_chars(self) -> usize {
+    /// The maximum length of a value in characters.
+    pub fn max_chars(self) -> usize {
         match self.spec().kind {
             Kind::Sentence(_) => MAX_SENTENCE,
             _ => MAX_ENTRY,
         }
     }
 
-    /// Fields whose values many records share: what is counted, completed, filtered by and edited
-    /// in bulk.
+    /// Fields whose values many records share. These are counted, completed, filtered and edited in
+    /// bulk.
     pub fn shared() -> impl Iterator<Item = (Field, FieldFilter)> {
         let all = Self::ALL.iter();
         all.filter_map(|field| Some((*field, field.spec().filter?)))
@@ -287,9 +287,9 @@ mod tests {
         }
     }
 
-    /// `assets/record.schema.json` describes the same keys, in the same order, with the same limits.
+    /// `assets/record.schema.json` lists the same keys in the same order with the same limits.
     #[test]
-    fn the_schema_says_what_the_table_says() {
+    fn the_schema_matches_the_field_table() {
         let schema = include_str!("../../assets/record.schema.json");
         let schema: Value = serde_json::from_str(schema).unwrap();
         let names = |value: &Value| -> Vec<String> {
@@ -322,7 +322,7 @@ mod tests {
                 assert!(required.contains(&json!(key)), "{key} is not required");
                 let text = json!({"$ref": "#/$defs/text"});
                 let expected = match (field.is_list(), field.is_required()) {
-                    (true, _) => json!({"$ref": "#/$defs/texts", "maxItems": field.spec().most}),
+                    (true, _) => json!({"$ref": "#/$defs/texts", "maxItems": field.spec().max}),
                     (false, true) => text,
                     (false, false) => json!({"anyOf": [text, {"type": "null"}]}),
                 };
@@ -332,9 +332,9 @@ mod tests {
         assert_eq!(described, expected);
     }
 
-    /// The page of the record lists the same fields, in the same order, with the same limits.
+    /// The documentation lists the same fields in the same order with the same limits.
     #[test]
-    fn the_page_says_what_the_table_says() {
+    fn the_documentation_matches_the_field_table() {
         let page = include_str!("../../docs/files-and-record.md");
         let rows: Vec<Vec<&str>> = page
             .lines()
@@ -349,7 +349,7 @@ mod tests {
             let found = rows[at..]
                 .iter()
                 .position(|row| row.get(1) == Some(&&*path));
-            at += found.unwrap_or_else(|| panic!("{path} is missing or stands too late"));
+            at += found.unwrap_or_else(|| panic!("{path} is missing or out of order"));
             let [_, _, kind, contents, ..] = rows[at][..] else {
                 panic!("{path} has no type and contents");
             };
@@ -360,9 +360,9 @@ mod tests {
             };
             assert_eq!(kind, expected, "{path}");
             if field.is_list() {
-                let most = field.spec().most.to_string();
+                let max = field.spec().max.to_string();
                 let mut numbers = contents.split(|c: char| !c.is_ascii_digit());
-                assert!(numbers.any(|number| number == most), "{path} holds {most}");
+                assert!(numbers.any(|number| number == max), "{path} holds {max}");
             }
         }
     }

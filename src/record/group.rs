@@ -1,4 +1,4 @@
-//! The items that share an image, as the review sees them.
+//! A group: the items that share an image, with their drafts and review state.
 
 use super::fixes::Fix;
 use super::{
@@ -9,41 +9,42 @@ use super::{
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
-/// What the queue shows, filters and sorts by; small, because all of them are held.
+/// The data that the queue shows, filters and sorts by. Kept small, because all summaries stay in
+/// memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupSummary {
     pub id: GroupId,
     /// Position in the source.
     pub order: u64,
     pub image_path: String,
-    /// Empty where the source tells none.
+    /// Empty if the source gives no name.
     pub name: String,
     pub source_type: SourceType,
     pub part: Option<String>,
-    /// The recolor family of its image: the smallest number among the groups that show the same
-    /// drawing. `None` while it is alone, or not read yet.
+    /// The recolor family of its image: the smallest id among the groups that show the same
+    /// drawing. `None` if no other group does or the image is not read yet.
     pub family: Option<GroupId>,
     pub state: GroupState,
-    /// Whether `labels.jsonl` holds a record of this group (also an uncertain or since edited one).
+    /// Whether `labels.jsonl` has a record of this group, even if it is uncertain or edited since.
     pub has_record: bool,
-    /// A model's new answer waits to be compared with the draft.
+    /// Whether a new answer waits to be compared with the draft.
     pub offered: bool,
     pub reasons: Vec<Reason>,
     pub signals: Vec<Signal>,
-    /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
+    /// Estimated probability that a person changes the record, 0-1. The queue is sorted by it.
     pub uncertainty: f32,
-    /// The texts of the draft; empty where there is none.
+    /// The labels of the draft; empty if there is none.
     pub labels: Labels,
-    /// What the operator noted on the item.
+    /// The operator's note on the item.
     pub note: Option<String>,
-    /// What a person said of the committed text in an audit.
+    /// The verdict on the committed text in an audit.
     pub judged: Option<Verdict>,
-    /// Unix milliseconds of the newest attempt, edit or decision.
+    /// Time of the latest attempt, edit or decision, in Unix milliseconds.
     pub changed_at: i64,
 }
 
 impl GroupSummary {
-    /// What it is called on a screen: its name, else that of its file.
+    /// Display name: the item's name, or the file name if it has none.
     pub fn title(&self) -> &str {
         match self.name.is_empty() {
             true => self.image_path.rsplit('/').next().unwrap_or_default(),
@@ -51,20 +52,19 @@ impl GroupSummary {
         }
     }
 
-    /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
-    /// answer.
+    /// Whether an operator must look at it: it is uncertain, edited, failed or has a new answer.
     pub fn needs_review(&self) -> bool {
         self.offered || self.state.needs_review()
     }
 }
 
-/// Where a draft's text comes from.
+/// The origin of a draft's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The attempt with this number in the journal.
+    /// The attempt with this journal id.
     Attempt(i64),
-    /// The record of this other group, whose image is the same drawing in other colors.
+    /// The record of another group that shows the same drawing in other colors.
     Derived(GroupId),
     /// An operator's edit.
     Edit,
@@ -72,15 +72,15 @@ pub enum Origin {
     Import,
 }
 
-/// The text of a version, and what the rules say of it.
+/// The text of a version with the reasons that the rules find in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     pub labels: Labels,
     pub reasons: Vec<Reason>,
-    /// What those of the reasons point at that point at something.
+    /// Details of the reasons that have any: the words or fields that caused them.
     #[serde(default)]
     pub about: Vec<(Reason, Vec<String>)>,
-    /// The name of the item that the labels were made under; it may have another one now.
+    /// The item's name when the labels were written. The item may have been renamed since.
     pub item_name: String,
     pub origin: Origin,
     pub model: String,
@@ -89,57 +89,57 @@ pub struct Draft {
     pub confidence: Vec<FieldConfidence>,
 }
 
-/// One of the texts that a group has had. None is ever changed or removed.
+/// A text that a group has or had. Versions are never changed or removed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
-    /// Its number in the journal; later ones are larger.
+    /// Journal id; later versions have larger ids.
     pub number: i64,
     pub text: Draft,
-    /// When it last became the line in `labels.jsonl`.
+    /// When it was last committed to `labels.jsonl`.
     pub committed: Option<String>,
 }
 
-/// A version, or an attempt that gave none, in the order of time.
+/// An entry of a group's history: a version, or an attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HistoryEntry<'a> {
     Version(&'a Version),
     Failed(&'a Attempt),
 }
 
-/// Everything about one group, for the panes of the record in hand.
+/// Everything about one group, for the panes that show the current record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupDetail {
     pub summary: GroupSummary,
-    /// The first row: its metadata labels the group.
+    /// The group's first source row, whose metadata is used.
     pub item: Item,
     pub image_sha256: Option<String>,
-    /// Names of the group's other rows, without repeats.
+    /// Distinct names of the group's other rows.
     pub other_names: Vec<String>,
     /// How many rows of the source share the image.
     pub rows: u64,
-    /// `None` until somebody has looked at the image.
+    /// `None` until the image has been read.
     pub colors: Option<ColorHistogram>,
     pub current: CurrentState,
-    /// The version that `current` names, with the reasons that depend on other groups.
+    /// The version that is the draft in `current`, including reasons that depend on other groups.
     pub draft: Option<Draft>,
-    /// The name of the item whose record the newest derived version comes from.
+    /// Name of the item whose record the latest derived version comes from.
     pub derived_from: Option<String>,
-    /// What would clear the draft's reasons: first of the record as a whole, then field by field.
+    /// Fixes for the draft's reasons: those for the record as a whole, then field by field.
     pub fixes: Vec<Fix>,
     /// Oldest first.
     pub versions: Vec<Version>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
-    /// The newest failure, unless an answer came after it.
+    /// The latest failure, unless an answer followed it.
     pub failure: Option<Failure>,
     pub committed: Option<Record>,
-    /// Records that the operator has committed about the icons most like this one, nearest first.
+    /// Records that the operator committed for the most similar icons, most similar first.
     pub neighbors: Vec<Neighbor>,
-    /// What a search by the label finds instead, where it does not find this one.
+    /// The record that a search by the label finds instead of this one.
     pub confused: Option<Neighbor>,
 }
 
-/// Another record beside this one.
+/// A similar record, shown beside this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbor {
     pub group: GroupId,
@@ -149,7 +149,7 @@ pub struct Neighbor {
 }
 
 impl Draft {
-    /// What one of its reasons points at: the words at fault, the fields that are empty.
+    /// The words or fields that caused a reason.
     pub fn about(&self, reason: Reason) -> &[String] {
         let mut all = self.about.iter();
         let found = all.find(|(other, _)| *other == reason);
@@ -162,7 +162,7 @@ impl GroupDetail {
         self.current.review.note.as_deref()
     }
 
-    /// Why the operator has rejected it.
+    /// Why the operator rejected it; `None` if it is not rejected.
     pub fn rejection_reason(&self) -> Option<&str> {
         match &self.current.review.decision {
             Decision::Rejected(reason) => Some(reason),
@@ -174,7 +174,7 @@ impl GroupDetail {
         self.current.review.next_commit()
     }
 
-    /// The place of the attempt that the draft is, where it is one as it came.
+    /// Index of the attempt that the draft comes from.
     pub fn draft_attempt(&self) -> Option<usize> {
         self.attempt_of(self.draft.as_ref()?)
     }
@@ -210,8 +210,8 @@ impl GroupDetail {
         all
     }
 
-    /// Does a step of the operator here, as the journal will; `false` where it changes nothing.
-    /// What the rules say of a new text is not known until the journal has asked them.
+    /// Applies an operator's change to this copy, as the journal will. Returns `false` if nothing
+    /// changes. Reasons of a new text are unknown until the journal has checked it.
     pub fn apply(&mut self, change: &Change, vocabulary: &Vocabulary) -> Result<bool> {
         let taken = match change {
             Change::TakeVersion { version } | Change::TakeField { version, .. } => {
@@ -251,7 +251,7 @@ impl GroupDetail {
         Ok(self.show(self.current.apply(change, number)))
     }
 
-    /// What the fix that a change names makes of the draft.
+    /// The draft with the fix that a change names applied.
     fn fixed(&self, change: &Change) -> Option<Labels> {
         let Change::Fix { reason, kind } = change else {
             return None;
@@ -261,7 +261,7 @@ impl GroupDetail {
         Some(fix.applied(&self.draft.as_ref()?.labels))
     }
 
-    /// Makes this the state, with the draft that it names; whether it is another one.
+    /// Sets the review state and its draft. Returns `false` if nothing changes.
     pub fn show(&mut self, review: ReviewState) -> bool {
         if review == self.current.review {
             return false;
@@ -272,7 +272,7 @@ impl GroupDetail {
             let number = self.current.review.draft;
             let version = number.and_then(|number| self.version(number));
             self.draft = version.map(|version| version.text.clone());
-            // Those of the new text are computed by the journal.
+            // The journal computes fixes for the new text.
             self.fixes.clear();
         }
         let reasons = self.draft.as_ref().map(|draft| draft.reasons.as_slice());
@@ -286,7 +286,7 @@ impl GroupDetail {
     }
 }
 
-/// What the first text that an operator writes is written into.
+/// The draft that an operator's first edit starts from.
 fn empty_draft(item_name: &str) -> Draft {
     Draft {
         labels: Labels::default(),

@@ -1,10 +1,10 @@
-//! A row of a source, and the number of its group.
+//! A row of a source, and the id of its group.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Which table a row came from.
+/// The source table of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceType {
@@ -29,19 +29,19 @@ impl SourceType {
     }
 }
 
-/// Where the bytes of an image are: a file of its own, or a part of one that holds many.
+/// Location of an image's bytes: a separate file, or part of a file that contains many images.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ImageLocation {
     File(PathBuf),
-    /// So many bytes from this one on, as a tar file holds a member.
+    /// A byte range of a file, such as a tar member.
     Slice {
         file: PathBuf,
         offset: u64,
         length: u64,
     },
-    /// A value of a Parquet file: a column, or a field of one as `column.field`, and the number of
-    /// the row from 0.
+    /// A cell of a Parquet file. `column` may name a nested field as `column.field`; `row` counts
+    /// from 0.
     Cell {
         file: PathBuf,
         column: String,
@@ -50,7 +50,7 @@ pub enum ImageLocation {
 }
 
 impl ImageLocation {
-    /// The file, where the image has one of its own.
+    /// The image's file, unless it shares a file with other images.
     pub fn own_file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file),
@@ -75,24 +75,24 @@ impl fmt::Display for ImageLocation {
     }
 }
 
-/// A group's number in the journal, the same in every run on one outdir.
+/// A group's journal id, stable across runs on one outdir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupId(pub i64);
 
-/// One row to label. Items that share an image form a group.
+/// A source row to label. Items that share an image form a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// As the source writes it, relative to the source; this goes into the record.
+    /// Path as written in the source, relative to the source. The record repeats it.
     pub image_path: String,
-    /// Where the image is read from; `None` where the source knows of none.
+    /// Where the image is read from; `None` if the source gives no image.
     pub file: Option<ImageLocation>,
-    /// What the source claims; the hash that counts is computed from the bytes.
+    /// SHA-256 as given by the source. The program computes its own from the bytes.
     pub claimed_sha256: Option<String>,
     pub source_type: SourceType,
-    /// Empty where the source tells no name.
+    /// Empty if the source gives no name.
     pub item_name: String,
     pub item_description: Option<String>,
-    /// `part/slot`, or one of them where they are equal or one is empty.
+    /// `part/slot`, or one of the two if they are equal or the other is empty.
     pub item_part: Option<String>,
     pub image_url: Option<String>,
     pub ocid: Option<String>,

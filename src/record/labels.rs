@@ -1,4 +1,4 @@
-//! What a model or an operator says of an icon, and the exported record around it.
+//! The labels that a model or an operator writes for an icon, and the exported record.
 
 use super::{Field, Reason, SourceType};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -9,35 +9,36 @@ use std::fmt;
 const MODEL_REASONS: &str = "model_reasons";
 
 /// The part of a record that a model writes and an operator edits: values by [`Field`]. Its JSON
-/// has the keys of a record, and `model_reasons`.
+/// form has the keys of a record plus `model_reasons`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {
     values: [Vec<String>; Field::COUNT],
-    /// Reasons that the model itself gave; the rules add theirs.
+    /// Reasons that the model reported. The rules find more.
     pub model_reasons: Vec<Reason>,
 }
 
 impl Labels {
-    /// The texts of a list, or the one text of any other field if it has any.
+    /// The values of a list field, or at most one value for any other field.
     pub fn values(&self, field: Field) -> &[String] {
         &self.values[field as usize]
     }
 
-    /// The first value.
+    /// The first value of a field.
     pub fn text(&self, field: Field) -> Option<&str> {
         self.values(field).first().map(String::as_str)
     }
 
-    /// Empty where there is none.
+    /// The Korean label; empty if there is none.
     pub fn label_ko(&self) -> &str {
         self.text(Field::LabelKo).unwrap_or_default()
     }
 
-    /// Sets the field as it is; one that is no list takes the first text.
+    /// Sets the values of a field without normalizing them. A field that is not a list keeps only
+    /// the first.
     pub fn set<T: Into<String>>(&mut self, field: Field, values: impl IntoIterator<Item = T>) {
-        let most = if field.is_list() { usize::MAX } else { 1 };
-        let values = values.into_iter().map(Into::into).take(most);
-        // No text and an empty one are the same where there has to be one.
+        let max = if field.is_list() { usize::MAX } else { 1 };
+        let values = values.into_iter().map(Into::into).take(max);
+        // For a required field, an empty text means that there is none.
         let values = values.filter(|text: &String| !field.is_required() || !text.is_empty());
         self.values[field as usize] = values.collect();
     }
@@ -60,7 +61,7 @@ impl Labels {
             .collect()
     }
 
-    /// The keys of a record, in its order.
+    /// Serializes the fields under the keys of a record, in record order.
     pub(super) fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;
         self.write_fields(&mut map)?;
@@ -91,7 +92,7 @@ impl Serialize for Labels {
     }
 }
 
-/// The fields of one object of a record.
+/// The fields of a nested object of a record.
 struct Object<'a>(&'a Labels, &'a [Field]);
 
 impl Serialize for Object<'_> {
@@ -105,7 +106,7 @@ impl Serialize for Object<'_> {
     }
 }
 
-/// What stands at one key.
+/// The JSON value of one field.
 struct Values<'a>(&'a Labels, Field);
 
 impl Serialize for Values<'_> {
@@ -122,8 +123,8 @@ impl Serialize for Values<'_> {
 }
 
 impl<'de> Deserialize<'de> for Labels {
-    /// A field that is missing is empty, since earlier programs did not know it; the label was
-    /// there always.
+    /// A missing field is empty, since older versions did not have it. Only the Korean label is
+    /// required.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut labels = Labels::default();
         let mut reader = ReadFields {
@@ -139,7 +140,7 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
-/// Reads the fields of a record, or of one of its objects.
+/// Reads the fields of a record or of a nested object.
 struct ReadFields<'a> {
     labels: &'a mut Labels,
     object: Option<&'static str>,
@@ -147,7 +148,7 @@ struct ReadFields<'a> {
 }
 
 impl ReadFields<'_> {
-    /// The object of fields at this key.
+    /// The nested object at this key.
     fn inner(&self, key: &str) -> Option<&'static str> {
         let mut objects = Field::by_object().filter_map(|(object, _)| object);
         objects.find(|object| self.object.is_none() && *object == key)
@@ -211,7 +212,7 @@ pub struct Record {
     pub source_type: SourceType,
     pub item_name: String,
     pub item_description: Option<String>,
-    /// Its fields; what the model said of itself stands among the flags.
+    /// Without `model_reasons`, which are among the quality flags.
     #[serde(flatten, serialize_with = "Labels::serialize_fields")]
     pub labels: Labels,
     pub quality_flags: QualityFlags,
@@ -222,7 +223,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The same for records of one image, of whatever run: its hash, else its path.
+    /// Key that identifies the image across runs: its hash, or its path if there is no hash.
     pub fn image(&self) -> String {
         match &self.image_sha256 {
             Some(hash) => hash.to_ascii_lowercase(),
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_before_a_field_lack_it_and_damaged_ones_are_refused() {
+    fn labels_without_a_newer_field_are_read_and_damaged_ones_are_rejected() {
         let before = LABELS.replace("\"vibe\":[\"cute\"],", "");
         let read: Labels = serde_json::from_str(&before).unwrap();
         let none: [&str; 0] = [];

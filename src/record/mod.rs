@@ -1,4 +1,4 @@
-//! Items, labels, records, attempts and decisions: the nouns of the program. Pure, no IO.
+//! The domain model: items, labels, records, attempts and decisions. Pure code, no IO.
 
 mod attempt;
 mod change;

@@ -1,39 +1,39 @@
-//! Texts that were made under another name than their item has now, and how they are brought over.
+//! Detects and updates texts that use an outdated item name.
 
 use crate::record::rules::is_readable_name;
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::particles::{is_particle, stem, with_particle};
 use crate::text::{clean_text, split_word};
 
-/// The name that a text was made under, and the name of its item now: a source may name an item
-/// otherwise than an earlier reading or an earlier program did.
+/// The item name that a text was written for, and the item's current name. They differ if the
+/// source renamed the item or an earlier program used another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names<'a> {
-    /// Empty where nobody knows it.
+    /// Empty if it is unknown.
     pub original: &'a str,
     pub current: &'a str,
 }
 
 impl<'a> Names<'a> {
-    /// The name that these labels go by: the current name once the label holds it and no field
-    /// holds the other one, however that came about.
+    /// The name that these labels use: the current one if the label contains it and no field
+    /// contains the original.
     pub fn of_text(self, labels: &Labels) -> &'a str {
-        match self.differ() && !self.is_settled(labels) {
+        match self.differ() && !self.uses_current(labels) {
             true => self.original,
             false if clean_text(self.original) == self.current => self.original,
             false => self.current,
         }
     }
 
-    /// Whether the text speaks of another name than the item has now.
+    /// Whether the labels use an outdated name.
     pub fn is_mismatch(self, labels: &Labels) -> bool {
-        self.differ() && !self.is_settled(labels)
+        self.differ() && !self.uses_current(labels)
     }
 
-    /// The labels with the current name wherever the other one stands as a word, and the particle
-    /// behind it in the form that follows the new name. The current name is not touched where it
-    /// stands already, nor is a value that would get too long. Single words of the other name leave
-    /// the lists, where they tell of the other item. A list holds nothing twice.
+    /// Replaces the original name with the current one wherever it is a word of its own, and
+    /// adjusts the particle after it. Existing uses of the current name stay, as do values that
+    /// would become too long. Lists also lose single words that only occur in the original name,
+    /// and duplicates.
     pub fn updated(self, labels: &Labels, vocabulary: &Vocabulary) -> Labels {
         let mut updated = labels.clone();
         if !self.is_mismatch(labels) {
@@ -44,10 +44,10 @@ impl<'a> Names<'a> {
             for value in labels.values(field) {
                 let mut new = self
                     .replaced(value)
-                    .filter(|new| new.chars().count() <= field.most_chars());
+                    .filter(|new| new.chars().count() <= field.max_chars());
                 if field.is_list() {
                     let named = new.as_deref().unwrap_or(value);
-                    new = self.without_old_words(named, vocabulary).or(new);
+                    new = self.without_original_words(named, vocabulary).or(new);
                 }
                 match new {
                     Some(new) if new.is_empty() => {}
@@ -61,7 +61,7 @@ impl<'a> Names<'a> {
         updated
     }
 
-    /// A name that no label can hold is looked for in none.
+    /// Whether the names differ. Names too long for any label are ignored.
     fn differ(self) -> bool {
         if ![self.original, self.current]
             .into_iter()
@@ -73,7 +73,7 @@ impl<'a> Names<'a> {
         !original.is_empty() && original != clean_text(self.current)
     }
 
-    fn is_settled(self, labels: &Labels) -> bool {
+    fn uses_current(self, labels: &Labels) -> bool {
         let holds_old = |field: Field| {
             let mut values = labels.values(field).iter();
             values.any(|value| self.replaced(value).is_some())
@@ -81,9 +81,9 @@ impl<'a> Names<'a> {
         labels.label_ko().contains(self.current) && !Field::free_text().any(holds_old)
     }
 
-    /// The text without words that stand in the other name alone; `None` where it has none. What
-    /// the vocabulary knows may well be seen in the icon and stays.
-    fn without_old_words(self, text: &str, vocabulary: &Vocabulary) -> Option<String> {
+    /// Removes words that only occur in the original name; `None` if there are none. Vocabulary
+    /// words stay, since the icon may show them.
+    fn without_original_words(self, text: &str, vocabulary: &Vocabulary) -> Option<String> {
         let name = clean_text(self.original);
         let is_old = |word: &&str| {
             let word = stem(word.trim_matches(|c: char| !c.is_alphanumeric()));
@@ -98,7 +98,7 @@ impl<'a> Names<'a> {
         (left != text).then_some(left)
     }
 
-    /// The text with the other name replaced; `None` where it does not hold it.
+    /// Replaces the original name in a text; `None` if the text does not contain it.
     fn replaced(self, text: &str) -> Option<String> {
         let mut out = String::with_capacity(text.len());
         let mut found = false;
@@ -128,8 +128,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Where a name ends that the text begins with, as a word of its own, with or without a particle.
-/// Blanks and the case of Latin letters do not matter: `아케인 셰이드` is `아케인셰이드`.
+/// End of the name at the start of a text, if the name is a word of its own there, with or without
+/// a particle. Ignores blanks and the case of Latin letters: `아케인 셰이드` is `아케인셰이드`.
 fn end_of(name: &str, text: &str) -> Option<usize> {
     let mut letters = name.chars().filter(|c| !c.is_whitespace()).peekable();
     letters.peek()?;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_new_name_stands_where_the_old_one_stood() {
+    fn the_current_name_replaces_the_original() {
         for (old, now, text, expected) in [
             ("검은 나팔", "우산", "검은 나팔은 길다", "우산은 길다"),
             (
@@ -180,7 +180,7 @@ mod tests {
             ("모자", "우산", "모자로 가린 (모자)", "우산으로 가린 (우산)"),
             ("아케인셰이드 활", "창", "아케인 셰이드 활의 빛", "창의 빛"),
             ("VIP Hat", "모자", "vip hat을 쓴", "모자를 쓴"),
-            // The new name is there already, in one place.
+            // One place already has the new name.
             (
                 "우산",
                 "보라 우산",
@@ -194,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_inside_another_word_is_none() {
+    fn a_name_inside_another_word_is_not_replaced() {
         for text in ["검은색 칼", "쌍검", "검정 검집", ""] {
             assert_eq!(names("검", "창").replaced(text), None, "{text}");
         }
     }
 
     #[test]
-    fn every_field_of_free_text_is_brought_over() {
+    fn every_free_text_field_is_updated() {
         let old = label("붉은 천의 눈꽃 모자")
             .with(Field::TagsKo, ["눈꽃 모자", "설산 모자", "모자"])
             .with(Field::QueryVariantsKo, ["눈꽃 모자 천", "붉은 모자"])
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_old_name_alone_leave_the_lists() {
+    fn lists_lose_words_that_only_the_original_name_has() {
         let old = label("제네시스 활의 붉은 시위")
             .with(
                 Field::TagsKo,
@@ -234,23 +234,23 @@ mod tests {
                 ["제네시스의 긴 활", "제네시스 활", "무기"],
             );
         let new = names("제네시스 붉은색 활", "별빛 활").updated(&old, &vocabulary());
-        // A sentence is not pulled apart.
+        // A sentence keeps its words.
         assert_eq!(new.label_ko(), "제네시스 활의 붉은 시위");
         assert_eq!(new.values(Field::TagsKo), ["활", "붉은색", "무기", "활대"]);
         assert_eq!(new.values(Field::QueryVariantsKo), ["긴 활", "활", "무기"]);
     }
 
     #[test]
-    fn a_text_that_an_operator_has_brought_over_is_of_the_new_name() {
+    fn a_text_that_the_operator_has_updated_uses_the_current_name() {
         let names = names("눈꽃 모자", "설산");
         assert!(!names.is_mismatch(&label("흰 설산을 그린 모자")));
         assert!(names.is_mismatch(&label("흰 설산과 눈꽃 모자")));
-        // A text without either name was made under the old one.
+        // A text with neither name was written for the original.
         assert!(names.is_mismatch(&label("흰 모자")));
     }
 
     #[test]
-    fn one_name_in_two_forms_is_one_name() {
+    fn spacing_does_not_make_a_name_different() {
         let spaced = names("눈꽃  모자", "눈꽃 모자");
         assert!(!spaced.is_mismatch(&label("모자")));
         assert!(!names("", "모자").is_mismatch(&label("모자")));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_would_get_too_long_stays() {
+    fn a_value_that_would_become_too_long_stays() {
         let long = "가".repeat(99);
         let old = label("눈꽃").with(Field::TagsKo, list(&["눈꽃 모자"]));
         let new = names("눈꽃", &long).updated(&old, &vocabulary());

@@ -1,17 +1,17 @@
-//! Brings what a model or an operator wrote into the form that a record has.
+//! Normalizes labels into the form that records have.
 
 use super::{Field, Kind, Labels, Reason, Vocabulary};
 use crate::text::clean_text;
 use std::collections::HashSet;
 
 impl Labels {
-    /// The same labels as a record holds them: clean texts, canonical words, no repeats, lists of
-    /// lawful length. Doing it twice changes nothing.
+    /// The labels in record form: clean texts, canonical words, no duplicates, lists within their
+    /// limits. Idempotent.
     pub fn normalized(&self, vocabulary: &Vocabulary) -> Labels {
         let mut labels = Labels::default();
         for &field in Field::ALL {
             let mut values = normalized(field, self.values(field), vocabulary);
-            values.truncate(field.spec().most);
+            values.truncate(field.spec().max);
             labels.set(field, values);
         }
         labels.model_reasons = Reason::ALL
@@ -27,7 +27,7 @@ fn normalized(field: Field, values: &[String], vocabulary: &Vocabulary) -> Vec<S
     let values = values.iter();
     match field.spec().kind {
         Kind::Sentence(_) => values
-            .map(|text| shortened(clean_text(text), field.most_chars()))
+            .map(|text| shortened(clean_text(text), field.max_chars()))
             .filter(|text| !text.is_empty())
             .collect(),
         Kind::Keywords => {
@@ -59,24 +59,25 @@ fn normalized(field: Field, values: &[String], vocabulary: &Vocabulary) -> Vec<S
     }
 }
 
-/// A clean keyword, without the sign that some put before it.
+/// A clean keyword without a leading `#`.
 pub(super) fn keyword(text: &str) -> String {
     clean_text(text).trim_start_matches(['#', ' ']).to_string()
 }
 
-fn shortened(text: String, most: usize) -> String {
-    match text.char_indices().nth(most) {
+fn shortened(text: String, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => text[..end].trim_end().to_string(),
         None => text,
     }
 }
 
-/// A list that was put into one entry, as models without a grammar like to do.
+/// Splits several values in one string, as models without a grammar often write them.
 pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '，', '、', ';', '；', '\n', '\t'])
 }
 
-/// The same for words of a closed list, which hold no slash: `한벌옷/상의`.
+/// Like [`split_list`], but also splits at slashes, which no word of a closed list contains:
+/// `한벌옷/상의`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     split_list(text).flat_map(|part| part.split('/'))
 }
@@ -84,7 +85,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 fn distinct(field: Field, texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     texts
-        .filter(|text| !text.is_empty() && text.chars().count() <= field.most_chars())
+        .filter(|text| !text.is_empty() && text.chars().count() <= field.max_chars())
         .filter(|text| seen.insert(text.to_lowercase()))
         .collect()
 }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_messy_answer_becomes_a_lawful_record() {
+    fn a_messy_answer_becomes_a_valid_record() {
         let labels = messy().normalized(&Vocabulary::builtin().unwrap());
         assert_eq!(labels.label_ko(), "빨간 모자는 리본이 달린 모자");
         assert_eq!(labels.text(Field::LabelEn), None);

@@ -26,7 +26,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Why a record is uncertain. The first three are said by the model, the others found by rules.
+    /// Why a record is uncertain. The model reports the first three; the rules find the others.
     Reason {
         TooSmall = "too_small",
         AmbiguousIcon = "ambiguous_icon",
@@ -64,7 +64,7 @@ codes! {
 }
 
 impl Reason {
-    /// Whether the model says this one of an icon; the rules find all others.
+    /// Whether the model reports this reason. The rules find all others.
     pub fn reported_by_model(self) -> bool {
         matches!(
             self,
@@ -72,7 +72,7 @@ impl Reason {
         )
     }
 
-    /// The field that it is about; `None` for the record as a whole.
+    /// The field that the reason concerns; `None` for the record as a whole.
     pub fn field(self) -> Option<Field> {
         match self {
             Self::LabelEqualsItemName
@@ -100,17 +100,17 @@ impl Reason {
         }
     }
 
-    /// For people: what was found, with the words that it is about (see [`super::about`]).
+    /// Describes the problem for display, with the words that caused it (see [`super::about`]).
     pub fn describe(self, about: &[String], language: Language) -> String {
-        const MOST: usize = 6;
+        const MAX: usize = 6;
         let found = self.texts().found.of(language);
         let mut words = about
             .iter()
-            .take(MOST)
+            .take(MAX)
             .cloned()
             .collect::<Vec<_>>()
             .join(", ");
-        if about.len() > MOST {
+        if about.len() > MAX {
             words.push_str(", ...");
         }
         match (self, about.len()) {
@@ -126,7 +126,7 @@ impl Reason {
             (Self::NotFound, 2..) => {
                 let (place, other) = (&about[0], &about[1]);
                 let said = said!(
-                    "the search finds {other} first; this icon is at {place}",
+                    "a search finds {other} first; this icon ranks {place}",
                     "검색하면 {other}{이} 먼저 나옵니다. 이 아이콘은 {place}번째입니다"
                 );
                 said.of(language).to_owned()
@@ -135,7 +135,7 @@ impl Reason {
         }
     }
 
-    /// For people: its Korean name, what was found, and what to do about it.
+    /// Display texts: Korean name, problem and remedy.
     pub fn texts(self) -> ReasonTexts {
         let texts = |korean_name, found, todo| ReasonTexts {
             korean_name,
@@ -146,7 +146,7 @@ impl Reason {
             Self::TooSmall => texts(
                 "너무 작음",
                 Phrase::new(
-                    "the model finds the icon too small to tell",
+                    "the model finds the icon too small to recognize",
                     "모델이 보기에 아이콘이 너무 작습니다",
                 ),
                 Phrase::new(
@@ -157,22 +157,22 @@ impl Reason {
             Self::AmbiguousIcon => texts(
                 "모호함",
                 Phrase::new(
-                    "the model sees more than one thing that this could be",
+                    "the model sees more than one thing that the icon could be",
                     "모델이 보기에 여러 가지로 볼 수 있는 그림입니다",
                 ),
                 Phrase::new(
-                    "check the item type; retry with a hint that says what it is",
+                    "check the item type; retry with a hint about what it is",
                     "종류를 확인하고, 무엇인지 힌트를 주어 다시 물으세요",
                 ),
             ),
             Self::LowVisualSignal => texts(
                 "단서 부족",
                 Phrase::new(
-                    "the model finds too little to see in the icon",
+                    "the model finds too little visual detail in the icon",
                     "모델이 보기에 아이콘에서 알아볼 것이 거의 없습니다",
                 ),
                 Phrase::new(
-                    "retry on the other background, or describe what is there",
+                    "retry on another background, or describe what is visible",
                     "다른 배경으로 다시 묻거나, 보이는 것을 직접 쓰세요",
                 ),
             ),
@@ -189,18 +189,18 @@ impl Reason {
             Self::LabelEqualsItemName => texts(
                 "이름뿐인 라벨",
                 Phrase::new(
-                    "the label is the item's name and nothing else",
+                    "the label is only the item's name",
                     "라벨이 아이템 이름 그대로입니다",
                 ),
                 Phrase::new(
-                    "describe at least two things one can see",
+                    "describe at least two visible things",
                     "눈에 보이는 것을 두 가지 이상 쓰세요",
                 ),
             ),
             Self::ItemNameMissing => texts(
                 "이름 없음",
                 Phrase::new(
-                    "the label does not hold the item's name as it is written",
+                    "the label does not contain the item's exact name",
                     "라벨에 아이템 이름이 그대로 들어 있지 않습니다",
                 ),
                 Phrase::new("put the name into the label", "라벨에 이름을 넣으세요"),
@@ -208,7 +208,7 @@ impl Reason {
             Self::AttributesMissing => texts(
                 "속성 없음",
                 Phrase::new(
-                    "no color, no item type, or neither theme, material nor vibe",
+                    "no color, no item type, or none of theme, material and vibe",
                     "색이나 종류가 없거나, 테마·재질·분위기가 모두 비어 있습니다",
                 ),
                 Phrase::new("fill the empty attributes", "빈 속성을 채우세요"),
@@ -216,7 +216,7 @@ impl Reason {
             Self::CommaList => texts(
                 "쉼표 나열",
                 Phrase::new(
-                    "the label is a list of keywords between commas",
+                    "the label is a comma-separated list of keywords",
                     "라벨이 쉼표로 나열한 단어들입니다",
                 ),
                 Phrase::new(
@@ -227,7 +227,7 @@ impl Reason {
             Self::MixedScript => texts(
                 "다른 문자",
                 Phrase::new(
-                    "a word is in a language or script that its field is not for",
+                    "a word is in the wrong language or script for its field",
                     "이 칸에 맞지 않는 언어나 문자로 쓴 단어가 있습니다",
                 ),
                 Phrase::new("write the word in Korean", "그 단어를 한국어로 쓰세요"),
@@ -235,15 +235,18 @@ impl Reason {
             Self::DuplicateLabel => texts(
                 "중복 라벨",
                 Phrase::new(
-                    "another image has the very same label",
+                    "another image has the same label",
                     "라벨이 똑같은 다른 그림이 있습니다",
                 ),
-                Phrase::new("say what sets this one apart", "이 그림만의 특징을 쓰세요"),
+                Phrase::new(
+                    "describe what sets this one apart",
+                    "이 그림만의 특징을 쓰세요",
+                ),
             ),
             Self::ColorMismatch => texts(
                 "색 불일치",
                 Phrase::new(
-                    "a color is claimed that the opaque pixels do not show",
+                    "the record names a color that the opaque pixels do not show",
                     "그림에 보이지 않는 색을 썼습니다",
                 ),
                 Phrase::new(
@@ -254,7 +257,7 @@ impl Reason {
             Self::MainColorMissing => texts(
                 "주된 색 없음",
                 Phrase::new(
-                    "most of the icon is of none of the colors that the record names",
+                    "most of the icon has a color that the record does not name",
                     "아이콘의 대부분을 차지하는 색을 쓰지 않았습니다",
                 ),
                 Phrase::new(
@@ -265,7 +268,7 @@ impl Reason {
             Self::NothingVisible => texts(
                 "묘사 없음",
                 Phrase::new(
-                    "the label says nothing that can be seen besides the name and the kind",
+                    "the label describes nothing visible besides the name and the type",
                     "라벨에 이름과 종류 말고는 눈에 보이는 것이 없습니다",
                 ),
                 Phrase::new(
@@ -276,7 +279,7 @@ impl Reason {
             Self::NameMismatch => texts(
                 "이름 불일치",
                 Phrase::new(
-                    "the text was made under another name of the item",
+                    "the text was written for another name of the item",
                     "아이템의 다른 이름으로 쓴 글입니다",
                 ),
                 Phrase::new(
@@ -290,7 +293,7 @@ impl Reason {
                     "the label repeats a word, or a query repeats the label, the name or another query",
                     "라벨에 같은 단어가 되풀이되거나, 검색어가 라벨·이름·다른 검색어와 같습니다",
                 ),
-                Phrase::new("leave out what is said twice", "두 번 쓴 것을 빼세요"),
+                Phrase::new("remove the repetition", "두 번 쓴 것을 빼세요"),
             ),
             Self::LabelTooLong => texts(
                 "너무 긴 라벨",
@@ -303,7 +306,7 @@ impl Reason {
             Self::LowConfidence => texts(
                 "낮은 확신",
                 Phrase::new(
-                    "the model is uncertain of a field",
+                    "the model is uncertain about a field",
                     "모델이 확신하지 못하는 칸이 있습니다",
                 ),
                 Phrase::new("check the marked words", "표시된 단어를 확인하세요"),
@@ -326,7 +329,7 @@ impl Reason {
                     "더 엄격하게 다시 물었지만 나아지지 않았습니다",
                 ),
                 Phrase::new(
-                    "compare the attempts and edit by hand",
+                    "compare the attempts, then edit by hand",
                     "답변을 비교해 직접 편집하세요",
                 ),
             ),
@@ -337,7 +340,7 @@ impl Reason {
                     "이전 labels.jsonl의 줄을 읽을 수 없어 labels_unread.jsonl에 두었습니다",
                 ),
                 Phrase::new(
-                    "look it up there, then retry or write the record by hand and commit it",
+                    "check it there, then retry, or write the record by hand and commit it",
                     "거기서 확인한 뒤, 다시 묻거나 직접 써서 확정하세요",
                 ),
             ),
@@ -348,14 +351,14 @@ impl Reason {
                     "라벨로 검색해도 이 아이콘이 나오지 않습니다",
                 ),
                 Phrase::new(
-                    "say what sets it apart from the icon that is found instead, and measure again",
+                    "describe what sets it apart from the icon found instead, then measure again",
                     "대신 나오는 아이콘과 다른 점을 쓰고 다시 측정하세요",
                 ),
             ),
         }
     }
 
-    /// What it is called, where there is room for a word or two.
+    /// Short display name.
     pub fn name(self, language: Language) -> String {
         match language {
             Language::English => self.code().replace('_', " "),
@@ -364,18 +367,18 @@ impl Reason {
     }
 }
 
-/// The texts of a reason. Its English name is its code.
+/// Display texts of a reason. Its English name is its code.
 #[derive(Debug, Clone, Copy)]
 pub struct ReasonTexts {
     korean_name: &'static str,
-    /// What was found.
+    /// The problem.
     pub found: Phrase,
-    /// What to do about it.
+    /// The remedy.
     pub todo: Phrase,
 }
 
 impl FailureCode {
-    /// What it is called; in English its code.
+    /// Display name; the code in English.
     pub fn name(self, language: Language) -> &'static str {
         match (language, self) {
             (Language::English, code) => code.code(),

@@ -1,40 +1,41 @@
-//! The review state machine: what operators, models, undo and redo make of a group. Pure, no IO.
-//! The journal stores its states, the workstation predicts with it, tests play it.
+//! The review state machine of a group. Pure, no IO. The journal stores its states and the
+//! workstation predicts with it.
 //!
-//! Texts never change: a model's answer, an imported line and an edit each are a *version*, named
-//! by a number that only grows. A group shows one of them, its *draft*, and may have one of them
-//! in `labels.jsonl`, its *line*.
+//! Texts never change: each model answer, imported line and edit is a *version* with an
+//! ever-increasing number. A group shows one version, its *draft*, and may have one in
+//! `labels.jsonl`, its *line*.
 //!
-//! **A model's answer is an offer.** It becomes the draft only where there is none, or where the
-//! draft is the model's own answer before it and nobody has edited, decided or committed that.
-//! Everywhere else the draft stays until the operator takes the new version; taking one, or
-//! deciding about the draft again, ends the offer.
+//! **A model's answer is an offer.** It becomes the draft only if there is no draft, or if the
+//! draft is the model's previous answer and nobody has edited, decided or committed it.
+//! Otherwise the draft stays until the operator takes the new version. Taking a version or
+//! deciding again ends the offer.
 //!
 //! | the operator | draft is the line | there is no line | draft differs from the line | rejected |
 //! |---|---|---|---|---|
-//! | accepts | confirmed: counts as committed, the line stays as it is | accepted | accepted: the commit replaces the line | accepted again |
-//! | commits | the same as accepting | the draft becomes the line | the draft replaces the line | the line is removed |
+//! | accepts | confirmed: counts as committed, the line is unchanged | accepted | accepted: the commit replaces the line | accepted again |
+//! | commits | same as accepting | the draft becomes the line | the draft replaces the line | the line is removed |
 //! | rejects | rejected: the commit removes the line | rejected | rejected: the commit removes the line | new reason |
-//! | reopens | confirmation taken back | acceptance taken back | acceptance taken back | rejection taken back |
+//! | reopens | confirmation withdrawn | acceptance withdrawn | acceptance withdrawn | rejection withdrawn |
 //! | edits, takes a version | edited: the commit replaces the line | edited | edited | edited |
 //!
-//! Taking the version that is the line gives the line's own state back, and taking the model's
-//! newest answer where there is no line gives that answer's. A line changes by a commit alone.
+//! Taking the version that is the line restores the line's state. Taking the model's latest
+//! answer while there is no line restores that answer's state. Only a commit changes a line.
 
 use super::Change;
 use serde::{Deserialize, Serialize};
 
-/// What the queue shows of a group's state. `Accepted` drafts wait for the commit.
+/// The state of a group, as the queue shows it. `Accepted` drafts wait for the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupState {
     Waiting,
     Running,
-    /// A model's answer without a reason.
+    /// A model's answer with no reasons.
     Draft,
-    /// A model's answer, or a line that no operator has committed or confirmed, with reasons.
+    /// A model's answer with reasons, or a line with reasons that no operator has committed or
+    /// confirmed.
     Uncertain,
-    /// The operator has chosen the text, and has not committed it.
+    /// The operator edited or chose the text but has not committed it.
     Edited,
     Accepted,
     Committed,
@@ -69,7 +70,7 @@ impl GroupState {
         }
     }
 
-    /// Whether an operator has to look, whatever the model has answered since.
+    /// Whether an operator must look at it, regardless of later answers.
     pub fn needs_review(self) -> bool {
         matches!(self, Self::Uncertain | Self::Edited | Self::Failed)
     }
@@ -90,7 +91,7 @@ pub enum CommittedBy {
     Batch,
     Operator,
     Import,
-    /// Stands for a line of an earlier file that cannot be read; no export holds it.
+    /// Placeholder for an unreadable line of an earlier file. It is never exported.
     Unread,
 }
 
@@ -115,41 +116,41 @@ impl CommittedBy {
 /// A group's line in `labels.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// Its number in the journal; `None` until the journal has stored it.
+    /// Journal id of its record; `None` until it is stored.
     pub record: Option<i64>,
     pub version: i64,
     pub by: CommittedBy,
 }
 
-/// The part of a group's state that steps change and undo restores.
+/// The part of a group's state that an operator's steps change and undo restores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewState {
-    /// The version that is shown.
+    /// The version shown.
     pub draft: Option<i64>,
     pub line: Option<Line>,
-    /// The operator chose the draft's text: by an edit, or by taking a version.
+    /// Whether the operator chose the draft's text, by an edit or by taking a version.
     pub edited: bool,
     pub decision: Decision,
     pub note: Option<String>,
-    /// The newest answer that is no offer any more, because the operator has passed over it.
+    /// The latest answer that the operator dismissed; it is no longer an offer.
     pub seen: Option<i64>,
 }
 
-/// A review state with what only the model's side changes.
+/// A review state plus the model's latest answer and failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CurrentState {
     pub review: ReviewState,
-    /// The model's newest answer.
+    /// The model's latest answer.
     pub answer: Option<i64>,
-    /// The newest failure, unless an answer came after it.
+    /// The latest failure, unless an answer followed it.
     pub failure: Option<i64>,
 }
 
-/// What the next commit does to `labels.jsonl`.
+/// The effect of the next commit on `labels.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextCommit {
     Nothing,
-    /// The line stays as it is and counts as committed by the operator.
+    /// The line is unchanged and counts as committed by the operator.
     Confirms,
     Adds,
     Replaces,
@@ -162,17 +163,17 @@ pub enum Direction {
     Redo,
 }
 
-/// What a step did to one group.
+/// The effect of a step on one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewStep {
     pub before: ReviewState,
     pub after: ReviewState,
-    /// The model's newest answer when the step was done.
+    /// The model's latest answer at the time of the step.
     pub answer: Option<i64>,
 }
 
 impl ReviewState {
-    /// Whether the draft's text stands in `labels.jsonl`.
+    /// Whether the draft's text is in `labels.jsonl`.
     pub fn is_committed(&self) -> bool {
         self.is_line() && matches!(self.line, Some(line) if line.by != CommittedBy::Unread)
     }
@@ -184,7 +185,7 @@ impl ReviewState {
         }
     }
 
-    /// Whether a person has made the draft the line, or has accepted the line that it is.
+    /// Whether a person committed the draft, or accepted it when it was already the line.
     fn is_confirmed(&self) -> bool {
         let by_operator = || matches!(self.line, Some(line) if line.by == CommittedBy::Operator);
         self.is_committed()
@@ -195,7 +196,7 @@ impl ReviewState {
             }
     }
 
-    /// Whether a person has accepted the draft, or has made it the line.
+    /// Whether a person has accepted or committed the draft.
     pub fn is_approved(&self) -> bool {
         self.decision == Decision::Accepted || self.is_confirmed()
     }
@@ -216,8 +217,8 @@ impl ReviewState {
         }
     }
 
-    /// Whether a newer answer than `answer` becomes the draft, where that one was the newest.
-    fn gives_way(&self, answer: Option<i64>) -> bool {
+    /// Whether a new answer becomes the draft, if `answer` was the latest before it.
+    fn is_replaceable(&self, answer: Option<i64>) -> bool {
         self.draft.is_none()
             || self.draft == answer
                 && !self.edited
@@ -234,15 +235,16 @@ impl ReviewState {
 }
 
 impl CurrentState {
-    /// The answer that waits to be compared with the draft.
+    /// The answer that is offered for comparison with the draft.
     pub fn offer(&self) -> Option<i64> {
         let review = &self.review;
-        let passed = review.seen.or(review.draft).unwrap_or_default();
-        self.answer
-            .filter(|answer| review.draft.is_some_and(|draft| draft != *answer) && *answer > passed)
+        let dismissed = review.seen.or(review.draft).unwrap_or_default();
+        self.answer.filter(|answer| {
+            review.draft.is_some_and(|draft| draft != *answer) && *answer > dismissed
+        })
     }
 
-    /// `uncertain`: the rules have something against the draft.
+    /// The group's state. `uncertain` says whether the rules find any reason in the draft.
     pub fn state(&self, uncertain: bool) -> GroupState {
         let review = &self.review;
         if matches!(review.decision, Decision::Rejected(_)) {
@@ -254,7 +256,7 @@ impl CurrentState {
                 None => GroupState::Waiting,
             };
         }
-        // A person has looked at it and decided: it does not come back into the queue.
+        // A person has decided: it does not return to the queue.
         if review.is_confirmed() {
             return GroupState::Committed;
         }
@@ -267,8 +269,8 @@ impl CurrentState {
         }
     }
 
-    /// The state after a step of the operator. `text` is the version that holds the text of a
-    /// change that writes one; without it such a change leaves everything as it is.
+    /// The state after an operator's change. `text` is the version number of the text that the
+    /// change writes; without it, a change of the text has no effect.
     pub fn apply(&self, change: &Change, text: Option<i64>) -> ReviewState {
         let mut next = self.review.clone();
         match change {
@@ -282,7 +284,7 @@ impl CurrentState {
             | Change::UpdateName
             | Change::Fix { .. } => {
                 let Some(version) = text else { return next };
-                // An offer outlives an edit, of which it is no part.
+                // An edit does not end an offer.
                 next.seen = match self.offer() {
                     Some(_) => next.seen.or(next.draft),
                     None => self.answer,
@@ -306,12 +308,12 @@ impl CurrentState {
             Change::SetNote { note } => next.note.clone_from(note),
             Change::Accept => {
                 if next.draft.is_some() {
-                    self.pass_over_offer(&mut next);
+                    self.dismiss_offer(&mut next);
                     self.accept(&mut next);
                 }
             }
             Change::Reject { reason } => {
-                self.pass_over_offer(&mut next);
+                self.dismiss_offer(&mut next);
                 next.decision = Decision::Rejected(reason.clone());
             }
             Change::Reopen => next.decision = Decision::Open,
@@ -320,13 +322,13 @@ impl CurrentState {
         next
     }
 
-    fn pass_over_offer(&self, next: &mut ReviewState) {
+    fn dismiss_offer(&self, next: &mut ReviewState) {
         if self.offer().is_some() {
             next.seen = self.answer;
         }
     }
 
-    /// A line that an operator has committed needs no acceptance besides.
+    /// Accepts the draft, unless an operator's commit has confirmed it already.
     fn accept(&self, next: &mut ReviewState) {
         next.decision = Decision::Open;
         if !next.is_confirmed() {
@@ -340,7 +342,7 @@ impl CurrentState {
             return;
         }
         let Some(version) = next.draft else { return };
-        self.pass_over_offer(next);
+        self.dismiss_offer(next);
         if next.is_committed() {
             return self.accept(next);
         }
@@ -353,9 +355,9 @@ impl CurrentState {
         next.decision = Decision::Open;
     }
 
-    /// A model has answered; whether the answer is the draft now, and not an offer.
+    /// Records a model's answer. Returns whether it became the draft rather than an offer.
     pub fn answered(&mut self, version: i64) -> bool {
-        let shown = self.review.gives_way(self.answer);
+        let shown = self.review.is_replaceable(self.answer);
         if shown {
             self.review.draft = Some(version);
         }
@@ -364,11 +366,11 @@ impl CurrentState {
         shown
     }
 
-    /// A line that something else has written was imported as `version`. A text that the operator
-    /// has decided about stays the draft.
+    /// Records that a line written outside the program was imported as `version`. A text that the
+    /// operator has decided about stays the draft.
     pub fn imported(&mut self, version: i64, record: i64, by: CommittedBy) {
         let is_open_line = self.review.is_line() && self.review.decision == Decision::Open;
-        if self.review.gives_way(self.answer) || is_open_line {
+        if self.review.is_replaceable(self.answer) || is_open_line {
             self.review.draft = Some(version);
         }
         self.review.line = Some(Line {
@@ -379,7 +381,7 @@ impl CurrentState {
         self.failure = None;
     }
 
-    /// The version that `--batch` commits: a draft that the operator has left as it came.
+    /// The version that `--batch` commits: a draft that the operator has not touched.
     pub fn uncommitted(&self) -> Option<i64> {
         let review = &self.review;
         let touched = review.edited || review.decision != Decision::Open;
@@ -387,18 +389,18 @@ impl CurrentState {
     }
 }
 
-/// What a step does to committed lines: a commit at once, an acceptance or a rejection at the
-/// next commit.
+/// The effects of a step on committed lines. A commit has them at once, an acceptance or
+/// rejection at the next commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineEffects {
-    /// Lines that stay as they are and need no review any more.
+    /// Lines that are unchanged and no longer need review.
     pub confirmed: usize,
     pub replaced: usize,
     pub removed: usize,
 }
 
 impl LineEffects {
-    /// Counts one more group.
+    /// Counts the effect on one group.
     pub fn add(&mut self, change: &Change, before: &ReviewState, after: &ReviewState) {
         let next = after.next_commit();
         match change {
@@ -417,8 +419,8 @@ impl LineEffects {
 }
 
 impl ReviewStep {
-    /// The state that undoing or redoing this leaves. What models and `--batch` have brought since
-    /// is no part of the step and stays.
+    /// The state after undoing or redoing the step. Answers and `--batch` commits since then are
+    /// kept.
     pub fn restored(self, now: &CurrentState, direction: Direction) -> ReviewState {
         let (mut to, from) = match direction {
             Direction::Undo => (self.before, self.after),
@@ -427,7 +429,7 @@ impl ReviewStep {
         if now.review.line != from.line {
             to.line = now.review.line;
         }
-        if now.answer != self.answer && to.gives_way(self.answer) {
+        if now.answer != self.answer && to.is_replaceable(self.answer) {
             to.draft = now.answer;
         }
         to

@@ -1,4 +1,4 @@
-//! An item, good labels for it, and how they were asked for: what tests of many rooms begin with.
+//! Test fixtures: an item, valid labels for it, and attempt settings.
 
 use super::{
     AttemptSettings, Background, Field, GroupId, GroupState, GroupSummary, Item, Labels,
@@ -29,7 +29,7 @@ pub fn item(name: &str) -> Item {
     }
 }
 
-/// Labels of a red icon that no rule speaks against.
+/// Labels for a red icon in which the rules find no reason.
 pub fn labels(name: &str) -> Labels {
     Labels::default()
         .with(Field::LabelKo, [format!("붉은 천에 흰 리본이 달린 {name}")])

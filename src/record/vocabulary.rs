@@ -1,4 +1,4 @@
-//! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
+//! The vocabulary: words for colors, materials, item types, themes and vibes, with synonyms.
 
 mod overlay;
 mod similar;
@@ -13,36 +13,36 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization;
 
-/// The vocabulary file that comes with the program.
+/// The built-in vocabulary file.
 pub const BUILTIN_VOCABULARY: &str = include_str!("../../assets/vocabulary.toml");
 
 /// One entry of the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Word {
-    /// What a record holds.
+    /// The canonical word, as records contain it.
     pub word: String,
-    /// Korean synonyms, the preferred one first.
+    /// Korean synonyms, preferred first.
     pub ko: Vec<String>,
     pub en: Vec<String>,
-    /// Typical colors in OKLab (`[l, a, b]`); only colors have any.
+    /// Typical colors in OKLab (`[l, a, b]`). Colors only.
     pub anchors: Vec<[f32; 3]>,
-    /// Words for shades of this one: who says blue may mean navy. Only colors have any.
+    /// Words for shades that this word also covers: blue may mean navy. Colors only.
     pub shades: Vec<String>,
-    /// How the pixels show it, where it is not by colors near its anchors. Only colors have one.
+    /// How to detect the word in pixels, if not by its anchors. Colors only.
     pub pixels: Option<PixelRule>,
 }
 
-/// What pixels show a color word that is no color of its own.
+/// How to detect a color word that does not name a single color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PixelRule {
-    /// Several words with a fair share of the pixels each.
+    /// Several colors, each with a substantial share of the pixels.
     ManyColors,
-    /// Pixels that something behind them shines through.
+    /// Translucent pixels.
     Translucent,
 }
 
-/// The lists of words that fields are told in.
+/// The word lists of all fields that have one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vocabulary {
     lists: BTreeMap<Field, List>,
@@ -51,12 +51,12 @@ pub struct Vocabulary {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct List {
     words: Vec<Word>,
-    /// Every spelling, with the place of its word.
+    /// Index of the word for every spelling.
     index: HashMap<String, usize>,
-    /// The stems of the Korean spellings of an open list.
+    /// Index of the word for every stem of a Korean spelling; open lists only.
     stems: HashMap<String, usize>,
-    /// No text with more letters names one of the words.
-    most_letters: usize,
+    /// Upper bound on the letters of a text that can match a word.
+    max_letters: usize,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +75,7 @@ struct Entry {
 }
 
 impl Vocabulary {
-    /// The vocabulary that comes with the program; its file is read once.
+    /// The built-in vocabulary, parsed once.
     pub fn builtin() -> Result<Self> {
         static BUILTIN: OnceLock<Vocabulary> = OnceLock::new();
         if let Some(read) = BUILTIN.get() {
@@ -86,50 +86,57 @@ impl Vocabulary {
         Ok(BUILTIN.get_or_init(|| read).clone())
     }
 
-    /// Reads a vocabulary file. All faults are told together.
+    /// Parses a vocabulary file.
+    ///
+    /// # Errors
+    /// Lists all problems of the file together.
     pub fn parse(text: &str) -> Result<Self> {
         let mut file: BTreeMap<String, Vec<Entry>> = toml::from_str(text)
-            .map_err(|error| fault(error.to_string().trim_end()).with_hint(shape()))?;
-        let mut faults = Vec::new();
+            .map_err(|error| usage_error(error.to_string().trim_end()).with_hint(format_hint()))?;
+        let mut problems = Vec::new();
         let mut lists = BTreeMap::new();
         for (field, name) in Self::lists() {
             let Some(entries) = file.remove(name) else {
-                return Err(fault(format!("there is no table [[{name}]]")).with_hint(shape()));
+                return Err(
+                    usage_error(format!("there is no table [[{name}]]")).with_hint(format_hint())
+                );
             };
-            lists.insert(field, List::read(name, field, entries, &mut faults));
+            lists.insert(field, List::read(name, field, entries, &mut problems));
         }
         if let Some(name) = file.keys().next() {
-            return Err(fault(format!("there is no list \"{name}\"")).with_hint(shape()));
+            return Err(
+                usage_error(format!("there is no list \"{name}\"")).with_hint(format_hint())
+            );
         }
-        match faults.is_empty() {
+        match problems.is_empty() {
             true => Ok(Self { lists }),
-            false => Err(fault(faults.join("; "))),
+            false => Err(usage_error(problems.join("; "))),
         }
     }
 
-    /// The names of all lists, each with the field that it is for.
+    /// All lists, as field and name.
     pub fn lists() -> impl Iterator<Item = (Field, &'static str)> {
         let all = Field::ALL.iter().copied();
         all.filter_map(|field| Some((field, field.words()?.name)))
     }
 
-    /// The field's words; none where it holds free text.
+    /// The field's words; empty if it holds free text.
     pub fn entries(&self, field: Field) -> &[Word] {
         self.lists.get(&field).map_or(&[], |list| &list.words)
     }
 
-    /// The words themselves, in file order; what a field can be completed to.
+    /// The canonical words in file order, used for completion.
     pub fn words(&self, field: Field) -> impl Iterator<Item = &str> {
         self.entries(field).iter().map(|word| word.word.as_str())
     }
 
-    /// The entry that `text` means: the whole text, or what is left when leading words are taken
-    /// away (`라이트 블루`, `red leather`: both languages put the noun last). See
-    /// [`Self::find_exact`] for what does not matter.
+    /// Finds the entry for `text` or for its longest matching suffix of words (`라이트 블루`,
+    /// `red leather`: both languages put the noun last). See [`Self::find_exact`] for the
+    /// differences that are ignored.
     pub fn find(&self, field: Field, text: &str) -> Option<&Word> {
         let list = self.lists.get(&field)?;
         let full = key(text);
-        let mut rest = last_words(&full, list.most_letters);
+        let mut rest = last_words(&full, list.max_letters);
         loop {
             if let Some(word) = list.get(rest) {
                 return Some(word);
@@ -138,83 +145,87 @@ impl Vocabulary {
         }
     }
 
-    /// The entry that `text` names as a whole. Case, spelling of spaces, Unicode form, and
-    /// singular or plural of English words do not matter; in open lists nor does the ending of a
-    /// Korean adjective (`신비한`, `신비로운`, `신비함`).
+    /// Finds the entry for the entire text. Ignores case, spacing, Unicode form, and singular or
+    /// plural of English words. Open lists also ignore the endings of Korean adjectives (`신비한`,
+    /// `신비로운`, `신비함`).
     pub fn find_exact(&self, field: Field, text: &str) -> Option<&Word> {
         self.lists.get(&field)?.get(&key(text))
     }
 
-    /// No text with more letters, blanks not counted, names one of the field's words.
-    pub fn most_letters(&self, field: Field) -> usize {
-        self.lists.get(&field).map_or(0, |list| list.most_letters)
+    /// Upper bound on the letters, excluding blanks, of a text that can match a word of the field.
+    pub fn max_letters(&self, field: Field) -> usize {
+        self.lists.get(&field).map_or(0, |list| list.max_letters)
     }
 
-    /// Whether `text` names an entry of any list.
+    /// Whether `text` matches an entry of any list.
     pub fn knows(&self, text: &str) -> bool {
         let mut fields = self.lists.keys();
         fields.any(|field| self.find_exact(*field, text).is_some())
     }
 
-    /// The word that a record holds for `text`.
+    /// The canonical word for `text`.
     pub fn canonical(&self, field: Field, text: &str) -> Option<&str> {
         Some(self.find(field, text)?.word.as_str())
     }
 
-    /// What a Korean calls a word of the vocabulary.
+    /// The preferred Korean name of a vocabulary word.
     pub fn korean(&self, field: Field, word: &str) -> Option<&str> {
         Some(self.find_exact(field, word)?.ko.first()?.as_str())
     }
 }
 
-/// The letters that a noun and an ending add to a stem, more than a plural adds to a word.
-const MOST_ENDINGS: usize = 6;
+/// Maximum number of letters that a noun and an ending add to a stem. A plural adds fewer.
+const MAX_ENDINGS: usize = 6;
 
-/// What a vocabulary file has to look like.
-fn shape() -> String {
+/// A hint that describes the format of a vocabulary file.
+fn format_hint() -> String {
     let tables: Vec<String> = Vocabulary::lists()
         .map(|(_, name)| format!("[[{name}]]"))
         .collect();
     format!(
-        "a vocabulary has the tables {}, each with word, ko = [..], en = [..]; colors also rgb and \
+        "a vocabulary needs the tables {}, each with word, ko = [..], en = [..]; colors also rgb and \
          shades, or pixels",
         tables.join(", ")
     )
 }
 
 impl List {
-    /// The word of a spelling that [`key`] has made.
+    /// Looks up a word by a normalized spelling (see [`key`]).
     fn get(&self, key: &str) -> Option<&Word> {
         let joined = key.replace(' ', "");
         let found = self.index.get(key).or_else(|| self.index.get(&joined));
-        let other_number = || numbers(key).iter().find_map(|form| self.index.get(form));
+        let other_number = || {
+            number_forms(key)
+                .iter()
+                .find_map(|form| self.index.get(form))
+        };
         let stem = || self.stems.get(stem(&joined)?);
         let number = found.or_else(other_number).or_else(stem)?;
         self.words.get(*number)
     }
 
-    fn read(name: &str, field: Field, entries: Vec<Entry>, faults: &mut Vec<String>) -> Self {
+    fn read(name: &str, field: Field, entries: Vec<Entry>, problems: &mut Vec<String>) -> Self {
         let Self {
             mut words,
             mut index,
             ..
         } = Self::default();
         if entries.is_empty() {
-            faults.push(format!("{name} has no entry"));
+            problems.push(format!("{name} has no entry"));
         }
         for entry in entries {
             let number = words.len();
-            let word = Word::read(entry, name, field, faults);
+            let word = Word::read(entry, name, field, problems);
             for synonym in word.spellings() {
                 match index.insert(key(synonym), number) {
-                    Some(earlier) if earlier == number => faults.push(format!(
-                        "{name}: \"{synonym}\" stands twice in \"{}\"",
+                    Some(earlier) if earlier == number => problems.push(format!(
+                        "{name}: \"{synonym}\" appears twice in \"{}\"",
                         word.word
                     )),
                     Some(earlier) => {
                         let earlier: &Word = &words[earlier];
-                        faults.push(format!(
-                            "{name}: \"{synonym}\" of \"{}\" belongs to \"{}\" already",
+                        problems.push(format!(
+                            "{name}: \"{synonym}\" of \"{}\" already belongs to \"{}\"",
                             word.word, earlier.word
                         ));
                     }
@@ -226,8 +237,8 @@ impl List {
         for word in &words {
             let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
             for shade in word.shades.iter().filter(strange) {
-                faults.push(format!(
-                    "{name}: \"{shade}\", a shade of \"{}\", is no word of its own",
+                problems.push(format!(
+                    "{name}: \"{shade}\", a shade of \"{}\", is not a word of its own",
                     word.word
                 ));
             }
@@ -235,8 +246,8 @@ impl List {
         Self::indexed(field, words, index)
     }
 
-    /// Of words that do not share a spelling.
-    fn of(field: Field, words: Vec<Word>) -> Self {
+    /// Builds a list from words that share no spelling.
+    fn new(field: Field, words: Vec<Word>) -> Self {
         let mut index = HashMap::new();
         for (number, word) in words.iter().enumerate() {
             index.extend(word.spellings().map(|text| (key(text), number)));
@@ -244,13 +255,13 @@ impl List {
         Self::indexed(field, words, index)
     }
 
-    /// Of words and their spellings.
+    /// Builds a list from words and the index of their spellings.
     fn indexed(field: Field, words: Vec<Word>, mut index: HashMap<String, usize>) -> Self {
         let stems = add_joined(&words, field, &mut index);
         let letters = index.keys().chain(stems.keys());
         let letters = letters.map(|key| key.chars().filter(|c| *c != ' ').count());
         Self {
-            most_letters: letters.max().unwrap_or_default() + MOST_ENDINGS,
+            max_letters: letters.max().unwrap_or_default() + MAX_ENDINGS,
             words,
             index,
             stems,
@@ -258,8 +269,9 @@ impl List {
     }
 }
 
-/// Korean is written with and without blanks: `한벌 옷`, `스카이 블루`. Gives the stems of the words
-/// of an open list; tags are no adjectives.
+/// Adds spellings without blanks to the index, since Korean is written both ways: `한벌 옷`,
+/// `스카이 블루`. Returns the stems of the words of an open list, but not of tags, which are no
+/// adjectives.
 fn add_joined(
     words: &[Word],
     field: Field,
@@ -281,39 +293,39 @@ fn add_joined(
 }
 
 impl Word {
-    /// Its first typical color.
+    /// The first typical color.
     pub fn rgb(&self) -> Option<[u8; 3]> {
         self.anchors.first().map(|anchor| to_rgb(*anchor))
     }
 
-    /// The word in all its names.
+    /// The word and all its synonyms.
     pub fn spellings(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.word).chain(&self.ko).chain(&self.en)
     }
 
-    fn read(entry: Entry, list: &str, field: Field, faults: &mut Vec<String>) -> Self {
+    fn read(entry: Entry, list: &str, field: Field, problems: &mut Vec<String>) -> Self {
         let name = format!("{list}: \"{}\"", entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
             if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
-                faults.push(format!(
-                    "{name} has an empty text or one with controls or quotes"
+                problems.push(format!(
+                    "{name} has a text that is empty or contains control characters or quotes"
                 ));
             }
         }
         let colored = !entry.rgb.is_empty() || !entry.shades.is_empty() || entry.pixels.is_some();
         if colored && field != Field::Colors {
-            faults.push(format!(
+            problems.push(format!(
                 "{name} has rgb, shades or pixels, which only colors have"
             ));
         }
         if entry.pixels.is_some() && !entry.rgb.is_empty() {
-            faults.push(format!("{name} has both rgb and pixels"));
+            problems.push(format!("{name} has both rgb and pixels"));
         }
         let mut anchors = Vec::new();
         for code in &entry.rgb {
             match parse_rgb(code) {
                 Some(rgb) => anchors.push(to_oklab(rgb)),
-                None => faults.push(format!("{name}: \"{code}\" is not of the form #rrggbb")),
+                None => problems.push(format!("{name}: \"{code}\" is not of the form #rrggbb")),
             }
         }
         Self {
@@ -327,13 +339,13 @@ impl Word {
     }
 }
 
-/// An OKLab color as a screen shows it.
+/// Converts an OKLab color to sRGB.
 pub fn to_rgb([l, a, b]: [f32; 3]) -> [u8; 3] {
     let rgb = oklab::oklab_to_srgb(oklab::Oklab { l, a, b });
     [rgb.r, rgb.g, rgb.b]
 }
 
-/// An sRGB color as OKLab `[l, a, b]`, the space that [`super::ColorHistogram`] is told in.
+/// Converts an sRGB color to OKLab `[l, a, b]`, the color space of [`super::ColorHistogram`].
 pub fn to_oklab(rgb: [u8; 3]) -> [f32; 3] {
     let lab = oklab::srgb_to_oklab(oklab::Rgb {
         r: rgb[0],
@@ -353,7 +365,7 @@ fn parse_rgb(code: &str) -> Option<[u8; 3]> {
     Some([r, g, b])
 }
 
-/// What two spellings of one word have in common.
+/// Normalizes a spelling for lookup.
 fn key(text: &str) -> String {
     let is_folded = |c: char| !c.is_ascii_uppercase() && !matches!(c, '-' | '_');
     if is_plain(text) && text.chars().all(is_folded) {
@@ -367,20 +379,20 @@ fn key(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The longest end of a key, from the beginning of a word, that has so many letters.
-fn last_words(key: &str, most_letters: usize) -> &str {
+/// The longest suffix of whole words with at most this many letters.
+fn last_words(key: &str, max_letters: usize) -> &str {
     let mut letters = 0;
     let words = key.rsplit(' ').take_while(|word| {
         letters += word.chars().count();
-        letters <= most_letters
+        letters <= max_letters
     });
-    // Each with the blank before it, which the first one has not.
+    // Each with the blank before it, which the first word lacks.
     let bytes: usize = words.map(|word| word.len() + 1).sum();
     &key[(key.len() + 1).saturating_sub(bytes).min(key.len())..]
 }
 
-/// The other forms of an English word, singular for plural and plural for singular.
-fn numbers(key: &str) -> Vec<String> {
+/// Other singular and plural forms of an English word.
+fn number_forms(key: &str) -> Vec<String> {
     if !key.ends_with(|c: char| c.is_ascii_lowercase()) {
         return Vec::new();
     }
@@ -393,8 +405,8 @@ fn numbers(key: &str) -> Vec<String> {
     forms
 }
 
-/// A Korean description without the noun that it stands before (`유쾌한 분위기`) and without its
-/// ending; `None` where nothing of it can be left out.
+/// Strips a generic noun (`유쾌한 분위기`) and an adjective ending from a Korean description.
+/// `None` if the stem would be a single syllable.
 fn stem(key: &str) -> Option<&str> {
     const NOUNS: [&str; 9] = [
         "분위기",
@@ -431,16 +443,16 @@ fn stem(key: &str) -> Option<&str> {
     let bare = bare.unwrap_or(whole);
     let ending = ENDINGS.iter().find_map(|ending| bare.strip_suffix(ending));
     let stem = ending.filter(|stem| is_long(stem)).unwrap_or(bare);
-    // A stem itself is looked up like what has one.
+    // A text that already is a stem is looked up the same way.
     is_long(stem).then_some(stem)
 }
 
-/// One syllable is the beginning of too many words.
+/// Whether a stem is specific enough: too many words start with any one syllable.
 fn is_long(text: &str) -> bool {
     text.chars().count() > 1
 }
 
-fn fault(cause: impl std::fmt::Display) -> Error {
+fn usage_error(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, cause)
 }
 

@@ -1,4 +1,4 @@
-//! The header, the hint line's own words, the window's title, and how the run stands.
+//! Texts of the header, the hint line and the window title, and the state of the run.
 
 use super::Words;
 use crate::engine::Stage;
@@ -6,7 +6,7 @@ use crate::engine::Stage;
 words! {
     help: "help" / "도움말",
     back: "back" / "뒤로",
-    go_on: "go on" / "계속",
+    go_on: "continue" / "계속",
     recording: "recording" / "기록 중",
     undo_step(step): "undo {step}" / "되돌리기: {step}",
     again: "again" / "반복",
@@ -19,7 +19,7 @@ words! {
     title(open, outdir): "{open} to review: {outdir}" / "검토할 {open}건: {outdir}",
     title_working(open, queued, outdir): "{open} to review, {queued} to label: {outdir}"
         / "검토할 {open}건, 라벨링할 {queued}건: {outdir}",
-    leave_blind: "leave? y n" / "나갈까요? y n",
+    leave_blind: "quit? y n" / "나갈까요? y n",
     too_small(width, height): "too small: {width}x{height} needed"
         / "화면이 작습니다: {width}x{height} 필요",
 
@@ -29,12 +29,12 @@ words! {
     engine_has_stopped: "the engine has stopped" / "엔진이 멈췄습니다",
     engine_has_stopped_because(cause): "the engine has stopped: {cause}"
         / "엔진이 멈췄습니다: {cause}",
-    nothing_is_saved(why): "{why}; nothing is saved any more, leave and start again"
+    nothing_is_saved(why): "{why}; nothing more is saved, quit and restart"
         / "{why}. 더는 저장되지 않으니 나가서 다시 시작하세요",
     the_action(name): "the action {name}" / "{name} 동작",
     key_tries_again(key): "{key} tries again" / "{key} 키로 다시 시도",
     key_rewrites(key): "{key} rewrites the journal" / "{key} 키로 저널 다시 쓰기",
-    leave_and_start: "leave and start again" / "나가서 다시 시작하세요",
+    leave_and_start: "quit and restart" / "나가서 다시 시작하세요",
     trouble(cure, cause): "not saved, {cure}: {cause}" / "저장되지 않음, {cure}: {cause}",
 
     stage_stopped: "stopped" / "멈춤",
@@ -73,7 +73,7 @@ impl Words {
         }
     }
 
-    /// How long something may still take, in a form that does not flicker.
+    /// A remaining time, rounded so that the display does not flicker.
     pub fn rough_duration(self, seconds: f64) -> String {
         let seconds = seconds.clamp(0.0, 1e8) as u64;
         match seconds {
@@ -90,7 +90,7 @@ mod tests {
     use crate::text::Language;
 
     #[test]
-    fn durations_do_not_flicker() {
+    fn durations_are_rounded() {
         let korean = Words::new(Language::Korean);
         for (seconds, english, in_korean) in [
             (0.0, "0 s", "0초"),

@@ -1,4 +1,4 @@
-//! Boxes that change many records in one step, after a preview.
+//! Texts of dialogs that change many records in one step, after a preview.
 
 words! {
     change_scope(scope): "Change {scope}" / "일괄 변경: {scope}",
@@ -13,7 +13,7 @@ words! {
     bulk_value: "value" / "값",
     bulk_into: "into" / "합칠 말",
     bulk_of: "of" / "대표 말",
-    bulk_by: "by" / "바꿀 말",
+    bulk_by: "with" / "바꿀 말",
     bulk_add: "add" / "추가",
     bulk_remove: "remove" / "빼기",
     bulk_replace: "replace" / "바꾸기",
@@ -34,7 +34,7 @@ words! {
 
     find_and_replace: "Find and replace" / "찾아 바꾸기",
     find: "find" / "찾을 말",
-    replace_by: "replace by" / "바꿀 말",
+    replace_by: "replace with" / "바꿀 말",
     all_text: "all text" / "모든 글",
     all_records: "all records" / "모든 레코드",
     the_list: "the list" / "목록",
@@ -52,7 +52,7 @@ words! {
     y_nothing_to_translate: "y: nothing to translate" / "y: 옮길 것이 없습니다",
     y_translates(words, records): "y: {words} translated in {records}"
         / "y: {records}에서 {words}{을} 옮깁니다",
-    nothing_to_drop: "no word would have to be dropped" / "빼야 할 단어가 없습니다",
+    nothing_to_drop: "no word would be dropped" / "빼야 할 단어가 없습니다",
     d_drops(words, records): "d: the same, and drops {words} in {records}; y keeps them"
         / "d: 옮기고, {records}에서 {words}{을} 뺍니다. y는 남겨 둡니다",
     unknown: "unknown" / "모르는 단어",
@@ -69,10 +69,10 @@ words! {
         / "목록에서 '{reason}'인 {records}",
     with_reason_family(records, reason): "{records} with {reason} of this family"
         / "이 계열에서 '{reason}'인 {records}",
-    with_reason_all(records, reason): "all {records} with {reason} that nobody has decided about"
+    with_reason_all(records, reason): "all undecided records with {reason}: {records}"
         / "아직 결정하지 않은, '{reason}'인 모든 {records}",
     y_fixes(fix, records): "y: {fix} in {records}" / "y: {records}에서 {fix}",
-    y_fixes_leaving(fix, records, left): "y: {fix} in {records}; {left} cannot be fixed so and stay"
+    y_fixes_leaving(fix, records, left): "y: {fix} in {records}; {left} cannot be fixed this way"
         / "y: {records}에서 {fix}. {left}건은 이렇게 고칠 수 없어 그대로 둡니다",
     fix_them: "fix them" / "수정",
 }

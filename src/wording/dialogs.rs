@@ -1,4 +1,4 @@
-//! Boxes over the panes: questions, refusals, help, palette, prompts, asking again, saved filters.
+//! Texts of dialogs: confirmations, refusals, help, palette, prompts, retries, saved filters.
 
 words! {
     no_item: "There is no item in this list." / "이 목록에는 아이템이 없습니다.",
@@ -11,19 +11,19 @@ words! {
     next: "next" / "다음",
     complete: "complete" / "완성",
     choose: "choose" / "고르기",
-    do_it: "do it" / "실행",
+    do_it: "run" / "실행",
     scroll: "scroll" / "넘기기",
     moves: "move" / "이동",
     as_before: "as before" / "전처럼",
     keep: "keep" / "유지",
-    leave_it: "leave it" / "그만두기",
+    leave_it: "cancel" / "그만두기",
     save: "save" / "저장",
     show: "show" / "보기",
     delete: "delete" / "삭제",
     ask: "ask" / "묻기",
     changes: "change" / "바꾸기",
     earlier: "earlier" / "이전",
-    proceed: "go on" / "계속",
+    proceed: "continue" / "계속",
 
     one_step: "One step; undo takes all of it back." / "한 번의 동작이라 되돌리기 한 번이면 됩니다.",
     others_stay(n): "{n} without a draft stay as they are." / "초안이 없는 {n}건은 그대로 둡니다.",
@@ -37,21 +37,21 @@ words! {
     go_into_labels(outdir): "They go into labels.jsonl in {outdir}."
         / "{outdir}의 labels.jsonl에 들어갑니다.",
     update_names(records): "Update the names in {records}?" / "{records}의 이름을 갱신할까요?",
-    only_other_names: "Only texts that were made under another name of their item change."
+    only_other_names: "Only texts that were written for another name of the item change."
         / "아이템의 다른 이름으로 쓴 글만 바뀝니다.",
-    repeat_on(records): "Do this again on {records}?" / "{records}에 다시 할까요?",
+    repeat_on(records): "Repeat this on {records}?" / "{records}에 다시 할까요?",
     reject_these(records): "Reject these {records}?" / "{records}{을} 거절할까요?",
-    ask_about(records): "Ask the model again about {records}?" / "{records}{을} 모델에 다시 물을까요?",
+    ask_about(records): "Send {records} to the model again?" / "{records}{을} 모델에 다시 물을까요?",
     answers_are_offered:
         "New answers are offered where a draft is committed, imported, edited or decided."
         / "확정했거나 가져왔거나 편집했거나 결정한 초안은 그대로 두고 새 답변을 곁에 둡니다.",
 
     leave_unsaved: "Leave while nothing can be saved?" / "저장할 수 없는데 나갈까요?",
-    last_is_lost: "What was decided last is not saved, and is lost when you leave."
+    last_is_lost: "The latest decisions are not saved and will be lost when you leave."
         / "마지막에 결정한 것은 저장되지 않았고, 나가면 사라집니다.",
-    written_beside: "All of it is then written to a file of another name beside it."
+    written_beside: "Everything is then saved to another file next to the journal."
         / "나가면 모두 그 옆에 다른 이름의 파일로 씁니다.",
-    run_written_beside: "What this run did is written to a file beside it."
+    run_written_beside: "The work of this run is saved to a file next to the journal."
         / "이번 작업을 그 옆의 파일에 적어 둡니다.",
     leave_with(drafts): "Leave with {drafts} not committed?" / "확정하지 않은 {drafts}{을} 두고 나갈까요?",
     nothing_is_lost(kinds):
@@ -59,11 +59,11 @@ words! {
         / "{kinds}. 사라지는 것은 없습니다. 초안은 저널에 남아 다음에 다시 나옵니다.",
     n_edited(n): "{n} edited" / "편집함 {n}건",
     n_accepted(n): "{n} accepted" / "승인함 {n}건",
-    n_of_the_model(n): "{n} of the model's" / "모델의 초안 {n}건",
+    n_of_the_model(n): "{n} from the model" / "모델의 초안 {n}건",
 
     nothing_to_edit_waiting: "There is nothing to edit yet: this item waits for the model."
         / "아직 편집할 것이 없습니다. 모델을 기다리는 아이템입니다.",
-    nothing_to_edit_running: "There is nothing to edit yet: the model has this item in hand."
+    nothing_to_edit_running: "There is nothing to edit yet: the model is working on this item."
         / "아직 편집할 것이 없습니다. 모델이 작성하고 있습니다.",
     nothing_to_edit_failed: "There is nothing to edit: this item has failed. Retry it, or reject it."
         / "편집할 것이 없습니다. 실패한 아이템이니 다시 묻거나 거절하세요.",
@@ -72,7 +72,7 @@ words! {
 
     keys_title: "Keys" / "키",
     signs: "Signs" / "표시",
-    weak_word: "a word that the model held weakly" / "모델이 확신하지 못한 단어",
+    weak_word: "a word with low model confidence" / "모델이 확신하지 못한 단어",
     do_what: "Do what?" / "무엇을 할까요?",
 
     set_field(field): "set {field}" / "{field} 지정",
@@ -88,8 +88,8 @@ words! {
     why_reject: "why reject?" / "거절 사유",
     why_reject_these(n): "why reject these {n} records?" / "레코드 {n}건의 거절 사유",
 
-    ask_title(records): "Ask again about {records}" / "{records} 다시 묻기",
-    as_the_run: "as the run" / "실행 설정대로",
+    ask_title(records): "Retry {records}" / "{records} 다시 묻기",
+    as_the_run: "as in this run" / "실행 설정대로",
     prompt: "prompt" / "프롬프트",
     stricter: "stricter" / "더 엄격하게",
     normal: "normal" / "보통",
@@ -108,7 +108,7 @@ words! {
     save_as: "save as" / "이름",
     s_saves(filter): "s saves {filter}" / "s: 저장 {filter}",
     save_this_filter: "save this filter" / "이 필터 저장",
-    search_title: "Find icons by a text" / "글로 아이콘 찾기",
+    search_title: "Find icons by text" / "글로 아이콘 찾기",
     filter_earlier: "earlier" / "이전 필터",
 }
 

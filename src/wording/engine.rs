@@ -1,4 +1,4 @@
-//! What the engine reports, for both front ends.
+//! Texts of engine reports, for both front ends.
 
 use super::Words;
 use crate::engine::{
@@ -9,16 +9,16 @@ use crate::record::SimilarDecisions;
 use crate::text::{duration, gibibytes};
 
 words! {
-    no_model_for_attempt: "no attempt can be made: there is no model"
+    no_model_for_attempt: "no attempt is possible: there is no model"
         / "모델이 없어 물을 수 없습니다",
     run_to_restore(path, outdir):
-        "{path} holds what an earlier run did and the journal does not have; `labeler-tui journal \
-         restore {path} --outdir {outdir}` brings it back"
+        "{path} has work of an earlier run that the journal lacks; `labeler-tui journal \
+         restore {path} --outdir {outdir}` restores it"
         / "{path}에 저널에는 없는 이전 작업이 있습니다. `labeler-tui journal restore {path} \
            --outdir {outdir}`로 되살릴 수 있습니다",
     journal_rewritten: "journal.sqlite was rewritten" / "journal.sqlite를 다시 썼습니다",
     journal_rewritten_beside(path):
-        "journal.sqlite was rewritten; what was in its place is now {path}"
+        "journal.sqlite was rewritten; the previous file is now {path}"
         / "journal.sqlite를 다시 썼습니다. 그 자리에 있던 것은 이제 {path}에 있습니다",
     record_followed: "1 record followed its picture to another path"
         / "레코드 1건이 그림을 따라 다른 경로로 옮겨졌습니다",
@@ -38,7 +38,7 @@ words! {
     changed_alike(percent, changed, decided):
         "{percent} %: {changed} of {decided} like this were changed"
         / "{percent} %: 비슷한 {decided}건 중 {changed}건을 고쳤습니다",
-    proxy(url, proxy): "{url} is reached through the proxy {proxy}, as the environment says"
+    proxy(url, proxy): "{url} is reached through the proxy {proxy}, as set in the environment"
         / "환경 변수에 따라 프록시 {proxy}{을} 거쳐 {url}에 연결합니다",
     server_gone(url, why, goes_on): "{url} does not answer ({why}); {goes_on}"
         / "{url}: 응답이 없습니다({why}). {goes_on}",
@@ -49,18 +49,18 @@ words! {
     server_busy(url, wait): "{url} is busy and asks to wait for {wait}"
         / "{url}: 서버가 바빠 {wait} 동안 기다려 달라고 합니다",
     paused_until_back: "the run is paused until it is back" / "돌아올 때까지 작업을 멈춥니다",
-    goes_on_with_one: "going on with one other server" / "다른 서버 한 대로 계속합니다",
-    goes_on_with(others): "going on with {others} other servers"
+    goes_on_with_one: "continuing with one other server" / "다른 서버 한 대로 계속합니다",
+    goes_on_with(others): "continuing with {others} other servers"
         / "다른 서버 {others}대로 계속합니다",
-    server_back(url): "{url} is back, going on" / "{url}: 서버가 돌아와 계속합니다",
-    schema_refused(url, from, to): "{url} refuses {from}, going on with {to}"
+    server_back(url): "{url} is back, continuing" / "{url}: 서버가 돌아와 계속합니다",
+    schema_refused(url, from, to): "{url} refuses {from}, continuing with {to}"
         / "{url}: {from} 방식을 거부하여 {to} 방식으로 계속합니다",
     schema_ignored(url, from, to):
-        "{url} accepts {from} but does not follow it, going on with {to}"
+        "{url} accepts {from} but does not follow it, continuing with {to}"
         / "{url}: {from} 방식을 받지만 따르지 않아 {to} 방식으로 계속합니다",
     no_probabilities(url): "{url} gives no token probabilities; records have no confidence"
         / "{url}: 토큰 확률을 주지 않아 레코드에 확신도가 없습니다",
-    no_accelerator(why): "the CPU is used, although this build is for an accelerator: {why}"
+    no_accelerator(why): "using the CPU although this build supports an accelerator: {why}"
         / "이 빌드는 가속기용이지만 CPU를 씁니다: {why}",
     batch_capped(wanted, fits, allowed, size):
         "{fits} icons are in flight instead of {wanted}: keys and values may take {allowed}; for \
@@ -73,21 +73,21 @@ words! {
     model_memory_free(weights, caches, free, slots):
         "weights {weights}, keys and values up to {caches}, {free} free; {slots} icons in flight"
         / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 아이콘 {slots}개",
-    all_is_in(error, path): "{error}; all that it held is in {path}"
+    all_is_in(error, path): "{error}; all of its data is in {path}"
         / "{error}. 저널의 내용은 모두 {path}에 있습니다",
     restore_goes_on(path, outdir):
-        "`labeler-tui journal restore {path} --outdir {outdir}` goes on from it"
+        "`labeler-tui journal restore {path} --outdir {outdir}` continues from it"
         / "`labeler-tui journal restore {path} --outdir {outdir}`로 이어서 할 수 있습니다",
     not_saved_elsewhere(error): "{error}, and it could not be saved elsewhere"
         / "{error}, 다른 곳에도 저장하지 못했습니다",
     not_saved_steps(error, steps): "{error}; not saved: {steps}"
         / "{error}. 저장되지 않은 것: {steps}",
-    decide_again: "when it can be written again, start again and decide that again"
+    decide_again: "once it is writable, restart and repeat these decisions"
         / "다시 쓸 수 있게 되면 다시 시작해 그것을 다시 결정하세요",
-    run_is_in(error, path): "{error}; what this run did is in {path}"
+    run_is_in(error, path): "{error}; the work of this run is in {path}"
         / "{error}. 이번 작업은 {path}에 있습니다",
     run_is_lost(error, other):
-        "{error}; what this run did could not be written down either: {other}"
+        "{error}; the work of this run could not be saved either: {other}"
         / "{error}. 이번 작업도 따로 적어 두지 못했습니다: {other}",
 }
 
@@ -111,8 +111,7 @@ impl Words {
         }
     }
 
-    /// What has become of records and edits whose pictures are not where they were; nothing where
-    /// all are.
+    /// Describes records and edits whose pictures have moved; `None` if there are none.
     pub fn moved_pictures(self, pictures: &MovedPictures) -> Option<String> {
         let mut parts = Vec::new();
         match pictures.moved {
@@ -145,8 +144,8 @@ impl Words {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// What a score of uncertainty means: the share of such records that people change, and where
-    /// that is known from.
+    /// Explains an uncertainty score: the probability that a person changes the record, and the
+    /// decisions that it is based on.
     pub fn score(self, uncertainty: f32, alike: Option<SimilarDecisions>) -> String {
         let percent = (uncertainty.clamp(0.0, 1.0) * 100.0).round();
         match alike {
@@ -173,7 +172,7 @@ impl Words {
         }
     }
 
-    /// What a model in this process takes; nothing where it is elsewhere.
+    /// The memory use of a model in this process; `None` for a remote model.
     pub fn memory(self, info: &ModelInfo) -> Option<String> {
         let memory = info.memory?;
         let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
@@ -216,12 +215,12 @@ impl Words {
         }
     }
 
-    /// The error that says why nothing can be saved for now.
+    /// The error for a journal that cannot be written at the moment.
     pub fn blocked(self, blocked: &Blocked) -> Error {
         self.with_run_log(&blocked.error, blocked.run_log.as_ref())
     }
 
-    /// The error that says why the engine could not go on, and where unsaved work is.
+    /// The error for a stopped engine, including where unsaved work is.
     pub fn broken(self, broken: &Broken) -> Error {
         let cause = self.cause(&broken.error);
         match &broken.journal {
@@ -250,7 +249,7 @@ impl Words {
         Error::new(error.kind, cause).with_hint(self.decide_again())
     }
 
-    /// The name of a command that decides something.
+    /// The name of a command that makes a decision; `None` for other commands.
     fn decision(self, command: &Command) -> Option<String> {
         match command {
             Command::Apply { change, .. } => Some(self.change(change)),
@@ -270,7 +269,7 @@ impl Words {
         self.worded(error, &cause)
     }
 
-    /// The error in this language, with another cause.
+    /// The error with another cause and its hint in this language.
     fn worded(self, error: &Error, cause: &str) -> Error {
         let worded = Error::new(error.kind, cause);
         match self.hint(error) {
@@ -280,7 +279,7 @@ impl Words {
     }
 }
 
-/// Bytes as an option takes them, rounded up.
+/// Formats bytes as a command-line value, rounded up.
 fn size(bytes: u64) -> String {
     match bytes >> 30 {
         0 => format!("{}MiB", bytes.div_ceil(1 << 20)),
@@ -304,25 +303,25 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_run_says_what_is_not_saved_and_where_to_find_it() {
+    fn a_broken_run_names_unsaved_decisions_and_the_run_log() {
         let groups = vec![GroupId(1)];
         let change = Change::Accept;
-        let told = Words::ENGLISH.broken(&Broken {
+        let worded = Words::ENGLISH.broken(&Broken {
             unsaved: vec![Command::Apply { groups, change }, Command::Undo],
             run_log: Some(Rescued::To(PathBuf::from("out/run.jsonl"))),
             ..Broken::from(damaged())
         });
         assert_eq!(
-            told.cause,
-            "journal.sqlite was cut short; what this run did is in out/run.jsonl; \
+            worded.cause,
+            "journal.sqlite was cut short; the work of this run is in out/run.jsonl; \
              not saved: accept, undo"
         );
-        assert!(told.hint.unwrap().contains("decide that again"));
+        assert!(worded.hint.unwrap().contains("repeat these decisions"));
         assert_eq!(Words::ENGLISH.broken(&damaged().into()), damaged());
     }
 
     #[test]
-    fn a_journal_that_is_gone_is_named_where_it_was_saved() {
+    fn a_lost_journal_is_reported_with_its_rescue_file() {
         let rescued = |journal| {
             Words::ENGLISH.broken(&Broken {
                 journal: Some(journal),
@@ -333,7 +332,7 @@ mod tests {
         assert!(
             saved
                 .cause
-                .ends_with("all that it held is in out/rescued.sqlite")
+                .ends_with("all of its data is in out/rescued.sqlite")
         );
         let hint = saved.hint.unwrap();
         assert!(hint.contains("journal restore out/rescued.sqlite --outdir out`"));
@@ -347,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moved_and_what_is_withheld_is_counted_and_named() {
+    fn moved_and_withheld_records_are_counted_and_named() {
         let words = |moved, withheld, withheld_edits, paths: &[&str]| {
             Words::ENGLISH.moved_pictures(&MovedPictures {
                 moved,
@@ -369,16 +368,17 @@ mod tests {
     }
 
     #[test]
-    fn what_blocks_the_run_names_the_log_of_the_run() {
-        let told = Words::ENGLISH.blocked(&Blocked {
+    fn a_blocked_run_names_the_run_log() {
+        let worded = Words::ENGLISH.blocked(&Blocked {
             error: damaged(),
             cure: Cure::None,
             run_log: Some(Rescued::Failed(Error::new(ErrorKind::Store, "no space"))),
         });
         assert!(
-            told.cause
-                .ends_with("could not be written down either: no space")
+            worded
+                .cause
+                .ends_with("could not be saved either: no space")
         );
-        assert_eq!(told.hint, damaged().hint);
+        assert_eq!(worded.hint, damaged().hint);
     }
 }

@@ -1,4 +1,4 @@
-//! What the nouns of the record are called: fields, states, orders, keys' places.
+//! Names of fields, states, sort orders and other terms of the record.
 
 use super::Words;
 use crate::record::filter::Sort;
@@ -41,7 +41,7 @@ counted! {
 }
 
 impl Words {
-    /// In a narrow column.
+    /// The field's short name.
     pub fn field(self, field: Field) -> &'static str {
         self.phrase(field.spec().name)
     }
@@ -69,7 +69,7 @@ impl Words {
         }
     }
 
-    /// What a queue is ordered by: a text that was searched for, or an order.
+    /// The sort order of a queue: similarity to a searched text, or a sort.
     pub fn order(self, searched: Option<&str>, sort: Sort) -> String {
         match searched {
             Some(text) => self.like_text(text),
@@ -93,12 +93,12 @@ impl Words {
         }
     }
 
-    /// Where there is room for a word or two.
+    /// The reason's short name.
     pub fn reason(self, reason: Reason) -> String {
         reason.name(self.language())
     }
 
-    /// The same where an English reader finds the code of a filter.
+    /// The reason's code in English, which filters use, or its Korean name.
     pub fn reason_code(self, reason: Reason) -> String {
         match self.is_korean() {
             true => self.reason(reason),

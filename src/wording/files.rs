@@ -1,4 +1,4 @@
-//! What became of files that were read or written.
+//! Notices about files that were read or written.
 
 use super::Words;
 use crate::engine::{FileNotice, KeptBecause};
@@ -29,18 +29,18 @@ words! {
     unread_line(number, why): "line {number}: {why}" / "{number}번째 줄: {why}",
     and_more_lines(n): "and {n} more" / "그 밖에 {n}줄",
     kept_foreign(name, lines, kept):
-        "{lines} of {name} that something else has changed: kept in {kept}"
+        "{lines} of {name} changed by another program: kept in {kept}"
         / "다른 프로그램이 바꾼 {name}의 {lines}{을} {kept}에 두었습니다",
     kept_withheld(lines, kept): "{lines} of pictures that are no longer at their path: kept in {kept}"
         / "제자리에 없는 그림의 {lines}{을} {kept}에 두었습니다",
-    kept_whole(name, kept): "{name} was changed by something else: kept as {kept}"
+    kept_whole(name, kept): "{name} was changed by another program: kept as {kept}"
         / "다른 프로그램이 {name}{을} 바꿨습니다. {kept}에 두었습니다",
     damaged_with_line(path, name):
         "the record of {path} ({name}) is damaged in the journal: its good line stays in labels.jsonl"
         / "{path}({name})의 레코드가 저널에서 손상되었습니다. labels.jsonl의 온전한 줄은 그대로 \
            둡니다",
     damaged_without_line(path, name):
-        "the record of {path} ({name}) is damaged in the journal: there is no line of it to keep in \
+        "the record of {path} ({name}) is damaged in the journal, and labels.jsonl has no line of it to \
          labels.jsonl"
         / "{path}({name})의 레코드가 저널에서 손상되었습니다. labels.jsonl에도 줄이 없습니다",
     more_damaged(n): "{n} more records are damaged in the journal"
@@ -72,14 +72,14 @@ impl Words {
             FileNotice::Doubled { name, lines } => self.kept_doubled(name, self.lines(*lines)),
             FileNotice::Changed { name, lines } => self.kept_changed(name, self.lines(*lines)),
             FileNotice::Unread { name, lines, first } => {
-                let told = first.iter();
-                let mut told: Vec<String> = told
+                let lines_unread = first.iter();
+                let mut lines_unread: Vec<String> = lines_unread
                     .map(|(number, why)| self.unread_line(number, why))
                     .collect();
                 if *lines > first.len() {
-                    told.push(self.and_more_lines(lines - first.len()));
+                    lines_unread.push(self.and_more_lines(lines - first.len()));
                 }
-                self.kept_unread(name, self.lines(*lines), told.join("; "))
+                self.kept_unread(name, self.lines(*lines), lines_unread.join("; "))
             }
             FileNotice::Kept {
                 name,

@@ -1,4 +1,4 @@
-//! Judging: audits and blind comparisons, and what they have found.
+//! Texts of audits and blind comparisons, and of their results.
 
 use super::Words;
 use crate::record::{AuditEstimate, Vote, VoteTally};
@@ -40,14 +40,14 @@ words! {
         / "오류율: {rate}, 정확한 95 % 신뢰구간",
     audit_short(rate, wrong, sure): "error rate {rate}, {wrong} of {sure} judged are wrong"
         / "오류율 {rate}, 판정한 {sure}건 중 {wrong}건 틀림",
-    audit_unsure(rate): "with every unsure one taken for wrong: {rate}"
+    audit_unsure(rate): "counting every unsure one as wrong: {rate}"
         / "모름을 모두 틀림으로 치면: {rate}",
     audit_fields(fields): "wrong: {fields}" / "틀린 칸: {fields}",
     audit_outdated(n):
-        "judgments that do not count any more, since the committed text has changed: {n}"
+        "judgments that no longer count, since the committed text has changed: {n}"
         / "확정한 글이 바뀌어 세지 않는 판정: {n}건",
     audit_before(rate):
-        "of records that nobody has judged: {rate}, by the text of then; wrong ones were changed \
+        "for records not yet judged: {rate}, by the texts as they were; wrong ones were changed \
          since"
         / "아무도 판정하지 않은 레코드: {rate}. 틀린 것을 그 뒤에 고쳤으므로 당시의 글로 셉니다",
     audit_more(n, width): "about {n} more judgments make the interval {width} points wide"
@@ -55,21 +55,21 @@ words! {
     audit_wide_enough(width): "the interval is no wider than {width} points"
         / "구간 폭이 {width}%포인트를 넘지 않습니다",
     audit_too_few(width, left):
-        "an interval {width} points wide takes as many records as there are: {left} more, after \
+        "an interval {width} points wide needs all remaining records: {left} more, after \
          which the rate is known"
         / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다. 그러면 오류율을 \
            정확히 압니다",
     audit_complete: "every record is judged: the rate is known" / "모든 레코드를 판정하여 오류율을 압니다",
     audit_threshold(at, above, below, records, found):
-        "from an uncertainty of {at} on {above} are wrong, below {below}: to review those {records} \
+        "at an uncertainty of {at} or more {above} are wrong, below it {below}: reviewing those {records} \
          (uncertainty:>={at}) would find {found} % of all wrong ones"
         / "불확실도 {at}부터는 {above}, 그 아래는 {below}{이} 틀립니다. 그 {records}건을 \
            검토하면(uncertainty:>={at}) 틀린 것의 {found} %를 찾습니다",
-    audit_no_threshold: "so far uncertainty does not tell the wrong ones from the right ones"
+    audit_no_threshold: "so far uncertainty does not separate wrong records from right ones"
         / "아직 불확실도로는 틀린 것과 맞은 것이 갈리지 않습니다",
     no_audit: "Nobody has judged a random sample yet." / "아직 아무도 표본을 판정하지 않았습니다.",
     begins_audit: "judges a sample" / "표본 판정",
-    no_record_to_audit: "no committed record is without a reason; commit some first"
+    no_record_to_audit: "there is no committed record without a reason; commit some first"
         / "사유 없이 확정한 레코드가 없습니다. 먼저 확정하십시오",
 
     vote_counts(all, a, b, equal): "{all} votes: A {a}, B {b}, neither {equal}"
@@ -82,12 +82,12 @@ words! {
 }
 
 impl Words {
-    /// The title of the window.
+    /// The window title.
     pub fn judging_window(self, left: usize, about: &str) -> String {
         self.left_to_judge(count(left as u64), about)
     }
 
-    /// What an audit has found, a line each.
+    /// The results of an audit, as lines.
     pub fn audit_lines(self, of: &AuditEstimate) -> Vec<String> {
         let number = |n: u64| count(n);
         let mut lines = vec![
@@ -118,7 +118,7 @@ impl Words {
         lines
     }
 
-    /// The error rate, what it is of, and what uncertainty has to do with it.
+    /// The error rate, the uncertainty threshold and the judgments still needed.
     pub fn audit_brief(self, of: &AuditEstimate) -> Vec<String> {
         let mut lines = vec![self.audit_line(of)];
         lines.extend(self.audit_threshold_of(of));
@@ -147,15 +147,15 @@ impl Words {
         ))
     }
 
-    /// The same in one line.
+    /// The error rate in one line.
     pub fn audit_line(self, of: &AuditEstimate) -> String {
         let rate = of.error_before_changes.as_ref().unwrap_or(&of.error);
         self.audit_short(rate, count(rate.hits), count(rate.of))
     }
 
-    /// What blind votes have come to, a line each.
+    /// The result of blind votes, as lines.
     pub fn vote_lines(self, tally: &VoteTally) -> Vec<String> {
-        let [all, a, b, equal] = [tally.all(), tally.a, tally.b, tally.equal].map(count);
+        let [all, a, b, equal] = [tally.total(), tally.a, tally.b, tally.equal].map(count);
         vec![
             self.vote_counts(all, a, b, equal),
             self.vote_rate(tally.b_wins),
@@ -169,7 +169,7 @@ impl Words {
     }
 }
 
-/// Points of a hundred: `5`, `2.5`.
+/// Formats a share as percentage points: `5`, `2.5`.
 fn points(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
         .trim_end_matches(".0")

@@ -1,9 +1,9 @@
-//! The words of the workstation, in every language that it speaks. What the engine reports is put
-//! into words here for both front ends.
+//! The user-visible texts of the workstation in all its languages, and the texts of engine reports
+//! for both front ends.
 //!
-//! The chapters of the table give each text a name and hold its languages side by side; a text
-//! without one of them does not compile. What stands in a table already (actions, reasons, fixes,
-//! fields) has its words in that table, and errors say themselves in every language.
+//! Each submodule is a table that names the texts and lists their translations side by side. A
+//! missing translation does not compile. Actions, reasons, fixes and fields have their texts in
+//! their own tables, and errors carry their text in every language.
 
 #[macro_use]
 mod table;
@@ -24,14 +24,14 @@ mod steps;
 use crate::error::Error;
 use crate::text::{Language, Phrase, Said};
 
-/// Says everything in one language.
+/// Gives all texts in one language.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Words {
     language: Language,
 }
 
 impl Words {
-    /// What `--batch` and the commands speak.
+    /// The language of `--batch` and the commands.
     pub const ENGLISH: Self = Self::new(Language::English);
 
     pub const fn new(language: Language) -> Self {
@@ -50,12 +50,12 @@ impl Words {
         said.of(self.language)
     }
 
-    /// What happened.
+    /// The cause of an error.
     pub fn cause(self, error: &Error) -> &str {
         error.cause_in(self.language)
     }
 
-    /// What to do about it.
+    /// The hint of an error.
     pub fn hint(self, error: &Error) -> Option<&str> {
         error.hint_in(self.language)
     }

@@ -1,17 +1,17 @@
-//! The progress screen.
+//! Texts of the progress screen.
 
 words! {
     progress_title: "Progress" / "진행",
-    being_written: "Being written" / "작성 중",
+    being_written: "In progress" / "작성 중",
     tokens_so_far(tokens): "{tokens} tokens" / "{tokens}토큰",
     finished: "Finished" / "끝난 것",
     last_errors: "Last errors" / "최근 오류",
-    icons_a_minute: "Icons a minute" / "분당 아이콘",
-    time_a_step: "Time a step" / "단계별 시간",
+    icons_a_minute: "Icons per minute" / "분당 아이콘",
+    time_a_step: "Time per step" / "단계별 시간",
     step_prepare: "prepare" / "준비",
-    step_see: "see" / "보기",
-    step_read: "read" / "읽기",
-    step_write: "write" / "쓰기",
+    step_see: "vision" / "보기",
+    step_read: "prefill" / "읽기",
+    step_write: "decode" / "쓰기",
     step_seconds(n): "{n} s" / "{n}초",
 
     fact_model: "model" / "모델",
@@ -35,19 +35,19 @@ words! {
         / "대기 {waiting}, 작성 중 {running}",
     speed(now, mean, tokens): "{now} icons/min, {mean} on average, {tokens} tokens/s"
         / "분당 {now}개, 평균 {mean}개, 초당 {tokens}토큰",
-    requests(all, again, sent, received): "{all}, {again} of them again, {sent} sent, {received} received"
+    requests(all, again, sent, received): "{all}, {again} of them retries, {sent} sent, {received} received"
         / "{all}회, 그중 재시도 {again}회, 보냄 {sent}, 받음 {received}",
-    rate_of(time, most): "icons a minute, the last {time}, at most {most}"
+    rate_of(time, most): "icons per minute, last {time}, peak {most}"
         / "분당 아이콘, 최근 {time}, 최고 {most}",
     states_and_reasons: "States and reasons" / "상태와 사유",
     decided_last: "Decided last" / "최근에 결정한 것",
-    decisions_a_minute: "Decisions a minute" / "분당 결정",
-    decisions_of(time, most): "decisions a minute, the last {time}, at most {most}"
+    decisions_a_minute: "Decisions per minute" / "분당 결정",
+    decisions_of(time, most): "decisions per minute, last {time}, peak {most}"
         / "분당 결정, 최근 {time}, 최고 {most}",
     nothing_decided: "nothing in this session yet" / "이번 작업에서는 아직 없음",
     how_decided: "How they were decided" / "결정한 방식",
-    effort_none: "as they were" / "그대로",
-    effort_fixed: "fixed by a digit" / "숫자 키로 수정",
+    effort_none: "unchanged" / "그대로",
+    effort_fixed: "fixed by a digit key" / "숫자 키로 수정",
     effort_edited: "edited" / "편집",
     fact_committed: "committed" / "확정",
     fact_open: "to review" / "검토할 것",

@@ -1,4 +1,4 @@
-//! The record pane.
+//! Texts of the record pane.
 
 words! {
     record_title: "Record" / "레코드",
@@ -17,7 +17,7 @@ words! {
         / "모델이 다시 답했습니다. 초안은 그대로이고, {key} 키로 비교합니다",
     confirms_line: "confirms the line in labels.jsonl, as accepting does"
         / "승인과 같이 labels.jsonl의 줄을 확인합니다",
-    replaces_line: "replaces the line in labels.jsonl by this draft"
+    replaces_line: "replaces the line in labels.jsonl with this draft"
         / "labels.jsonl의 줄을 이 초안으로 바꿉니다",
     removes_line: "removes the line from labels.jsonl" / "labels.jsonl에서 줄을 뺍니다",
     not_in_labels: "not in labels.jsonl" / "labels.jsonl에 없음",
@@ -31,7 +31,7 @@ words! {
     is_in_labels(what, by): "{what} is in labels.jsonl, {by}" / "{by} 확정한 {what}{이} labels.jsonl에 있습니다",
     is_in_labels_since(what, by, at): "{what} is in labels.jsonl, {by}, since {at}"
         / "{by} 확정한 {what}{이} labels.jsonl에 있습니다({at})",
-    in_hand: "The model has it in hand." / "모델이 작성하고 있습니다.",
+    in_hand: "The model is working on it." / "모델이 작성하고 있습니다.",
     retry_or_reject: "-> retry, or reject it" / "-> 다시 묻거나 거절하세요",
     waiting_for_model: "Waiting for the model." / "모델을 기다립니다.",
     opinions_agree(agree, of): "~ {agree} of {of} opinions agree" / "~ 의견 {of}개 중 {agree}개 일치",

@@ -1,4 +1,4 @@
-//! The screens but for the record itself: queue, gallery, picture, words, versions.
+//! Texts of the queue, gallery, picture, words and versions screens.
 
 words! {
     families_folded: ", families folded" / ", 계열 묶음",
@@ -6,7 +6,7 @@ words! {
     nearest_committed: "nearest committed" / "비슷한 확정 레코드",
     found_instead: "found instead" / "대신 검색되는 것",
     queue_title(at, all, order): "Queue {at}/{all} by {order}" / "대기열 {at}/{all} {order}순",
-    like_text(text): "likeness to {text}" / "{text}{과} 비슷한",
+    like_text(text): "similarity to {text}" / "{text}{과} 비슷한",
     list_title(at, all, order): "{at}/{all} by {order}" / "{at}/{all} {order}순",
     selected(n): "# {n} selected" / "# {n}건 선택",
     selected_hidden(n, hidden): "# {n} selected, {hidden} hidden" / "# {n}건 선택, {hidden}건 가려짐",
@@ -14,14 +14,14 @@ words! {
     no_items_in_source: "The source holds no item." / "원본에 아이템이 없습니다.",
     reading_source: "Reading the source..." / "원본을 읽는 중...",
     model_at_work(progress, all):
-        "Nothing needs you yet: the model is at work. {progress} shows it, {all} shows every item."
+        "Nothing to review yet: the model is working. {progress} shows it, {all} shows every item."
         / "아직 검토할 것이 없습니다. 모델이 작성하고 있습니다. {progress}: 진행, {all}: 모든 아이템.",
-    nothing_passes(all): "Nothing passes the filter. {all} clears it."
+    nothing_passes(all): "No item passes the filter. {all} clears it."
         / "필터에 맞는 것이 없습니다. {all}: 필터 지우기.",
     pictures_are_off: "there are no pictures: started with --pictures none"
         / "그림이 없습니다: --pictures none으로 시작했습니다",
     nothing_left: "Nothing is left to review." / "검토할 것이 남지 않았습니다.",
-    nothing_left_yet(items): "Nothing is left to review yet; the model has {items} to go."
+    nothing_left_yet(items): "Nothing to review for now; the model has {items} left."
         / "지금은 검토할 것이 없습니다. 모델에 {items}{이} 남았습니다.",
     left_certain(n): "{n} certain:" / "확실한 것 {n}건:",
     left_accepted(n): "{n} accepted:" / "승인한 것 {n}건:",
@@ -33,8 +33,8 @@ words! {
     you_decided_in(n, time, pace, efforts):
         "You decided {n} in {time} ({pace} an hour): {efforts}."
         / "{time} 동안 {n}건을 결정했습니다(시간당 {pace}건): {efforts}.",
-    as_they_were(n): "{n} as they were" / "그대로 {n}건",
-    by_a_digit(n): "{n} fixed by a digit" / "숫자 키로 수정 {n}건",
+    as_they_were(n): "{n} unchanged" / "그대로 {n}건",
+    by_a_digit(n): "{n} fixed by a digit key" / "숫자 키로 수정 {n}건",
     by_hand(n): "{n} edited" / "편집 {n}건",
     shows_every_item: "shows every item." / "모든 아이템 보기",
 
@@ -53,7 +53,7 @@ words! {
     list_states: "States" / "상태",
     list_uncertainty: "Uncertainty" / "불확실도",
     no_word_here: "There is no word in this list." / "이 목록에는 단어가 없습니다.",
-    no_words_to_change(list): "{list} come of the records, and are no words to change. Enter shows the records."
+    no_words_to_change(list): "{list} come from the records and cannot be edited as words. Enter shows the records."
         / "{list}{은} 레코드에서 나온 것이라 고칠 단어가 아닙니다. Enter로 레코드를 봅니다.",
     nothing_to_count: "Nothing to count yet." / "아직 셀 것이 없습니다.",
     found_on(names): "on {names}" / "쓰인 곳: {names}",
@@ -79,5 +79,5 @@ words! {
 
     answered(before, after): "answered {before} -> {after}" / "답변 도착 {before} -> {after}",
     new_answer: "new answer" / "새 답변",
-    asked_again_short: "asked again" / "다시 묻는 중",
+    asked_again_short: "retrying" / "다시 묻는 중",
 }

@@ -1,4 +1,4 @@
-//! What a step did, what it is called, and what a version is.
+//! Texts of steps, changes and versions.
 
 use super::Words;
 use crate::engine::Step;
@@ -39,14 +39,14 @@ words! {
         / "{field}에서 {from}{을} {to}{으로} 바꿨습니다",
     made_synonym(from, to, field): "made {from} a synonym of {to} in {field}"
         / "{field}에서 {from}{을} {to}의 동의어로 했습니다",
-    took_out(text): "took `{text}` out" / "`{text}`{을} 뺐습니다",
+    took_out(text): "removed `{text}`" / "`{text}`{을} 뺐습니다",
     replaced(find, with): "replaced `{find}` with `{with}`"
         / "`{find}`{을} `{with}`{으로} 바꿨습니다",
     translated: "translated into the vocabulary" / "어휘집의 말로 옮겼습니다",
     translated_and_dropped: "translated into the vocabulary, unknown words dropped"
         / "어휘집의 말로 옮기고 모르는 단어를 뺐습니다",
     updated_name: "updated the name" / "이름을 갱신했습니다",
-    took_version: "took the version whole" / "버전 전체를 가져왔습니다",
+    took_version: "took the entire version" / "버전 전체를 가져왔습니다",
     took_field(field): "took {field} from the version" / "버전에서 {field}{을} 가져왔습니다",
     wrote_note: "wrote a note" / "메모를 썼습니다",
     removed_note: "removed the note" / "메모를 지웠습니다",
@@ -60,13 +60,13 @@ words! {
     lack_it(n): "{n} do not have it" / "{n}건에는 없습니다",
     one_does_not_hold_it: "1 does not hold it" / "1건에는 들어 있지 않습니다",
     do_not_hold_it(n): "{n} do not hold it" / "{n}건에는 들어 있지 않습니다",
-    cannot_be_fixed(n): "{n} cannot be fixed so" / "{n}건은 이렇게 고칠 수 없습니다",
+    cannot_be_fixed(n): "{n} cannot be fixed this way" / "{n}건은 이렇게 고칠 수 없습니다",
     one_has_nothing_to_translate: "1 has nothing to translate" / "1건에는 옮길 것이 없습니다",
     have_nothing_to_translate(n): "{n} have nothing to translate" / "{n}건에는 옮길 것이 없습니다",
-    one_goes_by_its_name: "1 goes by its name" / "1건은 이름이 맞습니다",
-    go_by_their_names(n): "{n} go by their names" / "{n}건은 이름이 맞습니다",
-    one_was_so: "1 was so already" / "1건은 이미 그렇습니다",
-    were_so(n): "{n} were so already" / "{n}건은 이미 그렇습니다",
+    one_goes_by_its_name: "1 has its current name" / "1건은 이름이 맞습니다",
+    go_by_their_names(n): "{n} have their current names" / "{n}건은 이름이 맞습니다",
+    one_was_so: "1 already was" / "1건은 이미 그렇습니다",
+    were_so(n): "{n} already were" / "{n}건은 이미 그렇습니다",
     one_has_no_draft: "1 has no draft" / "1건에는 초안이 없습니다",
     have_no_draft(n): "{n} have no draft" / "{n}건에는 초안이 없습니다",
     left_alone_why(n, why): "{n} left alone ({why})" / "{n}건은 그대로 두었습니다({why})",
@@ -84,7 +84,7 @@ words! {
     remove_value(value, field): "remove {value} from {field}" / "{field}에서 {value} 빼기",
     rename_value(from, to): "rename {from} to {to}" / "{from}{을} {to}{으로} 바꾸기",
     mark_synonym(from, to): "mark {from} as a synonym of {to}" / "{from}{을} {to}의 동의어로",
-    replace_text(find, with): "replace {find} by {with}" / "{find}{을} {with}{으로} 바꾸기",
+    replace_text(find, with): "replace {find} with {with}" / "{find}{을} {with}{으로} 바꾸기",
     translate: "translate into the vocabulary" / "어휘집의 말로 옮기기",
     translate_and_drop: "translate into the vocabulary and drop unknown words"
         / "어휘집의 말로 옮기고 모르는 단어 빼기",
@@ -98,11 +98,11 @@ words! {
     commit: "commit" / "확정",
 }
 
-/// Cells of a record's name in a notice.
-const NAME: usize = 24;
+/// Width of a record's name in a notice, in cells.
+const NAME_CELLS: usize = 24;
 
 impl Words {
-    /// What a text is: `imported`, `attempt 2`, `derived from 눈꽃 모자`, `edit`.
+    /// The kind of a version: `imported`, `attempt 2`, `derived from 눈꽃 모자`, `edit`.
     pub fn version_kind(self, detail: &GroupDetail, text: &Draft) -> String {
         match (text.origin, detail.attempt_of(text)) {
             (Origin::Import, _) => self.imported().to_owned(),
@@ -123,10 +123,10 @@ impl Words {
         }
     }
 
-    /// Describes what a step changed in how many records, and what it left alone and why. `name` is
-    /// the only record that it is about, or where undo and redo have gone.
+    /// Describes what a step changed in how many records, and what it left unchanged and why.
+    /// `name` is the name of the step's only record, or of the record that undo or redo moved to.
     pub fn step(self, step: &Step, records: usize, name: &str) -> String {
-        let name = fit(name, NAME);
+        let name = fit(name, NAME_CELLS);
         let back = |what: &str, step: &PastStep| {
             let step = self.past_step(step);
             match records {
@@ -159,7 +159,7 @@ impl Words {
                 self.did_in_fields(did, fields.collect::<Vec<_>>().join(", "))
             }
             _ if alone => did,
-            // Where the change may be about several fields, each is named with its records.
+            // A change of several fields names each with its number of records.
             [_, ..] if names_no_field(&report.change) => {
                 self.did_in(did, records, self.fields_in(report))
             }
@@ -175,14 +175,14 @@ impl Words {
         }
     }
 
-    /// The changed fields, each with in how many records.
+    /// The changed fields, each with the number of records.
     pub fn fields_in(self, report: &StepReport) -> String {
         let fields = report.fields.iter();
         let fields = fields.map(|(field, n)| self.field_in(self.field(*field), count(*n as u64)));
         fields.collect::<Vec<_>>().join(", ")
     }
 
-    /// What a decision means for lines that stand in labels.jsonl.
+    /// The effect of a decision on lines in `labels.jsonl`.
     fn of_lines(self, change: &Change, effects: LineEffects) -> Option<String> {
         let is_now = *change == Change::Commit;
         let lines =
@@ -190,7 +190,7 @@ impl Words {
                 let word = if is_now { now } else { later };
                 (n > 0).then(|| word(self, self.committed_lines(n)))
             };
-        let told: Vec<String> = [
+        let parts: Vec<String> = [
             lines(
                 effects.confirmed,
                 Self::lines_confirmed,
@@ -206,10 +206,10 @@ impl Words {
         .into_iter()
         .flatten()
         .collect();
-        (!told.is_empty()).then(|| told.join(", "))
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
-    /// What a change did.
+    /// The change in the past tense.
     fn did(self, change: &Change) -> String {
         match change {
             Change::Set { field, .. } => self.edited_field(self.field(*field)),
@@ -238,7 +238,7 @@ impl Words {
         }
     }
 
-    /// What a change is called.
+    /// The change in the imperative.
     pub fn change(self, change: &Change) -> String {
         match change {
             Change::Set { field, .. } => self.edit_field(self.field(*field)),
@@ -263,7 +263,7 @@ impl Words {
         }
     }
 
-    /// What undo and redo call a step.
+    /// The name of an earlier step, for undo and redo.
     pub fn past_step(self, step: &PastStep) -> String {
         match &step.change {
             Some(change) if self.is_korean() => match step.records {
@@ -274,7 +274,7 @@ impl Words {
         }
     }
 
-    /// How many records were left as they were, and why; `None` where there are none.
+    /// The number of records left unchanged, and why; `None` if there are none.
     pub fn left_alone(self, report: &StepReport) -> Option<String> {
         let some = |n: usize, one: &str, many: fn(Self, String) -> String| match n {
             0 => None,
@@ -330,7 +330,7 @@ mod tests {
         Words::ENGLISH.done(report)
     }
 
-    fn said(change: Change, records: usize, fields: &[(Field, usize)]) -> StepReport {
+    fn step_report(change: Change, records: usize, fields: &[(Field, usize)]) -> StepReport {
         StepReport {
             records,
             fields: fields.to_vec(),
@@ -346,8 +346,8 @@ mod tests {
     }
 
     #[test]
-    fn a_bulk_step_says_what_it_did_and_what_it_left_alone() {
-        let mut report = said(summer(), 40, &[(Field::TagsKo, 40)]);
+    fn a_bulk_step_reports_changed_and_unchanged_records() {
+        let mut report = step_report(summer(), 40, &[(Field::TagsKo, 40)]);
         report.untouched = 3;
         report.without_draft = 2;
         report.refused = Some((1, said!("tags_ko holds at most 15", "15개까지")));
@@ -359,17 +359,20 @@ mod tests {
         report.records = 0;
         report.fields.clear();
         assert!(done(&report).starts_with("nothing changed: 3 had it already"));
-        let one = said(summer(), 1, &[(Field::TagsKo, 1)]);
+        let one = step_report(summer(), 1, &[(Field::TagsKo, 1)]);
         assert_eq!(done(&one), "added 여름 to tags");
-        assert_eq!(done(&said(Change::Commit, 3, &[])), "committed 3 records");
+        assert_eq!(
+            done(&step_report(Change::Commit, 3, &[])),
+            "committed 3 records"
+        );
     }
 
     #[test]
-    fn what_a_decision_means_for_lines_is_told() {
-        let mut report = said(Change::Accept, 1, &[]);
+    fn a_decision_reports_its_effect_on_lines() {
+        let mut report = step_report(Change::Accept, 1, &[]);
         report.lines.confirmed = 1;
         assert_eq!(done(&report), "accepted: 1 committed line confirmed");
-        report = said(
+        report = step_report(
             Change::Reject {
                 reason: "흐림".into(),
             },
@@ -381,7 +384,7 @@ mod tests {
             done(&report),
             "rejected 3 records: 2 committed lines will be removed by the commit"
         );
-        report = said(Change::Commit, 4, &[]);
+        report = step_report(Change::Commit, 4, &[]);
         report.lines.replaced = 3;
         report.lines.removed = 1;
         assert_eq!(
@@ -391,24 +394,24 @@ mod tests {
     }
 
     #[test]
-    fn a_step_over_several_fields_names_each() {
+    fn a_step_on_several_fields_names_each() {
         let change = Change::Replace(Replacement::everywhere("은빛", "금빛"));
         let fields = [(Field::LabelKo, 3), (Field::TagsKo, 12)];
         assert_eq!(
-            done(&said(change.clone(), 14, &fields)),
+            done(&step_report(change.clone(), 14, &fields)),
             "replaced `은빛` with `금빛` in 14 records: label in 3, tags in 12"
         );
         assert_eq!(
-            done(&said(change, 1, &fields)),
+            done(&step_report(change, 1, &fields)),
             "replaced `은빛` with `금빛` in label, tags"
         );
     }
 
     #[test]
-    fn a_step_is_told_in_korean() {
+    fn a_step_is_described_in_korean() {
         let words = Words::new(Language::Korean);
         let done = |report: &StepReport| words.done(report);
-        let mut report = said(summer(), 40, &[(Field::TagsKo, 40)]);
+        let mut report = step_report(summer(), 40, &[(Field::TagsKo, 40)]);
         report.untouched = 3;
         assert_eq!(
             done(&report),
@@ -417,7 +420,7 @@ mod tests {
         let change = Change::Replace(Replacement::everywhere("은빛", "무늬"));
         let fields = [(Field::LabelKo, 3), (Field::TagsKo, 12)];
         assert_eq!(
-            done(&said(change.clone(), 14, &fields)),
+            done(&step_report(change.clone(), 14, &fields)),
             "레코드 14건(라벨 3, 태그 12): `은빛`을 `무늬`로 바꿨습니다"
         );
         let past = PastStep {
@@ -426,7 +429,7 @@ mod tests {
             records: 14,
         };
         assert_eq!(words.past_step(&past), "은빛을 무늬로 바꾸기 (레코드 14건)");
-        let mut report = said(Change::Commit, 4, &[]);
+        let mut report = step_report(Change::Commit, 4, &[]);
         report.lines.removed = 1;
         assert_eq!(
             done(&report),

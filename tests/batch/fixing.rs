@@ -106,7 +106,7 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
         .expect(0)
         .out;
     assert!(
-        output.contains("replaced false colors by those of the icon: 1 record"),
+        output.contains("replaced wrong colors with the icon's: 1 record"),
         "{output}"
     );
     assert!(output.contains("nothing is committed"), "{output}");

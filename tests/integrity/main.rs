@@ -1,5 +1,5 @@
-//! Nothing changes that nobody asked to change: any sequence of an operator's actions, new answers,
-//! undo, restarts, lines written by hand and pictures that move leaves everything else as it was.
+//! Property test of data integrity: random sequences of operator actions, new answers, undo,
+//! restarts, hand-written lines and moved pictures must not change anything unrelated.
 
 #![allow(
     clippy::expect_used,
@@ -14,10 +14,10 @@
 mod common;
 #[path = "../common/engine.rs"]
 mod engine;
+mod invariants;
 #[path = "../common/operator.rs"]
 mod operator;
 mod outside;
-mod promises;
 mod steps;
 
 use common::{good, picture, say};
@@ -38,10 +38,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// An engine that says nothing for so long is stuck.
+/// An engine that sends no event for this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Icons of the source; an earlier program has written lines of the last two.
+/// Items of the source. The last two have lines from an earlier program.
 const NAMES: [&str; 5] = [
     "가죽 모자",
     "나무 망토",
@@ -49,7 +49,7 @@ const NAMES: [&str; 5] = [
     "마법 반지",
     "바람 귀걸이",
 ];
-/// Names that pictures are renamed to.
+/// Names to rename pictures to.
 const NEW_NAMES: [&str; 3] = ["나중 장갑", "새 안경", "하얀 가방"];
 
 const DECISION: &str = "decision";
@@ -83,9 +83,9 @@ const ALL_LABELS: &[&str] = &[
     DECISION,
 ];
 
-/// What operators do, and what each may change of the records that it is about. A `~` is about one
-/// record.
-const DEEDS: &[(&str, &[&str])] = &[
+/// Actions of an operator as keys, each with the aspects of the affected records that it may
+/// change. An action with `~` affects one record.
+const ACTIONS: &[(&str, &[&str])] = &[
     ("~ a", &[DECISION]),
     ("~ c", &[LINE, DECISION]),
     ("~ x \"흐림 enter", &[DECISION]),
@@ -126,26 +126,26 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("\\ F3 A r y", ALL_LABELS),
 ];
 
-/// What happens while the workstation is closed.
+/// Events while the workstation is closed.
 #[derive(Debug, Clone)]
 enum Outside {
     Rename(usize, usize),
     Swap(usize, usize),
-    /// Another picture is put in the place of one, under its name.
+    /// Replaces a picture with another one of the same name.
     Replace(usize),
     CopyOver(usize, usize),
-    Write(Odd, usize),
-    /// A line of `labels.jsonl` is removed.
+    Write(LineForm, usize),
+    /// Removes a line of `labels.jsonl`.
     Remove(usize),
-    /// A copy of an earlier `labels.jsonl` is put back.
-    PutBack,
-    /// A `--batch` run labels, commits and exports what is there.
+    /// Restores a copy of an earlier `labels.jsonl`.
+    Restore,
+    /// Runs `--batch`, which labels, commits and exports.
     Batch,
 }
 
-/// A line as other programs, editors and accidents leave it.
+/// Forms of lines that other programs, editors and accidents produce.
 #[derive(Debug, Clone, Copy)]
-enum Odd {
+enum LineForm {
     Plain,
     Hashed,
     ByteOrderMark,
@@ -156,68 +156,69 @@ enum Odd {
     WrongTypes,
     Doubled,
     NoPath,
-    /// The line that stands there is replaced.
+    /// Replaces the existing line of the picture.
     InPlace,
 }
 
 #[derive(Debug, Clone)]
-enum Happening {
-    Does(usize, usize),
-    Undoes,
-    Redoes,
-    /// Somebody writes into `labels.jsonl` while the workstation is open.
-    Meanwhile(Odd, usize),
-    /// The workstation is left and opened again, with this in between.
-    Returns(Vec<Outside>),
+enum TestEvent {
+    Act(usize, usize),
+    Undo,
+    Redo,
+    /// Another program writes to `labels.jsonl` while the workstation is open.
+    WriteWhileOpen(LineForm, usize),
+    /// Closes and reopens the workstation, with these events in between.
+    Reopen(Vec<Outside>),
 }
 
-/// A line that somebody else has put into `labels.jsonl`.
+/// A line that another program wrote to `labels.jsonl`.
 #[derive(Debug)]
-struct Written {
+struct ForeignLine {
     bytes: Vec<u8>,
-    /// How it is exported, before and behind the value of its path; unless it cannot be read.
-    form: Option<(String, String)>,
-    /// No other line holds this text.
+    /// The exported text before and after the value of its path; `None` if it is unreadable.
+    exported_as: Option<(String, String)>,
+    /// A text that no other line contains.
     mark: String,
     path: String,
-    /// Of the picture that it speaks of.
+    /// Hash of the picture that it describes.
     sha256: String,
-    /// The program has read it.
+    /// Whether the program has read it.
     seen: bool,
 }
 
-/// What may change of each record.
-type Named = BTreeMap<GroupId, BTreeSet<&'static str>>;
+/// The aspects of each record that may change.
+type Allowed = BTreeMap<GroupId, BTreeSet<&'static str>>;
 
-/// A step that can be undone: what it named, and the versions that were the drafts around it.
+/// An undoable step: what it may change, and the draft versions before and after it.
 #[derive(Debug, Clone)]
-struct Done {
-    named: Named,
+struct UndoableStep {
+    allowed: Allowed,
     before: BTreeMap<GroupId, Option<i64>>,
     after: BTreeMap<GroupId, Option<i64>>,
 }
 
-struct World {
+struct Scenario {
     operator: Option<Operator>,
     folder: tempfile::TempDir,
     /// The bytes of every picture by its file name.
     pictures: BTreeMap<String, Vec<u8>>,
     ids: BTreeSet<GroupId>,
-    written: Vec<Written>,
-    /// What somebody else left in `labels.jsonl`.
+    written: Vec<ForeignLine>,
+    /// The content that another program left in `labels.jsonl`.
     foreign: Option<Vec<u8>>,
-    /// And has removed lines from it.
+    /// Whether that program removed lines.
     is_thinned: bool,
-    /// A `labels.jsonl` of which the journal has seen every line, from before any picture moved:
-    /// of a line without a hash nobody could tell which picture was at its path when it was copied.
+    /// A copy of `labels.jsonl` whose lines the journal has all seen, from before any picture
+    /// moved. Later, a line without a hash would be ambiguous: it does not say which picture was at
+    /// its path.
     copy: Vec<u8>,
     has_moved: bool,
-    /// Label and tags of every line that was ever exported.
+    /// Label and tags of every line ever exported.
     exported: BTreeSet<(String, Vec<String>)>,
     /// Groups whose line an operator's step may have changed.
     recommitted: BTreeSet<GroupId>,
-    undo: Vec<Done>,
-    redo: Vec<Done>,
+    undo: Vec<UndoableStep>,
+    redo: Vec<UndoableStep>,
     count: usize,
 }
 
@@ -241,7 +242,7 @@ fn plays() -> FakeActions {
     serde_json::from_value(json!({"slots": 2, "answers": answers})).unwrap()
 }
 
-/// `--batch --resume --parquet` over the folder; its files of records then say the same.
+/// Runs `--batch --resume --parquet` and checks that both files have the same records.
 fn run_batch(folder: &Path) {
     let options = EngineOptions {
         commit_automatically: true,
@@ -289,8 +290,8 @@ fn lines_of(bytes: &[u8]) -> Vec<Vec<u8>> {
     lines.map(<[u8]>::to_vec).collect()
 }
 
-/// What the rules of the house say that a change is about.
-fn named(change: &Change) -> BTreeSet<&'static str> {
+/// The aspects that a change may affect.
+fn allowed_aspects(change: &Change) -> BTreeSet<&'static str> {
     let names: &[&'static str] = match change {
         Change::Set { field, .. }
         | Change::Add { field, .. }
@@ -309,7 +310,7 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
     names.iter().copied().collect()
 }
 
-/// All that a step could change of a record.
+/// All aspects of a record that a step could change.
 fn aspects(detail: &GroupDetail) -> BTreeMap<&'static str, Value> {
     let draft = detail.draft.as_ref().map(|draft| &draft.labels);
     let mut all = BTreeMap::new();
@@ -331,7 +332,7 @@ fn drafts(details: &BTreeMap<GroupId, GroupDetail>) -> BTreeMap<GroupId, Option<
         .collect()
 }
 
-fn told(detail: &GroupDetail) -> String {
+fn description(detail: &GroupDetail) -> String {
     let all = json!(aspects(detail));
     format!("{} {:?} {all}", detail.summary.image_path, detail.current)
 }
@@ -344,7 +345,7 @@ fn differing(was: &GroupDetail, is: &GroupDetail) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// Whether the draft is more than an answer that nobody has looked at.
+/// Whether the draft is committed, edited or decided.
 fn is_protected(detail: &GroupDetail) -> bool {
     let review = &detail.current.review;
     detail.draft.is_some()
@@ -358,9 +359,9 @@ fn text_of(labels: &Labels) -> (String, Vec<String>) {
     )
 }
 
-impl World {
-    fn begins() -> Self {
-        let mut world = Self {
+impl Scenario {
+    fn new() -> Self {
+        let mut scenario = Self {
             folder: tempfile::tempdir().unwrap(),
             operator: None,
             pictures: BTreeMap::new(),
@@ -376,17 +377,17 @@ impl World {
             redo: Vec::new(),
             count: 0,
         };
-        std::fs::create_dir(world.out("")).unwrap();
+        std::fs::create_dir(scenario.out("")).unwrap();
         for name in NAMES {
-            world.place(format!("{name}.png"), png(name));
+            scenario.place(format!("{name}.png"), png(name));
         }
         for at in [3, 4] {
-            world.write(Odd::Plain, at, false);
+            scenario.write(LineForm::Plain, at, false);
         }
-        world.copy = world.read("labels.jsonl");
-        world.start();
-        world.check();
-        world
+        scenario.copy = scenario.read("labels.jsonl");
+        scenario.open();
+        scenario.check();
+        scenario
     }
 
     fn out(&self, name: &str) -> PathBuf {
@@ -407,18 +408,18 @@ impl World {
         names.nth(at % self.pictures.len()).unwrap().clone()
     }
 
-    /// Hashes of the pictures that the source has now.
+    /// Hashes of the pictures in the source.
     fn present(&self) -> BTreeSet<String> {
         self.pictures.values().map(|bytes| sha256(bytes)).collect()
     }
 
-    fn start(&mut self) {
-        self.meets_lines();
+    fn open(&mut self) {
+        self.mark_lines_seen();
         self.operator = Some(Operator::start(self.folder.path(), plays()));
     }
 
-    /// The program is about to read `labels.jsonl`: the pictures of the lines that are new to it.
-    fn meets_lines(&mut self) -> Vec<String> {
+    /// Marks all lines as read and returns the hashes of the pictures of new lines.
+    fn mark_lines_seen(&mut self) -> Vec<String> {
         let new = self.written.iter_mut().filter(|line| !line.seen);
         new.map(|line| {
             line.seen = true;
@@ -448,25 +449,25 @@ impl World {
                 .map(|version| text_of(&version.text.labels))
                 .collect();
             for text in &self.exported {
-                assert!(texts.contains(text), "not reachable any more: {text:?}");
+                assert!(texts.contains(text), "no longer reachable: {text:?}");
             }
         }
     }
 }
 
-fn odd() -> impl Strategy<Value = Odd> {
+fn form() -> impl Strategy<Value = LineForm> {
     prop::sample::select(vec![
-        Odd::Plain,
-        Odd::Hashed,
-        Odd::ByteOrderMark,
-        Odd::NotANumber,
-        Odd::Cut,
-        Odd::Cp949,
-        Odd::UnknownKeys,
-        Odd::WrongTypes,
-        Odd::Doubled,
-        Odd::NoPath,
-        Odd::InPlace,
+        LineForm::Plain,
+        LineForm::Hashed,
+        LineForm::ByteOrderMark,
+        LineForm::NotANumber,
+        LineForm::Cut,
+        LineForm::Cp949,
+        LineForm::UnknownKeys,
+        LineForm::WrongTypes,
+        LineForm::Doubled,
+        LineForm::NoPath,
+        LineForm::InPlace,
     ])
 }
 
@@ -477,20 +478,20 @@ fn outside() -> impl Strategy<Value = Outside> {
         2 => (at(), at()).prop_map(|(one, other)| Outside::Swap(one, other)),
         1 => at().prop_map(Outside::Replace),
         1 => (at(), at()).prop_map(|(from, to)| Outside::CopyOver(from, to)),
-        4 => (odd(), at()).prop_map(|(odd, at)| Outside::Write(odd, at)),
+        4 => (form(), at()).prop_map(|(form, at)| Outside::Write(form, at)),
         1 => at().prop_map(Outside::Remove),
-        1 => Just(Outside::PutBack),
+        1 => Just(Outside::Restore),
         1 => Just(Outside::Batch),
     ]
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+fn test_event() -> impl Strategy<Value = TestEvent> {
     prop_oneof![
-        12 => (0..DEEDS.len(), 0usize..5).prop_map(|(deed, item)| Happening::Does(deed, item)),
-        2 => Just(Happening::Undoes),
-        1 => Just(Happening::Redoes),
-        1 => (odd(), 0usize..8).prop_map(|(odd, at)| Happening::Meanwhile(odd, at)),
-        3 => prop::collection::vec(outside(), 0..4).prop_map(Happening::Returns),
+        12 => (0..ACTIONS.len(), 0usize..5).prop_map(|(action, item)| TestEvent::Act(action, item)),
+        2 => Just(TestEvent::Undo),
+        1 => Just(TestEvent::Redo),
+        1 => (form(), 0usize..8).prop_map(|(form, at)| TestEvent::WriteWhileOpen(form, at)),
+        3 => prop::collection::vec(outside(), 0..4).prop_map(TestEvent::Reopen),
     ]
 }
 
@@ -502,20 +503,20 @@ proptest! {
     })]
 
     #[test]
-    fn nothing_changes_that_nobody_asked_to_change(
-        happenings in prop::collection::vec(happening(), 1..16)
+    fn nothing_unrelated_changes(
+        test_events in prop::collection::vec(test_event(), 1..16)
     ) {
-        let mut world = World::begins();
-        for happening in &happenings {
-            world.happens(happening);
+        let mut scenario = Scenario::new();
+        for test_event in &test_events {
+            scenario.apply(test_event);
         }
-        world.returns(&[]);
-        world.check();
+        scenario.reopen(&[]);
+        scenario.check();
     }
 }
 
-/// `PROPTEST_CASES`, or as many as take seconds.
+/// `PROPTEST_CASES`, or a number that takes seconds.
 fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(16)
+    let requested = std::env::var("PROPTEST_CASES").ok();
+    requested.and_then(|text| text.parse().ok()).unwrap_or(16)
 }

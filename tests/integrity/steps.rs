@@ -1,24 +1,24 @@
-//! What an operator does, and that it changes what it names.
+//! Applies an operator's actions, and checks that they change only what they may.
 
 use super::*;
 
-impl World {
-    pub(crate) fn happens(&mut self, happening: &Happening) {
-        match happening {
-            Happening::Does(deed, item) => {
-                let (keys, may) = DEEDS[deed % DEEDS.len()];
-                self.run_step(keys, may, *item);
+impl Scenario {
+    pub(crate) fn apply(&mut self, event: &TestEvent) {
+        match event {
+            TestEvent::Act(action, item) => {
+                let (keys, may) = ACTIONS[action % ACTIONS.len()];
+                self.act(keys, may, *item);
             }
-            Happening::Undoes => self.goes_back("u"),
-            Happening::Redoes => self.goes_back("U"),
-            Happening::Meanwhile(odd, item) => self.write(*odd, *item, false),
-            Happening::Returns(outside) => self.returns(outside),
+            TestEvent::Undo => self.undo_or_redo("u"),
+            TestEvent::Redo => self.undo_or_redo("U"),
+            TestEvent::WriteWhileOpen(form, item) => self.write(*form, *item, false),
+            TestEvent::Reopen(outside) => self.reopen(outside),
         }
         self.check();
     }
 
-    /// Does a deed and sees that it changes what it names, of the records that it names.
-    pub(crate) fn run_step(&mut self, keys: &str, may: &[&'static str], item: usize) {
+    /// Performs an action and checks that it changes only what it may.
+    pub(crate) fn act(&mut self, keys: &str, may: &[&'static str], item: usize) {
         let before = self.details();
         let operator = self.operator.as_mut().unwrap();
         operator.commands.clear();
@@ -27,12 +27,12 @@ impl World {
         let commands = std::mem::take(&mut operator.commands);
         let steps = std::mem::take(&mut operator.steps);
         let may: BTreeSet<&str> = may.iter().copied().collect();
-        let mut all = Named::new();
+        let mut all = Allowed::new();
         let mut changes = Vec::new();
         for command in commands {
             let (groups, names) = match command {
                 Command::Apply { groups, change } => {
-                    let names = named(&change);
+                    let names = allowed_aspects(&change);
                     assert!(names.is_subset(&may), "{keys}: {change:?}");
                     changes.push((change, groups.clone()));
                     (groups, names)
@@ -64,12 +64,12 @@ impl World {
                 .position(|(change, _)| *change == report.change);
             let (change, groups) = changes.remove(at.unwrap());
             if report.records > 0 {
-                let names = named(&change);
+                let names = allowed_aspects(&change);
                 let named = groups.into_iter().map(|group| (group, names.clone()));
-                let named: Named = named.collect();
-                self.note_lines(&named);
-                self.undo.push(Done {
-                    named,
+                let allowed: Allowed = named.collect();
+                self.note_lines(&allowed);
+                self.undo.push(UndoableStep {
+                    allowed,
                     before: drafts(&before),
                     after: drafts(&after),
                 });
@@ -78,12 +78,12 @@ impl World {
         }
     }
 
-    pub(crate) fn note_lines(&mut self, step: &Named) {
+    pub(crate) fn note_lines(&mut self, step: &Allowed) {
         let of_lines = step.iter().filter(|(_, names)| names.contains(LINE));
         self.recommitted.extend(of_lines.map(|(group, _)| *group));
     }
 
-    pub(crate) fn goes_back(&mut self, key: &str) {
+    pub(crate) fn undo_or_redo(&mut self, key: &str) {
         let before = self.details();
         let operator = self.operator.as_mut().unwrap();
         operator.steps.clear();
@@ -91,15 +91,15 @@ impl World {
         let steps = std::mem::take(&mut operator.steps);
         let after = self.details();
         let step = match (steps.first(), key) {
-            (None, _) => return self.compare(key, &before, &after, &Named::new()),
+            (None, _) => return self.compare(key, &before, &after, &Allowed::new()),
             (Some(_), "u") => self.undo.pop().unwrap(),
             (Some(_), _) => self.redo.pop().unwrap(),
         };
-        self.note_lines(&step.named);
-        let mut named = step.named.clone();
-        for (group, names) in &mut named {
-            // A decision is about a text, which comes back with it; without the step the newest
-            // answer would have become the draft.
+        self.note_lines(&step.allowed);
+        let mut allowed = step.allowed.clone();
+        for (group, names) in &mut allowed {
+            // Undoing a decision also restores its text; without the step, the latest answer would
+            // have become the draft.
             let current = &after[group].current;
             let drafts = if key == "u" {
                 &step.before
@@ -112,7 +112,7 @@ impl World {
                 names.extend(ALL_LABELS);
             }
         }
-        self.compare(key, &before, &after, &named);
+        self.compare(key, &before, &after, &allowed);
         match key {
             "u" => self.redo.push(step),
             _ => self.undo.push(step),
@@ -124,7 +124,7 @@ impl World {
         what: &str,
         before: &BTreeMap<GroupId, GroupDetail>,
         after: &BTreeMap<GroupId, GroupDetail>,
-        may: &Named,
+        may: &Allowed,
     ) {
         let nothing = BTreeSet::new();
         for (id, was) in before {
@@ -134,8 +134,8 @@ impl World {
                 differing.is_subset(may),
                 "{what}: {differing:?} of {} changed, not only {may:?}\n{}\n{}",
                 was.summary.name,
-                told(was),
-                told(&after[id])
+                description(was),
+                description(&after[id])
             );
             assert!(
                 after[id].versions.len() >= was.versions.len(),

@@ -188,7 +188,7 @@ fn the_run_continues_without_a_server_that_refuses_everything() {
         "{notice}"
     );
     assert!(
-        notice.contains("going on with one other server"),
+        notice.contains("continuing with one other server"),
         "{notice}"
     );
     assert!(bad.bodies().len() <= 8);

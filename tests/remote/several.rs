@@ -74,7 +74,10 @@ fn the_run_continues_without_an_unreachable_server() {
     let run = label_with(options(&[&dead, &one.url, &two.url]), quick(), 60);
     assert_eq!(run.texts.len(), 60, "{:?}", run.failures);
     let notice = &run.notices[0];
-    assert!(notice.contains("going on with 2 other servers"), "{notice}");
+    assert!(
+        notice.contains("continuing with 2 other servers"),
+        "{notice}"
+    );
     let shares = (one.bodies().len(), two.bodies().len());
     assert_eq!(shares.0 + shares.1, 60);
     assert!(shares.0 > 10 && shares.1 > 10, "{shares:?}");

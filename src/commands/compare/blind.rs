@@ -118,7 +118,7 @@ fn print_json(
         "b_is": options.b.display().to_string(),
         "both": in_both,
         "differing": pairs.len(),
-        "votes": tally.all(),
+        "votes": tally.total(),
         "a": tally.a,
         "b": tally.b,
         "equal": tally.equal,

@@ -1,23 +1,24 @@
-//! The labels of an icon that is the same drawing as another in other colors: what is drawn is
-//! what the other's labels say, the colors are those of its own pixels, the name is its own.
+//! Derives the labels of an icon from those of another that shows the same drawing in other
+//! colors. The description is kept; the colors come from the icon's own pixels and the name from
+//! its item.
 
 mod name;
 
 use super::fixes::Phrase;
 use super::rules::{is_readable, is_readable_name};
 use super::{ColorHistogram, Field, Labels, Vocabulary, Word};
-use name::Exchange;
+use name::NameReplacement;
 use std::collections::BTreeMap;
 
-/// Colors in `attributes.colors` at most, as many as a model may write.
-const MOST_COLORS: usize = 4;
+/// The maximum number of colors in `attributes.colors`, the same as for a model.
+const MAX_COLORS: usize = 4;
 
-/// What each color of a drawing is in another icon that shows it.
+/// Maps the colors of an icon to those of another icon with the same drawing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recoloring(BTreeMap<String, String>);
 
 impl Recoloring {
-    /// The color that takes the place of `word`; `None` where the drawing does not show that.
+    /// The color that replaces `word`; `None` if the drawing does not have it.
     pub fn get(&self, word: &str) -> Option<&str> {
         self.0.get(word).map(String::as_str)
     }
@@ -29,25 +30,25 @@ impl FromIterator<(String, String)> for Recoloring {
     }
 }
 
-/// What labels are derived from and for.
+/// The inputs of [`derive`] besides the labels.
 #[derive(Debug, Clone, Copy)]
 pub struct Derivation<'a> {
     pub vocabulary: &'a Vocabulary,
-    /// The name of the item whose labels they are.
+    /// The name of the item whose labels are given.
     pub from: &'a str,
     /// The name of the item that gets them.
     pub to: &'a str,
     pub recoloring: &'a Recoloring,
-    /// Of the item that gets them.
+    /// The colors of the icon that gets them.
     pub colors: Option<&'a ColorHistogram>,
 }
 
-/// The labels of the other icon; `None` where the label says something of the first item's name
-/// that may not be true of the other item, names two colors where the other icon has one, or says
-/// far more than a record may hold, so that it must be looked at by itself.
+/// Derives the labels of the other icon. `None` if the label refers to the first item's name in
+/// a way that may not apply to the other, names two colors where the other icon has only one,
+/// or is far over the limits of a record. Such an icon needs its own labels.
 ///
-/// A color word that the drawing does not show stays as it is: it was false before, and the rules
-/// say so here as well.
+/// Color words that the drawing does not show are kept: they were wrong before, and the rules find
+/// them again.
 pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
     let Derivation {
         vocabulary,
@@ -58,17 +59,17 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
     if !is_readable(labels) || ![from, to].into_iter().all(is_readable_name) {
         return None;
     }
-    let names = Exchange::new(from, to, vocabulary);
-    let plan = plan(derivation);
+    let names = NameReplacement::new(from, to, vocabulary);
+    let plan = color_plan(derivation);
     let measured = derivation.colors.map(|colors| colors.measured(vocabulary));
     let measured: Vec<&Word> = measured
         .into_iter()
         .flatten()
         .map(|(word, _)| word)
-        .take(MOST_COLORS)
+        .take(MAX_COLORS)
         .collect();
     let derived_text = |text: &str| {
-        let text = names.exchanged(text)?;
+        let text = names.apply(text)?;
         let phrase = Phrase::new(&text, to, vocabulary);
         Some(phrase.recolored(&plan, &measured)?.text())
     };
@@ -95,7 +96,7 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
     Some(derived.without_repetition(to))
 }
 
-fn plan<'a>(derivation: &Derivation<'a>) -> Vec<(&'a Word, &'a Word)> {
+fn color_plan<'a>(derivation: &Derivation<'a>) -> Vec<(&'a Word, &'a Word)> {
     let find = |word: &str| derivation.vocabulary.find_exact(Field::Colors, word);
     let colors = derivation.recoloring.0.iter();
     colors
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_drawing_stays_and_the_colors_and_the_name_are_the_others() {
+    fn the_description_stays_and_colors_and_name_change() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let swapped = recoloring(&[("red", "white"), ("white", "navy")]);
         let colors = ColorHistogram {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_color_that_is_not_drawn_stays_for_the_rules_to_find() {
+    fn a_color_that_the_drawing_lacks_stays_for_the_rules_to_find() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let derivation = Derivation {
             vocabulary: &vocabulary,
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_tells_of_the_others_name_is_not_derived() {
+    fn a_label_that_refers_to_the_old_name_is_not_derived() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let none = Recoloring::default();
         let derived = |label: &str, to: &str| {
@@ -208,12 +209,12 @@ mod tests {
                 derived.values(Field::TagsKo).to_vec(),
             ))
         };
-        // Word for word it is known what takes the place of what.
+        // The names correspond word for word.
         let (label, tags) = derived("단풍이 그려진 단풍 축제 모자", "벚꽃 축제 모자").unwrap();
         assert_eq!(label, "벚꽃이 그려진 벚꽃 축제 모자");
         assert_eq!(tags, ["모자", "빨간색", "하얀 리본", "벚꽃 모자", "벚꽃"]);
         assert_eq!(derived("단풍이 그려진 단풍 축제 모자", "마법 비니"), None);
-        // A kind of thing is what is drawn, whatever the item is called.
+        // An item type describes the drawing, not the name.
         let (label, tags) = derived("빨간 단풍 축제 모자, 둥근 모자", "마법 비니").unwrap();
         assert_eq!(label, "빨간 마법 비니, 둥근 모자");
         assert_eq!(tags, ["모자", "빨간색", "하얀 리본"]);

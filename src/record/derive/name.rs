@@ -1,21 +1,21 @@
-//! Puts one item's name in the place of another's, in whatever form it stands in a text.
+//! Replaces one item's name with another's in a text.
 
 use crate::record::rules::color_of;
 use crate::record::{Field, Vocabulary};
 use crate::text::particles::{is_particle, stem, with_particle};
 use crate::text::{split_word, words};
 
-/// What takes the place of what.
-pub struct Exchange<'a> {
+/// Replaces an item's name, and the words that only that name has.
+pub struct NameReplacement<'a> {
     from: &'a str,
     to: &'a str,
-    /// Words of the one name that the other lacks, each with the word of the other in its place
-    /// where both have equally many words.
+    /// Words of the old name that the new one lacks, each with its counterpart if both names have
+    /// the same number of words.
     words: Vec<(&'a str, Option<&'a str>)>,
     vocabulary: &'a Vocabulary,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> NameReplacement<'a> {
     pub fn new(from: &'a str, to: &'a str, vocabulary: &'a Vocabulary) -> Self {
         let (old, new): (Vec<&str>, Vec<&str>) = (words(from).collect(), words(to).collect());
         let is_aligned = old.len() == new.len();
@@ -24,8 +24,8 @@ impl<'a> Exchange<'a> {
                 .any(|other| is_word(other, word) || is_word(word, other))
         });
         let words = differing
-            // A color is exchanged by the pixels; a thing is what is drawn, whatever the name.
-            .filter(|(_, word)| !is_seen(word, vocabulary))
+            // Colors are replaced according to the pixels, and item types describe the drawing.
+            .filter(|(_, word)| !is_visible(word, vocabulary))
             .map(|(at, word)| (*word, is_aligned.then(|| new[at])))
             .collect();
         Self {
@@ -36,9 +36,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The text with the other name; `None` where it holds a word of the old one that nothing
-    /// is known to take the place of.
-    pub fn exchanged(&self, text: &str) -> Option<String> {
+    /// Replaces the name in a text. `None` if the text has a word of the old name without a
+    /// counterpart.
+    pub fn apply(&self, text: &str) -> Option<String> {
         if self.from == self.to {
             return Some(text.to_owned());
         }
@@ -61,14 +61,14 @@ impl<'a> Exchange<'a> {
         Some(out)
     }
 
-    /// Where the text begins with the old name as a whole word: the particle behind it, and what
-    /// follows that.
+    /// If the text starts with the old name as a word: the particle after it, and the rest of the
+    /// text.
     fn name_at<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
         let after = text
             .strip_prefix(self.from)
             .filter(|_| !self.from.is_empty())?;
         let (particle, left) = split_word(after);
-        // `검은` is black, and no `검`.
+        // `검은` means black and is not a form of `검`.
         let whole = &text[..text.len() - left.len()];
         let is_whole = particle.is_empty() || is_particle(particle);
         (is_whole && color_of(whole, self.vocabulary).is_none()).then_some((particle, left))
@@ -92,7 +92,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Whether a word of a text is this word of a name, whatever particle each has.
+/// Whether a word of a text is this word of a name, ignoring particles.
 fn is_word(token: &str, word: &str) -> bool {
     [word, bare(word)].into_iter().any(|word| {
         token
@@ -101,7 +101,7 @@ fn is_word(token: &str, word: &str) -> bool {
     })
 }
 
-/// `봄` of `봄의`, which [`stem`] leaves whole.
+/// The word without its particle. Unlike [`stem`], this also strips `의`: `봄의` is `봄`.
 fn bare(word: &str) -> &str {
     match word.strip_suffix('의') {
         Some(stem) if !stem.is_empty() => stem,
@@ -109,8 +109,8 @@ fn bare(word: &str) -> &str {
     }
 }
 
-/// Whether the word tells what can be seen: a color or another word of the vocabulary.
-fn is_seen(word: &str, vocabulary: &Vocabulary) -> bool {
+/// Whether the word describes something visible: a color or another vocabulary word.
+fn is_visible(word: &str, vocabulary: &Vocabulary) -> bool {
     let by_list = |word: &str| {
         let fields = Field::ALL.iter();
         fields
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_exchanged_with_their_particles() {
+    fn names_are_replaced_with_their_particles() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (from, to, text, expected) in [
             ("검", "활", "검을 든 검은 검", "활을 든 검은 활"),
@@ -144,18 +144,18 @@ mod tests {
             ("모자", "모자 (남)", "귀모자, 모자", "귀모자, 모자 (남)"),
             ("♣훈장♣", "훈장", "둥근 ♣훈장♣은", "둥근 훈장은"),
         ] {
-            let exchanged = Exchange::new(from, to, &vocabulary).exchanged(text);
-            assert_eq!(exchanged.as_deref(), Some(expected));
+            let replaced = NameReplacement::new(from, to, &vocabulary).apply(text);
+            assert_eq!(replaced.as_deref(), Some(expected));
         }
     }
 
     #[test]
-    fn a_word_of_the_old_name_is_not_left() {
+    fn a_word_of_the_old_name_does_not_remain() {
         let vocabulary = Vocabulary::builtin().unwrap();
-        let names = Exchange::new("루돌프 코", "산타 할아버지 수염", &vocabulary);
-        assert_eq!(names.exchanged("루돌프의 둥근 빨강"), None);
+        let names = NameReplacement::new("루돌프 코", "산타 할아버지 수염", &vocabulary);
+        assert_eq!(names.apply("루돌프의 둥근 빨강"), None);
         assert_eq!(
-            names.exchanged("루돌프 코와 둥근 빨강").as_deref(),
+            names.apply("루돌프 코와 둥근 빨강").as_deref(),
             Some("산타 할아버지 수염과 둥근 빨강")
         );
     }

@@ -1,12 +1,12 @@
-//! Brings words into the vocabulary, and counts beforehand what that would do.
+//! Translates words into the vocabulary, with a preview.
 
 use crate::record::normalize::{split_list, words};
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The field's values with each known word in its canonical form. Values that hold no known word
-/// stay as they are; with `drop_unknown` those of a closed list, which no record may hold, go.
+/// The field's values with each known word in canonical form. Values without a known word stay
+/// unless the list is closed and `drop_unknown` is set.
 pub(super) fn canonical_values(
     labels: &Labels,
     field: Field,
@@ -21,8 +21,8 @@ pub(super) fn canonical_values(
         .iter()
         .map(|value| meaning(value, field, vocabulary))
         .collect();
-    // What stands there already is not put in again by a translation.
-    let mut held: BTreeSet<String> = values
+    // Translations must not duplicate values that are already canonical.
+    let mut present: BTreeSet<String> = values
         .iter()
         .zip(&meanings)
         .filter(|(_, meaning)| matches!(meaning, Meaning::Same))
@@ -38,7 +38,7 @@ pub(super) fn canonical_values(
                 let drop = drop_unknown && field.is_closed();
                 let kept = unknown.into_iter().filter(|_| !drop);
                 for word in known.into_iter().chain(kept) {
-                    if held.insert(word.to_lowercase()) {
+                    if present.insert(word.to_lowercase()) {
                         after.push(word);
                     }
                 }
@@ -48,13 +48,13 @@ pub(super) fn canonical_values(
     after
 }
 
-/// What a value says in the words of the vocabulary.
+/// A value in terms of the vocabulary.
 enum Meaning {
-    /// It is lawful as it stands.
+    /// The value is valid as it is.
     Same,
-    /// No part of it is known, and its list is closed.
+    /// The list is closed and the vocabulary knows no part of the value.
     Unknown,
-    /// Its known parts in canonical form, and the others.
+    /// The known parts in canonical form, and the unknown ones.
     Words {
         known: Vec<String>,
         unknown: Vec<String>,
@@ -90,44 +90,45 @@ fn meaning(value: &str, field: Field, vocabulary: &Vocabulary) -> Meaning {
     Meaning::Words { known, unknown }
 }
 
-/// One value that bringing words into the vocabulary is about, in how many records it stands.
+/// A value that the translation into the vocabulary would change or drop.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WordChange {
     pub field: Field,
     pub from: String,
-    /// Canonical words; none where the vocabulary does not know the value.
+    /// Canonical words; empty if the vocabulary does not know the value.
     pub to: Vec<String>,
     /// Parts of the value that the vocabulary does not know.
     pub unknown: Vec<String>,
+    /// Number of records with the value.
     pub records: usize,
 }
 
 impl WordChange {
-    /// Whether something of it could only be dropped: open lists take any word.
+    /// Whether part of the value can only be dropped. Open lists accept any word.
     pub fn drops(&self) -> bool {
         self.field.is_closed() && !self.unknown.is_empty()
     }
 }
 
-/// What bringing words into the vocabulary would do to some records; nothing is changed by it.
+/// Preview of translating the words of some records into the vocabulary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VocabularyPreview {
     /// Records with a draft.
     pub records: usize,
     pub without_draft: usize,
-    /// Records in which something is translated.
+    /// Records with a value to translate.
     pub translated: usize,
-    /// Records that hold a word which could only be dropped.
+    /// Records with a word that can only be dropped.
     pub with_unknown: usize,
     /// Most frequent first.
     pub words: Vec<WordChange>,
 }
 
 impl VocabularyPreview {
-    /// Counts over drafts; `None` is a record without one.
+    /// Computes the preview from drafts; `None` stands for a record without a draft.
     ///
     /// # Errors
-    /// The first that `drafts` gives.
+    /// The first error that `drafts` yields.
     pub fn count<E>(
         drafts: impl IntoIterator<Item = Result<Option<Labels>, E>>,
         vocabulary: &Vocabulary,

@@ -1,14 +1,14 @@
-//! What an edit needs to know besides the labels.
+//! The inputs of an edit besides the labels and the change.
 
 use crate::record::{Labels, Vocabulary};
 
-/// What a change needs to know besides the labels.
+/// The inputs of an edit besides the labels and the change.
 #[derive(Debug, Clone, Copy)]
 pub struct EditFacts<'a> {
     pub vocabulary: &'a Vocabulary,
-    /// Replacing a text leaves it alone.
+    /// The item's current name, which find and replace leaves unchanged.
     pub item_name: &'a str,
-    /// The labels of the version that the change names; for `UpdateName` those under the item's
-    /// current name.
+    /// The labels of the version that the change takes, or the result that the caller computed for
+    /// `Fix` and `UpdateName`.
     pub taken: Option<&'a Labels>,
 }

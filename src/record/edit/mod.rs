@@ -1,4 +1,4 @@
-//! What a [`Change`] makes of labels. Pure; the journal keeps the history.
+//! Applies a [`Change`] to labels. Pure; the journal keeps the history.
 
 mod canonical;
 mod facts;
@@ -16,17 +16,17 @@ use canonical::canonical_values;
 use replace::replace;
 use std::collections::HashSet;
 use values::{
-    added, exchanged, fits, folded, list, named, names, no_version, refused, replaced, without,
-    words,
+    check_length, field_names, folded, list_values, no_version, parse_added, removable_values,
+    replace_matching, set_values, usage_error, values_named, without,
 };
 
-/// The labels after `change`. Only what the change brings in is put into a record's form; other
-/// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included.
+/// Returns the labels after `change`. Only new values are normalized. Other fields, and other
+/// values of the same list, stay as they are, even if they are outside the vocabulary or the list
+/// is too long.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
-/// so that nothing an operator types is lost without a word.
+/// so that no input of the operator is dropped silently.
 pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labels> {
     let EditFacts {
         vocabulary, taken, ..
@@ -34,45 +34,45 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
     let mut edited = labels.clone();
     match change {
         Change::Set { field, values } => {
-            edited.set(*field, replaced(labels, *field, values, vocabulary)?);
+            edited.set(*field, set_values(labels, *field, values, vocabulary)?);
         }
         Change::Add { field, value } => {
-            let mut values = list(labels, *field)?.to_vec();
-            let mut held: HashSet<String> = values.iter().map(|value| folded(value)).collect();
-            for entry in added(*field, value, vocabulary)? {
-                if held.insert(folded(&entry)) {
-                    fits(*field, values.len() + 1, 0)?;
+            let mut values = list_values(labels, *field)?.to_vec();
+            let mut present: HashSet<String> = values.iter().map(|value| folded(value)).collect();
+            for entry in parse_added(*field, value, vocabulary)? {
+                if present.insert(folded(&entry)) {
+                    check_length(*field, values.len() + 1, 0)?;
                     values.push(entry);
                 }
             }
             edited.set(*field, values);
         }
         Change::Remove { field, value } => {
-            let values = words(labels, *field)?.to_vec();
-            let named = named(&values, *field, value, vocabulary);
+            let values = removable_values(labels, *field)?.to_vec();
+            let named = values_named(&values, *field, value, vocabulary);
             edited.set(*field, without(values, &named));
         }
         Change::Rename { field, from, to } | Change::Synonym { field, from, to } => {
-            let values = words(labels, *field)?.to_vec();
-            let entries = added(*field, to, vocabulary)?;
-            let named = named(&values, *field, from, vocabulary);
+            let values = removable_values(labels, *field)?.to_vec();
+            let entries = parse_added(*field, to, vocabulary)?;
+            let named = values_named(&values, *field, from, vocabulary);
             edited.set(
                 *field,
-                exchanged(*field, values, &named, |_| entries.clone())?,
+                replace_matching(*field, values, &named, |_| entries.clone())?,
             );
         }
         Change::Replace(what) => replace(&mut edited, what, facts)?,
         Change::Canonicalize { drop_unknown } => {
             for &field in Field::ALL {
                 let values = canonical_values(&edited, field, *drop_unknown, vocabulary);
-                fits(field, values.len(), labels.values(field).len())?;
+                check_length(field, values.len(), labels.values(field).len())?;
                 edited.set(field, values);
             }
         }
         Change::TakeVersion { version } => {
             edited = taken.ok_or_else(|| no_version(*version))?.clone();
         }
-        // A fix that does nothing here gives nothing.
+        // The caller passes no labels if the fix does not apply.
         Change::Fix { .. } => edited = taken.unwrap_or(labels).clone(),
         Change::TakeField { version, field } => {
             let taken = taken.ok_or_else(|| no_version(*version))?;
@@ -87,8 +87,8 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
     }
     for &field in Field::ALL.iter().filter(|field| field.is_required()) {
         if edited.values(field).is_empty() && !labels.values(field).is_empty() {
-            let (key, name) = names(field);
-            return Err(refused(said!(
+            let (key, name) = field_names(field);
+            return Err(usage_error(said!(
                 "{key} cannot be empty",
                 "{name}{을} 비울 수 없습니다"
             ))
@@ -98,15 +98,15 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
     Ok(edited)
 }
 
-/// A text after an edit: the labels, and the name of the item that they were made under.
+/// The result of an edit: the labels, and the item name that they use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edited {
     pub labels: Labels,
     pub item_name: String,
 }
 
-/// The text after `change`, which may bring it over to the item's current name; `None` where the
-/// change finds nothing to do.
+/// Applies `change`, which may switch the labels to the item's current name. `None` if it changes
+/// nothing.
 ///
 /// # Errors
 /// Those of [`apply`].

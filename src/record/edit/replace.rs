@@ -1,8 +1,7 @@
-//! Find and replace in free text: which places a [`Replacement`] is about, and what comes of them.
-//! The item's name stays as it is wherever it stands.
+//! Find and replace in free text. Occurrences of the item's name are never changed.
 
 use super::facts::EditFacts;
-use super::values::{entries, exchanged, refused, same};
+use super::values::{parse_values, replace_matching, same, usage_error};
 use crate::error::Result;
 use crate::record::{Labels, Matching, Replacement};
 use crate::text::particles::{fitted, is_particle};
@@ -10,17 +9,17 @@ use crate::text::said;
 use crate::text::{clean_text, split_word};
 use unicode_normalization::UnicodeNormalization;
 
-/// What makes a new word of a word without another meaning: `블랙색` is `블랙`.
+/// Suffixes that do not change the meaning of a word: `블랙색` is `블랙`.
 const SUFFIXES: [&str; 3] = ["색", "빛", "톤"];
 
-/// In characters: more than any suffix with any particle.
+/// In characters; longer than any suffix with any particle.
 const LONGEST_ENDING: usize = 16;
 
-/// Replaces a text wherever it stands; texts that do not hold it stay as they are.
+/// Replaces a text in all fields to search.
 pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts) -> Result<()> {
     if what.find.trim().is_empty() {
-        return Err(refused(said!(
-            "there is nothing to look for",
+        return Err(usage_error(said!(
+            "there is no text to find",
             "찾을 말이 없습니다"
         )));
     }
@@ -32,22 +31,22 @@ pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts
             let after = replaced_text(text, what, facts.item_name).after;
             named.push(after.is_some());
             made.push(match after {
-                Some(after) => entries(field, &after, facts.vocabulary)?,
+                Some(after) => parse_values(field, &after, facts.vocabulary)?,
                 None => Vec::new(),
             });
         }
-        let values = exchanged(field, values, &named, |at| std::mem::take(&mut made[at]))?;
+        let values = replace_matching(field, values, &named, |at| std::mem::take(&mut made[at]))?;
         labels.set(field, values);
     }
     Ok(())
 }
 
-/// What replacing makes of one text.
+/// The result of find and replace in one text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replaced {
-    /// `None` where nothing is replaced.
+    /// `None` if nothing is replaced.
     pub after: Option<String>,
-    /// The text was found in the item's name, where it stays.
+    /// Whether there was a match inside the item's name, which stays.
     pub in_name: bool,
 }
 
@@ -81,18 +80,18 @@ pub fn replaced_text(text: &str, what: &Replacement, item_name: &str) -> Replace
         if at < done {
             continue;
         }
-        let Some(rest) = place(&text, at, end, what) else {
+        let Some(substitution) = substitute(&text, at, end, what) else {
             continue;
         };
-        // The first of them that does not end before here.
+        // The first name that does not end before the match.
         let next = names.partition_point(|(_, stop)| *stop <= at);
         if names.get(next).is_some_and(|(start, _)| *start < end) {
             in_name = true;
             continue;
         }
         after.push_str(&text[done..at]);
-        after.push_str(&rest.text);
-        done = rest.end;
+        after.push_str(&substitution.text);
+        done = substitution.end;
     }
     after.push_str(&text[done..]);
     Replaced {
@@ -101,21 +100,21 @@ pub fn replaced_text(text: &str, what: &Replacement, item_name: &str) -> Replace
     }
 }
 
-/// What takes the place of a text up to `end`.
-struct Rest {
+/// The text that replaces a match, which extends to `end`.
+struct Substitution {
     text: String,
     end: usize,
 }
 
-/// What stands at a place afterwards, with what belongs to the word behind it; `None` where it is
-/// no place to replace at.
-fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> {
+/// The substitution for a match at `at..end`, including a suffix or particle after it. `None` if
+/// the match must not be replaced.
+fn substitute(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Substitution> {
     let is_word = what.matching == Matching::Word;
     let before = text[..at].chars().next_back();
     if is_word && before.is_some_and(char::is_alphanumeric) {
         return None;
     }
-    // As much as a suffix and a particle can be, and more: words may be of any length.
+    // Limits the work, since words may be of any length.
     let tail = &text[end..];
     let near = tail.char_indices().nth(LONGEST_ENDING);
     let (tail, _) = split_word(near.map_or(tail, |(at, _)| &tail[..at]));
@@ -131,26 +130,26 @@ fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> 
     };
     let with = what.with.as_str();
     if with.is_empty() && !is_word {
-        return Some(Rest {
+        return Some(Substitution {
             text: String::new(),
             end,
         });
     }
     let end = end + suffix.len() + particle.len();
     if with.is_empty() {
-        // Nothing is left for a particle to follow.
-        return Some(Rest {
+        // Without the word, its particle goes too.
+        return Some(Substitution {
             text: String::new(),
             end,
         });
     }
-    // `검은색` in the place of the `블랙` of `블랙색` brings its own suffix.
+    // `검은색` replaces all of `블랙색`, since it has the suffix itself.
     let word = match with.ends_with(suffix) {
         true => with.to_owned(),
         false => format!("{with}{suffix}"),
     };
     let particle = fitted(particle, &word);
-    Some(Rest {
+    Some(Substitution {
         text: format!("{word}{particle}"),
         end,
     })
@@ -160,7 +159,7 @@ fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> 
 mod tests {
     use super::*;
 
-    fn by(matching: Matching, find: &str, with: &str, text: &str) -> String {
+    fn replaced(matching: Matching, find: &str, with: &str, text: &str) -> String {
         let what = Replacement {
             matching,
             ..Replacement::everywhere(find, with)
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_replaced_with_its_particle_and_never_within_another() {
+    fn a_word_is_replaced_with_its_particle_but_not_inside_another_word() {
         for (text, expected) in [
             ("블랙 망토", "검은색 망토"),
             ("블랙의 망토와 블랙", "검은색의 망토와 검은색"),
@@ -181,39 +180,42 @@ mod tests {
             ("블랙이 어울린다", "검은색이 어울린다"),
             ("블랙 나이트의 블랙 검", "블랙 나이트의 검은색 검"),
         ] {
-            assert_eq!(by(Matching::Word, "블랙", "검은색", text), expected);
+            assert_eq!(replaced(Matching::Word, "블랙", "검은색", text), expected);
         }
         assert_eq!(
-            by(Matching::Word, "블랙", "검정", "블랙색으로"),
+            replaced(Matching::Word, "블랙", "검정", "블랙색으로"),
             "검정색으로"
         );
         assert_eq!(
-            by(Matching::Word, "블랙", "진주", "블랙과 블랙으로"),
+            replaced(Matching::Word, "블랙", "진주", "블랙과 블랙으로"),
             "진주와 진주로"
         );
-        assert_eq!(by(Matching::Word, "블랙", "", "블랙의 망토").trim(), "망토");
+        assert_eq!(
+            replaced(Matching::Word, "블랙", "", "블랙의 망토").trim(),
+            "망토"
+        );
     }
 
     #[test]
-    fn a_part_is_replaced_anywhere_and_no_suffix_is_doubled() {
-        let by = |text| by(Matching::Part, "검은", "검은색", text);
+    fn a_part_is_replaced_anywhere_without_doubling_suffixes() {
+        let by = |text| replaced(Matching::Part, "검은", "검은색", text);
         assert_eq!(by("검은색 망토"), "검은색 망토");
         assert_eq!(by("검은 망토"), "검은색 망토");
-        let by = |text| self::by(Matching::Part, "블랙", "검은색", text);
+        let by = |text| self::replaced(Matching::Part, "블랙", "검은색", text);
         assert_eq!(by("블랙핑크"), "검은색핑크");
         assert_eq!(by("올블랙색"), "올검은색");
     }
 
     #[test]
-    fn a_whole_value_is_that_value_only() {
-        let by = |text| self::by(Matching::Value, "블랙", "검은색", text);
+    fn value_matching_replaces_entire_values_only() {
+        let by = |text| self::replaced(Matching::Value, "블랙", "검은색", text);
         assert_eq!(by("블랙"), "검은색");
         assert_eq!(by("블랙 망토"), "블랙 망토");
         assert_eq!(by("블랙 나이트"), "블랙 나이트");
     }
 
     #[test]
-    fn what_is_ticked_off_stays() {
+    fn excluded_texts_stay() {
         let mut what = Replacement::everywhere("블랙", "검은색");
         what.except = vec!["블랙 망토".to_owned()];
         assert_eq!(replaced_text("블랙 망토", &what, "").after, None);

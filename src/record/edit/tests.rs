@@ -33,7 +33,7 @@ fn after(change: Change) -> Result<Labels> {
 }
 
 #[test]
-fn fields_are_set_in_a_records_form() {
+fn set_values_are_normalized() {
     let set = |field, values: &[&str]| {
         after(Change::Set {
             field,
@@ -59,7 +59,7 @@ fn fields_are_set_in_a_records_form() {
 }
 
 #[test]
-fn a_word_outside_the_vocabulary_is_refused_with_near_ones() {
+fn a_word_outside_the_vocabulary_is_rejected_with_suggestions() {
     let error = after(Change::Add {
         field: Field::Colors,
         value: "bluish".into(),
@@ -70,7 +70,7 @@ fn a_word_outside_the_vocabulary_is_refused_with_near_ones() {
 }
 
 #[test]
-fn lists_are_added_to_renamed_and_thinned() {
+fn values_of_lists_are_added_renamed_and_removed() {
     let add = |value: &str| {
         after(Change::Add {
             field: Field::TagsKo,
@@ -120,7 +120,7 @@ fn a_text_is_replaced_in_label_tags_and_queries() {
 }
 
 #[test]
-fn versions_are_taken_whole_or_by_field() {
+fn versions_are_taken_entirely_or_by_field() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let other = Labels::default()
         .with(Field::LabelKo, ["파란 모자"])
@@ -138,8 +138,8 @@ fn versions_are_taken_whole_or_by_field() {
     assert_eq!(after(Change::Commit).unwrap(), labels());
 }
 
-/// Labels of an earlier program: nothing in them is in a record's form.
-fn unlawful() -> Labels {
+/// Labels of an earlier program, in which no field is normalized.
+fn unnormalized() -> Labels {
     Labels::default()
         .with(Field::LabelKo, ["붉은  모자\u{200b} "])
         .with(Field::LabelEn, [" A  hat "])
@@ -158,7 +158,7 @@ fn unlawful() -> Labels {
 #[test]
 fn other_values_of_the_list_stay_as_they_are() {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let after = |change: Change| apply(&unlawful(), &change, &facts(None, &vocabulary));
+    let after = |change: Change| apply(&unnormalized(), &change, &facts(None, &vocabulary));
     let field = Field::Colors;
     let colors = |change: Change| after(change).unwrap().values(Field::Colors).to_vec();
     let add = |value: &str| Change::Add {
@@ -169,7 +169,7 @@ fn other_values_of_the_list_stay_as_they_are() {
         colors(add("빨간색")),
         ["황금", "수상한 색", "gold", "황금", "red"]
     );
-    assert_eq!(colors(add("금색")), unlawful().values(Field::Colors));
+    assert_eq!(colors(add("금색")), unnormalized().values(Field::Colors));
     let remove = |value: &str| Change::Remove {
         field,
         value: value.into(),
@@ -178,7 +178,7 @@ fn other_values_of_the_list_stay_as_they_are() {
     assert_eq!(
         colors(remove("골드")),
         ["황금", "수상한 색", "황금"],
-        "a synonym names the word where it does not stand itself"
+        "a synonym matches only if the word itself is absent"
     );
     let rename = Change::Rename {
         field,
@@ -186,7 +186,7 @@ fn other_values_of_the_list_stay_as_they_are() {
         to: "금색, 흰색".into(),
     };
     assert_eq!(colors(rename), ["황금", "white", "gold", "황금"]);
-    // Putting values in another order rewrites none of them.
+    // Reordering values rewrites none of them.
     let moved = texts(&["수상한 색", "황금", "gold", "황금"]);
     assert_eq!(
         colors(Change::Set {
@@ -195,7 +195,7 @@ fn other_values_of_the_list_stay_as_they_are() {
         }),
         moved
     );
-    // A list that is too long may be edited, but does not grow.
+    // A list that is too long may be edited but must not grow.
     let tags = |change: Change| after(change).map(|labels| labels.values(Field::TagsKo).len());
     let field = Field::TagsKo;
     let value = "새 태그".to_owned();
@@ -205,7 +205,7 @@ fn other_values_of_the_list_stay_as_they_are() {
     let (from, to) = ("#태그  3".to_owned(), "하나, 둘".to_owned());
     assert!(tags(Change::Rename { field, from, to }).is_err());
     let replaced = after(Change::Replace(Replacement::everywhere("태그  3", "모자")));
-    let mut expected = unlawful();
+    let mut expected = unnormalized();
     let mut tags = expected.values(Field::TagsKo).to_vec();
     tags[3] = "모자".into();
     expected.set(Field::TagsKo, tags);
@@ -213,7 +213,7 @@ fn other_values_of_the_list_stay_as_they_are() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_refused_and_not_cut() {
+fn a_text_that_is_too_long_is_rejected_not_truncated() {
     let long = "가".repeat(101);
     let tag = Change::Add {
         field: Field::TagsKo,
@@ -228,13 +228,13 @@ fn a_text_that_is_too_long_is_refused_and_not_cut() {
 }
 
 #[test]
-fn words_are_translated_on_demand_and_dropped_only_where_asked() {
+fn words_are_translated_and_dropped_only_on_request() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let canonicalize = |drop_unknown| {
         let change = Change::Canonicalize { drop_unknown };
-        apply(&unlawful(), &change, &facts(None, &vocabulary)).unwrap()
+        apply(&unnormalized(), &change, &facts(None, &vocabulary)).unwrap()
     };
-    let mut expected = unlawful();
+    let mut expected = unnormalized();
     expected.set(Field::Colors, ["수상한 색", "gold"]);
     expected.set(Field::Theme, ["fantasy"]);
     expected.set(Field::Vibe, ["cute"]);
@@ -245,7 +245,7 @@ fn words_are_translated_on_demand_and_dropped_only_where_asked() {
     assert_eq!(canonicalize(true), expected);
 }
 
-mod any {
+mod properties {
     use super::*;
     use proptest::prelude::*;
 
@@ -310,7 +310,7 @@ mod any {
         ]
     }
 
-    fn named(change: &Change) -> &[Field] {
+    fn affected_fields(change: &Change) -> &[Field] {
         match change {
             Change::Set { field, .. }
             | Change::Add { field, .. }
@@ -343,7 +343,7 @@ mod any {
 
     proptest! {
         #[test]
-        fn a_field_that_no_change_names_is_what_it_was(
+        fn a_change_leaves_all_other_fields_unchanged(
             before in labels(), change in change(), taken in labels()
         ) {
             let vocabulary = Vocabulary::builtin().unwrap();
@@ -351,8 +351,8 @@ mod any {
                 return Ok(());
             };
             let differing = before.differing(&after);
-            let named = named(&change);
-            prop_assert!(differing.iter().all(|field| named.contains(field)), "{differing:?}");
+            let affected = affected_fields(&change);
+            prop_assert!(differing.iter().all(|field| affected.contains(field)), "{differing:?}");
             prop_assert_eq!(&after.model_reasons, &before.model_reasons);
             for field in Field::ALL.iter().copied().filter(|field| field.is_list()) {
                 let (was, is) = (before.values(field), after.values(field));
@@ -371,7 +371,7 @@ mod any {
                             was.iter().filter(|value| !holds(value)).cloned().collect();
                         prop_assert!(is_subsequence(&others, is));
                     }
-                    // The same values in any order are none of them rewritten.
+                    // Reordering values rewrites none of them.
                     Change::Set { field: set, values } if *set == field => {
                         let mut sorted = (values.clone(), was.to_vec());
                         sorted.0.sort();
@@ -384,7 +384,7 @@ mod any {
         }
 
         #[test]
-        fn what_the_preview_counts_is_what_is_done(
+        fn the_preview_counts_match_the_changes(
             all in prop::collection::vec(labels(), 1..4), drop_unknown in any::<bool>()
         ) {
             let vocabulary = Vocabulary::builtin().unwrap();

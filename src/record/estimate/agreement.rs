@@ -1,14 +1,14 @@
-//! How far the second opinions on an answer say the same.
+//! Measures the agreement of second opinions with an answer.
 
 use crate::record::{Field, Labels};
 use crate::text::{self, clean_text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A list or sentence agrees with another that shares this part of its words.
+/// The minimum share of common words for two lists or sentences to agree.
 const SHARED: f64 = 0.5;
 
-/// How many of the second opinions agree on a field.
+/// The number of second opinions that agree on a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreement {
     pub agree: u32,
@@ -16,8 +16,8 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The share that does not agree, 0-1.
-    pub(super) fn missing(self) -> f64 {
+    /// The share of opinions that disagree, 0-1.
+    pub(super) fn disagreement(self) -> f64 {
         match self.of {
             0 => 0.0,
             of => f64::from(of.saturating_sub(self.agree)) / f64::from(of),
@@ -25,9 +25,10 @@ impl Agreement {
     }
 }
 
-/// How many opinions agree with the answer on each field that any of them says something of:
-/// exactly on a single word, by the first word and most others on a list of known words, by most
-/// words on free text (the item's name left out). All are normalized labels.
+/// Counts the opinions that agree with the answer, for each field with any value. A single word
+/// must be equal. A list of vocabulary words must contain the answer's first word and share at
+/// least half of the words. Free text must share at least half of the words, ignoring the
+/// item's name. All labels must be normalized.
 pub fn agreement(answer: &Labels, opinions: &[Labels], item_name: &str) -> Vec<(Field, Agreement)> {
     let of = opinions.len() as u32;
     let fields = Field::ALL.iter().copied().filter(|field| {
@@ -64,7 +65,7 @@ fn agrees(answer: &Labels, opinion: &Labels, field: Field, item_name: &str) -> b
     shared(&a, &b) >= SHARED
 }
 
-/// The part of the smaller set that the larger one has too.
+/// The share of the smaller set that the larger one contains.
 fn shared<T: Ord>(a: &BTreeSet<T>, b: &BTreeSet<T>) -> f64 {
     match a.len().min(b.len()) {
         0 => f64::from(u8::from(a.len() == b.len())),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_closed_list_agree_exactly_or_by_the_first_one() {
+    fn closed_lists_agree_exactly_or_by_the_first_word() {
         let types: [&[&str]; 2] = [&["hat"], &["helmet"]];
         assert_eq!(on(Field::ItemTypeGuess, &["hat"], &types), (1, 2));
         let colors: [&[&str]; 4] = [&["red", "gold"], &["white", "red"], &["gold"], &[]];
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_agree_by_their_words_besides_the_name() {
+    fn sentences_agree_by_their_words_excluding_the_name() {
         let labels: [&[&str]; 2] = [
             &["흰 리본이 달린 붉은 눈꽃 모자"],
             &["푸른 보석이 박힌 눈꽃 모자"],
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_which_nobody_says_anything_is_left_out() {
+    fn a_field_without_any_value_is_left_out() {
         let both = agreement(&labels("모자"), &[labels("모자")], "모자");
         assert!(both.iter().all(|(field, _)| *field != Field::LabelEn));
         assert!(both.iter().all(|(_, agreement)| agreement.agree == 1));

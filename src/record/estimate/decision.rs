@@ -1,12 +1,11 @@
-//! What an operator's steps say of a draft: whether its content stood, or was changed.
+//! Determines from an operator's steps whether the content of a draft was approved or changed.
 
 use crate::record::{Decision as ReviewDecision, Field, Labels, ReviewState, Vocabulary};
 use crate::text::clean_text;
 use std::collections::BTreeSet;
 
-/// What became of a draft that an operator has worked on: `true` where it was rejected or its
-/// content changed (`content_changed`), `false` where it was approved as it was; `None` while
-/// nothing is decided.
+/// Whether the operator changed or rejected a draft: `true` if it was rejected or its content
+/// changed (`content_changed`), `false` if it was approved unchanged, `None` if it is undecided.
 pub fn was_changed(review: &ReviewState, content_changed: bool) -> Option<bool> {
     let is_rejected = matches!(review.decision, ReviewDecision::Rejected(_));
     match is_rejected || content_changed {
@@ -15,8 +14,8 @@ pub fn was_changed(review: &ReviewState, content_changed: bool) -> Option<bool> 
     }
 }
 
-/// Whether an edit changed what a record says of the icon. Spelling, synonyms, the item's name put
-/// into the label, duplicates left out and empty fields filled are its form.
+/// Whether an edit changed the content of a record. Changes of form do not count: spelling,
+/// synonyms, inserting the item's name, removing duplicates, filling empty fields.
 pub fn content_changed(
     before: &Labels,
     after: &Labels,
@@ -31,10 +30,10 @@ pub fn content_changed(
             let old = sentence(before, field);
             !old.is_empty() && old != sentence(after, field)
         }
-        // A color that is missing is as wrong as one that is not there.
+        // Adding a missing color counts as much as removing a wrong one.
         Field::Colors => words(before, field) != words(after, field),
         _ if field.words().is_some() => !words(before, field).is_subset(&words(after, field)),
-        _ => !spoken(before).is_subset(&spoken(after)),
+        _ => !tag_and_query_words(before).is_subset(&tag_and_query_words(after)),
     })
 }
 
@@ -57,8 +56,8 @@ fn canonical(labels: &Labels, field: Field, vocabulary: &Vocabulary) -> BTreeSet
     labels.values(field).iter().map(word).collect()
 }
 
-/// The words of tags and queries together.
-fn spoken(labels: &Labels) -> BTreeSet<String> {
+/// All words of tags and queries.
+fn tag_and_query_words(labels: &Labels) -> BTreeSet<String> {
     let texts = [Field::TagsKo, Field::QueryVariantsKo].into_iter();
     texts
         .flat_map(|field| labels.values(field))
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn form_is_no_content() {
+    fn changes_of_form_do_not_count() {
         assert!(!changed(|_| {}));
         assert!(!changed(|l| l.set(
             Field::LabelKo,
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_icon_is_content() {
+    fn changes_of_content_count() {
         assert!(changed(
             |l| l.set(Field::LabelKo, ["푸른 천에 흰 리본이 달린 모자"])
         ));
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_stands_once_it_is_approved() {
+    fn a_draft_is_unchanged_once_it_is_approved() {
         let mut review = ReviewState {
             draft: Some(3),
             ..ReviewState::default()

@@ -1,11 +1,11 @@
-//! How likely a person changes what a record says. The estimate begins with weights that were
-//! measured by eye, and learns, per outdir, from what the operator decides.
+//! Estimates how likely a person is to change a record. It starts with hand-tuned weights and
+//! learns from the operator's decisions, separately for each outdir.
 //!
-//! Each cause (a reason, a field that the model was uncertain of, one on which second opinions
-//! differ) makes a person change the record with a probability of its own, its weight; all of them
-//! together do with `1 - (1 - w1) (1 - w2) ...`. A decision is shared out among the causes that
-//! were there, by how likely each was the one; so a weight is the share of decisions that its cause
-//! explains, beside a number of decisions that stand for what is known without any.
+//! This is a noisy-or model. Each cause (a reason, a field with low confidence, a field on which
+//! second opinions differ) makes a person change the record with a probability, its weight.
+//! Together they do with `1 - (1 - w1) (1 - w2) ...`. Learning is expectation maximization: each
+//! decision to change is divided among the causes present, in proportion to how likely each was
+//! responsible. The prior weight counts as a fixed number of decisions.
 
 mod agreement;
 mod decision;
@@ -18,30 +18,31 @@ use super::{Field, FieldConfidence, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How many decisions a weight that was measured by eye stands for.
+/// The number of decisions that a prior weight counts as.
 const STRENGTH: f64 = 8.0;
-/// Some records are changed whatever speaks for them; how many is soon learned.
+/// Weight and strength of the cause that every record has: some records are changed without any
+/// other cause.
 const ALWAYS: (f64, f64) = (0.1, 2.0);
-/// The weight of a field that the model would not believe at all.
+/// Weight of a field with zero confidence.
 const CONFIDENCE: f64 = 0.05;
-/// The weights of a field on which no second opinion agrees. Guesses.
+/// Weights of fields on which no second opinion agrees. Guesses.
 const DISAGREEMENT: [(Field, f64); 3] = [
     (Field::Colors, 0.3),
     (Field::ItemTypeGuess, 0.3),
     (Field::LabelKo, 0.2),
 ];
 const DISAGREEMENT_ELSE: f64 = 0.05;
-/// A weight moves by what the decisions say beyond so many standard errors, so that chance does not
-/// shuffle the queue.
-const ERRORS: f64 = 2.0;
-/// After so many rounds the weights stand still.
+/// A learned weight moves only by the excess over this many standard errors, so that random
+/// variation does not shuffle the queue.
+const STANDARD_ERRORS: f64 = 2.0;
+/// Number of iterations; the weights have converged by then.
 const ROUNDS: usize = 12;
 
-/// What is known of a field of a draft besides its text.
+/// Confidence and agreement on a field of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     pub field: Field,
-    /// The mean probability of the tokens that the model chose.
+    /// Geometric mean of the sampled tokens' probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,14 +50,14 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Those of a draft, in the order of its fields.
+    /// The signals of a draft, in field order.
     pub fn of(confidence: &[FieldConfidence], agreements: &[(Field, Agreement)]) -> Vec<Self> {
         let signal = |&field: &Field| {
-            let confidence = confidence.iter().find(|held| held.field == field);
+            let confidence = confidence.iter().find(|known| known.field == field);
             let agreement = agreements.iter().find(|(of, _)| *of == field);
             let signal = Self {
                 field,
-                confidence: confidence.map(|held| held.mean),
+                confidence: confidence.map(|known| known.mean),
                 agreement: agreement.map(|(_, agreement)| *agreement),
             };
             (signal.confidence.is_some() || signal.agreement.is_some()).then_some(signal)
@@ -65,7 +66,7 @@ impl Signal {
     }
 }
 
-/// What may make a person change a record.
+/// A cause for which a person may change a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause {
     Always,
@@ -75,7 +76,7 @@ enum Cause {
 }
 
 impl Cause {
-    /// Its weight before any decision, and how many decisions that stands for.
+    /// The prior weight, and the number of decisions that it counts as.
     fn prior(self) -> (f64, f64) {
         let weight = match self {
             Self::Always => return ALWAYS,
@@ -90,37 +91,39 @@ impl Cause {
     }
 }
 
-/// The causes of a draft with how strongly each is there, 0-1.
+/// The causes present in a draft with the strength of each, 0-1.
 fn causes<'a>(
     reasons: &'a [Reason],
     signals: &'a [Signal],
 ) -> impl Iterator<Item = (Cause, f64)> + 'a {
     let reasons = reasons.iter().map(|reason| (Cause::Reason(*reason), 1.0));
     let signals = signals.iter().flat_map(|signal| {
-        let doubt = signal.confidence.map(|mean| {
+        let uncertainty = signal.confidence.map(|mean| {
             let missing = 1.0 - f64::from(mean.clamp(0.0, 1.0));
             (Cause::Confidence(signal.field), missing)
         });
         let disagreement = signal
             .agreement
-            .map(|agreement| (Cause::Disagreement(signal.field), agreement.missing()));
-        [doubt, disagreement].into_iter().flatten()
+            .map(|agreement| (Cause::Disagreement(signal.field), agreement.disagreement()));
+        [uncertainty, disagreement].into_iter().flatten()
     });
     std::iter::once((Cause::Always, 1.0))
         .chain(reasons)
         .chain(signals)
 }
 
-/// What an operator who looked at a draft did: left its content, or changed or rejected it.
+/// The result of an operator's review of a draft.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReviewOutcome {
-    /// Those of the draft that was looked at.
+    /// Reasons of the reviewed draft.
     pub reasons: Vec<Reason>,
     pub signals: Vec<Signal>,
+    /// Whether the operator changed or rejected its content.
     pub changed: bool,
 }
 
-/// How many of the decided records that are like one were changed.
+/// Counts over decided records that share a reason: how many there are, and how many were
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimilarDecisions {
     pub changed: u32,
@@ -130,19 +133,19 @@ pub struct SimilarDecisions {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Learned {
     weight: f64,
-    alike: SimilarDecisions,
+    similar: SimilarDecisions,
 }
 
-/// Estimates the probability that a person changes the content of a record. By default it has
-/// seen no decision.
+/// Estimates the probability that a person changes the content of a record. The default has
+/// learned from no decisions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Estimator {
-    /// The causes that a decision was about.
+    /// Causes that occurred in a decision.
     learned: BTreeMap<Cause, Learned>,
 }
 
 impl Estimator {
-    /// The same for the same decisions, in whatever order they were made.
+    /// Learns from decisions. Their order does not matter.
     pub fn learn<'a>(decisions: impl IntoIterator<Item = &'a ReviewOutcome>) -> Self {
         let decisions: Vec<(Vec<(Cause, f64)>, bool)> = decisions
             .into_iter()
@@ -158,13 +161,13 @@ impl Estimator {
                 *present.entry(*cause).or_default() += strength;
                 let learned = learned.entry(*cause).or_insert(Learned {
                     weight: cause.prior().0,
-                    alike: SimilarDecisions {
+                    similar: SimilarDecisions {
                         changed: 0,
                         decided: 0,
                     },
                 });
-                learned.alike.decided += 1;
-                learned.alike.changed += u32::from(*changed);
+                learned.similar.decided += 1;
+                learned.similar.changed += u32::from(*changed);
             }
         }
         for _ in 0..ROUNDS {
@@ -185,14 +188,14 @@ impl Estimator {
             }
         }
         for (cause, learned) in &mut learned {
-            // It moves every record alike.
+            // It affects every record equally.
             if *cause == Cause::Always {
                 continue;
             }
             let (prior, strength) = cause.prior();
             let error = (prior * (1.0 - prior) / (strength + present[cause])).sqrt();
             let moved = learned.weight - prior;
-            let beyond = (moved.abs() - ERRORS * error).max(0.0);
+            let beyond = (moved.abs() - STANDARD_ERRORS * error).max(0.0);
             learned.weight = prior + beyond.copysign(moved);
         }
         Self { learned }
@@ -203,7 +206,8 @@ impl Estimator {
         learned.map_or_else(|| cause.prior().0, |learned| learned.weight)
     }
 
-    /// The probability, 0 to 1, that a person changes the content of a record with these reasons.
+    /// The probability, 0 to 1, that a person changes the content of a record with these reasons
+    /// and signals.
     pub fn uncertainty(&self, reasons: &[Reason], signals: &[Signal]) -> f32 {
         let left = causes(reasons, signals)
             .map(|(cause, strength)| 1.0 - self.weight(cause) * strength)
@@ -211,7 +215,7 @@ impl Estimator {
         (1.0 - left).clamp(0.0, 1.0) as f32
     }
 
-    /// The reasons, those first that most often make a person change a record.
+    /// The reasons, most likely to make a person change the record first.
     pub fn sorted_by_weight(&self, reasons: &[Reason]) -> Vec<Reason> {
         let weight = |reason: &Reason| self.weight(Cause::Reason(*reason));
         let mut sorted = reasons.to_vec();
@@ -219,11 +223,11 @@ impl Estimator {
         sorted
     }
 
-    /// The decided records that have the weightiest of these reasons; `None` where there are none.
+    /// Counts over decided records with the heaviest of these reasons; `None` if there are none.
     pub fn similar_decisions(&self, reasons: &[Reason]) -> Option<SimilarDecisions> {
         let causes = reasons.iter().map(|reason| Cause::Reason(*reason));
-        let weightiest = causes.max_by(|a, b| self.weight(*a).total_cmp(&self.weight(*b)))?;
-        self.learned.get(&weightiest).map(|learned| learned.alike)
+        let heaviest = causes.max_by(|a, b| self.weight(*a).total_cmp(&self.weight(*b)))?;
+        self.learned.get(&heaviest).map(|learned| learned.similar)
     }
 }
 
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_who_cares_for_tags_brings_few_tags_forward() {
+    fn few_tags_rises_if_the_operator_fixes_tags() {
         let mut cares = decisions(&[Reason::FewTags], 12, 1);
         cares.extend(decisions(&[Reason::Repetition], 0, 12));
         let estimator = Estimator::learn(&cares);
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_only_stands_beside_another_is_not_blamed() {
+    fn a_reason_that_only_accompanies_another_is_not_blamed() {
         let both = [Reason::ColorMismatch, Reason::FewTags];
         let mut all = decisions(&both, 30, 1);
         all.extend(decisions(&[Reason::FewTags], 0, 5));
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_proves_harmless_falls_behind() {
+    fn a_reason_that_proves_harmless_drops() {
         let estimator = Estimator::learn(&decisions(&[Reason::MixedScript], 0, 40));
         let mixed = estimator.uncertainty(&[Reason::MixedScript], &[]);
         assert!(mixed < estimator.uncertainty(&[Reason::CommaList], &[]));
@@ -314,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_proves_wrong_when_uncertain_weighs_more() {
+    fn an_uncertain_field_that_proves_wrong_weighs_more() {
         let uncertain = |changed, mean| ReviewOutcome {
             reasons: vec![],
             signals: vec![Signal {

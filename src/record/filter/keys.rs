@@ -1,4 +1,4 @@
-//! The keys of the filter language: what may stand before a colon, and what each asks for.
+//! The filter keys, which go before a colon, and their tests.
 
 use super::lexer::quoted;
 use super::range::{BareNumber, Range};
@@ -9,12 +9,12 @@ use crate::record::{
 use crate::text::said;
 use crate::text::{Phrase, Said};
 
-/// What one term of a filter asks of a record.
+/// The test that a filter term applies to a record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
     State {
         any: Vec<GroupState>,
-        /// Also match records with a new answer to compare.
+        /// Whether to also match records with an offered answer.
         offered: bool,
     },
     Reason(Vec<Reason>),
@@ -22,23 +22,23 @@ pub(super) enum Test {
     Name(TextTest),
     Part(TextTest),
     Note(TextTest),
-    /// The recolor family of the image of this number.
+    /// The recolor family with this id.
     Family(i64),
     /// A value of a field.
     Value(Field, TextTest),
     Has(HasTarget),
     Uncertainty(Range),
-    /// How much of a label stands in all others; [`super::select`] knows them.
+    /// How generic the label is compared with all others; [`super::select`] computes it.
     Generic(Range),
-    /// What was said of the committed text in an audit, by its name.
+    /// The names of audit verdicts on the committed text.
     Judged(Vec<&'static str>),
-    /// How many values a field has.
+    /// The number of values of a field.
     Count(Field, Range),
-    /// A word anywhere in name, label or tags; [`super::select`] finds it, perhaps inexactly.
+    /// A word in name, label or tags; [`super::select`] matches it, possibly fuzzily.
     Word(String),
 }
 
-/// What a record may have or lack.
+/// What `has:` and `none:` can test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HasTarget {
     Field(Field),
@@ -47,14 +47,14 @@ pub(super) enum HasTarget {
     Family,
 }
 
-/// A key with a word or two about it.
+/// A filter key with a short help text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterKey {
     pub name: &'static str,
     pub help: Phrase,
 }
 
-/// All keys, in the order in which they are offered.
+/// All keys in the order in which completion offers them.
 pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
     let key = |name, help| FilterKey { name, help };
     let own = move |name, english, korean| key(name, Phrase::new(english, korean));
@@ -78,12 +78,12 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
         ),
         own(
             "has",
-            "something there: tags, note, ...",
+            "not empty: tags, note, ...",
             "있는 것: tags, note 등",
         ),
         own(
             "none",
-            "nothing there: colors, type, ...",
+            "empty: colors, type, ...",
             "없는 것: colors, type 등",
         ),
     ];
@@ -99,7 +99,7 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
         ),
         own(
             "generic",
-            "labels that say what others say: >0.3",
+            "labels like many others: >0.3",
             "남들과 같은 말만 하는 라벨: >0.3",
         ),
         own(
@@ -122,19 +122,19 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
         .chain(last)
 }
 
-/// The field that a key asks about.
+/// The field that a key filters by.
 pub fn filter_field(key: &str) -> Option<Field> {
     let found = Field::shared().find(|(_, filter)| filter.key == key);
     Some(found?.0)
 }
 
-/// What `has:` and `none:` can be asked.
+/// The values that `has:` and `none:` accept.
 pub fn has_targets() -> impl Iterator<Item = &'static str> {
     let fields = Field::ALL.iter().map(|field| field.name());
     fields.chain(["part", "note", "family"])
 }
 
-/// Before the colon of a filter by the number of a list's values.
+/// The key that filters by the number of a list's values.
 fn count_key(field: Field) -> Option<&'static str> {
     field.is_list().then(|| match field.spec().kind {
         Kind::Words(list) => list.name,
@@ -166,10 +166,10 @@ fn target(name: &str) -> Option<HasTarget> {
         .map(HasTarget::Field)
 }
 
-/// A term with a key; `value` is not empty.
+/// Parses a term with a key. `value` must not be empty.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Says what is wrong with the term.
 pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Test, Said> {
     let value = value.to_lowercase();
     Ok(match key {
@@ -182,7 +182,7 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             let number = value.trim_start_matches('=').parse();
             Test::Family(number.map_err(|_| {
                 said!(
-                    "`{value}` is no number of a family",
+                    "`{value}` is not the number of a family",
                     "`{value}`{은} 계열 번호가 아닙니다"
                 )
             })?)
@@ -219,7 +219,7 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
                 field,
                 range.ok_or_else(|| {
                     said!(
-                        "`{value}` is no number of {key}: 0, >5, <3, 2..4",
+                        "`{value}` is not a number of {key}: 0, >5, <3, 2..4",
                         "`{value}`{은} {key}의 개수가 아닙니다: 0, >5, <3, 2..4"
                     )
                 })?,
@@ -232,18 +232,18 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
 fn unit_range(value: &str) -> Result<Range, Said> {
     Range::parse(value, BareNumber::AtLeast).ok_or_else(|| {
         said!(
-            "`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7",
+            "`{value}` is not a range of numbers: >0.5, <0.2, 0.3..0.7",
             "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
         )
     })
 }
 
-/// What is said of a key that there is not.
+/// The error for an unknown key.
 pub(super) fn unknown_key(key: &str) -> Said {
     let names: Vec<&str> = filter_keys().map(|key| key.name).collect();
     let names = names.join(", ");
     said!(
-        "no key `{key}`; quote a word that holds a colon, or use one of {names}",
+        "no key `{key}`; quote a word that contains a colon, or use one of {names}",
         "`{key}`{이라는} 키가 없습니다. 쌍점이 든 단어는 따옴표로 묶거나, 다음 키를 쓰세요: {names}"
     )
 }
@@ -314,7 +314,7 @@ fn verdicts(value: &str) -> Result<Test, Said> {
     Ok(Test::Judged(any))
 }
 
-/// Whether a record passes; what takes more than the record is [`super::select`]'s.
+/// Whether a record passes. Tests that need more than the record are up to [`super::select`].
 pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
     let holds = |text: &Option<String>, test: &TextTest| {
         text.as_ref().is_some_and(|text| test.passes(text))
@@ -343,11 +343,11 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
             judged.is_some_and(|name| names.contains(&name))
         }
         Test::Uncertainty(range) => range.contains(summary.uncertainty),
-        // Where there is no draft, there is no list of anything.
+        // Records without a draft have no lists to count.
         Test::Count(field, range) => {
             !summary.labels.label_ko().is_empty() && range.contains(count(*field) as f32)
         }
-        // It takes all records to know.
+        // These are evaluated by `select`.
         Test::Word(_) | Test::Generic(_) => false,
     }
 }

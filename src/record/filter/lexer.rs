@@ -1,6 +1,6 @@
-//! Cuts a filter into words, parentheses and the signs between them.
+//! Splits a filter into words, parentheses and operators.
 
-/// A part of a filter with the place where it begins.
+/// A token of a filter with its byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lexeme {
     pub start: usize,
@@ -10,9 +10,9 @@ pub(super) struct Lexeme {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LexemeKind {
     Word {
-        /// Without its quotes, and without the minus.
+        /// Without quotes and without the minus sign.
         text: String,
-        /// Where in the text its first colon outside quotes is.
+        /// Byte offset of the first colon outside quotes.
         colon: Option<usize>,
         negated: bool,
     },
@@ -42,8 +42,8 @@ pub(super) fn lexemes(text: &str) -> Vec<Lexeme> {
     }
 }
 
-/// The word that a text begins with, and its length with its quotes. It ends at a space, at `|`, or
-/// at a parenthesis that was not opened in it: item names have their own.
+/// The word at the start of a text, and its length including quotes. It ends at a space, at `|` or
+/// at an unmatched closing parenthesis, since item names may contain parentheses.
 fn word(rest: &str) -> (LexemeKind, usize) {
     let negated = rest.len() > 1
         && rest.starts_with('-')
@@ -90,7 +90,7 @@ fn word(rest: &str) -> (LexemeKind, usize) {
     (kind, length)
 }
 
-/// The part of a filter that is being typed: its last word, where nothing follows it.
+/// The word being typed: the last word of a filter, or empty if anything follows it.
 pub fn last_word(text: &str) -> &str {
     let open = text.matches('"').count() % 2 == 1;
     if !open && text.ends_with(char::is_whitespace) {
@@ -105,7 +105,7 @@ pub fn last_word(text: &str) -> &str {
     }
 }
 
-/// A value as it is written in a filter.
+/// Quotes a value for use in a filter, if needed.
 pub fn quoted(value: &str) -> String {
     let plain = |c: char| !c.is_whitespace() && !"|():,\"".contains(c);
     if value.chars().all(plain) && !value.starts_with('=') {

@@ -1,6 +1,6 @@
-//! The filter language: which records a filter shows, and in which order.
+//! The filter language: parses filters, and selects and sorts records.
 //!
-//! Everything that takes a filter uses it: the workstation's queue and the commands without one.
+//! The workstation's queue and all commands with `--filter` use it.
 
 mod keys;
 mod lexer;

@@ -1,4 +1,4 @@
-//! A filter that is read: which records it asks for.
+//! Parses filters.
 
 use super::keys::{Test, known_target, term, unknown_key};
 use super::lexer::{LexemeKind, lexemes};
@@ -8,13 +8,13 @@ use crate::record::Vocabulary;
 use crate::text::{Said, said, shortened};
 use unicode_normalization::UnicodeNormalization;
 
-/// Characters of a filter that an error repeats.
-const MOST_SHOWN: usize = 80;
+/// The length of a filter's excerpt in an error, in characters.
+const MAX_SHOWN: usize = 80;
 
-/// The filter that shows what has failed.
+/// The filter for failed records.
 pub const FAILED: &str = "state:failed";
 
-/// The filter that the workstation opens with.
+/// The filter that the workstation starts with.
 pub const NEEDS_REVIEW: &str = "state:review";
 
 /// A parsed filter.
@@ -23,7 +23,7 @@ pub struct Query {
     pub(super) root: Condition,
 }
 
-/// Terms beside each other must all hold, of those with `|` between them one.
+/// A parsed condition. Adjacent terms are combined with AND, terms separated by `|` with OR.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
     Test(Test),
@@ -46,7 +46,7 @@ impl Condition {
 }
 
 impl Default for Query {
-    /// Shows everything.
+    /// Matches everything.
     fn default() -> Self {
         Self {
             root: Condition::All(Vec::new()),
@@ -55,8 +55,8 @@ impl Default for Query {
 }
 
 impl Query {
-    /// Reads a filter that may still be being typed. The second part says what was not understood;
-    /// those terms are left out.
+    /// Parses a filter that may still be being typed. Terms that cannot be parsed are left out; the
+    /// second value is the first error.
     pub fn parse(text: &str, vocabulary: &Vocabulary, views: &Views) -> (Query, Option<Said>) {
         let parser = Parser::read(text, vocabulary, Some(views));
         (
@@ -67,7 +67,10 @@ impl Query {
         )
     }
 
-    /// A filter that has to be understood whole: for commands, where nobody sees what is left out.
+    /// Parses a filter strictly, for commands.
+    ///
+    /// # Errors
+    /// If any term cannot be parsed or is incomplete.
     pub fn parse_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> Result<Query> {
         let parser = Parser::read(text, vocabulary, Some(views));
         match parser.wrong.or(parser.unfinished) {
@@ -75,7 +78,7 @@ impl Query {
                 root: parser.condition,
             }),
             Some(wrong) => {
-                let cause = format!("filter `{}`: {wrong}", shortened(text, MOST_SHOWN));
+                let cause = format!("filter `{}`: {wrong}", shortened(text, MAX_SHOWN));
                 Err(Error::new(ErrorKind::Usage, cause))
             }
         }
@@ -86,15 +89,15 @@ impl Query {
     }
 }
 
-/// LexemeKind reading a filter gave.
+/// The parser's state and results.
 struct Parser<'a> {
     vocabulary: &'a Vocabulary,
-    /// `None` within a view.
+    /// `None` inside a view.
     views: Option<&'a Views>,
     parts: std::vec::IntoIter<LexemeKind>,
     condition: Condition,
     wrong: Option<Said>,
-    /// What is missing, perhaps because it is still being typed.
+    /// What is missing, possibly because it is still being typed.
     unfinished: Option<Said>,
 }
 
@@ -211,11 +214,11 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The filter that was saved under a name.
+    /// The condition of a saved filter.
     fn view(&mut self, name: &str) -> Option<Condition> {
         let Some(views) = self.views else {
             self.wrong(said!(
-                "a view cannot stand within another",
+                "a view cannot contain another view",
                 "저장한 필터 안에서는 다른 저장한 필터를 쓸 수 없습니다"
             ));
             return None;

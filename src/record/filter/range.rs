@@ -2,14 +2,14 @@
 
 use std::ops::{Bound, RangeBounds};
 
-/// The numbers that a filter asks for.
+/// A range of numbers in a filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
-    least: Bound<f32>,
-    most: Bound<f32>,
+    min: Bound<f32>,
+    max: Bound<f32>,
 }
 
-/// The meaning of a number that stands bare.
+/// The meaning of a number without a comparison sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BareNumber {
     AtLeast,
@@ -17,38 +17,38 @@ pub(super) enum BareNumber {
 }
 
 impl Range {
-    /// `None` where it is no range.
+    /// Parses a range; `None` if the text is not one.
     pub(super) fn parse(text: &str, bare: BareNumber) -> Option<Self> {
         let number = |text: &str| text.trim().parse::<f32>().ok().filter(|n| n.is_finite());
-        let free = Bound::Unbounded;
-        if let Some((least, most)) = text.split_once("..") {
+        let open = Bound::Unbounded;
+        if let Some((min, max)) = text.split_once("..") {
             let bound = |text: &str| match text.is_empty() {
-                true => Some(free),
+                true => Some(open),
                 false => number(text).map(Bound::Included),
             };
             let range = Self {
-                least: bound(least)?,
-                most: bound(most)?,
+                min: bound(min)?,
+                max: bound(max)?,
             };
-            return (range.least != free || range.most != free).then_some(range);
+            return (range.min != open || range.max != open).then_some(range);
         }
         let (sign, rest) =
             text.split_at(text.len() - text.trim_start_matches(['<', '>', '=']).len());
         let number = number(rest)?;
-        let (least, most) = match (sign, bare) {
-            (">", _) => (Bound::Excluded(number), free),
-            (">=", _) | ("", BareNumber::AtLeast) => (Bound::Included(number), free),
-            ("<", _) => (free, Bound::Excluded(number)),
-            ("<=", _) => (free, Bound::Included(number)),
+        let (min, max) = match (sign, bare) {
+            (">", _) => (Bound::Excluded(number), open),
+            (">=", _) | ("", BareNumber::AtLeast) => (Bound::Included(number), open),
+            ("<", _) => (open, Bound::Excluded(number)),
+            ("<=", _) => (open, Bound::Included(number)),
             ("=", _) | ("", BareNumber::Exactly) => {
                 (Bound::Included(number), Bound::Included(number))
             }
             _ => return None,
         };
-        Some(Self { least, most })
+        Some(Self { min, max })
     }
 
     pub(super) fn contains(&self, number: f32) -> bool {
-        (self.least, self.most).contains(&number)
+        (self.min, self.max).contains(&number)
     }
 }

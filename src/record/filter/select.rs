@@ -1,4 +1,4 @@
-//! The records that pass a filter, in the order of a queue.
+//! Selects and sorts the records that pass a filter.
 
 use super::keys::{Test, passes};
 use super::query::{Condition, Query};
@@ -37,34 +37,34 @@ impl Sort {
     }
 }
 
-/// How well a record passes.
+/// How well a record matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Pass {
     No,
-    /// A word was found inexactly only.
+    /// A word matched only fuzzily.
     Fuzzy,
     Exact,
 }
 
-/// Checks records, with the words of a filter prepared for all of them.
+/// Checks records against a filter, with cached word patterns.
 struct Checker {
     words: HashMap<String, WordPattern>,
     matcher: Matcher,
     chars: Vec<char>,
-    /// Of the labels of all records, where the filter asks for it.
+    /// Trigram counts over all labels; empty unless the filter uses `generic`.
     generic: TrigramCounts,
 }
 
 struct WordPattern {
     chars: Vec<char>,
-    /// `None` where only the exact word counts.
+    /// `None` if only exact matches count.
     fuzzy: Option<Pattern>,
 }
 
 impl WordPattern {
     fn new(word: &str) -> Self {
         let chars: Vec<char> = word.chars().collect();
-        // Fuzzy on one or two letters, or on lone consonants, finds everything.
+        // One or two letters or lone consonants would match almost everything.
         let fuzzy = chars.len() > 2 && !chars.iter().any(|c| LEADS.contains(*c));
         let pattern = || {
             Pattern::new(
@@ -91,7 +91,7 @@ impl Checker {
             words: HashMap::new(),
             matcher: Matcher::new(Config::DEFAULT),
             chars: Vec::new(),
-            generic: match asks_for_generic(&query.root) {
+            generic: match uses_generic(&query.root) {
                 true => TrigramCounts::of(labels),
                 false => TrigramCounts::default(),
             },
@@ -112,7 +112,7 @@ impl Checker {
                 true => Pass::Exact,
                 false => Pass::No,
             },
-            // What is like the word is not meant to go.
+            // A negated word excludes exact matches only.
             Condition::Not(inner) => match self.check(inner, summary) {
                 Pass::Exact => Pass::No,
                 Pass::Fuzzy | Pass::No => Pass::Exact,
@@ -178,16 +178,16 @@ impl Checker {
     }
 }
 
-fn asks_for_generic(condition: &Condition) -> bool {
+fn uses_generic(condition: &Condition) -> bool {
     match condition {
         Condition::Test(test) => matches!(test, Test::Generic(_)),
-        Condition::Not(inner) => asks_for_generic(inner),
-        Condition::All(all) | Condition::Any(all) => all.iter().any(asks_for_generic),
+        Condition::Not(inner) => uses_generic(inner),
+        Condition::All(all) | Condition::Any(all) => all.iter().any(uses_generic),
     }
 }
 
-/// The current record while it is being edited: it stays in the list, where it was, whatever
-/// becomes of its uncertainty and reasons, until the operator leaves it.
+/// The record being edited. It keeps its place in the list until the operator leaves it, even if
+/// its uncertainty and reasons change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PinnedRecord {
     pub group: GroupId,
@@ -195,7 +195,7 @@ pub struct PinnedRecord {
     pub changed_at: i64,
 }
 
-/// Places of the summaries that pass, in order. Where nothing is being edited, nothing is `pinned`.
+/// Sorted indexes of the summaries that pass the filter, and of the `pinned` one.
 pub fn select<S: Borrow<GroupSummary>>(
     all: &[S],
     query: &Query,

@@ -1,4 +1,4 @@
-//! What filters show.
+//! Tests of filters on a few records.
 
 use super::*;
 use crate::record::testing::summary;
@@ -40,7 +40,7 @@ fn views() -> Views {
 }
 
 #[test]
-fn expressions() {
+fn terms_select_records() {
     assert_eq!(names("").len(), 3);
     assert_eq!(names("state:review"), ["검은 모자", "루비 반지"]);
     assert_eq!(names("state:draft"), ["Frozen Coat"]);
@@ -57,7 +57,7 @@ fn expressions() {
 }
 
 #[test]
-fn tags_colors_and_types_by_part_whole_or_another_name() {
+fn values_match_by_substring_exactly_or_by_synonym() {
     assert_eq!(names("tag:하늘"), ["검은 모자"]);
     assert_eq!(names("tag:ㅁㅈ"), ["검은 모자"]);
     assert_eq!(names("tag:=하늘"), Vec::<String>::new());
@@ -69,14 +69,14 @@ fn tags_colors_and_types_by_part_whole_or_another_name() {
 }
 
 #[test]
-fn the_word_being_typed() {
+fn last_word_is_the_word_being_typed() {
     assert_eq!(last_word("state:draft tag:모"), "tag:모");
     assert_eq!(last_word("tag:\"밤 하"), "tag:\"밤 하");
     assert_eq!(last_word("반지 "), "");
 }
 
 #[test]
-fn words_fuzzy_and_by_initial_consonants() {
+fn words_match_fuzzily_and_by_initial_consonants() {
     assert_eq!(names("ㅂㅈ"), ["루비 반지"]);
     assert_eq!(names("반ㅈ"), ["루비 반지"]);
     assert_eq!(names("ㄱㅇ ㅁㅈ"), ["검은 모자"]);
@@ -85,7 +85,7 @@ fn words_fuzzy_and_by_initial_consonants() {
 }
 
 #[test]
-fn what_is_not_understood_is_said() {
+fn unknown_values_are_reported() {
     let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap(), &views()).1;
     let asleep = wrong("state:asleep").unwrap();
     assert_eq!(asleep.english, "no state `asleep`");
@@ -95,7 +95,7 @@ fn what_is_not_understood_is_said() {
 }
 
 #[test]
-fn one_of_several_terms() {
+fn or_and_parentheses_combine_terms() {
     assert_eq!(names("name:반지 | source:cash"), ["검은 모자", "루비 반지"]);
     assert_eq!(names("name:반지 OR source:cash").len(), 2);
     assert_eq!(names("루비|frozen").len(), 2);
@@ -103,13 +103,13 @@ fn one_of_several_terms() {
     assert_eq!(names(both), ["Frozen Coat"]);
     assert_eq!(names("(name:반지 | name:모자) state:failed"), ["검은 모자"]);
     assert_eq!(names("name:반지 | name:모자 state:failed").len(), 2);
-    // While it is being typed.
+    // Incomplete filters.
     assert_eq!(names("name:반지 |"), ["루비 반지"]);
     assert_eq!(names("(name:반지"), ["루비 반지"]);
 }
 
 #[test]
-fn what_a_record_has_and_lacks() {
+fn has_none_and_counts() {
     assert_eq!(names("note:다시"), ["Frozen Coat"]);
     assert_eq!(names("has:note"), ["Frozen Coat"]);
     assert_eq!(names("has:family"), ["Frozen Coat"]);
@@ -142,7 +142,7 @@ fn ranges_of_uncertainty() {
 }
 
 #[test]
-fn a_view_stands_for_its_filter() {
+fn a_view_expands_to_its_filter() {
     assert_eq!(names("view:\"밤 일\"").len(), 2);
     assert_eq!(names("-view:\"밤 일\""), ["루비 반지"]);
     assert_eq!(names("view:\"밤 일\" state:failed"), ["검은 모자"]);
@@ -152,7 +152,7 @@ fn a_view_stands_for_its_filter() {
         wrong.english
     };
     assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
-    assert!(wrong("view:loop").starts_with("view `loop`: a view cannot stand within"));
+    assert!(wrong("view:loop").starts_with("view `loop`: a view cannot contain"));
     let saved = Views::parse(&views().text());
     assert_eq!(saved, views());
     let mut gone = saved;
@@ -161,7 +161,7 @@ fn a_view_stands_for_its_filter() {
 }
 
 #[test]
-fn names_with_colons_and_parentheses() {
+fn words_may_contain_colons_and_parentheses() {
     let mut hat = summary(1, "모자(여): 겨울|눈", GroupState::Draft);
     hat.labels.set(Field::TagsKo, ["눈(설)"]);
     let all = [hat];
@@ -184,7 +184,7 @@ fn names_with_colons_and_parentheses() {
 }
 
 #[test]
-fn a_filter_for_a_command_is_understood_whole() {
+fn strict_parsing_rejects_any_error() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let wrong = |filter: &str| {
         let parsed = Query::parse_whole(filter, &vocabulary, &views());
@@ -192,18 +192,24 @@ fn a_filter_for_a_command_is_understood_whole() {
     };
     for (filter, why) in [
         ("tag:", "`tag:` has no value"),
-        ("hue:red", "no key `hue`; quote a word that holds a colon"),
+        (
+            "hue:red",
+            "no key `hue`; quote a word that contains a colon",
+        ),
         ("hue:", "no key `hue`"),
         ("(모자", "`)` is missing"),
         ("모자)", "`)` closes nothing"),
         ("모자 |", "a term is missing beside `|`"),
-        ("uncertainty:a..b", "`a..b` is no range"),
-        ("tags:many", "`many` is no number of tags"),
+        ("uncertainty:a..b", "`a..b` is not a range"),
+        ("tags:many", "`many` is not a number of tags"),
         ("has:wings", "no field wings: use one of label, "),
         ("view:x", "no view `x`; there are "),
     ] {
-        let said = wrong(filter);
-        assert!(said.starts_with(&format!("filter `{filter}`: ")), "{said}");
-        assert!(said.contains(why), "{said}");
+        let cause = wrong(filter);
+        assert!(
+            cause.starts_with(&format!("filter `{filter}`: ")),
+            "{cause}"
+        );
+        assert!(cause.contains(why), "{cause}");
     }
 }

@@ -1,9 +1,9 @@
-//! How a filter finds a text: as it is, by initial consonants (ㅁㅈ finds 모자), or whole.
+//! Text matching in filters: by substring, by initial consonants (ㅁㅈ finds 모자), or exactly.
 
 use crate::record::{Field, Vocabulary};
 use unicode_normalization::UnicodeNormalization;
 
-/// A text that a value contains or, where `whole`, equals.
+/// Matches values that contain the text or, if `whole`, equal it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TextTest {
     chars: Vec<char>,
@@ -11,7 +11,7 @@ pub(super) struct TextTest {
 }
 
 impl TextTest {
-    /// `=` in front asks for the whole text.
+    /// A leading `=` requires equality.
     pub(super) fn new(value: &str) -> Self {
         let whole = value.strip_prefix('=');
         Self {
@@ -20,7 +20,7 @@ impl TextTest {
         }
     }
 
-    /// Any name of a word of the vocabulary means that word; other texts match a part of a value.
+    /// Matches a vocabulary word by any synonym; other texts match as substrings.
     pub(super) fn word(value: &str, field: Field, vocabulary: &Vocabulary) -> Self {
         match vocabulary.find_exact(field, value) {
             Some(word) => Self::new(&format!("={}", word.word)),
@@ -47,7 +47,8 @@ fn lead(c: char) -> Option<char> {
         .then(|| LEADS.chars().nth(((code - 0xac00) / 588) as usize))?
 }
 
-/// Where a word stands in a text; its lone consonants stand for syllables that begin so.
+/// Index of a word in a text. A lone consonant in the word matches any syllable that starts with
+/// it.
 pub fn find(text: &[char], word: &[char]) -> Option<usize> {
     if word.is_empty() {
         return Some(0);

@@ -1,16 +1,16 @@
-//! Filters that were saved under a name: `view:NAME` stands for one.
+//! Saved filters, which `view:NAME` refers to.
 
 use std::collections::BTreeMap;
 
-/// The saved filters by their names.
+/// The saved filters by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Views(BTreeMap<String, String>);
 
 impl Views {
-    /// The journal keeps them under this key.
+    /// The journal's `meta` key.
     pub const KEY: &'static str = "views";
 
-    /// Reads what [`Self::text`] gives: a view a line, its name before a tab.
+    /// Parses the format of [`Self::text`]: one view per line, name and filter separated by a tab.
     pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter_map(|line| line.split_once('\t'));
         Self(
@@ -33,14 +33,14 @@ impl Views {
             .map(|(name, filter)| (name.as_str(), filter.as_str()))
     }
 
-    /// The filter of this name, in any case of its letters.
+    /// The filter of this name, ignoring case.
     pub fn get(&self, name: &str) -> Option<&str> {
         let name = name.to_lowercase();
         let mut all = self.iter();
         all.find_map(|(have, filter)| (have.to_lowercase() == name).then_some(filter))
     }
 
-    /// Saves a filter, in the place of one of the same name.
+    /// Saves a filter, replacing any of the same name.
     pub fn put(&mut self, name: &str, filter: &str) {
         self.remove(name);
         let clean = |text: &str| text.replace(['\t', '\n', '\r'], " ").trim().to_owned();

@@ -1,16 +1,17 @@
-//! What fixes are computed from.
+//! The borrowed inputs for computing fixes.
 
 use crate::record::{FixKind, Labels, Names, RuleContext};
 
-/// What fixes are computed from, besides the labels.
+/// The inputs for computing fixes besides the labels.
 #[derive(Debug, Clone, Copy)]
 pub struct FixContext<'a> {
     pub rules: RuleContext<'a>,
     /// `part/slot` of the item.
     pub part: Option<&'a str>,
-    /// What other answers say of the icon.
+    /// The labels of other answers for the icon.
     pub others: &'a [Labels],
-    /// The text that fixes alone have made these labels of, and the name that it goes by.
+    /// The labels from before the fixes, if only fixes have changed them since, and the item name
+    /// that they use.
     pub before_fixes: Option<(&'a Labels, &'a str)>,
 }
 
@@ -22,7 +23,7 @@ impl<'a> FixContext<'a> {
         }
     }
 
-    /// The same where the text goes by this name.
+    /// The context for labels that use this item name.
     pub fn under(&self, item_name: &'a str) -> Self {
         let rules = RuleContext {
             item_name,
@@ -31,7 +32,7 @@ impl<'a> FixContext<'a> {
         Self { rules, ..*self }
     }
 
-    /// What a fix of this kind goes by: one that writes the name writes the current one.
+    /// The context for a kind of fix. Kinds that write the name write the current one.
     pub fn of_kind(&self, kind: FixKind) -> Self {
         match kind {
             FixKind::CorrectName

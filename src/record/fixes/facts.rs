@@ -1,27 +1,28 @@
-//! What the fixes of one record are computed from.
+//! The owned inputs for computing the fixes of a record.
 
 use super::context::FixContext;
 use super::offer::{Fix, fixes};
 use crate::record::{ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary};
 
-/// All but the labels themselves and the vocabulary.
+/// The inputs for computing fixes, except the labels and the vocabulary.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FixFacts {
-    /// The name that the text goes by.
+    /// The item name that the text uses.
     pub item_name: String,
-    /// What the item is called now.
+    /// The item's current name.
     pub current_name: String,
     /// `part/slot` of the item.
     pub part: Option<String>,
-    /// `None` where they are not known, or where the model saw no image.
+    /// `None` if they are unknown or the model saw no image.
     pub colors: Option<ColorHistogram>,
     pub with_metadata: bool,
     pub confidence: Vec<FieldConfidence>,
-    /// What other answers say of the icon.
+    /// The labels of other answers for the icon.
     pub others: Vec<Labels>,
-    /// The text that fixes alone have made these labels of, and the name that it goes by.
+    /// The labels from before the fixes, if only fixes have changed them since, and the item name
+    /// that they use.
     pub before_fixes: Option<(Labels, String)>,
-    /// Whether another image has the very same label.
+    /// Whether another image has the same label.
     pub is_duplicate: bool,
 }
 
@@ -46,7 +47,7 @@ impl FixFacts {
         }
     }
 
-    /// The fixes for all these reasons: first of the record as a whole, then field by field.
+    /// The fixes for all these reasons: those for the record as a whole, then field by field.
     pub fn offered(
         &self,
         reasons: &[Reason],

@@ -1,5 +1,5 @@
-//! What would clear a reason: concrete changes of a record, computed from what is known of its
-//! item and its icon. Pure; taking one is a step like any other.
+//! Fixes: concrete changes that clear a reason, computed from the record, its item and its icon.
+//! Pure; applying one is a step like any other.
 
 mod context;
 mod facts;

@@ -1,24 +1,24 @@
-//! Which fixes are offered for a reason, and what each gives.
+//! Computes the fixes offered for a reason.
 
 use super::FixContext;
-use super::kinds::attempt;
+use super::kinds::try_fix;
 use crate::record::rules::{is_readable, is_readable_name, weight};
 use crate::record::{Change, EditFacts, Field, FixKind, Labels, Reason, RuleContext, apply, check};
 
-/// The most fixes that are offered for one reason.
-const MOST: usize = 3;
+/// The maximum number of fixes offered for one reason.
+const MAX: usize = 3;
 
-/// A change that clears a reason, with the texts that it gives.
+/// A change that clears a reason, with the resulting values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     pub reason: Reason,
     pub kind: FixKind,
-    /// The fields that it changes, with their new values; the one that it is about first.
+    /// The changed fields with their new values, the main one first.
     pub fields: Vec<(Field, Vec<String>)>,
 }
 
 impl Fix {
-    /// The labels with this done.
+    /// The labels with this fix applied.
     pub fn applied(&self, labels: &Labels) -> Labels {
         let mut fixed = labels.clone();
         for (field, values) in &self.fields {
@@ -28,8 +28,8 @@ impl Fix {
     }
 }
 
-/// Up to three fixes for one reason of a record, the best first. Each clears its reason and adds
-/// none that is as grave.
+/// Up to three fixes for one reason of a record, best first. Each clears the reason and adds no
+/// equally serious one.
 pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> {
     let mut found: Vec<Fix> = Vec::new();
     for &kind in FixKind::of(reason) {
@@ -44,22 +44,22 @@ pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> 
                 fields,
             });
         }
-        if found.len() == MOST {
+        if found.len() == MAX {
             break;
         }
     }
     found
 }
 
-/// Whether the labels are of a size that fixes look through. One far over what a record may hold is
-/// written anew.
+/// Whether the labels and names are short enough to be fixed. Labels far over the limits of a
+/// record have to be rewritten.
 pub(super) fn can_fix(labels: &Labels, context: &FixContext) -> bool {
     let names = [context.rules.item_name, context.rules.current_name];
     is_readable(labels) && names.into_iter().all(is_readable_name)
 }
 
-/// What a fix makes of the labels; `None` where the reason does not stand or would stand all the
-/// same, where there is nothing to do, or one that is as grave would come up.
+/// Applies a kind of fix to the labels. `None` if the record does not have the reason, the fix
+/// does not apply or does not clear the reason, or it would add an equally serious reason.
 pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
     if !can_fix(labels, context) {
         return None;
@@ -68,25 +68,25 @@ pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext)
     if !before.contains(&reason) {
         return None;
     }
-    let fixed = lawful(
+    let fixed = with_valid_edits(
         labels,
-        &attempt(kind, labels, &context.of_kind(kind))?,
+        &try_fix(kind, labels, &context.of_kind(kind))?,
         context,
     )?;
     if fixed == *labels {
         return None;
     }
     let after = reasons_after(labels, &fixed, context);
-    let leaves = after.contains(&reason) && !kind.is_part();
+    let remains = after.contains(&reason) && !kind.is_part();
     let worse = after
         .iter()
         .any(|new| !before.contains(new) && weight(*new) >= weight(reason));
-    (!leaves && !worse).then_some(fixed)
+    (!remains && !worse).then_some(fixed)
 }
 
-/// The labels with each differing field set as an operator would set it; `None` where a record
-/// cannot hold it.
-fn lawful(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labels> {
+/// The labels with each differing field set as an operator's edit would set it. `None` if a
+/// value is not allowed.
+fn with_valid_edits(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labels> {
     let facts = EditFacts {
         vocabulary: context.rules.vocabulary,
         item_name: context.rules.current_name,
@@ -101,13 +101,12 @@ fn lawful(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labe
     Some(fixed)
 }
 
-/// What the rules say of fixed labels: what a person has chosen is certain, and a label that has
-/// changed is taken to be its own.
+/// The reasons of fixed labels. Changed fields count as certain, and a changed label as unique.
 pub(super) fn reasons_after(labels: &Labels, fixed: &Labels, context: &FixContext) -> Vec<Reason> {
     let fields = labels.differing(fixed);
     let confidence = context.rules.confidence.iter();
     let confidence: Vec<_> = confidence
-        .filter(|held| !fields.contains(&held.field))
+        .filter(|known| !fields.contains(&known.field))
         .cloned()
         .collect();
     let label_count = match fields.contains(&Field::LabelKo) {

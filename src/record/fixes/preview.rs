@@ -1,26 +1,26 @@
-//! Counts what one fix would do to many records, before it is taken.
+//! Previews a fix on many records.
 
 use super::facts::FixFacts;
 use super::offer::{fix, reasons_after};
 use crate::record::{Field, FixKind, Labels, Reason, Vocabulary, check};
 
-/// The most records that are shown with their texts before and after.
+/// The maximum number of examples.
 const EXAMPLES: usize = 5;
 
-/// What one kind of fix would do to some records; nothing is changed by it.
+/// The effect that one kind of fix would have on some records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FixPreview {
-    /// Records that it changes.
+    /// Number of records that it fixes.
     pub records: usize,
-    /// Records with the reason that it cannot fix.
+    /// Number of records with the reason that it cannot fix.
     pub left: usize,
-    /// How many of the records have each reason now, and how many afterwards.
+    /// Each reason with the number of records that have it before and after.
     pub reasons: Vec<(Reason, usize, usize)>,
-    /// Of the first records.
+    /// Examples from the first records.
     pub examples: Vec<FixExample>,
 }
 
-/// What a fix does to the field that it is about, or, where that stays, to the first that changes.
+/// The effect of a fix on its main field, or on the first changed field if that one stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixExample {
     pub field: Field,
@@ -44,17 +44,17 @@ impl FixExample {
     }
 }
 
-/// A record as a preview looks at it.
+/// A record with the inputs of a preview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixableRecord {
     pub labels: Labels,
-    /// All reasons that the record shows.
+    /// All reasons of the record.
     pub reasons: Vec<Reason>,
     pub facts: FixFacts,
 }
 
 impl FixableRecord {
-    /// What would speak against the record with other labels.
+    /// The reasons that the record would have with other labels.
     pub fn reasons_with(&self, labels: &Labels, vocabulary: &Vocabulary) -> Vec<Reason> {
         let context = self.facts.context(vocabulary);
         let before = check(&self.labels, &context.rules);
@@ -71,8 +71,10 @@ impl FixableRecord {
 }
 
 impl FixPreview {
+    /// Computes the preview.
+    ///
     /// # Errors
-    /// The first that `records` gives.
+    /// The first error that `records` yields.
     pub fn count<E>(
         records: impl IntoIterator<Item = Result<FixableRecord, E>>,
         reason: Reason,

@@ -1,15 +1,15 @@
-//! The fixes that need nobody's eye.
+//! Safe fixes: those that need no review.
 
 use super::context::FixContext;
-use super::kinds::{mistakes_colors, mistakes_kind};
+use super::kinds::{has_suspect_colors, has_suspect_kind};
 use super::offer::{can_fix, fix, reasons_after};
 use crate::record::{FixKind, Labels, Reason};
 
-/// Two fixes that undo each other would go on for ever.
-const MOST_PASSES: usize = 4;
+/// Limits the passes, in case two fixes undo each other.
+const MAX_PASSES: usize = 4;
 
-/// Fixes that follow from the item, the pixels and the record itself, in the order in which they
-/// are done.
+/// The safe fixes in the order in which they are applied. They follow from the item, the pixels and
+/// the record itself.
 pub const SAFE_FIXES: [(Reason, FixKind); 14] = [
     (Reason::NameMismatch, FixKind::UpdateName),
     (Reason::MixedScript, FixKind::TranslateWords),
@@ -27,33 +27,33 @@ pub const SAFE_FIXES: [(Reason, FixKind); 14] = [
     (Reason::FewQueries, FixKind::AddQueries),
 ];
 
-/// One safe fix that does something for a record.
+/// A safe fix that changed a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafeFix {
     pub reason: Reason,
     pub kind: FixKind,
-    /// How often all of them were gone through before: one may need what a later one does.
+    /// The pass in which it was applied, from 0. A fix may depend on a later one in the list.
     pub pass: usize,
-    /// The record's labels behind it.
+    /// The record's labels after the fix.
     pub after: Labels,
 }
 
-/// The safe fixes that do something for this record, one after another; behind them none does any
-/// more. A record that somebody has to look at never loses its last reason by them.
+/// Applies the safe fixes to a record until none changes it. A record that a person must look at
+/// never loses its last reason.
 pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
     if !can_fix(labels, context) {
         return Vec::new();
     }
-    let mistaken = Mistaken::by(labels, context);
+    let suspect = Suspect::of(labels, context);
     let mut done: Vec<SafeFix> = Vec::new();
-    for pass in 0..MOST_PASSES {
+    for pass in 0..MAX_PASSES {
         let before = done.len();
         for (reason, kind) in SAFE_FIXES {
             let fixed = done.last().map_or(labels, |last| &last.after);
             let context = &context.under(context.names().of_text(fixed));
             let after = fix(reason, kind, fixed, context).filter(|after| {
-                let hides = mistaken.any() && reasons_after(labels, after, context).is_empty();
-                after != fixed && !hides && mistaken.allows(kind, fixed, after)
+                let hides = suspect.any() && reasons_after(labels, after, context).is_empty();
+                after != fixed && !hides && suspect.allows(kind, fixed, after)
             });
             done.extend(after.map(|after| SafeFix {
                 reason,
@@ -69,26 +69,26 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
     done
 }
 
-/// What the label of a record takes the icon for, and should not: it needs an eye, and must not be
-/// made presentable.
-struct Mistaken {
+/// Signs that the author of a label has misseen the icon. Such a record needs review, so fixes
+/// must not make it look right.
+struct Suspect {
     kind: bool,
     colors: bool,
 }
 
-impl Mistaken {
-    /// What fixes have made is also judged by what stood there before.
-    fn by(labels: &Labels, context: &FixContext) -> Self {
-        let mut mistaken = Self {
-            kind: mistakes_kind(labels, context),
-            colors: mistakes_colors(labels, context),
+impl Suspect {
+    /// Also considers the labels from before earlier fixes.
+    fn of(labels: &Labels, context: &FixContext) -> Self {
+        let mut suspect = Self {
+            kind: has_suspect_kind(labels, context),
+            colors: has_suspect_colors(labels, context),
         };
         if let Some((labels, item_name)) = context.before_fixes {
             let context = &context.under(item_name);
-            mistaken.kind |= mistakes_kind(labels, context);
-            mistaken.colors |= mistakes_colors(labels, context);
+            suspect.kind |= has_suspect_kind(labels, context);
+            suspect.colors |= has_suspect_colors(labels, context);
         }
-        mistaken
+        suspect
     }
 
     fn any(&self) -> bool {
@@ -100,7 +100,7 @@ impl Mistaken {
             FixKind::CorrectName | FixKind::InsertName => !self.kind,
             FixKind::SetColors | FixKind::FillAttributes => !self.colors,
             FixKind::JoinList => !self.any(),
-            // The label is what somebody has said of the picture.
+            // The label describes the picture and must stay.
             FixKind::ReplaceColors | FixKind::RemoveColors | FixKind::DropWords => {
                 before.label_ko() == after.label_ko()
             }

@@ -1,5 +1,5 @@
-//! An audit: people judge a random sample of the committed records that have no reason, and that
-//! says how many of all of them are wrong.
+//! Audits: people judge a random sample of the committed records without a reason, which yields an
+//! estimate of how many such records are wrong.
 
 use super::rate::interval;
 use super::{Candidate, Rate, Stratum};
@@ -7,21 +7,21 @@ use crate::record::{Field, GroupId, Item, Labels};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// What a sample is planned by while little is judged: as if one of so many had been wrong.
-const PLANNED: f64 = 20.0;
-/// A threshold of uncertainty rests on at least so many judgments above it.
-const LEAST_ABOVE: u64 = 5;
-/// The thresholds of uncertainty that are looked at, in twentieths.
+/// Prior for planning the sample size: as if one of this many judged records had been wrong.
+const PRIOR_JUDGMENTS: f64 = 20.0;
+/// The minimum number of judgments above an uncertainty threshold.
+const MIN_ABOVE: u64 = 5;
+/// Candidate uncertainty thresholds, in twentieths.
 const THRESHOLDS: std::ops::Range<u8> = 1..20;
 
 /// The names of all verdicts.
 pub const VERDICTS: [&str; 3] = ["right", "wrong", "unsure"];
 
-/// What a person says of a record.
+/// A person's verdict on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Right,
-    /// With the field that is wrong.
+    /// Wrong in this field.
     Wrong(Field),
     Unsure,
 }
@@ -55,59 +55,61 @@ impl Verdict {
     }
 }
 
-/// A judgment that nobody has taken back.
+/// A verdict on one version of a record that has not been withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judgment {
     pub group: GroupId,
-    /// The version of the text that was judged: of another one it says nothing.
+    /// The version that was judged. The verdict does not apply to others.
     pub version: i64,
     pub verdict: Verdict,
 }
 
-/// How many records an audit draws if nobody says otherwise.
+/// The number of records that an audit draws by default.
 pub const DEFAULT_SAMPLE_SIZE: usize = 200;
 
-/// A record of the sample of an audit.
+/// A record in an audit's sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampledRecord {
     pub group: GroupId,
-    /// The version of its text that is committed.
+    /// The committed version.
     pub version: i64,
     pub item: Item,
     pub labels: Labels,
-    /// The judgment that counts, and its place in the order of time.
+    /// The current judgment, and its index in chronological order.
     pub judged: Option<(usize, Judgment)>,
 }
 
-/// What an audit has found so far.
+/// The results of an audit so far.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditEstimate {
     pub seed: u64,
-    /// Committed records without a reason, of which the sample is drawn.
+    /// Committed records without a reason, from which the sample is drawn.
     pub records: u64,
-    /// Those of them that are judged: right, wrong or unsure.
+    /// Records with a current judgment: right, wrong or unsure.
     pub judged: u64,
     pub right: u64,
     pub wrong: u64,
     pub unsure: u64,
-    /// Judgments that do not count any more: the committed text is another one, or has a reason.
+    /// Judgments that no longer count, since the committed text has changed or has a reason.
     pub outdated: u64,
-    /// Wrong ones of those that were judged right or wrong.
+    /// Share of wrong records among those judged right or wrong.
     pub error: Rate,
-    /// The same with every unsure one taken for wrong.
+    /// The error rate if every unsure record is counted as wrong.
     pub error_with_unsure: Option<Rate>,
-    /// The same by the first judgment of each record, where wrong ones were changed since: records
-    /// that nobody has judged are as those were.
+    /// The error rate by the first judgment of each record, if wrong records were changed since.
+    /// This one applies to the records that nobody has judged.
     pub error_before_changes: Option<Rate>,
     pub wrong_fields: Vec<FieldCount>,
-    /// The largest first.
+    /// Largest first.
     pub strata: Vec<StratumEstimate>,
     pub uncertainty: Vec<Band>,
-    /// From which uncertainty on records are wrong more often; `None` where that does not show.
+    /// The uncertainty above which records are wrong more often; `None` if there is no evidence
+    /// for one.
     pub threshold: Option<Threshold>,
-    /// How wide the interval is to be, and how many more judgments that takes if the rate stays;
-    /// at most all records that are left, after which the rate is known.
+    /// The wanted width of the interval.
     pub width: f64,
+    /// The number of further judgments needed for that width if the rate stays the same. At most
+    /// all remaining records, after which the rate is known exactly.
     pub more: u64,
 }
 
@@ -125,10 +127,10 @@ pub struct StratumEstimate {
     pub error: Rate,
 }
 
-/// Records of an uncertainty from one tenth to the next.
+/// The records within a tenth of the uncertainty range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Band {
-    /// In tenths.
+    /// Lower bound of the uncertainty, in tenths.
     pub tenth: u8,
     pub records: u64,
     pub error: Rate,
@@ -137,24 +139,24 @@ pub struct Band {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Threshold {
     pub uncertainty: f32,
-    /// Records from this uncertainty on.
+    /// Number of records with at least this uncertainty.
     pub records: u64,
     pub above: Rate,
     pub below: Rate,
-    /// The part of all wrong records that is among those, as far as the judgments tell.
+    /// Estimated share of all wrong records that are among those.
     pub found: f64,
 }
 
 impl AuditEstimate {
-    /// How wide the interval is to be where nobody says.
+    /// Default width of the interval.
     pub const WIDTH: f64 = 0.05;
 
-    /// How many records are not judged right or wrong.
+    /// The number of records not yet judged right or wrong.
     pub fn left(&self) -> u64 {
         self.records.saturating_sub(self.error.of)
     }
 
-    /// `judgments` are in the order of time.
+    /// Computes the results. `judgments` are in chronological order.
     pub fn new(
         population: &[Candidate],
         judgments: &[Judgment],
@@ -195,9 +197,9 @@ impl AuditEstimate {
     }
 }
 
-/// The judgments that count.
+/// The current judgments.
 struct Counted {
-    /// Places in the population.
+    /// Indexes into the population, with the verdicts.
     judged: Vec<(usize, Verdict)>,
     outdated: u64,
     before_changes: Option<Rate>,
@@ -238,7 +240,7 @@ impl Counted {
         }
     }
 
-    /// The rate of the places that pass.
+    /// The error rate over the candidates whose index passes.
     fn rate(&self, passes: impl Fn(usize) -> bool) -> Rate {
         let (wrong, sure) = self.count(passes);
         Rate::new(wrong, sure)
@@ -290,15 +292,15 @@ fn bands(population: &[Candidate], counted: &Counted) -> Vec<Band> {
     bands.filter(|band| band.records > 0).collect()
 }
 
-/// The uncertainty that parts the wrong ones from the right ones best: above it they are wrong
-/// more often than below, beyond what chance does.
+/// The uncertainty that best separates wrong records from right ones: above it, significantly
+/// more are wrong than below.
 fn threshold(population: &[Candidate], counted: &Counted) -> Option<Threshold> {
     let candidates = THRESHOLDS.filter_map(|twentieth| {
         let uncertainty = f32::from(twentieth) / 20.0;
         let is_above = |place: usize| population[place].uncertainty >= uncertainty;
         let (wrong_above, above) = counted.count(is_above);
         let (wrong_below, below) = counted.count(|place| !is_above(place));
-        if above < LEAST_ABOVE || wrong_above * below <= wrong_below * above {
+        if above < MIN_ABOVE || wrong_above * below <= wrong_below * above {
             return None;
         }
         let (above, below) = (Rate::new(wrong_above, above), Rate::new(wrong_below, below));
@@ -323,13 +325,13 @@ fn threshold(population: &[Candidate], counted: &Counted) -> Option<Threshold> {
     candidates.max_by(|a, b| gap(a).total_cmp(&gap(b)))
 }
 
-/// How many more judgments make the interval as narrow as `width`.
+/// The number of further judgments that narrow the interval to `width`.
 fn more(error: &Rate, width: f64, records: u64) -> u64 {
     if error.of > 0 && error.width() <= width {
         return 0;
     }
     let (hits, of) = (error.hits as f64, error.of as f64);
-    let rate = (hits + 1.0) / (of + PLANNED);
+    let rate = (hits + 1.0) / (of + PRIOR_JUDGMENTS);
     let is_enough = |more: u64| {
         let more = more as f64;
         let (low, high) = interval(hits + rate * more, of + more);
@@ -349,8 +351,8 @@ fn more(error: &Rate, width: f64, records: u64) -> u64 {
     enough
 }
 
-/// The judgments that count, as places in the list: of each group the newest one, where it is about
-/// the committed text.
+/// The latest judgment of each group, as an index into the list, if it is about the committed
+/// version.
 pub fn current_judgments(
     population: &[Candidate],
     judgments: &[Judgment],

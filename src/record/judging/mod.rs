@@ -1,5 +1,5 @@
-//! What people judge: whether committed records are right, and which of two texts is better; and
-//! what a number of such judgments says of all records.
+//! Human judgments: audits of committed records and blind comparisons of two texts, with the
+//! statistics computed from them.
 
 mod audit;
 mod rate;

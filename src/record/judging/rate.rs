@@ -1,21 +1,20 @@
-//! A share that was counted in a sample, with its exact interval.
+//! A proportion in a sample with its exact confidence interval.
 
 use serde::Serialize;
 use statrs::function::beta::beta_reg;
 use std::fmt;
 
-/// Of how many cases the interval misses the truth at most, half of them on each side.
-const MISSES: f64 = 0.05;
-/// Halvings of an interval of 1; more change no digit.
-const HALVINGS: usize = 50;
+/// Significance level of the interval, half on each side.
+const ALPHA: f64 = 0.05;
+/// Bisection steps; more do not change any digit.
+const BISECTIONS: usize = 50;
 
-/// How many of a sample are something, and between what limits the share of all is: the exact
-/// interval of Clopper and Pearson, which holds the truth in at least 95 of 100 samples.
+/// A proportion in a sample with its exact (Clopper-Pearson) 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
     pub hits: u64,
     pub of: u64,
-    /// `None` where nothing was counted.
+    /// `None` if the sample is empty.
     pub rate: Option<f64>,
     pub low: f64,
     pub high: f64,
@@ -38,7 +37,7 @@ impl Rate {
     }
 }
 
-/// In every language: `2.5 % (0.8-5.7 %)`.
+/// Language-independent: `2.5 % (0.8-5.7 %)`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let percent = |share: f64| 100.0 * share;
@@ -50,24 +49,24 @@ impl fmt::Display for Rate {
     }
 }
 
-/// The interval for so many hits of so many, which may be expected numbers.
+/// The confidence interval for `hits` out of `of`, which may be fractional.
 pub(super) fn interval(hits: f64, of: f64) -> (f64, f64) {
     let misses = of - hits;
     let low = match hits > 0.0 {
-        true => quantile(MISSES / 2.0, hits, misses + 1.0),
+        true => quantile(ALPHA / 2.0, hits, misses + 1.0),
         false => 0.0,
     };
     let high = match misses > 0.0 {
-        true => quantile(1.0 - MISSES / 2.0, hits + 1.0, misses),
+        true => quantile(1.0 - ALPHA / 2.0, hits + 1.0, misses),
         false => 1.0,
     };
     (low, high)
 }
 
-/// Where the beta distribution reaches a probability.
+/// The quantile of the beta distribution.
 fn quantile(probability: f64, a: f64, b: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
+    for _ in 0..BISECTIONS {
         let middle = f64::midpoint(low, high);
         match beta_reg(a, b, middle) < probability {
             true => low = middle,
@@ -81,7 +80,7 @@ fn quantile(probability: f64, a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The same by sums of the binomial distribution, which the limits are defined by.
+    /// Cumulative binomial probability, which defines the limits.
     fn at_most(hits: u64, of: u64, p: f64) -> f64 {
         let mut term = (1.0 - p).powf(of as f64);
         let mut sum = term;
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_where_the_counted_number_becomes_unlikely() {
+    fn limits_match_the_binomial_tail_probabilities() {
         for (hits, of) in [(1, 10), (3, 10), (5, 200), (10, 100), (57, 200), (2, 600)] {
             let rate = Rate::new(hits, of);
             let (above, below) = (
@@ -106,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_written_with_its_interval() {
+    fn a_rate_is_displayed_with_its_interval() {
         assert_eq!(Rate::new(5, 200).to_string(), "2.5 % (0.8-5.7 %)");
         assert_eq!(Rate::new(0, 0).to_string(), "? % (0.0-100.0 %)");
     }
 
     #[test]
-    fn tables_say_the_same() {
-        // As R's binom.test has them.
+    fn limits_match_reference_values() {
+        // From R's binom.test.
         let known = [
             (0, 10, 0.0, 0.308_497_1),
             (1, 10, 0.002_528_579, 0.445_016_1),

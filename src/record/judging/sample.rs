@@ -1,34 +1,34 @@
-//! Which committed records an audit looks at, and in which order.
+//! Stratified random sampling of committed records for audits.
 
 use crate::record::{GroupId, SourceType};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Records that are of one kind: an audit takes its share of each.
+/// A stratum of the sample. An audit draws from each in proportion to its size.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Stratum {
     pub source_type: SourceType,
-    /// The committed type of the item.
+    /// The committed item type.
     pub item_type: Option<String>,
 }
 
-/// A committed record without a reason: an audit may draw it.
+/// A committed record without a reason, which an audit may draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     pub group: GroupId,
-    /// The version of its text that is committed.
+    /// The committed version.
     pub version: i64,
     pub stratum: Stratum,
     pub uncertainty: f32,
 }
 
-/// The candidates in the order in which an audit draws them, as places in the list.
+/// The order in which an audit draws the candidates, as indexes into the list.
 ///
-/// Within each stratum the order is by chance. Then the strata are dealt out evenly: the one that
-/// has a tenth of all records has a tenth of the first two hundred, and of the first fifty. So the
-/// first records of the order, however many, are a stratified sample in which every record stands
-/// with the same probability. The order depends on the seed and the records alone, and a record
-/// that comes later changes little in it.
+/// The order within each stratum is random, and the strata are interleaved evenly: a stratum with
+/// a tenth of all records has a tenth of the first two hundred and of the first fifty. Every
+/// prefix of the order is therefore a stratified sample that contains each record with the same
+/// probability. The order depends only on the seed and the records, and a new record changes it
+/// little.
 pub fn draw_order(population: &[Candidate], seed: u64) -> Vec<usize> {
     let mut strata: BTreeMap<&Stratum, Vec<(u64, usize)>> = BTreeMap::new();
     for (place, candidate) in population.iter().enumerate() {
@@ -40,7 +40,7 @@ pub fn draw_order(population: &[Candidate], seed: u64) -> Vec<usize> {
     for mut members in strata.into_values() {
         members.sort_unstable();
         let size = members.len() as f64;
-        // Where in its first step a stratum begins is by chance too.
+        // The offset of each stratum is random too.
         let first = population[members[0].1].group;
         let begin = unit(chance(!seed, first));
         let members = members.into_iter().enumerate();
@@ -53,7 +53,7 @@ pub fn draw_order(population: &[Candidate], seed: u64) -> Vec<usize> {
     order.into_iter().map(|(.., place)| place).collect()
 }
 
-/// A number that is as good as by chance, and the same each time.
+/// A reproducible pseudo-random number.
 pub(super) fn chance(seed: u64, group: GroupId) -> u64 {
     mixed(mixed(seed) ^ group.0.cast_unsigned())
 }
@@ -66,7 +66,7 @@ fn mixed(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// From 0 to less than 1.
+/// Maps a number to the range from 0 (inclusive) to 1 (exclusive).
 fn unit(number: u64) -> f64 {
     (number >> 11) as f64 / (1_u64 << 53) as f64
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_of_the_order_has_its_share_of_each_stratum() {
+    fn every_prefix_of_the_order_has_its_share_of_each_stratum() {
         let all = candidates(&[("hat", 600), ("ring", 300), ("sword", 100)]);
         let order = draw_order(&all, 7);
         for size in [10, 50, 200, 1000] {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_more_records_change_little() {
+    fn the_order_depends_on_the_seed_and_new_records_change_it_little() {
         let all = candidates(&[("hat", 500), ("ring", 500)]);
         assert_eq!(draw_order(&all, 1), draw_order(&all, 1));
         assert_ne!(draw_order(&all, 1), draw_order(&all, 2));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn each_record_is_drawn_as_often_as_another() {
+    fn each_record_is_drawn_equally_often() {
         let all = candidates(&[("hat", 40), ("ring", 7), ("sword", 1), ("bow", 2)]);
         let mut times = vec![0_u32; all.len()];
         for seed in 0..2000 {

@@ -5,7 +5,7 @@ use super::sample::chance;
 use crate::record::GroupId;
 use serde::{Deserialize, Serialize};
 
-/// Which of two texts is the better one.
+/// A vote on which of two texts is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vote {
@@ -15,7 +15,7 @@ pub enum Vote {
 }
 
 impl Vote {
-    /// The same vote where the other text is called A.
+    /// The vote with A and B exchanged.
     pub fn swapped(self) -> Self {
         match self {
             Self::A => Self::B,
@@ -25,13 +25,13 @@ impl Vote {
     }
 }
 
-/// What votes come to.
+/// The tally of all votes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct VoteTally {
     pub a: u64,
     pub b: u64,
     pub equal: u64,
-    /// How often B is the better one, of the votes for either.
+    /// The share of votes for B among the votes for A or B.
     pub b_wins: Rate,
 }
 
@@ -53,7 +53,7 @@ impl VoteTally {
         }
     }
 
-    /// The one that is better beyond chance, if the votes show that.
+    /// The text that won significantly more votes, if any.
     pub fn winner(&self) -> Option<Vote> {
         if self.b_wins.low > 0.5 {
             return Some(Vote::B);
@@ -61,17 +61,17 @@ impl VoteTally {
         (self.b_wins.high < 0.5).then_some(Vote::A)
     }
 
-    pub fn all(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.a + self.b + self.equal
     }
 }
 
-/// Whether the text of A stands first for the pair of this number.
+/// Whether the text of A is shown first in this pair.
 pub fn shows_a_first(seed: u64, pair: usize) -> bool {
     shuffle_key(!seed, pair) & 1 == 0
 }
 
-/// Where the pair of this number stands in a shuffled order.
+/// Sort key that shuffles the pairs.
 pub fn shuffle_key(seed: u64, pair: usize) -> u64 {
     chance(seed, GroupId(pair as i64))
 }
@@ -90,11 +90,11 @@ mod tests {
         assert_eq!(votes(10, 40).winner(), Some(Vote::B));
         assert_eq!(votes(40, 10).winner(), Some(Vote::A));
         let tally = votes(10, 40);
-        assert_eq!((tally.all(), tally.b_wins.rate), (53, Some(0.8)));
+        assert_eq!((tally.total(), tally.b_wins.rate), (53, Some(0.8)));
     }
 
     #[test]
-    fn either_text_stands_first_as_often() {
+    fn each_text_is_shown_first_about_equally_often() {
         let first = (0..1000).filter(|pair| shows_a_first(3, *pair)).count();
         assert!((430..570).contains(&first), "{first}");
     }

@@ -1,4 +1,4 @@
-//! What a model writes of a record: an object with its keys, or the values alone.
+//! The forms of an answer: an object with the keys of a record, or an array of values.
 
 use super::reader::{Node, Text};
 use crate::record::{Field, Labels};
@@ -6,24 +6,24 @@ use crate::text::Language;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The key of what a model says against its own answer.
+/// The key of the reasons that the model reports.
 pub(super) const REASONS: &str = "reasons";
 
-/// How an answer is written.
+/// The JSON form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerForm {
     /// A JSON object with the keys of a record.
     #[default]
     Record,
-    /// A JSON array of texts, one for each of [`AnswerForm::places`], with commas between the
-    /// values of a list: a third fewer tokens.
+    /// A JSON array of strings in the order of [`AnswerForm::places`], where lists are
+    /// comma-separated. Saves a third of the tokens.
     Values,
 }
 
 impl AnswerForm {
-    /// What the texts of an answer of values are, in order: a field each, and `None` for what the
-    /// model says against its own answer. English comes last, and only where it is asked for.
+    /// The fields in the order of the array; `None` stands for the model's reasons. English fields
+    /// come last and are only present if requested.
     pub fn places() -> impl Iterator<Item = Option<Field>> {
         let all = || Field::ALL.iter().copied();
         let english = |field: &Field| field.language() == Some(Language::English);
@@ -31,7 +31,7 @@ impl AnswerForm {
         korean.chain([None]).chain(all().filter(english).map(Some))
     }
 
-    /// The answer that says these labels.
+    /// Writes labels as an answer.
     pub fn write(self, labels: &Labels) -> String {
         let reasons = labels.model_reasons.iter();
         let reasons: Vec<&str> = reasons.map(|reason| reason.code()).collect();
@@ -42,13 +42,13 @@ impl AnswerForm {
             })
             .to_string(),
             Self::Values => {
-                let asked = Self::places().filter(|place| match place {
+                let present = Self::places().filter(|place| match place {
                     Some(field) if field.language() == Some(Language::English) => {
                         labels.text(*field).is_some()
                     }
                     _ => true,
                 });
-                let texts = asked.map(|place| match place {
+                let texts = present.map(|place| match place {
                     Some(field) => labels.values(field).join(","),
                     None => reasons.join(","),
                 });
@@ -58,7 +58,7 @@ impl AnswerForm {
     }
 }
 
-/// What a model writes of a record.
+/// An answer in the form of a record.
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(flatten, serialize_with = "serialize_fields")]
@@ -70,8 +70,8 @@ fn serialize_fields<S: serde::Serializer>(labels: &&Labels, to: S) -> Result<S::
     labels.serialize_fields(to)
 }
 
-/// The nodes of an answer of values under the keys of a record; `text` is the answer. `None` if
-/// this is no such answer.
+/// Converts an array of values to an object with the keys of a record. `text` is the answer.
+/// `None` if the array is not a valid answer.
 pub(super) fn keyed(nodes: Vec<Node>, cut: bool, text: &str) -> Option<Node> {
     let whole = AnswerForm::places().take_while(Option::is_some).count();
     if !matches!(nodes.first(), Some(Node::Text(_))) || (nodes.len() < whole && !cut) {
@@ -93,7 +93,7 @@ pub(super) fn keyed(nodes: Vec<Node>, cut: bool, text: &str) -> Option<Node> {
     Some(Node::Map(entries.collect()))
 }
 
-/// The values of a list that is one text.
+/// Splits a comma-separated list into values.
 fn split(list: &Text, text: &str) -> Vec<Node> {
     let source = &text[list.span.clone()];
     let as_written = source == list.value;
@@ -104,7 +104,7 @@ fn split(list: &Text, text: &str) -> Vec<Node> {
         let start = at + (part.len() - part.trim_start().len());
         values.push(Text {
             value: value.to_owned(),
-            // Where there were escapes, nobody knows better.
+            // Escapes make the exact position unknown.
             span: match as_written {
                 true => start..start + value.len(),
                 false => list.span.clone(),

@@ -1,24 +1,24 @@
-//! What the model was sure of: the probabilities of the tokens that it chose, field by field.
+//! Computes the model's confidence in each field from token probabilities.
 
 use super::reader::{Node, Text};
 use crate::record::rules::WEAK_TOKEN;
 use crate::record::{Field, FieldConfidence};
 use std::ops::Range;
 
-/// At most this many words of a field are named as weak ones.
-const MOST_WEAK: usize = 8;
+/// The maximum number of low-confidence words listed per field.
+const MAX_WEAK: usize = 8;
 
-/// Bytes of a token, natural log of its probability where known, and whether the grammar forced it.
+/// Bytes of a token, natural log of its probability if known, and whether the grammar forced it.
 pub type Token<'a> = (&'a [u8], Option<f32>, bool);
 
-/// How sure the model was of each field of the answer. Fields that no chosen token stands in are
-/// left out, and so is what follows after the tokens stop being the text (a completed answer).
+/// Computes the confidence in each field of an answer. Fields without a sampled token are left
+/// out, as is any text that was added after the tokens (see [`super::complete`]).
 pub fn confidence<'a>(
     text: &str,
     tokens: impl IntoIterator<Item = Token<'a>>,
 ) -> Vec<FieldConfidence> {
-    let chosen = chosen(text, tokens);
-    if chosen.is_empty() {
+    let sampled = sampled(text, tokens);
+    if sampled.is_empty() {
         return Vec::new();
     }
     let Some((node, ..)) = super::object(text) else {
@@ -26,13 +26,16 @@ pub fn confidence<'a>(
     };
     Field::ALL
         .iter()
-        .filter_map(|&field| of_field(text, field, &texts(&node, field), &chosen))
+        .filter_map(|&field| of_field(text, field, &texts(&node, field), &sampled))
         .collect()
 }
 
-/// Where the chosen tokens stand in the text, with their log probabilities.
-fn chosen<'a>(text: &str, tokens: impl IntoIterator<Item = Token<'a>>) -> Vec<(Range<usize>, f32)> {
-    let mut chosen = Vec::new();
+/// Byte ranges of the sampled tokens in the text, with their log probabilities.
+fn sampled<'a>(
+    text: &str,
+    tokens: impl IntoIterator<Item = Token<'a>>,
+) -> Vec<(Range<usize>, f32)> {
+    let mut sampled = Vec::new();
     let mut at = 0;
     for (bytes, logprob, forced) in tokens {
         let span = at..at + bytes.len();
@@ -41,10 +44,10 @@ fn chosen<'a>(text: &str, tokens: impl IntoIterator<Item = Token<'a>>) -> Vec<(R
         }
         at = span.end;
         if let Some(logprob) = logprob.filter(|logprob| !forced && !logprob.is_nan()) {
-            chosen.push((span, logprob.min(0.0)));
+            sampled.push((span, logprob.min(0.0)));
         }
     }
-    chosen
+    sampled
 }
 
 fn texts(node: &Node, field: Field) -> Vec<&Text> {
@@ -65,27 +68,27 @@ fn of_field(
     text: &str,
     field: Field,
     texts: &[&Text],
-    chosen: &[(Range<usize>, f32)],
+    sampled: &[(Range<usize>, f32)],
 ) -> Option<FieldConfidence> {
     let mut sum = 0.0;
     let mut count = 0usize;
     let mut weakest = 0.0f32;
     let mut weak_words = Vec::new();
     for part in texts {
-        for (_, logprob) in within(chosen, &part.span) {
+        for (_, logprob) in within(sampled, &part.span) {
             sum += logprob;
             count += 1;
             weakest = weakest.min(*logprob);
         }
         for word in words(text, &part.span, field.words().is_some()) {
-            let weak = within(chosen, &word).any(|(_, logprob)| logprob.exp() < WEAK_TOKEN);
+            let weak = within(sampled, &word).any(|(_, logprob)| logprob.exp() < WEAK_TOKEN);
             let word = text[word].trim_matches(|c: char| !c.is_alphanumeric());
             if weak && !word.is_empty() && !weak_words.iter().any(|known| known == word) {
                 weak_words.push(word.to_string());
             }
         }
     }
-    weak_words.truncate(MOST_WEAK);
+    weak_words.truncate(MAX_WEAK);
     (count > 0).then(|| FieldConfidence {
         field,
         mean: (sum / count as f32).exp(),
@@ -94,19 +97,19 @@ fn of_field(
     })
 }
 
-/// The tokens that share a byte with the span; both are in order.
+/// The tokens that overlap the span. Tokens must be in order.
 fn within<'a>(
-    chosen: &'a [(Range<usize>, f32)],
+    sampled: &'a [(Range<usize>, f32)],
     span: &Range<usize>,
 ) -> impl Iterator<Item = &'a (Range<usize>, f32)> {
-    let first = chosen.partition_point(|(at, _)| at.end <= span.start);
+    let first = sampled.partition_point(|(at, _)| at.end <= span.start);
     let end = span.end;
-    chosen[first..]
+    sampled[first..]
         .iter()
         .take_while(move |(at, _)| at.start < end)
 }
 
-/// The words of a text; an attribute is one word even where it holds a blank.
+/// Byte ranges of the words of a text; with `whole`, the entire text is one word.
 fn words(text: &str, span: &Range<usize>, whole: bool) -> Vec<Range<usize>> {
     if whole {
         return vec![span.clone()];

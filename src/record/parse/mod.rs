@@ -1,4 +1,4 @@
-//! From the text of an answer to labels, and from its tokens to what the model was sure of.
+//! Parses answers into labels, and token probabilities into confidence.
 
 mod answer;
 mod confidence;
@@ -12,26 +12,29 @@ use super::{Failure, FailureCode, Field, Labels, Reason};
 use crate::text::clean_text;
 use reader::{Node, Reader, Text};
 
-/// How many opening braces are tried before an answer is given up.
-const MOST_TRIES: usize = 8;
-/// How much of a hopeless answer is shown to people, in characters.
-const MOST_SHOWN: usize = 120;
+/// The number of opening braces to try before giving up on an answer.
+const MAX_TRIES: usize = 8;
+/// The length of the excerpt of an unreadable answer in an error, in characters.
+const MAX_SHOWN: usize = 120;
 
-/// What could be read out of an answer.
+/// A parsed answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
-    /// As the model wrote them; [`Labels::normalized`] makes them a record's.
+    /// The labels as the model wrote them, not yet normalized.
     pub labels: Labels,
-    /// The answer ended before its object did. Entries of lists that were cut are left out.
+    /// Whether the answer ended prematurely. List entries that were cut off are dropped.
     pub cut: bool,
-    /// The answer was not plain JSON (fences, text around, wrong quotes or commas).
+    /// Whether the answer was not plain JSON (code fences, surrounding text, wrong quotes or
+    /// commas).
     pub repaired: bool,
 }
 
-/// Reads an answer. Written under a grammar it is plain JSON; a server without one may have put a
-/// Markdown fence or talk around it, left keys out, or stopped early: what is there is taken. An
-/// answer without a `label_ko` is a failure. It is an object or, see [`AnswerForm::Values`], an
-/// array.
+/// Parses an answer, which is an object or an array (see [`AnswerForm::Values`]). Under a grammar
+/// it is plain JSON. Without one, it may have a Markdown fence or text around it, lack keys, or
+/// stop early; whatever can be read is used.
+///
+/// # Errors
+/// If there is no `label_ko`.
 pub fn parse(text: &str) -> Result<Parsed, Failure> {
     let Some((node, cut, repaired)) = object(text) else {
         return Err(failure("no JSON object with label_ko", text));
@@ -47,10 +50,10 @@ pub fn parse(text: &str) -> Result<Parsed, Failure> {
     })
 }
 
-/// The first object that says something of a label, with whether it was cut and repaired.
+/// The first object with a `label_ko`, and whether it was cut and repaired.
 fn object(text: &str) -> Option<(Node, bool, bool)> {
     let opens = text.match_indices('{').map(|(at, _)| at);
-    let mut tried = opens.take(MOST_TRIES).filter_map(|at| {
+    let mut tried = opens.take(MAX_TRIES).filter_map(|at| {
         let (node, reader) = Reader::read(text, at);
         let node = node.filter(|node| node.get("label_ko").is_some())?;
         let before = !text[..at].trim().is_empty();
@@ -59,7 +62,7 @@ fn object(text: &str) -> Option<(Node, bool, bool)> {
     tried.next().or_else(|| values(text))
 }
 
-/// The first array, as an object. One that was cut has to be all there is.
+/// The first array, converted to an object. An array that was cut must have no text before it.
 fn values(text: &str) -> Option<(Node, bool, bool)> {
     let at = text.find('[')?;
     let (Some(Node::List(nodes)), reader) = Reader::read(text, at) else {
@@ -87,8 +90,7 @@ fn labels(node: &Node) -> Labels {
     labels
 }
 
-/// What the answer says of a field. Some models forget an inner object and put its keys beside
-/// the others.
+/// The node of a field. Some models omit the nested object and put its keys at the top level.
 fn find(node: &Node, field: Field) -> Option<&Node> {
     let inner = field.spec().object.and_then(|object| node.get(object));
     let inner = inner.filter(|inner| matches!(inner, Node::Map(_)));
@@ -101,7 +103,7 @@ fn reasons(node: &Node) -> Option<&Node> {
         .or_else(|| node.get(answer::REASONS))
 }
 
-/// A single text, or the first of a list.
+/// A text, or the first text of a list.
 fn string(node: Option<&Node>) -> Option<String> {
     match node? {
         Node::Text(text) => Some(text.value.clone()),
@@ -110,7 +112,7 @@ fn string(node: Option<&Node>) -> Option<String> {
     }
 }
 
-/// The whole texts of a list, or of one text with commas in it.
+/// The complete texts of a list, or of a text that is a comma-separated list.
 fn strings(node: Option<&Node>) -> Vec<String> {
     match node {
         Some(Node::List(nodes)) => nodes
@@ -129,7 +131,7 @@ fn strings(node: Option<&Node>) -> Vec<String> {
 
 fn failure(what: &str, text: &str) -> Failure {
     let shown = clean_text(text);
-    let head: String = shown.chars().take(MOST_SHOWN).collect();
+    let head: String = shown.chars().take(MAX_SHOWN).collect();
     let more = if head.len() < shown.len() { "…" } else { "" };
     Failure {
         code: FailureCode::InvalidJson,
@@ -137,9 +139,9 @@ fn failure(what: &str, text: &str) -> Failure {
     }
 }
 
-/// Finishes an answer that the token limit cut off, so that it is a whole object with every key.
-/// What was being written is dropped, except the label: it keeps its words and gets the item's
-/// name, if that is missing. A whole answer comes back as it is.
+/// Completes an answer that the token limit cut off, so that it is an object with every key. The
+/// incomplete value is dropped, except for the label, which gets the item's name if that is
+/// missing. A complete answer is returned unchanged.
 pub fn complete(text: &str, name: Option<&str>) -> String {
     let node = match object(text) {
         Some((_, false, _)) => return text.to_string(),
@@ -148,12 +150,12 @@ pub fn complete(text: &str, name: Option<&str>) -> String {
     };
     let mut label = string(node.get("label_ko")).unwrap_or_default();
     if let Some(name) = name.filter(|name| !label.contains(name)) {
-        let begun = label
+        let partial_name = label
             .char_indices()
             .map(|(at, _)| at)
             .find(|&at| name.starts_with(&label[at..]))
             .unwrap_or(label.len());
-        label.truncate(begun);
+        label.truncate(partial_name);
         label = format!("{} {name}", label.trim_end()).trim().to_string();
     }
     let mut labels = labels(&node).with(Field::LabelKo, [label]);

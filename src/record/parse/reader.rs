@@ -1,10 +1,10 @@
-//! A JSON reader that takes what models write: text around the object, missing or trailing commas,
-//! Python's quotes and words, an end that never came. It remembers where each text stood.
+//! A lenient JSON reader for model output. It accepts text around the object, missing or trailing
+//! commas, Python quotes and keywords, and a missing end, and records the position of each text.
 
 use std::ops::Range;
 
-/// Deeper nesting than a record's is refused.
-const MOST_DEPTH: usize = 8;
+/// Maximum nesting depth; more than any record has.
+const MAX_DEPTH: usize = 8;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
@@ -18,9 +18,9 @@ pub(super) enum Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Text {
     pub value: String,
-    /// Bytes between the quotes, as they stand in the source.
+    /// Byte range between the quotes in the source.
     pub span: Range<usize>,
-    /// The closing quote was there.
+    /// Whether the closing quote is present.
     pub whole: bool,
 }
 
@@ -39,15 +39,15 @@ impl Node {
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// The text ended inside the object.
+    /// Whether the text ended inside the object.
     pub cut: bool,
-    /// Something was not as JSON wants it.
+    /// Whether the text is not valid JSON.
     pub repaired: bool,
     too_deep: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the object that opens at byte `at`.
+    /// Reads the object or array that starts at byte `at`.
     pub fn read(text: &'a str, at: usize) -> (Option<Node>, Self) {
         let mut reader = Self {
             text,
@@ -79,10 +79,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `None` at the end of the text, or where nesting is too deep.
+    /// Reads a value. `None` at the end of the text, or if nesting is too deep.
     fn value(&mut self, depth: usize) -> Option<Node> {
         self.skip_blanks();
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             self.too_deep = true;
             return None;
         }
@@ -107,8 +107,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The first character of the next entry, not taken; commas before it are. Nothing where
-    /// `close`, which is taken, or the text ends the entries.
+    /// Skips commas and returns the first character of the next entry without consuming it. `None`
+    /// at the end of the text or at `close`, which is consumed.
     fn next_entry(&mut self, close: char) -> Option<char> {
         loop {
             self.skip_blanks();
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         Node::Map(entries)
     }
 
-    /// What follows a key; a key without a value is left out.
+    /// Reads the value after a key. A key without a value is dropped.
     fn entry(&mut self, key: String, depth: usize, entries: &mut Vec<(String, Node)>) {
         self.skip_blanks();
         match self.peek() {
@@ -208,8 +208,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The rest of a text after its opening quote. A quote ends it only where JSON may go on, so
-    /// that a quoted word inside does not.
+    /// Reads a text after its opening quote. A quote ends the text only if valid JSON can follow,
+    /// so quoted words inside the text do not.
     fn string(&mut self, quote: char) -> Text {
         let close = if quote == '“' { '”' } else { quote };
         self.repaired |= quote != '"';
@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
                             whole: true,
                         };
                     }
-                    // A comma may be missing between two texts.
+                    // The comma between two texts may be missing.
                     if next == Some('"') && c == '"' {
                         self.repaired = true;
                         return Text {
@@ -308,8 +308,7 @@ impl<'a> Reader<'a> {
         u32::from_str_radix(digits, 16).ok()
     }
 
-    /// A value without quotes: a word of JSON or Python, a number, or a text whose quotes were
-    /// forgotten.
+    /// Reads a value without quotes: a keyword of JSON or Python, a number, or an unquoted text.
     fn bare(&mut self) -> Node {
         let start = self.at;
         self.take();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const WHOLE: &str = r#"{"label_ko":"붉은 리본이 달린 눈꽃 모자","label_en":null,"tags_ko":["모자","빨간색","리본"],"attributes":{"colors":["red","sky blue"],"theme":["winter"],"material":["fabric"],"vibe":["cute"],"item_type_guess":"hat"},"query_variants_ko":["빨간 모자","리본 모자"],"quality_flags":{"is_uncertain":true,"reasons":["too_small"]}}"#;
 
 #[test]
-fn a_plain_answer_is_read_whole() {
+fn a_plain_answer_is_read_completely() {
     let parsed = parse(WHOLE).unwrap();
     assert!(!parsed.cut && !parsed.repaired);
     let labels = parsed.labels;
@@ -18,7 +18,7 @@ fn a_plain_answer_is_read_whole() {
 }
 
 #[test]
-fn what_servers_add_is_taken_away() {
+fn deviations_from_json_are_repaired() {
     let plain = parse(WHOLE).unwrap().labels;
     let spoiled = [
         format!("```json\n{WHOLE}\n```"),
@@ -45,14 +45,14 @@ fn what_servers_add_is_taken_away() {
 }
 
 #[test]
-fn quotes_and_escapes_inside_a_text_survive() {
+fn quotes_and_escapes_inside_a_text_are_kept() {
     let parsed = parse(r#"{"label_ko":"그 "별" 모자\n\uD83D\uDE00 \ud83d!"}"#).unwrap();
     assert_eq!(parsed.labels.label_ko(), "그 \"별\" 모자\n😀 !");
     assert!(parsed.repaired && !parsed.cut);
 }
 
 #[test]
-fn hopeless_answers_fail_with_their_beginning() {
+fn unreadable_answers_fail_with_an_excerpt() {
     for text in [
         "",
         "모자입니다.",
@@ -70,7 +70,7 @@ fn hopeless_answers_fail_with_their_beginning() {
 }
 
 #[test]
-fn every_cut_can_be_completed_with_the_name() {
+fn an_answer_cut_anywhere_is_completed_with_the_name() {
     for (at, _) in WHOLE.char_indices() {
         let text = complete(&WHOLE[..at], Some("눈꽃 모자"));
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -90,7 +90,7 @@ fn every_cut_can_be_completed_with_the_name() {
 }
 
 #[test]
-fn confidence_follows_chosen_tokens_only() {
+fn confidence_depends_on_sampled_tokens_only() {
     let text = r#"{"label_ko":"붉은 모자","tags_ko":["모자","리본"],"attributes":{"colors":["sky blue"]}}"#;
     let split = [
         "{\"label_ko\":\"",
@@ -149,7 +149,7 @@ fn a_syllable_split_over_tokens_counts_for_its_word() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC*|[{}\\[\\]\":,'a-z_\\\\u가 \n]{0,200}") {
+    fn no_text_panics(text in "\\PC*|[{}\\[\\]\":,'a-z_\\\\u가 \n]{0,200}") {
         let _ = parse(&text);
         let _ = complete(&text, Some("이름"));
         let tokens = [(text.as_bytes(), Some(-1.0), false)];
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_answers_never_lose_the_parser(at in 0usize..400, with in "\\PC{0,3}", until in 0usize..500) {
+    fn damaged_answers_are_handled(at in 0usize..400, with in "\\PC{0,3}", until in 0usize..500) {
         let mut text: String = WHOLE.chars().take(at).collect();
         text.push_str(&with);
         text.extend(WHOLE.chars().skip(at + 1));
@@ -185,7 +185,7 @@ proptest! {
 const VALUES: &str = r#"["붉은 리본이 달린 눈꽃 모자","모자,빨간색, 리본","red,sky blue","winter","fabric","cute","hat","빨간 모자,리본 모자","too_small"]"#;
 
 #[test]
-fn an_answer_of_values_says_the_same() {
+fn both_answer_forms_are_equivalent() {
     let of_values = parse(VALUES).unwrap();
     assert_eq!(of_values, parse(WHOLE).unwrap());
     let labels = of_values.labels;
@@ -212,7 +212,7 @@ fn an_answer_of_values_says_the_same() {
 }
 
 #[test]
-fn values_in_a_fence_are_read_and_other_arrays_are_no_answer() {
+fn fenced_values_are_read_and_other_arrays_are_rejected() {
     let fenced = parse(&format!("Here: ```json\n{VALUES}\n```")).unwrap();
     assert_eq!(fenced.labels, parse(WHOLE).unwrap().labels);
     assert!(fenced.repaired);
@@ -239,7 +239,7 @@ fn cut_values_are_completed() {
 }
 
 #[test]
-fn the_confidence_of_values_is_that_of_their_tokens() {
+fn confidence_of_array_values_is_computed_from_their_tokens() {
     let sure = |text: &'static str| (text.as_bytes(), Some(-0.01), false);
     let at = VALUES.find("sky").unwrap();
     let (before, after) = (&VALUES[..at], &VALUES[at + 3..]);

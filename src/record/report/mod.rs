@@ -1,4 +1,4 @@
-//! What a change over some groups came to.
+//! Reports on changes: what a step did, and previews of what it would do.
 
 mod preview;
 
@@ -8,31 +8,31 @@ use crate::error::Error;
 use crate::record::{Change, Field, LineEffects};
 use crate::text::Said;
 
-/// What one change over some groups came to.
+/// The effect of one change on some groups.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
     pub change: Change,
-    /// Groups that it changed.
+    /// Number of groups changed.
     pub records: usize,
-    /// The fields that it changed, each in how many of those.
+    /// The changed fields with the number of groups.
     pub fields: Vec<(Field, usize)>,
-    /// Groups that were so already.
+    /// Groups that the change leaves as they are.
     pub untouched: usize,
-    /// Groups that have no draft to do it to.
+    /// Groups without a draft.
     pub without_draft: usize,
-    /// How many groups it could not be done to (a full list), and why the first.
+    /// Number of groups that refused the change (for example a full list), with the first error.
     pub refused: Option<(usize, Said)>,
     pub lines: LineEffects,
 }
 
-/// A step that was done before: what undo and redo would take.
+/// An earlier step that undo or redo would act on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastStep {
-    /// As the journal logs it.
+    /// The step name from the journal.
     pub done: String,
-    /// `None` where it cannot be read any more.
+    /// `None` if this version of the program cannot read it.
     pub change: Option<Box<Change>>,
-    /// Groups that it changed.
+    /// Number of groups changed.
     pub records: usize,
 }
 
@@ -49,7 +49,7 @@ impl StepReport {
         }
     }
 
-    /// Counts one more group, in which these fields are different now.
+    /// Counts a group in which these fields changed.
     pub fn changed(&mut self, fields: &[Field]) {
         self.records += 1;
         for field in fields {
@@ -61,7 +61,7 @@ impl StepReport {
         self.fields.sort_unstable();
     }
 
-    /// Counts one more group that the change cannot be made to.
+    /// Counts a group that refused the change.
     pub fn refused(&mut self, why: &Error) {
         self.refused.get_or_insert_with(|| (0, why.to_said())).0 += 1;
     }

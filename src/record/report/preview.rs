@@ -1,4 +1,4 @@
-//! What a change over some records would do: counted, and shown by examples, before it is done.
+//! Previews a change on many records, with counts and examples.
 
 use super::StepReport;
 use crate::record::edit::replaced_text;
@@ -6,31 +6,31 @@ use crate::record::{Change, EditFacts, Field, GroupSummary, Vocabulary, apply};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 
-/// What one change over some groups would come to; nothing is changed by it.
+/// The effect that a change would have on some groups.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangePreview {
-    /// As the step itself would report.
+    /// The report that the step would give.
     pub report: StepReport,
-    /// Each different text that would change, those of most records first.
+    /// Each distinct text change, most frequent first.
     pub changes: Vec<TextChange>,
-    /// Records in which the text stands in the item's name, where it stays.
+    /// Records in which the text occurs in the item's name, which stays unchanged.
     pub in_names: usize,
 }
 
-/// A text that would change, and what it would become.
+/// A text before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextChange {
     pub field: Field,
-    /// A value, or a whole list with commas between.
+    /// A value, or an entire list joined by commas.
     pub before: String,
     pub after: String,
     pub records: usize,
-    /// The item of the first one.
+    /// Item name of the first record.
     pub name: String,
 }
 
 impl ChangePreview {
-    /// Goes through the drafts of these records.
+    /// Computes the preview from the drafts of these records.
     pub fn of<S: Borrow<GroupSummary>>(
         records: impl IntoIterator<Item = S>,
         change: &Change,
@@ -45,7 +45,7 @@ impl ChangePreview {
         for summary in records {
             preview.add(summary.borrow(), change, vocabulary, &mut places);
         }
-        // Of equally many, as they stand in the queue.
+        // A stable sort keeps ties in queue order.
         preview
             .changes
             .sort_by_key(|place| std::cmp::Reverse(place.records));

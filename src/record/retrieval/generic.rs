@@ -1,17 +1,16 @@
-//! How much a label says that others do not, by its letters alone: what can be said without a
-//! retriever.
+//! Scores how generic a label is from its letter trigrams, without a retriever.
 
 use crate::text::clean_text;
 use std::collections::{HashMap, HashSet};
 
-/// Letters of a part.
+/// Number of letters in a trigram.
 const LETTERS: usize = 3;
-/// A label is judged by so many of its rarest parts at least,
-const LEAST: usize = 3;
-/// and by the rarest of so many.
-const OF: usize = 4;
+/// The score uses at least this many of a label's rarest trigrams.
+const MIN_RAREST: usize = 3;
+/// The score uses the rarest trigrams, one of this many.
+const RAREST_OF: usize = 4;
 
-/// How often each part of a label occurs in all labels.
+/// The number of labels that contain each trigram.
 #[derive(Debug, Clone, Default)]
 pub struct TrigramCounts {
     labels: u32,
@@ -19,31 +18,35 @@ pub struct TrigramCounts {
 }
 
 impl TrigramCounts {
-    /// Counts the labels, each with the name of its item, which is no description.
+    /// Counts the trigrams of labels, given with their item names, which are excluded.
     pub fn of<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut generic = Self::default();
         for (label, name) in labels.filter(|(label, _)| !label.is_empty()) {
             generic.labels += 1;
-            for part in parts(label, name) {
-                *generic.counts.entry(part).or_default() += 1;
+            for trigram in trigrams(label, name) {
+                *generic.counts.entry(trigram).or_default() += 1;
             }
         }
         generic
     }
 
-    /// In how many of the other labels the rarest parts of this one stand on average, 0-1: at 0 it
-    /// says something that no other one says. `None` where there is nothing to compare.
+    /// The mean share of other labels that contain this label's rarest trigrams, 0-1. At 0, the
+    /// label says something unique. `None` if there is nothing to compare.
     pub fn share(&self, label: &str, name: &str) -> Option<f32> {
         let others = self.labels.checked_sub(1).filter(|others| *others > 0)?;
         let count = |part: [char; LETTERS]| self.counts.get(&part).copied().unwrap_or(1);
-        let mut counts: Vec<u32> = parts(label, name).into_iter().map(count).collect();
+        let mut counts: Vec<u32> = trigrams(label, name).into_iter().map(count).collect();
         if label.is_empty() {
             return None;
         }
         counts.sort_unstable();
-        let rarest = counts.len().div_ceil(OF).max(LEAST).min(counts.len());
+        let rarest = counts
+            .len()
+            .div_ceil(RAREST_OF)
+            .max(MIN_RAREST)
+            .min(counts.len());
         let Some(rarest) = counts.get(..rarest).filter(|rarest| !rarest.is_empty()) else {
-            // Nothing is left beside the name.
+            // The label is only the name.
             return Some(1.0);
         };
         let shared: u32 = rarest.iter().map(|count| count.saturating_sub(1)).sum();
@@ -51,8 +54,8 @@ impl TrigramCounts {
     }
 }
 
-/// The parts of a label without the item's name.
-fn parts(label: &str, name: &str) -> HashSet<[char; LETTERS]> {
+/// The trigrams of a label without the item's name.
+fn trigrams(label: &str, name: &str) -> HashSet<[char; LETTERS]> {
     let label = clean_text(label);
     let label = match clean_text(name) {
         name if name.is_empty() => label,
@@ -60,7 +63,7 @@ fn parts(label: &str, name: &str) -> HashSet<[char; LETTERS]> {
     };
     let words = label.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    // A word begins and ends with a space.
+    // Spaces mark the ends of words.
     let letters: Vec<char> = format!(" {} ", words.join(" ")).chars().collect();
     letters
         .windows(LETTERS)
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_that_says_what_all_say_is_generic() {
+    fn a_label_without_distinctive_words_is_generic() {
         let labels = [
             ("여우 모자는 귀여운 모자입니다", "여우 모자"),
             ("토끼 모자는 귀여운 모자입니다", "토끼 모자"),

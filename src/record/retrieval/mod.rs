@@ -1,4 +1,4 @@
-//! What a retriever found out: whether the texts of a record find its image among all images.
+//! Retrieval results: whether the texts of a record find its image among all images.
 
 mod generic;
 
@@ -8,76 +8,76 @@ use super::{Field, GroupId, Labels};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// An image that is not among so many first ones is not found,
-const FIRST: u32 = 10;
-/// nor one that is not among the first of so many parts of all images.
-const PARTS: u32 = 100;
+/// An image counts as found if it ranks at least this high,
+const MAX_RANK: u32 = 10;
+/// or within the first of this many parts of all images.
+const MAX_RANK_PARTS: u32 = 100;
 
-/// The image that comes first where it should be another one.
+/// The image that ranks first instead of the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfusedImage {
     pub group: GroupId,
     pub image_path: String,
     pub item_name: String,
-    /// It shows the same drawing in other colors.
+    /// Whether it shows the same drawing in other colors.
     pub is_family: bool,
 }
 
-/// How well one text finds its image.
+/// The rank of an image in a search by one text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchRank {
     pub text: String,
-    /// The place of its image, from 1, when all are sorted by how like the text they are.
+    /// Rank of the image by similarity to the text, from 1.
     pub rank: u32,
-    /// The same without the images of its recolor family.
+    /// The rank if images of its recolor family are excluded.
     pub rank_outside: u32,
-    /// How much more like the text it is than the best of the others; negative where that is more.
+    /// Similarity minus that of the best other image; negative if the other is more similar.
     pub margin: f32,
-    /// Of rank 1, where that is another image.
+    /// The image of rank 1, if it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confused: Option<ConfusedImage>,
 }
 
-/// How well the texts of one record find its image.
+/// The ranks of an image in searches by the texts of its record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalResult {
-    /// How many images were searched.
+    /// Number of images searched.
     pub images: u32,
     pub label: SearchRank,
     pub queries: Vec<SearchRank>,
 }
 
 impl RetrievalResult {
-    /// The finding about these labels, where the label is still the one that was searched by.
+    /// The rank for these labels, if the label has not changed since the search.
     pub fn of(&self, labels: &Labels) -> Option<&SearchRank> {
         (self.label.text == labels.label_ko()).then_some(&self.label)
     }
 
-    /// The finding that says that the label does not find its image.
+    /// The rank for these labels, if it is too low for the image to count as found.
     pub fn miss(&self, labels: &Labels) -> Option<&SearchRank> {
         self.of(labels).filter(|label| self.is_miss(label))
     }
 
-    /// Whether the image is too far down to be found.
-    pub fn is_miss(&self, finding: &SearchRank) -> bool {
-        finding.rank_outside > FIRST.max(self.images / PARTS)
+    /// Whether the rank is too low for the image to count as found.
+    pub fn is_miss(&self, rank: &SearchRank) -> bool {
+        rank.rank_outside > MAX_RANK.max(self.images / MAX_RANK_PARTS)
     }
 }
 
-/// The texts of a record that people search by: the label, and each query.
+/// The texts of a record to search by: the label, and the queries.
 pub fn searched_texts(labels: &Labels) -> (&str, &[String]) {
     (labels.label_ko(), labels.values(Field::QueryVariantsKo))
 }
 
-/// How well many texts find their images.
+/// Retrieval metrics over many texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalMetrics {
     pub texts: u64,
-    /// The share of texts whose image comes first, or among the first five or ten.
+    /// Share of texts whose image ranks first.
     pub recall_1: f64,
     pub recall_5: f64,
     pub recall_10: f64,
-    /// The mean of one through the rank.
+    /// Mean reciprocal rank.
     pub mrr: f64,
 }
 
@@ -102,14 +102,14 @@ impl RetrievalMetrics {
     }
 }
 
-/// The same images searched by the first texts of their records, and by those of now.
+/// Metrics for the first texts of the records and for the current ones, over the same images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BeforeAfter {
     pub before: RetrievalMetrics,
     pub after: RetrievalMetrics,
 }
 
-/// Which retriever made vectors, and of what.
+/// The retriever and settings that a set of vectors was computed with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetrieverName {
     /// Hugging Face id or folder.
@@ -117,19 +117,19 @@ pub struct RetrieverName {
     pub revision: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// What shows through transparent pixels.
+    /// Background behind transparent pixels.
     pub background: super::Background,
     /// `fp32`, `bf16`, `fp16`.
     pub precision: String,
     /// `none`, `q8_0`, `q4k`.
     pub quantize: String,
-    /// The same for the same vectors.
+    /// Digest that is equal for equal vectors.
     pub digest: String,
 }
 
 impl RetrieverName {
-    /// The retriever, and its adapter where it has one, as a page for others names them: where a
-    /// folder lies is nobody's business.
+    /// The retriever and its adapter as named in public reports, without the paths of local
+    /// folders.
     pub fn public(&self) -> (&str, Option<&str>) {
         (
             name_of(&self.retriever),
@@ -138,7 +138,7 @@ impl RetrieverName {
     }
 }
 
-/// An id as it is; of an absolute path the last part.
+/// The last component of an absolute path; ids are unchanged.
 fn name_of(place: &str) -> &str {
     match Path::new(place).is_absolute() {
         true => place.rsplit(['/', '\\']).next().unwrap_or(place),
@@ -146,7 +146,7 @@ fn name_of(place: &str) -> &str {
     }
 }
 
-/// The last time that all records were searched for.
+/// The results of the latest evaluation of all records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalSummary {
     pub at: String,
@@ -163,13 +163,13 @@ mod tests {
     use crate::record::testing::labels;
 
     #[test]
-    fn a_folder_is_told_to_others_by_its_name_alone() {
+    fn reports_name_a_folder_without_its_path() {
         assert_eq!(name_of("google/siglip-base"), "google/siglip-base");
         let folder = std::env::temp_dir().join("mine").join("siglip-ko");
         assert_eq!(name_of(folder.to_str().unwrap()), "siglip-ko");
     }
 
-    fn finding(text: &str, rank_outside: u32) -> SearchRank {
+    fn search_rank(text: &str, rank_outside: u32) -> SearchRank {
         SearchRank {
             text: text.to_owned(),
             rank: rank_outside + 3,
@@ -180,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_not_found_beyond_the_first_ten_or_the_first_hundredth() {
+    fn an_image_is_not_found_beyond_the_first_ten_or_the_first_hundredth() {
         let labels = labels("모자");
         let misses = |images, rank| {
-            let label = finding(labels.label_ko(), rank);
+            let label = search_rank(labels.label_ko(), rank);
             let queries = Vec::new();
             let retrieved = RetrievalResult {
                 images,
@@ -197,11 +197,11 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_about_the_label_that_was_searched_by() {
+    fn a_rank_applies_only_to_the_label_that_was_searched_by() {
         let mut labels = labels("모자");
         let retrieved = RetrievalResult {
             images: 50,
-            label: finding(labels.label_ko(), 40),
+            label: search_rank(labels.label_ko(), 40),
             queries: Vec::new(),
         };
         assert!(retrieved.miss(&labels).is_some());
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_shares_of_texts() {
+    fn metrics_are_computed_from_ranks() {
         let figures = RetrievalMetrics::of([1, 4, 10, 20]);
         assert_eq!((figures.texts, figures.recall_1), (4, 0.25));
         assert_eq!((figures.recall_5, figures.recall_10), (0.5, 0.75));

@@ -1,27 +1,26 @@
-//! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
+//! Finds the color words in a record, which claim colors of the icon.
 
 use crate::record::{Field, Labels, Vocabulary, Word};
 use crate::text::{clean_text, particles::is_particle, words};
 
-/// What may stand between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
+/// Endings between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
 const ENDINGS: [&str; 8] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤", "한"];
 
-/// A shorter word is the beginning of too many others (`금` of `금속`).
-const LEAST_LETTERS: usize = 2;
+/// Shorter words are the prefix of too many others (`금` of `금속`).
+const MIN_LETTERS: usize = 2;
 
-/// A color that a record claims, and the words in which it does.
+/// A color that a record claims, with the words that claim it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColorClaim<'v> {
     pub word: &'v Word,
     pub field: Field,
-    /// As the record has it (`블랙색의`).
+    /// The word as written in the record (`블랙색의`).
     pub text: String,
 }
 
 impl Labels {
-    /// Every color that the label, the tags, the queries and `attributes.colors` claim. The
-    /// item's name is cut out of each text, and a color word that the name holds too is the
-    /// name's and claims nothing.
+    /// All colors claimed by the label, the tags, the queries and `attributes.colors`. The
+    /// item's name and color words that it contains do not count.
     pub fn color_claims<'v>(
         &self,
         item_name: &str,
@@ -62,19 +61,19 @@ impl Labels {
     }
 }
 
-/// One form for a name and the texts that it is looked for in.
+/// Normalizes a name, or a text to search for the name.
 fn plain(text: &str) -> String {
     clean_text(text).to_lowercase()
 }
 
-/// The color that a word of a text names, by its longest beginning that does; that beginning, and
-/// the particle at its end: `황금빛의` names gold by `황금빛`, `블랙박스` none.
+/// The color that a word names, the longest prefix that names it, and the particle at the end:
+/// `황금빛의` names gold by `황금빛`, `블랙박스` names no color.
 pub(in crate::record) fn color_of<'v, 't>(
     token: &'t str,
     vocabulary: &'v Vocabulary,
 ) -> Option<(&'v Word, &'t str, &'t str)> {
-    let most = vocabulary.most_letters(Field::Colors);
-    let ends = token.char_indices().take(most);
+    let max = vocabulary.max_letters(Field::Colors);
+    let ends = token.char_indices().take(max);
     let ends = ends.map(|(at, c)| at + c.len_utf8());
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();
@@ -90,8 +89,8 @@ pub(in crate::record) fn color_of<'v, 't>(
     })
 }
 
-/// The color at the beginning of a compound (`레드벨벳`, `블랙박스`), unless the name has it too. Such
-/// a word claims no color: it may be a thing of its own.
+/// The color at the start of a compound (`레드벨벳`, `블랙박스`), unless the item's name contains it.
+/// A compound may be a word of its own, so it claims no color.
 pub(in crate::record) fn compound_color<'v>(
     token: &str,
     name: &str,
@@ -100,7 +99,7 @@ pub(in crate::record) fn compound_color<'v>(
     if color_of(token, vocabulary).is_some() {
         return None;
     }
-    let ends = token.char_indices().skip(LEAST_LETTERS).map(|(at, _)| at);
+    let ends = token.char_indices().skip(MIN_LETTERS).map(|(at, _)| at);
     let stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     let longest_first = stems.into_iter().rev();
     longest_first
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compound_holds_a_color_and_claims_none() {
+    fn a_compound_contains_a_color_but_claims_none() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let color = |token: &str, name: &str| {
             let word = compound_color(token, name, &vocabulary);
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_claims_nothing() {
+    fn the_name_claims_no_color() {
         assert_eq!(in_label("골드 크리스탈 엠블렘", "골드 크리스탈 엠블렘"), []);
         assert_eq!(in_label("핑크색 젤리 가방", "핑크 젤리백"), []);
         assert_eq!(in_label("투명한 날의 방패", "투명 방패"), []);
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_words_is_read() {
+    fn claims_are_found_in_all_fields() {
         let labels = Labels::default()
             .with(Field::LabelEn, ["a red hat"])
             .with(Field::TagsKo, ["하얀 리본"])

@@ -1,53 +1,53 @@
-//! What rules and fixes read of labels: several times what a record may hold, so that an imported
-//! text of any length costs them no more than that.
+//! Limits the text that rules and fixes read to a multiple of what a record may hold, so that the
+//! cost of an imported text is bounded.
 
 use crate::record::{Field, Labels};
 use std::borrow::Cow;
 
-/// Times what a record may hold.
-const TIMES: usize = 4;
+/// Multiple of the limits of a record.
+const LIMIT_FACTOR: usize = 4;
 
-/// The labels with what lies behind that left out.
+/// The labels, truncated to the limits.
 pub(super) fn excerpt(labels: &Labels) -> Cow<'_, Labels> {
     if is_readable(labels) {
         return Cow::Borrowed(labels);
     }
     let mut excerpt = labels.clone();
     for &field in Field::ALL {
-        let values = labels.values(field).iter().take(most_values(field));
-        excerpt.set(field, values.map(|text| beginning(text, most_chars(field))));
+        let values = labels.values(field).iter().take(max_values(field));
+        excerpt.set(field, values.map(|text| beginning(text, max_chars(field))));
     }
     Cow::Owned(excerpt)
 }
 
-/// Whether rules and fixes read all of the labels.
+/// Whether the labels are within the limits.
 pub(in crate::record) fn is_readable(labels: &Labels) -> bool {
     let mut fields = Field::ALL.iter().copied();
     fields.all(|field| {
         let values = labels.values(field);
-        let is_whole = |text: &String| beginning(text, most_chars(field)).len() == text.len();
-        values.len() <= most_values(field) && values.iter().all(is_whole)
+        let is_whole = |text: &String| beginning(text, max_chars(field)).len() == text.len();
+        values.len() <= max_values(field) && values.iter().all(is_whole)
     })
 }
 
-/// Whether they read all of an item's name: as much as of a label.
+/// Whether an item's name is within the limit, which is that of a label.
 pub(in crate::record) fn is_readable_name(name: &str) -> bool {
     beginning_of_name(name).len() == name.len()
 }
 
 pub(super) fn beginning_of_name(name: &str) -> &str {
-    beginning(name, most_chars(Field::LabelKo))
+    beginning(name, max_chars(Field::LabelKo))
 }
 
-fn most_values(field: Field) -> usize {
-    field.spec().most * TIMES
+fn max_values(field: Field) -> usize {
+    field.spec().max * LIMIT_FACTOR
 }
 
-fn most_chars(field: Field) -> usize {
-    field.most_chars() * TIMES
+fn max_chars(field: Field) -> usize {
+    field.max_chars() * LIMIT_FACTOR
 }
 
-fn beginning(text: &str, most: usize) -> &str {
-    let end = text.char_indices().nth(most);
+fn beginning(text: &str, max: usize) -> &str {
+    let end = text.char_indices().nth(max);
     end.map_or(text, |(at, _)| &text[..at])
 }

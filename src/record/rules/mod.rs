@@ -1,4 +1,5 @@
-//! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
+//! The quality rules, which find the reasons of a record. Pure functions of the labels and their
+//! item.
 
 mod color;
 mod color_claims;
@@ -18,45 +19,46 @@ use crate::text::{Language, clean_text, particles::stem, words};
 use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
 
-pub const LEAST_TAGS: usize = 5;
-pub const LEAST_QUERIES: usize = 3;
-/// What CLIP- and SigLIP-like text encoders read of a label, see [`estimate_tokens`].
-pub const MOST_TOKENS: usize = 64;
-/// A field whose chosen tokens have a lower geometric mean probability is not believed. This and
-/// what follows is the probability among the tokens that the grammar allowed. Set where the demo
-/// model's fields leave a gap: below it are 4 of the 6 records that it was uncertain of when all
-/// tokens counted, and no other; the lowest field above has 0.80.
+pub const MIN_TAGS: usize = 5;
+pub const MIN_QUERIES: usize = 3;
+/// Maximum number of tokens that CLIP- and SigLIP-like text encoders read, see
+/// [`estimate_tokens`].
+pub const MAX_TOKENS: usize = 64;
+/// Minimum geometric mean probability of a field's sampled tokens. This and the following are
+/// probabilities among the tokens that the grammar allowed. The value lies in a gap of the demo
+/// model's fields: below it are 4 of the 6 records that were uncertain when all tokens counted and
+/// no others; the lowest field above it has 0.80.
 pub const LOW_MEAN: f32 = 0.7;
-/// The same for the weakest token of a word out of a closed list. Free text is spared: one
-/// surprising syllable in a sentence is normal, one in `red` is a guess.
+/// Minimum probability of the least probable token in a field with a closed list. Free text is
+/// exempt: one surprising syllable is normal in a sentence, but means a guess in `red`.
 pub const LOW_WEAKEST: f32 = 0.55;
-/// Below this a token makes the word that it stands in a weak one: about as many words of the demo
-/// model as before.
+/// A token below this probability marks its word as uncertain. Chosen to mark about as many words
+/// of the demo model as when all tokens counted.
 pub const WEAK_TOKEN: f32 = 0.33;
 
-/// What the rules know besides the labels.
+/// The inputs of the rules besides the labels.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleContext<'a> {
     pub vocabulary: &'a Vocabulary,
-    /// The name of the item that the labels were made under.
+    /// The item name that the labels use.
     pub item_name: &'a str,
-    /// What the source calls the item now.
+    /// The item's current name in the source.
     pub current_name: &'a str,
-    /// Whether the model was shown the name; only then must the label hold it.
+    /// Whether the model was given the name. Only then must the label contain it.
     pub with_metadata: bool,
-    /// `None` where the model saw no image: colors are then neither asked for nor checked.
+    /// `None` if the model saw no image. Colors are then neither required nor checked.
     pub colors: Option<&'a ColorHistogram>,
-    /// Empty where the labeler gives no probabilities.
+    /// Empty if the labeler reports no probabilities.
     pub confidence: &'a [FieldConfidence],
     pub truncated: bool,
-    /// How many groups of the outdir have this very `label_ko`, this one included.
+    /// Number of groups in the outdir with this `label_ko`, including this one.
     pub label_count: usize,
     /// `None` until a retriever has searched for the image.
     pub retrieved: Option<&'a RetrievalResult>,
 }
 
 impl<'a> RuleContext<'a> {
-    /// With names of a length that is read.
+    /// The context with names truncated to the limits.
     fn readable(&self) -> RuleContext<'a> {
         RuleContext {
             item_name: beginning_of_name(self.item_name),
@@ -66,31 +68,31 @@ impl<'a> RuleContext<'a> {
     }
 }
 
-/// Every reason that speaks against the labels, the model's own included, in the order of
-/// [`Reason::ALL`]. Of labels that hold far more than a record may, the beginning is read. `quality_retry_failed` is the engine's to add, `unread_line` the
-/// import's.
+/// All reasons found in the labels, including the model's own, in the order of [`Reason::ALL`].
+/// Labels far over the limits of a record are truncated first. The engine adds
+/// `quality_retry_failed` and the import adds `unread_line`.
 pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
     let (labels, context) = (&*excerpt(labels), &context.readable());
     let claims = labels.color_claims(context.item_name, context.vocabulary);
     let all = Reason::ALL.iter().copied();
-    all.filter(|&reason| finding(reason, labels, &claims, context).is_some())
+    all.filter(|&reason| evidence(reason, labels, &claims, context).is_some())
         .collect()
 }
 
-/// What a reason points at: the words at fault (`블랙`), the colors that are missing with their
-/// shares (`white 71 %`), the fields that are empty (`material`). Nothing where the reason itself
-/// says it all, or where the rules do not find it in the labels.
+/// The details of a reason: the offending words (`블랙`), the missing colors with their shares
+/// (`white 71 %`), or the empty fields (`material`). Empty if the reason has no details or does not
+/// apply.
 pub fn about(reason: Reason, labels: &Labels, context: &RuleContext) -> Vec<String> {
     let (labels, context) = (&*excerpt(labels), &context.readable());
     let claims = labels.color_claims(context.item_name, context.vocabulary);
-    let mut about = finding(reason, labels, &claims, context).unwrap_or_default();
+    let mut about = evidence(reason, labels, &claims, context).unwrap_or_default();
     let mut seen = HashSet::new();
     about.retain(|text| seen.insert(text.clone()));
     about
 }
 
-/// `None` where the rule has nothing against the labels, else what it points at.
-fn finding(
+/// Checks the rule of one reason. Returns its details, or `None` if it does not apply.
+fn evidence(
     reason: Reason,
     labels: &Labels,
     claims: &[ColorClaim],
@@ -99,55 +101,55 @@ fn finding(
     let (label, name) = (labels.label_ko(), context.item_name);
     match reason {
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
-            plain(labels.model_reasons.contains(&reason))
+            found_if(labels.model_reasons.contains(&reason))
         }
-        Reason::FewTags => plain(labels.values(Field::TagsKo).len() < LEAST_TAGS),
-        Reason::FewQueries => plain(labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES),
-        Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
-        // Letter for letter, as both are exported.
+        Reason::FewTags => found_if(labels.values(Field::TagsKo).len() < MIN_TAGS),
+        Reason::FewQueries => found_if(labels.values(Field::QueryVariantsKo).len() < MIN_QUERIES),
+        Reason::LabelEqualsItemName => found_if(is_name_alone(label, name)),
+        // An exact comparison, since both are exported as they are.
         Reason::ItemNameMissing => {
             let holds_other = is_renamed(context) && label.contains(context.current_name);
             let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
             is_missing.then(|| vec![name.to_owned()])
         }
-        Reason::AttributesMissing => some(missing_attributes(labels, context)),
-        Reason::CommaList => plain(is_comma_list(label, name)),
-        Reason::MixedScript => some(foreign_words(labels, name)),
-        Reason::DuplicateLabel => plain(context.label_count > 1),
-        Reason::ColorMismatch => some(false_color_words(claims, context)),
+        Reason::AttributesMissing => non_empty(missing_attributes(labels, context)),
+        Reason::CommaList => found_if(is_comma_list(label, name)),
+        Reason::MixedScript => non_empty(foreign_words(labels, name)),
+        Reason::DuplicateLabel => found_if(context.label_count > 1),
+        Reason::ColorMismatch => non_empty(wrong_color_words(claims, context)),
         Reason::MainColorMissing => missing_main_colors(claims, context),
         Reason::NothingVisible => {
-            plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
+            found_if(!is_name_alone(label, name) && describes_nothing_visible(label, context))
         }
-        // A text that was made without the name has none.
+        // Labels made without metadata use no name.
         Reason::NameMismatch => {
             (context.with_metadata && is_renamed(context)).then(|| vec![name.to_owned()])
         }
-        Reason::Repetition => some(repetition::repeated(labels, name)),
+        Reason::Repetition => non_empty(repetition::repeated(labels, name)),
         Reason::LabelTooLong => {
             let tokens = estimate_tokens(label);
-            (tokens > MOST_TOKENS).then(|| vec![format!("{tokens} tokens")])
+            (tokens > MAX_TOKENS).then(|| vec![format!("{tokens} tokens")])
         }
-        Reason::LowConfidence => some(low_fields(context.confidence)),
-        Reason::Truncated => plain(context.truncated),
+        Reason::LowConfidence => non_empty(low_fields(context.confidence)),
+        Reason::Truncated => found_if(context.truncated),
         Reason::NotFound => not_found(labels, context.retrieved?),
         Reason::QualityRetryFailed | Reason::UnreadLine => None,
     }
 }
 
-fn plain(found: bool) -> Option<Vec<String>> {
+fn found_if(found: bool) -> Option<Vec<String>> {
     found.then(Vec::new)
 }
 
-fn some(found: Vec<String>) -> Option<Vec<String>> {
+fn non_empty(found: Vec<String>) -> Option<Vec<String>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// The place of the image, and the one that is found instead: what it is called, and its path.
+/// The rank of the image, and the name and path of the image found instead.
 fn not_found(labels: &Labels, retrieved: &RetrievalResult) -> Option<Vec<String>> {
-    let finding = retrieved.miss(labels)?;
-    let mut about = vec![format!("{}/{}", finding.rank, retrieved.images)];
-    if let Some(other) = &finding.confused {
+    let search = retrieved.miss(labels)?;
+    let mut about = vec![format!("{}/{}", search.rank, retrieved.images)];
+    if let Some(other) = &search.confused {
         let name = match other.item_name.is_empty() {
             true => &other.image_path,
             false => &other.item_name,
@@ -157,8 +159,8 @@ fn not_found(labels: &Labels, retrieved: &RetrievalResult) -> Option<Vec<String>
     Some(about)
 }
 
-/// The words that claim a color which the pixels do not show.
-fn false_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String> {
+/// The words that claim a color that the pixels do not show.
+fn wrong_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String> {
     let Some(colors) = context.colors else {
         return Vec::new();
     };
@@ -168,7 +170,7 @@ fn false_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
     wrong.map(|claim| stem(&claim.text).to_owned()).collect()
 }
 
-/// The main colors that no claim names, where most of the icon is of no claimed color.
+/// The unclaimed main colors, if most of the icon has no claimed color.
 fn missing_main_colors(claims: &[ColorClaim], context: &RuleContext) -> Option<Vec<String>> {
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
     let colors = context.colors?;
@@ -182,7 +184,7 @@ fn missing_main_colors(claims: &[ColorClaim], context: &RuleContext) -> Option<V
         })
 }
 
-/// The fields that the model was too uncertain of, each with its weak words.
+/// The low-confidence fields, each with its low-confidence words.
 fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
     let low = confidence.iter().filter(|field| is_low(field));
     low.flat_map(|low| {
@@ -193,12 +195,12 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
     .collect()
 }
 
-/// Whether the source calls the item otherwise than when the labels were made.
+/// Whether the item has been renamed since the labels were written.
 fn is_renamed(context: &RuleContext) -> bool {
     clean_text(context.item_name) != clean_text(context.current_name)
 }
 
-/// Whether the model was too uncertain of this field.
+/// Whether the model's confidence in this field is low.
 pub fn is_low(field: &FieldConfidence) -> bool {
     field.mean < LOW_MEAN || (field.field.is_closed() && field.weakest < LOW_WEAKEST)
 }
@@ -220,8 +222,8 @@ fn letters(text: &str) -> String {
         .collect()
 }
 
-/// Words that a label may say of any item.
-const SAID_OF_ANY: [&str; 12] = [
+/// Words that apply to any item.
+const GENERIC_WORDS: [&str; 12] = [
     "아이템",
     "장비",
     "무기",
@@ -236,13 +238,13 @@ const SAID_OF_ANY: [&str; 12] = [
     "입니다",
 ];
 
-/// Besides the item's name and its kind the label holds no word that says how it looks.
-fn says_nothing_visible(label: &str, context: &RuleContext) -> bool {
+/// Whether the label has no words beyond the item's name, its type and generic words.
+fn describes_nothing_visible(label: &str, context: &RuleContext) -> bool {
     let name = clean_text(context.item_name);
     let label = clean_text(label).replace(&name, " ");
     let in_name = |word: &str| name.split(' ').any(|part| part == word);
     let is_kind = |word: &str| {
-        // `털모자` is a kind, `토끼귀모자` tells how it looks.
+        // `털모자` is a type, `토끼귀모자` describes its look.
         let mut ends = word.char_indices().take(2).map(|(at, _)| &word[at..]);
         ends.any(|end| {
             context
@@ -254,29 +256,29 @@ fn says_nothing_visible(label: &str, context: &RuleContext) -> bool {
     words(&label).all(|word| {
         [word, stem(word)]
             .into_iter()
-            .any(|word| in_name(word) || SAID_OF_ANY.contains(&word) || is_kind(word))
+            .any(|word| in_name(word) || GENERIC_WORDS.contains(&word) || is_kind(word))
     })
 }
 
-/// The attributes that say nothing. A record must say what the item is, what colors one sees, and
-/// one thing of theme, material or vibe. `unknown` and `unclear` are no answers.
+/// The required attributes that are empty. A record must have an item type, colors, and at least
+/// one of theme, material and vibe. `unknown` and `unclear` do not count.
 ///
-/// Strict on purpose: people look for "a red hat", and a record without a color or without a type
-/// is not found by it, however much else it says. Every answer under the grammar can have all
-/// three. Labels of earlier programs often lack colors; the queue shows such records behind those
-/// with a worse fault, and can be narrowed to any one reason.
+/// This is strict on purpose: a search for "a red hat" does not find a record without a color or a
+/// type, no matter what else it says. Every answer under the grammar can have all three. Labels of
+/// earlier programs often lack colors; the queue shows such records after those with worse
+/// problems.
 fn missing_attributes(labels: &Labels, context: &RuleContext) -> Vec<String> {
     let is_known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
-    let says = |field: Field| labels.values(field).iter().any(is_known);
+    let has_value = |field: Field| labels.values(field).iter().any(is_known);
     let mut missing = Vec::new();
     if context.colors.is_some() && labels.values(Field::Colors).is_empty() {
         missing.push(Field::Colors);
     }
     let describing = [Field::Theme, Field::Material, Field::Vibe];
-    if !describing.into_iter().any(says) {
+    if !describing.into_iter().any(has_value) {
         missing.extend(describing);
     }
-    if !says(Field::ItemTypeGuess) {
+    if !has_value(Field::ItemTypeGuess) {
         missing.push(Field::ItemTypeGuess);
     }
     missing
@@ -285,7 +287,7 @@ fn missing_attributes(labels: &Labels, context: &RuleContext) -> Vec<String> {
         .collect()
 }
 
-/// Three or more parts between commas, most of them a word or two: keywords, not a sentence.
+/// Whether the label has three or more comma-separated parts, mostly of one or two words.
 fn is_comma_list(label: &str, name: &str) -> bool {
     let mut label = clean_text(label);
     let name = clean_text(name);
@@ -301,7 +303,7 @@ fn is_comma_list(label: &str, name: &str) -> bool {
     parts.len() >= 3 && short * 3 >= parts.len() * 2
 }
 
-/// The words of all fields that are in a script or language which the field is not for.
+/// The words of all fields that are in the wrong script or language for their field.
 fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for &field in Field::ALL {
@@ -312,7 +314,7 @@ fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
     found
 }
 
-/// The words of a text that are in a script or language which its field is not for.
+/// The words of a text that are in the wrong script or language for its field.
 pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
     match field.language() {
         Some(Language::Korean) => script::foreign_in_korean(text, name),
@@ -321,10 +323,10 @@ pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
     }
 }
 
-/// How likely somebody who looks at a record with this reason changes what it says. Measured by
-/// eye where many records have it: nineteen of twenty that claim a color which is not there are
-/// wrong. What only the form lacks (tags, attributes, the name) is next to nothing: it is right
-/// about the icon, and is filled in for many records at once.
+/// Prior probability that a person who reviews a record with this reason changes its content.
+/// Estimated by manual inspection of common reasons: nineteen of twenty records that claim a color
+/// that is not there are wrong. Reasons about form (tags, attributes, the name) have almost no
+/// weight, since such records are right about the icon and are completed in bulk.
 pub(super) fn weight(reason: Reason) -> f32 {
     match reason {
         Reason::UnreadLine => 0.9,
@@ -394,12 +396,12 @@ mod tests {
     }
 
     #[test]
-    fn a_good_record_has_no_reason() {
+    fn a_valid_record_has_no_reason() {
         assert_eq!(reasons(&labels("눈꽃 모자"), "눈꽃 모자"), []);
     }
 
     #[test]
-    fn each_fault_is_named() {
+    fn each_problem_is_found() {
         type Spoil = fn(&mut Labels);
         let cases: [(Spoil, Reason); 12] = [
             (
@@ -465,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_says_what_it_is_about() {
+    fn reasons_have_details() {
         let colors = red_and_white();
         let vocabulary = Vocabulary::builtin().unwrap();
         let name = "눈꽃 모자";
@@ -514,14 +516,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_item_type_is_no_answer() {
+    fn an_unknown_item_type_counts_as_missing() {
         let mut labels = labels("눈꽃 모자");
         labels.set(Field::ItemTypeGuess, ["unknown"]);
         assert_eq!(reasons(&labels, "눈꽃 모자"), [Reason::AttributesMissing]);
     }
 
     #[test]
-    fn a_sentence_with_commas_is_no_list() {
+    fn a_sentence_with_commas_is_not_a_list() {
         let mut labels = labels("눈꽃 모자");
         labels.set(
             Field::LabelKo,
@@ -533,9 +535,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_context_knows_becomes_reasons() {
+    fn some_reasons_come_from_the_context() {
         let vocabulary = Vocabulary::builtin().unwrap();
-        let unsure = FieldConfidence {
+        let uncertain = FieldConfidence {
             field: Field::Colors,
             mean: 0.6,
             weakest: 0.01,
@@ -547,7 +549,7 @@ mod tests {
             current_name: "이름",
             with_metadata: false,
             colors: None,
-            confidence: std::slice::from_ref(&unsure),
+            confidence: std::slice::from_ref(&uncertain),
             truncated: true,
             label_count: 2,
             retrieved: None,
@@ -565,7 +567,7 @@ mod tests {
         let of_label = FieldConfidence {
             field: Field::LabelKo,
             mean: 0.9,
-            ..unsure
+            ..uncertain
         };
         assert!(!is_low(&of_label));
     }

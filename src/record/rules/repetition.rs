@@ -1,13 +1,14 @@
-//! Words that a label repeats, and search queries that say the same.
+//! The `repetition` rule: repeated words in a label and redundant search queries.
 
 use crate::record::{Field, Labels};
 use crate::text::{clean_text, particles::stem, words};
 use std::collections::HashSet;
 
-/// Two queries that share so much of their words are near twins (Jaccard index).
-const TWINS: f32 = 0.6;
-/// The words that the label repeats, and the queries that say what the label, the name or an
-/// earlier query says. The words of the item's name do not count.
+/// Minimum Jaccard index of the words of two near-duplicate queries.
+const NEAR_DUPLICATE: f32 = 0.6;
+
+/// The repeated words of the label, and the queries that repeat the label, the name or an
+/// earlier query. Words of the item's name do not count.
 pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
     let label = clean_text(labels.label_ko()).replace(&clean_text(name), " ");
     let mut seen = HashSet::new();
@@ -32,8 +33,8 @@ pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
 }
 
 impl Labels {
-    /// The same without what a model repeats: runs of words that stand twice in a row in the
-    /// label, and queries that say what the label, the name or an earlier query says.
+    /// Removes a model's repetitions: consecutive repeated runs of words in the label, and queries
+    /// that repeat the label, the name or an earlier query.
     pub fn without_repetition(mut self, name: &str) -> Self {
         let label = without_runs(self.label_ko());
         self.set(Field::LabelKo, [label]);
@@ -43,12 +44,12 @@ impl Labels {
     }
 }
 
-/// The queries that say something of their own, in their order.
+/// The queries that repeat neither the label, the name nor an earlier query, in order.
 pub(in crate::record) fn distinct(queries: &[String], label: &str, name: &str) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for query in queries {
-        let taken = same(query, label) || same(query, name);
-        if !taken && !kept.iter().any(|other| is_twin(query, other)) {
+        let is_repeated = same(query, label) || same(query, name);
+        if !is_repeated && !kept.iter().any(|other| is_near_duplicate(query, other)) {
             kept.push(query.clone());
         }
     }
@@ -59,14 +60,14 @@ fn same(a: &str, b: &str) -> bool {
     words(a).eq(words(b))
 }
 
-fn is_twin(a: &str, b: &str) -> bool {
+fn is_near_duplicate(a: &str, b: &str) -> bool {
     let (a, b): (HashSet<&str>, HashSet<&str>) = (words(a).collect(), words(b).collect());
     let shared = a.intersection(&b).count();
     let all = a.union(&b).count();
-    all > 0 && shared as f32 >= TWINS * all as f32
+    all > 0 && shared as f32 >= NEAR_DUPLICATE * all as f32
 }
 
-/// The text without runs of words that stand twice in a row.
+/// Removes consecutive repeated runs of words.
 fn without_runs(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
     let mut at = 0;
@@ -98,15 +99,15 @@ mod tests {
     const NOTHING: [&str; 0] = [];
 
     #[test]
-    fn ordinary_labels_repeat_nothing() {
+    fn ordinary_labels_have_no_repetitions() {
         assert_eq!(repeated(&labels("모자"), "모자"), NOTHING);
-        // Words of the name come again in every sentence about it.
+        // Any sentence may repeat words of the name.
         let named = with("눈꽃 모자, 흰 눈꽃", &QUERIES);
         assert_eq!(repeated(&named, "눈꽃 모자"), NOTHING);
     }
 
     #[test]
-    fn repeated_words_and_twins_are_found() {
+    fn repeated_words_and_near_duplicate_queries_are_found() {
         for (label, words) in [
             (
                 "블루 레드 라인 블루 레드 라인 모자",
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_repeats_is_left_out() {
+    fn repetitions_are_removed() {
         let clean = with(
             "블루 라인 블루 라인 블루 라인 눈꽃 모자",
             &[

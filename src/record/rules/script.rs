@@ -1,4 +1,4 @@
-//! Which writing systems a text is in, and whether a word mixes them.
+//! Detects foreign words by their scripts, and estimates token counts.
 
 use crate::text::{clean_text, words};
 
@@ -9,7 +9,8 @@ enum Script {
     Other,
 }
 
-/// `None` for what all scripts share: digits, blanks, punctuation, symbols.
+/// The script of a letter; `None` for characters common to all scripts: digits, blanks,
+/// punctuation, symbols.
 fn script(c: char) -> Option<Script> {
     match c {
         '\u{1100}'..='\u{11ff}'
@@ -25,8 +26,8 @@ fn script(c: char) -> Option<Script> {
     }
 }
 
-/// Takes the item's name, and each of its words that is not plain Korean, out of the text: what
-/// the name holds is no fault of the model.
+/// Removes the item's name and each of its foreign words from a text. The model is not to blame
+/// for them.
 fn without_name(text: &str, name: &str) -> String {
     let name = clean_text(name);
     let text = without(&clean_text(text), &name);
@@ -36,9 +37,9 @@ fn without_name(text: &str, name: &str) -> String {
         .fold(text, |text, word| without(&text, word))
 }
 
-/// The text without a part, in whatever case its Latin letters are.
+/// Removes a part from a text, ignoring the case of ASCII letters.
 fn without(text: &str, part: &str) -> String {
-    // Of the same length, so that places in one are places in the other.
+    // ASCII folding preserves byte offsets.
     let (folded, part) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
     if part.is_empty() {
         return text.to_owned();
@@ -54,10 +55,10 @@ fn without(text: &str, part: &str) -> String {
     left
 }
 
-/// So many capitals may be an abbreviation that people write in Korean too.
-const MOST_CAPITALS: usize = 4;
+/// Up to this many capitals may be an abbreviation that is common in Korean.
+const MAX_CAPITALS: usize = 4;
 
-/// What one word is written in.
+/// The scripts of the letters of a word.
 #[derive(Default)]
 struct Letters {
     hangul: bool,
@@ -83,24 +84,24 @@ impl Letters {
         letters
     }
 
-    /// A few capitals are ordinary Korean, alone or joined to Hangul (`LED`, `3D`, `T셔츠`,
-    /// `VIP석`), and so is a single letter; any other Latin word is English.
+    /// Whether the word counts as English. A few capitals, alone or joined to Hangul, are ordinary
+    /// Korean (`LED`, `3D`, `T셔츠`, `VIP석`), and so is a single letter.
     fn is_english(&self) -> bool {
-        let is_short = self.latin <= MOST_CAPITALS && !self.lower;
+        let is_short = self.latin <= MAX_CAPITALS && !self.lower;
         let is_letter = self.latin == 1 && !self.hangul;
         self.latin > 0 && !is_short && !is_letter
     }
 }
 
-/// The words of a Korean text that are not Korean: English ones, those that mix Hangul with Latin,
-/// and those with a letter of another script (Han is one: it leaks in from a model's Chinese).
+/// The foreign words of a Korean text: English ones, and those with a letter of another script,
+/// such as Han characters from the model's Chinese training data.
 pub(super) fn foreign_in_korean(text: &str, name: &str) -> Vec<String> {
     let is_foreign = |letters: Letters| letters.other || letters.is_english();
     found(text, name, is_foreign)
 }
 
-/// All words of a Korean sentence that holds nothing in Hangul: not even abbreviations are Korean
-/// alone. None where only the item's name is left.
+/// All words of a Korean sentence without any Hangul, where even abbreviations are foreign.
+/// Empty if the sentence contains Hangul or the item's name.
 pub(super) fn all_foreign(text: &str, name: &str) -> Vec<String> {
     let has_letters = |letters: Letters| letters.latin > 0 || letters.other;
     let is_korean = !found(text, name, |letters| letters.hangul).is_empty();
@@ -110,12 +111,13 @@ pub(super) fn all_foreign(text: &str, name: &str) -> Vec<String> {
     }
 }
 
-/// The words of an English text that hold a letter which is not Latin.
+/// The words of an English text with a non-Latin letter.
 pub(super) fn foreign_in_english(text: &str, name: &str) -> Vec<String> {
     found(text, name, |letters| letters.hangul || letters.other)
 }
 
-/// The words of an attribute in either language that mix both or hold a letter of another script.
+/// The words of an attribute, which may be in either language, that mix both languages or have a
+/// letter of another script.
 pub(super) fn foreign_in_words(text: &str, name: &str) -> Vec<String> {
     found(text, name, |letters| {
         letters.other || letters.hangul && letters.is_english()
@@ -128,9 +130,10 @@ fn found(text: &str, name: &str, is_foreign: impl Fn(Letters) -> bool) -> Vec<St
     foreign.map(str::to_owned).collect()
 }
 
-/// About how many tokens a multilingual text encoder of the CLIP and SigLIP kind makes of a text:
-/// one a Hangul or Han syllable, one per four letters of a Latin word, one a digit or sign, and
-/// two for start and end. An estimate on the high side; the encoder of the user is not known here.
+/// Estimates the number of tokens of a text in a multilingual text encoder such as CLIP or SigLIP:
+/// one per Hangul or Han character, one per four letters of a Latin word, one per digit or
+/// punctuation mark, and two for start and end. The estimate is on the high side, since the
+/// user's encoder is unknown.
 pub fn estimate_tokens(text: &str) -> usize {
     let mut tokens = 2;
     let mut latin = 0usize;
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_korean_is_not() {
+    fn ordinary_korean_words_are_not_foreign() {
         for text in [
             "빨간 모자, 리본 2개",
             "LED 조명이 달린 모자",
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_name_are_excused() {
+    fn words_of_the_name_are_not_foreign() {
         assert_eq!(foreign_in_korean("파란 VIP의 모자", "VIP 모자"), NOTHING);
         assert_eq!(foreign_in_korean("붉은 龍의검을 든", "龍의검"), NOTHING);
         assert_eq!(
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_may_be_in_either_language_but_in_one() {
+    fn attributes_may_be_in_either_language_but_not_mix_them() {
         for (text, foreign) in [
             ("sky blue", &[][..]),
             ("하늘색", &[]),

@@ -1,38 +1,37 @@
-//! Which records that a person has committed are about icons like another one: of the same kind of
-//! item, nearest in colors and drawing. Plain numbers; no model is asked.
+//! Finds records that an operator committed for icons similar to another one: same kind of item,
+//! closest in colors and drawing. Uses no model.
 
 use super::fixes::kind_of;
 use super::{ColorHistogram, GroupId, Labels, Neighbor, Vocabulary};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many kinds of edges, from flat to strong, a drawing is counted by.
+/// Number of histogram bins for edge strength.
 const EDGES: usize = 8;
-/// What a difference counts for beside one of colors.
+/// Weight of the edge difference relative to the color difference.
 const EDGE_WEIGHT: f32 = 0.5;
-/// The same for each doubling of size.
+/// Weight of each doubling of size.
 const SIZE_WEIGHT: f32 = 0.2;
-/// What all differences of two icons of one family count for: their drawing is the same.
+/// Factor on the distance between icons of one recolor family, which share their drawing.
 const FAMILY_WEIGHT: f32 = 0.1;
 
-/// What icons are compared by.
+/// The features by which icons are compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Appearance {
-    /// The type that the item's part or name says.
+    /// The item type, from the item's part or name.
     kind: String,
-    /// The share of the pixels that each color word is nearest to.
+    /// Share of the pixels closest to each color word.
     colors: Vec<f32>,
-    /// How many pixels are opaque.
+    /// Number of opaque pixels.
     size: f32,
-    /// The shares of the opaque pixels by how much the color changes there; `None` where the icon
-    /// is a plate without a drawing.
+    /// Histogram of edge strength over the opaque pixels; `None` if the icon has no drawing.
     edges: Option<[f32; EDGES]>,
     family: Option<GroupId>,
 }
 
 impl Appearance {
-    /// `None` for an item whose kind nobody knows, and for an icon without an opaque pixel: nothing
-    /// is like it. `edges` are those of a [`crate::icon::Drawing`].
+    /// Computes the features. `None` if the kind of item is unknown or the icon has no opaque
+    /// pixel. `edges` come from a [`crate::icon::Drawing`].
     pub fn of(
         item: (&str, Option<&str>),
         colors: &ColorHistogram,
@@ -51,7 +50,7 @@ impl Appearance {
         })
     }
 
-    /// 0 for the same; `None` for another kind of item.
+    /// The distance, 0 for identical features; `None` between different kinds of items.
     fn distance(&self, other: &Self) -> Option<f32> {
         if self.kind != other.kind {
             return None;
@@ -73,7 +72,7 @@ impl Appearance {
     }
 }
 
-/// The shares of pixels by how much the color changes there, from flat to the strongest edge.
+/// Histogram of edge strength, from flat to the strongest edge.
 fn by_strength(edges: &[i8]) -> [f32; EDGES] {
     let mut shares = [0.0; EDGES];
     for edge in edges {
@@ -83,16 +82,16 @@ fn by_strength(edges: &[i8]) -> [f32; EDGES] {
     shares
 }
 
-/// How much of one distribution lies elsewhere in the other, 0-1.
+/// Total variation distance of two distributions, 0-1.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / 2.0
 }
 
-/// A record that a person has committed, with what its icon looks like.
+/// A record that an operator committed, with the features of its icon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApprovedRecord {
     pub group: GroupId,
-    /// Its number among the records of the journal.
+    /// Journal id of the record.
     pub record: i64,
     pub image_path: String,
     pub item_name: String,
@@ -111,35 +110,31 @@ impl From<&ApprovedRecord> for Neighbor {
     }
 }
 
-/// The records that a person has committed, as they are at one moment.
+/// A snapshot of the records that the operator has committed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ApprovedRecords(BTreeMap<GroupId, Arc<ApprovedRecord>>);
 
 impl ApprovedRecords {
-    /// Takes in how these groups stand now: with such a record, or without one.
-    pub fn update(&mut self, groups: &[GroupId], now: Vec<ApprovedRecord>) {
+    /// Replaces the entries of these groups with the current records, which some may lack.
+    pub fn update(&mut self, groups: &[GroupId], current: Vec<ApprovedRecord>) {
         for group in groups {
             self.0.remove(group);
         }
-        for approved in now {
+        for approved in current {
             self.0.insert(approved.group, Arc::new(approved));
         }
     }
 
-    /// The nearest of those about the same kind of item, nearest first, without the group's own.
-    pub fn nearest(
-        &self,
-        to: &Appearance,
-        group: GroupId,
-        most: usize,
-    ) -> Vec<Arc<ApprovedRecord>> {
+    /// Up to `most` records for the same kind of item, most similar first, excluding the group's
+    /// own.
+    pub fn nearest(&self, to: &Appearance, group: GroupId, max: usize) -> Vec<Arc<ApprovedRecord>> {
         let others = self.0.values().filter(|approved| approved.group != group);
         let mut found: Vec<(f32, &Arc<ApprovedRecord>)> = others
             .filter_map(|approved| Some((to.distance(&approved.appearance)?, approved)))
             .collect();
-        // Equal ones in the order of the journal.
+        // A stable sort keeps ties in journal order.
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        found.truncate(most);
+        found.truncate(max);
         found
             .into_iter()
             .map(|(_, near)| Arc::clone(near))

@@ -35,7 +35,7 @@ fn nearest(records: &ApprovedRecords, to: &Appearance) -> Vec<i64> {
 }
 
 #[test]
-fn the_nearest_are_of_one_kind_and_alike_in_color_drawing_and_size() {
+fn the_nearest_share_the_kind_and_are_similar_in_color_drawing_and_size() {
     let edges = [127, -20, -20, -20];
     let hat = appearance("모자", RED, 300, &edges);
     let records = approved(vec![
@@ -49,7 +49,7 @@ fn the_nearest_are_of_one_kind_and_alike_in_color_drawing_and_size() {
 }
 
 #[test]
-fn one_of_the_family_is_nearest_whatever_its_color() {
+fn a_family_member_is_nearest_regardless_of_color() {
     let hat = |rgb, family| Appearance {
         family,
         ..appearance("모자", rgb, 300, &[0, 0])
@@ -61,7 +61,7 @@ fn one_of_the_family_is_nearest_whatever_its_color() {
 }
 
 #[test]
-fn a_record_that_is_taken_back_is_near_to_nothing_and_none_to_itself() {
+fn a_withdrawn_record_is_not_found_and_a_record_does_not_find_itself() {
     let hat = appearance("모자", RED, 300, &[]);
     let mut records = approved(vec![(1, hat.clone()), (2, hat.clone())]);
     records.update(&[GroupId(2)], vec![]);

@@ -1,35 +1,35 @@
-//! Words of one outdir that lie over a vocabulary: further synonyms, which win over it.
+//! Vocabulary overlays: synonyms and words of one outdir that take precedence over the vocabulary.
 
-use super::{Entry, List, Vocabulary, Word, fault, key};
+use super::{Entry, List, Vocabulary, Word, key, usage_error};
 use crate::error::Result;
 use crate::record::Field;
 use std::collections::BTreeMap;
 
-/// The table of tags, which only an overlay has: tags are free text, but some mean the same.
+/// The table of tags, which only an overlay has. Tags are free text but may have synonyms.
 const TAGS: &str = "tags";
 
 impl Vocabulary {
-    /// This vocabulary with the entries of a file over it. An entry of a word that is there adds
-    /// its synonyms, which are taken from other words; an entry of another word is a new word.
+    /// Applies the entries of an overlay file. An entry for an existing word adds its synonyms and
+    /// removes them from other words. Any other entry is a new word.
     ///
     /// # Errors
-    /// If the file is no vocabulary file, or has a table that there is not.
+    /// If the file is not a vocabulary file or has an unknown table.
     pub fn overlaid(mut self, text: &str) -> Result<Self> {
         let mut file: BTreeMap<String, Vec<Entry>> =
-            toml::from_str(text).map_err(|error| fault(error.to_string().trim_end()))?;
+            toml::from_str(text).map_err(|error| usage_error(error.to_string().trim_end()))?;
         for (field, name) in overlaid_lists() {
             let Some(entries) = file.remove(name) else {
                 continue;
             };
-            let mut faults = Vec::new();
+            let mut problems = Vec::new();
             let mut words = std::mem::take(&mut self.lists.entry(field).or_default().words);
             for entry in entries {
-                put(&mut words, Word::read(entry, name, field, &mut faults));
+                merge_word(&mut words, Word::read(entry, name, field, &mut problems));
             }
-            if !faults.is_empty() {
-                return Err(fault(faults.join("; ")));
+            if !problems.is_empty() {
+                return Err(usage_error(problems.join("; ")));
             }
-            self.lists.insert(field, List::of(field, words));
+            self.lists.insert(field, List::new(field, words));
         }
         match file.keys().next() {
             None => Ok(self),
@@ -37,14 +37,14 @@ impl Vocabulary {
                 let names: Vec<String> = overlaid_lists()
                     .map(|(_, name)| format!("[[{name}]]"))
                     .collect();
-                Err(fault(format!("there is no list \"{name}\""))
+                Err(usage_error(format!("there is no list \"{name}\""))
                     .with_hint(format!("the tables are {}", names.join(", "))))
             }
         }
     }
 
-    /// The entry of an overlay that makes `synonym` another name of `word`; `None` where the field
-    /// has no words.
+    /// The overlay entry that makes `synonym` a synonym of `word`; `None` if the field has no word
+    /// list.
     pub fn overlay_entry(field: Field, word: &str, synonym: &str) -> Option<String> {
         let (_, name) = overlaid_lists().find(|(have, _)| *have == field)?;
         let text = |text: &str| toml::Value::String(text.to_owned());
@@ -60,13 +60,13 @@ impl Vocabulary {
     }
 }
 
-/// The lists that an overlay may have, by their names.
+/// The lists that an overlay may have, as field and name.
 fn overlaid_lists() -> impl Iterator<Item = (Field, &'static str)> {
     Vocabulary::lists().chain([(Field::TagsKo, TAGS)])
 }
 
-/// Adds a word, or its synonyms to the same word. No other word keeps any of them.
-fn put(words: &mut Vec<Word>, new: Word) {
+/// Adds a word, or adds its synonyms to the existing word. Other words lose those synonyms.
+fn merge_word(words: &mut Vec<Word>, new: Word) {
     let claimed: Vec<String> = new.spellings().map(|text| key(text)).collect();
     let is_claimed = |text: &String| claimed.contains(&key(text));
     let gone: Vec<String> = words
@@ -83,8 +83,8 @@ fn put(words: &mut Vec<Word>, new: Word) {
     let Some(word) = words.iter_mut().find(|word| word.word == new.word) else {
         return words.push(new);
     };
-    let held: Vec<String> = word.spellings().map(|text| key(text)).collect();
-    let is_new = |text: &String| !held.contains(&key(text));
+    let known: Vec<String> = word.spellings().map(|text| key(text)).collect();
+    let is_new = |text: &String| !known.contains(&key(text));
     word.ko.extend(new.ko.into_iter().filter(is_new));
     word.en.extend(new.en.into_iter().filter(is_new));
     word.anchors.extend(new.anchors);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marked_synonym_is_found_and_no_other_word_keeps_it() {
+    fn a_synonym_is_found_and_removed_from_other_words() {
         let color = |vocabulary: &Vocabulary, text: &str| {
             let word = vocabulary.find_exact(Field::Colors, text);
             word.map(|word| word.word.clone())
@@ -110,7 +110,7 @@ mod tests {
         let vocabulary = overlaid(&entry);
         assert_eq!(color(&vocabulary, "먹물색").as_deref(), Some("black"));
         assert_eq!(color(&vocabulary, "검은색").as_deref(), Some("black"));
-        // What another word had.
+        // A synonym that belonged to another word.
         let entry = Vocabulary::overlay_entry(Field::Colors, "yellow", "황금색").unwrap();
         assert_eq!(
             color(&overlaid(&entry), "황금색").as_deref(),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_there_is_not_is_named() {
+    fn an_unknown_table_is_named() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let error = vocabulary.overlaid("[[wings]]\nword = \"x\"").unwrap_err();
         assert!(error.cause.contains("wings"), "{}", error.cause);

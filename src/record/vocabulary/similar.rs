@@ -1,28 +1,28 @@
-//! Words that probably mean the same: of one vocabulary word, written with other spaces, or with
-//! one letter of difference.
+//! Finds probable synonyms: words of one vocabulary entry, or that differ in spacing or in one
+//! letter.
 
 use super::{Vocabulary, key};
 use crate::record::Field;
 use std::collections::HashMap;
 
-/// With fewer letters, words that differ in one are different words.
-const LEAST_LETTERS: usize = 4;
-/// With more, the one letter is not looked for: no record may hold such a word.
-const MOST_LETTERS: usize = 100;
+/// Shorter words that differ in one letter are different words.
+const MIN_LETTERS: usize = 4;
+/// Longer words are not compared by letter; records may not contain them.
+const MAX_LETTERS: usize = 100;
 
-/// For each word the place of the first one before it that it is probably a synonym of, else its
-/// own; given the most frequent words first, that is the likeliest one to keep.
+/// For each word, the index of the first earlier word that is probably a synonym, or its own
+/// index. If the words are sorted by frequency, that is the one to keep.
 pub fn similar(field: Field, words: &[&str], vocabulary: &Vocabulary) -> Vec<usize> {
     let mut first: HashMap<String, usize> = HashMap::new();
     let mut heads = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
-        let signs = signs(field, word, vocabulary);
-        let known = signs.iter().filter_map(|sign| first.get(sign)).min();
+        let keys = similarity_keys(field, word, vocabulary);
+        let known = keys.iter().filter_map(|key| first.get(key)).min();
         let head = known.map_or(at, |at: &usize| *at);
-        // A word that is like a member is like the head only if it is so itself.
+        // Similarity is not transitive: words are compared with the head, not with its synonyms.
         if head == at {
-            for sign in signs {
-                first.entry(sign).or_insert(at);
+            for key in keys {
+                first.entry(key).or_insert(at);
             }
         }
         heads.push(head);
@@ -30,28 +30,28 @@ pub fn similar(field: Field, words: &[&str], vocabulary: &Vocabulary) -> Vec<usi
     heads
 }
 
-/// What two similar words have in common at least one of.
-fn signs(field: Field, word: &str, vocabulary: &Vocabulary) -> Vec<String> {
+/// Keys of a word. Two words are similar if they share at least one.
+fn similarity_keys(field: Field, word: &str, vocabulary: &Vocabulary) -> Vec<String> {
     let plain = key(word).replace(' ', "");
-    let mut signs = Vec::new();
+    let mut keys = Vec::new();
     let lists: Vec<Field> = match field.words() {
         Some(_) => vec![field],
         None => Vocabulary::lists().map(|(field, _)| field).collect(),
     };
     for field in lists {
         let entry = vocabulary.find_exact(field, word);
-        signs.extend(entry.map(|entry| format!("{}={}", field.key(), entry.word)));
+        keys.extend(entry.map(|entry| format!("{}={}", field.key(), entry.word)));
     }
-    let letters: Vec<char> = plain.chars().take(MOST_LETTERS + 1).collect();
-    if (LEAST_LETTERS..=MOST_LETTERS).contains(&letters.len()) {
-        signs.extend((0..letters.len()).map(|left_out| {
+    let letters: Vec<char> = plain.chars().take(MAX_LETTERS + 1).collect();
+    if (MIN_LETTERS..=MAX_LETTERS).contains(&letters.len()) {
+        keys.extend((0..letters.len()).map(|left_out| {
             let rest = letters.iter().enumerate();
             let rest = rest.map(|(at, c)| if at == left_out { '?' } else { *c });
             rest.collect()
         }));
     }
-    signs.push(plain);
-    signs
+    keys.push(plain);
+    keys
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn likely_synonyms_are_put_to_the_most_frequent_one() {
+    fn probable_synonyms_map_to_the_most_frequent_word() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let words = [
             "검은색",

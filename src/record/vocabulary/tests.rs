@@ -1,4 +1,4 @@
-//! Words as people write them, and what they become.
+//! Tests of lookups by the spellings that people write.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn builtin() -> Vocabulary {
 }
 
 #[test]
-fn builtin_covers_what_the_contract_asks_for() {
+fn the_builtin_vocabulary_is_complete() {
     let vocabulary = builtin();
     let colors = vocabulary.entries(Field::Colors);
     assert!((15..=25).contains(&colors.len()));
@@ -20,7 +20,7 @@ fn builtin_covers_what_the_contract_asks_for() {
     }
 }
 
-/// The parts that the game itself tells its items apart by.
+/// The item parts of the game.
 #[test]
 fn every_part_of_the_game_is_an_item_type() {
     let vocabulary = builtin();
@@ -178,7 +178,7 @@ fn endings_of_adjectives_do_not_matter_in_open_lists() {
 }
 
 #[test]
-fn faults_are_told_together_with_the_entries() {
+fn problems_are_reported_together_with_their_entries() {
     let text = "
         colors = [{ word = 'red', ko = ['빨강'], rgb = ['red'] }, { word = 'pink', ko = ['빨강'], shades = ['rose'] }]
         materials = []
@@ -188,8 +188,8 @@ fn faults_are_told_together_with_the_entries() {
     let cause = Vocabulary::parse(text).unwrap_err().cause;
     for part in [
         "#rrggbb",
-        "\"빨강\" of \"pink\" belongs to \"red\"",
-        "\"rose\", a shade of \"pink\", is no word",
+        "\"빨강\" of \"pink\" already belongs to \"red\"",
+        "\"rose\", a shade of \"pink\", is not a word",
         "materials has no entry",
         "twice in \"sea\"",
     ] {
@@ -198,7 +198,7 @@ fn faults_are_told_together_with_the_entries() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_with_a_hint() {
+fn a_missing_table_is_rejected_with_a_hint() {
     let error = Vocabulary::parse("colors = []").unwrap_err();
     assert_eq!(error.exit_status(), 2);
     assert!(error.hint.is_some_and(|hint| hint.contains("[[colors]]")));

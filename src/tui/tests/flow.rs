@@ -107,7 +107,7 @@ fn no_key_decides_on_a_screen_too_small_to_show_anything() {
     bench.keys("esc a c . u t x y enter");
     assert!(bench.commands.is_empty(), "{:?}", bench.commands);
     bench.keys("q");
-    assert!(bench.screen().contains("leave? y n"), "{}", bench.screen());
+    assert!(bench.screen().contains("quit? y n"), "{}", bench.screen());
     bench.keys("y");
     assert!(bench.quit);
 }
@@ -116,7 +116,7 @@ fn no_key_decides_on_a_screen_too_small_to_show_anything() {
 fn the_last_edit_is_repeated_on_the_current_record() {
     let mut bench = Bench::evening(120, 40);
     bench.keys(".");
-    assert!(bench.screen().contains("there is no edit to do again yet"));
+    assert!(bench.screen().contains("there is no edit to repeat yet"));
     bench.keys("t \"여름 enter esc a .");
     assert!(values(&bench, Field::TagsKo).contains(&"여름".to_owned()));
     let screen = bench.screen();
@@ -127,7 +127,7 @@ fn the_last_edit_is_repeated_on_the_current_record() {
     // For many records it asks first.
     bench.keys("\\ F3 A .");
     let screen = bench.screen();
-    assert!(screen.contains("Do this again on 7 records?"), "{screen}");
+    assert!(screen.contains("Repeat this on 7 records?"), "{screen}");
 }
 
 #[test]

@@ -287,7 +287,7 @@ fn a_search_orders_the_queue_by_likeness_until_another_order_is_chosen() {
     assert_eq!(shown.last(), Some(&last));
     assert_eq!(bench.session().current(), Some(like[0]));
     let screen = bench.screen();
-    assert!(screen.contains("by likeness to 빨간 모자"), "{screen}");
+    assert!(screen.contains("by similarity to 빨간 모자"), "{screen}");
     bench.keys("o o o o");
     assert_eq!(order(&bench), before);
 }
@@ -405,7 +405,7 @@ fn leaving_with_open_drafts_asks_first() {
         screen.contains("Leave with 4 drafts not committed?"),
         "{screen}"
     );
-    assert!(screen.contains("1 accepted, 3 of the model's"), "{screen}");
+    assert!(screen.contains("1 accepted, 3 from the model"), "{screen}");
     bench.keys("n");
     assert!(!bench.quit);
     bench.keys("q y");

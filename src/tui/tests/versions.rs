@@ -60,7 +60,7 @@ fn a_taken_answer_replaces_the_line_only_when_committed() {
     }
     bench.keys("T");
     assert_eq!(tags(&bench), ["모자", "새 태그"]);
-    let replaces = "replaces the line in labels.jsonl by this draft";
+    let replaces = "replaces the line in labels.jsonl with this draft";
     assert!(bench.screen().contains(replaces), "{}", bench.screen());
     assert_eq!(bench.count(GroupState::Edited), 1);
     bench.keys("a");
@@ -172,7 +172,7 @@ fn a_requested_answer_shows_what_has_changed() {
     let mut bench = Bench::evening(120, 40);
     assert_eq!(bench.current_name(), "Frozen 왕관");
     bench.keys("r");
-    assert!(bench.screen().contains("asked again"), "{}", bench.screen());
+    assert!(bench.screen().contains("retrying"), "{}", bench.screen());
     bench.answer(3, "gold");
     let screen = bench.screen();
     assert!(

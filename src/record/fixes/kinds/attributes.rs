@@ -1,31 +1,29 @@
-//! Fills empty attributes from the pixels, the item's part and the words of the record.
+//! Fills empty attributes from the pixels, the item's part and the record's own words.
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{is_answer, item_kind, kind_of_label, known_words};
 use crate::record::{Field, Labels};
 
-/// The most colors that are listed.
-const MOST_COLORS: usize = 3;
-/// The most words that a list is given from the label and the tags.
-const MOST_WORDS: usize = 3;
+/// The maximum number of colors listed.
+const MAX_COLORS: usize = 3;
+/// The maximum number of words taken from the label and the tags.
+const MAX_WORDS: usize = 3;
 
-/// The fields one of which says what kind of thing it is about.
+/// A record needs a value in at least one of these.
 const DESCRIBING: [Field; 3] = [Field::Theme, Field::Material, Field::Vibe];
 
-/// The colors of the pixels, where the record lists none.
+/// Sets the colors of the pixels if the record lists none.
 pub fn set_colors(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if says(labels, Field::Colors) {
         return None;
     }
     let colors = context.rules.colors?;
     let measured = colors.unclaimed(&[], context.rules.vocabulary).into_iter();
-    let measured = measured
-        .take(MOST_COLORS)
-        .map(|(word, _)| word.word.clone());
+    let measured = measured.take(MAX_COLORS).map(|(word, _)| word.word.clone());
     Some(labels.clone().with(Field::Colors, measured))
 }
 
-/// The type that the item's part or name says, else the label, where the record has none.
+/// Sets the type from the item's part or name, or from the label, if the record has none.
 pub fn set_type(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if says(labels, Field::ItemTypeGuess) {
         return None;
@@ -34,7 +32,7 @@ pub fn set_type(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::ItemTypeGuess, [&kind.word.word]))
 }
 
-/// All that is missing.
+/// Fills all missing attributes.
 pub fn fill(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut filled = labels.clone();
     for part in [set_type, set_colors] {
@@ -45,7 +43,7 @@ pub fn fill(labels: &Labels, context: &FixContext) -> Option<Labels> {
     }
     for field in DESCRIBING {
         let known = known_words(labels, field, context);
-        filled.set(field, known.into_iter().take(MOST_WORDS));
+        filled.set(field, known.into_iter().take(MAX_WORDS));
     }
     Some(filled)
 }

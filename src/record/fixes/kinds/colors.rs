@@ -1,4 +1,4 @@
-//! Makes the colors of a record those that the pixels show.
+//! Makes the colors of a record match the pixels.
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::Phrase;
@@ -8,7 +8,7 @@ use crate::text::{clean_text, words};
 
 /// The colors that a record claims.
 struct Claims<'a> {
-    /// Those that the pixels do not show, in the order of the record.
+    /// Claimed colors that the pixels do not show, in record order.
     wrong: Vec<&'a Word>,
     right: Vec<&'a Word>,
 }
@@ -30,8 +30,8 @@ fn claims<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<Claims<'a>> {
     })
 }
 
-/// Each false color becomes the largest color of the icon that the record does not name yet; where
-/// there is none left, it goes.
+/// Replaces each wrong color with the icon's largest color that the record does not name yet, or
+/// removes it if there is none.
 pub fn replace(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let Claims { wrong, right } = claims(labels, context)?;
     let unclaimed = context
@@ -47,15 +47,15 @@ pub fn replace(labels: &Labels, context: &FixContext) -> Option<Labels> {
     replaces.then(|| recolored(labels, &plan, context))?
 }
 
-/// False colors are left out.
+/// Removes wrong colors.
 pub fn remove(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let wrong = claims(labels, context)?.wrong;
     let plan: Vec<_> = wrong.into_iter().map(|word| (word, None)).collect();
     (!plan.is_empty()).then(|| recolored(labels, &plan, context))?
 }
 
-/// Carries a plan out in every field. Entries of lists that cannot be set right go; a sentence
-/// that cannot be is a reason to leave all as it is.
+/// Applies a plan of replacements to every field. Values of lists that cannot be fixed are
+/// dropped. Returns `None` if a sentence cannot be fixed.
 fn recolored(
     labels: &Labels,
     plan: &[(&Word, Option<&Word>)],
@@ -101,7 +101,7 @@ fn recolored(
     Some(fixed)
 }
 
-/// A text without a false color stays as it is, letter for letter.
+/// Applies the plan to one text. A text without a wrong color is returned unchanged.
 fn recolored_text(
     text: &str,
     plan: &[(&Word, Option<&Word>)],
@@ -123,7 +123,7 @@ fn recolored_text(
     Some(phrase.text())
 }
 
-/// The color that most pixels of no claimed color have.
+/// The most common color among the pixels that no claimed color covers.
 fn main_color<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<&'a Word> {
     let vocabulary = context.rules.vocabulary;
     let claims = labels.color_claims(context.rules.item_name, vocabulary);
@@ -132,7 +132,7 @@ fn main_color<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<&'a Word>
     Some(unclaimed.first()?.0)
 }
 
-/// The main color is named in the label and in the list.
+/// Adds the main color to the label and to the list.
 pub fn name_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let color = main_color(labels, context)?;
     let rules = &context.rules;
@@ -141,7 +141,7 @@ pub fn name_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(list_main(labels, context)?.with(Field::LabelKo, [label]))
 }
 
-/// The main color is the first of the list.
+/// Puts the main color first in the list.
 pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let color = &main_color(labels, context)?.word;
     let others = labels.values(Field::Colors).iter();
@@ -149,21 +149,21 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
 
-/// Whether what the record says of colors must be looked at, although no rule speaks against it.
+/// Whether a person should check the record's colors although the rules find no reason.
 ///
-/// The label, or a record whose label names no color, names next to nothing of the icon's colors:
-/// whoever wrote that has not seen it. Or the label names a color of which there is hardly a pixel,
-/// or holds a compound (`레드벨벳`) with a color that nobody would name first: some are right, many
-/// are made up.
-pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
+/// That is so if the claimed colors cover hardly any of the icon, which suggests that the author
+/// has not seen it. It is also so if the label names a color with hardly any pixels or contains a
+/// compound (`레드벨벳`) of a minor color: some of these are right, many are made up. The
+/// claims are those of the label, or of the entire record if the label names no color.
+pub fn has_suspect_colors(labels: &Labels, context: &FixContext) -> bool {
     let (rules, vocabulary) = (&context.rules, context.rules.vocabulary);
     let Some(colors) = rules.colors else {
         return false;
     };
     let name = clean_text(rules.item_name).to_lowercase();
     let label = clean_text(labels.label_ko()).to_lowercase();
-    // Whatever the label says besides the name, also a color that the name has.
-    let said = match name.is_empty() {
+    // The label without the name; it may repeat a color of the name.
+    let described = match name.is_empty() {
         true => label,
         false => label.replace(&name, " "),
     };
@@ -171,17 +171,18 @@ pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
         let claims = labels.color_claims(name, vocabulary);
         claims.iter().map(|claim| claim.word).collect()
     };
-    let by_label = Labels::default().with(Field::LabelKo, [said.as_str()]);
+    let by_label = Labels::default().with(Field::LabelKo, [described.as_str()]);
     let by_itself = claimed(&by_label, &name);
     let mut named = match by_itself.is_empty() {
         true => claimed(labels, &name),
         false => by_itself.clone(),
     };
     named.extend(claimed(&by_label, ""));
-    let mut in_compounds = words(&said).filter_map(|word| compound_color(word, &name, vocabulary));
-    colors.hardly_shows(&named, vocabulary)
+    let mut in_compounds =
+        words(&described).filter_map(|word| compound_color(word, &name, vocabulary));
+    colors.claims_too_little(&named, vocabulary)
         || by_itself
             .iter()
-            .any(|word| colors.hardly_has(word, vocabulary))
+            .any(|word| colors.has_little(word, vocabulary))
         || in_compounds.any(|word| !colors.has_much(word, vocabulary))
 }

@@ -1,4 +1,4 @@
-//! Writes a label from what is known: the colors of the pixels, the material, the name.
+//! Writes a label from the colors of the pixels, the material and the name.
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
@@ -7,10 +7,10 @@ use crate::record::fixes::text::{
 use crate::record::{Field, Labels, Word};
 use crate::text::{particles::with_particle, words};
 
-/// A second color is named from this share of the pixels on.
+/// The minimum share of the pixels for naming a second color.
 const SECOND: f32 = 0.2;
 
-/// "<colors> <material> <name>", and the kind of thing where the name does not say it.
+/// Writes "<colors> <material> <name>", plus the item type if the name does not imply it.
 pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let name = context.rules.item_name;
     if name.is_empty() {
@@ -35,12 +35,12 @@ pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(described)
 }
 
-/// The main colors of the icon, unless the name tells one.
+/// The main colors of the icon, unless the name contains a color.
 fn visible_colors<'a>(context: &FixContext<'a>) -> Vec<&'a Word> {
     let Some(colors) = context.rules.colors else {
         return Vec::new();
     };
-    // A name that tells a color is believed.
+    // A color in the name is trusted.
     let vocabulary = context.rules.vocabulary;
     if words(context.rules.item_name).any(|word| ColorUse::of(word, "", vocabulary).is_some()) {
         return Vec::new();
@@ -67,15 +67,15 @@ fn color_words(colors: &[&Word]) -> Option<String> {
 /// A material that the record names.
 fn material(labels: &Labels, context: &FixContext) -> Option<String> {
     let vocabulary = context.rules.vocabulary;
-    let held = labels.values(Field::Material).iter().cloned();
-    let held = held.chain(known_words(labels, Field::Material, context));
-    let mut korean = held
+    let listed = labels.values(Field::Material).iter().cloned();
+    let listed = listed.chain(known_words(labels, Field::Material, context));
+    let mut korean = listed
         .filter(|word| is_answer(word))
         .filter_map(|word| Some(vocabulary.korean(Field::Material, &word)?.to_owned()));
     korean.find(|word| !context.rules.item_name.contains(word.as_str()))
 }
 
-/// Names the main color, or else the name, where the label has neither.
+/// Adds the largest color that the label does not name, to tell it from an equal label.
 pub fn tell_apart(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let vocabulary = context.rules.vocabulary;
     let label = Phrase::new(labels.label_ko(), context.rules.item_name, vocabulary);
@@ -83,11 +83,11 @@ pub fn tell_apart(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut colors = colors.into_iter().map(|(word, _)| word);
     let color = colors.find(|word| !label.has_color(word))?;
     let label = label.with_color(color)?.text();
-    let mut told = labels.clone().with(Field::LabelKo, [label]);
+    let mut distinct = labels.clone().with(Field::LabelKo, [label]);
     let listed = labels.values(Field::Colors);
     if !listed.contains(&color.word) {
         let all = listed.iter().chain([&color.word]);
-        told.set(Field::Colors, all.cloned());
+        distinct.set(Field::Colors, all.cloned());
     }
-    Some(told)
+    Some(distinct)
 }

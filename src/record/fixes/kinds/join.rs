@@ -5,11 +5,10 @@ use crate::record::fixes::text::{ColorUse, Shape, in_shape, item_kind, kind_at_e
 use crate::record::{Field, Labels, Word};
 use crate::text::{clean_text, particles::with_particle, words};
 
-/// Endings that make a word describe the next.
+/// Endings of words that describe the next word.
 const DESCRIBES: [&str; 8] = ["는", "은", "한", "운", "진", "난", "린", "의"];
 
-/// "<colors>의 <what describes it> <parts> <name>", where each part is a word or two that is one of
-/// these.
+/// Writes "<colors>의 <adjectives> <part> <name>" from the keywords, each of one or two words.
 pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let rules = &context.rules;
     let label = clean_text(labels.label_ko());
@@ -22,8 +21,8 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let label = label.replace(&name, " ");
     for part in label.split([',', '/', '·', ':', ';', '|']) {
         let part = part.trim();
-        let only = words(part).count();
-        if only > 2 {
+        let count = words(part).count();
+        if count > 2 {
             return None;
         }
         if part.is_empty() || is_the_item(part, context) {
@@ -43,7 +42,7 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     match parts.as_slice() {
         [] => {}
         [part] => sentence.push((*part).to_owned()),
-        // What belongs to what cannot be told.
+        // It is unclear which part belongs to which.
         _ => return None,
     }
     if sentence.is_empty() {
@@ -57,7 +56,7 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::LabelKo, [sentence.join(" ")]))
 }
 
-/// Whether the part says no more than what kind of thing the item is.
+/// Whether the part only names the item type.
 fn is_the_item(part: &str, context: &FixContext) -> bool {
     let kind = kind_at_end(part, context.rules.vocabulary).filter(|kind| kind.korean == part);
     match (kind, item_kind(context)) {

@@ -1,19 +1,19 @@
-//! Adds tags and queries that follow from the attributes, and leaves repetitions out.
+//! Adds tags and queries that follow from the attributes, and removes repetitions.
 
 use super::name::is_of_name;
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
     ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
 };
-use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
+use crate::record::rules::{MIN_QUERIES, MIN_TAGS, distinct};
 use crate::record::{Field, Labels, RuleContext, Word};
 use crate::text::{clean_text, words};
 use std::collections::HashSet;
 
-/// Tags from the kind of thing, the attributes and other answers, until there are enough.
+/// Adds tags from the item type, the attributes and other answers until there are enough.
 pub fn add_tags(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut tags = labels.values(Field::TagsKo).to_vec();
-    if tags.len() >= LEAST_TAGS {
+    if tags.len() >= MIN_TAGS {
         return None;
     }
     for tag in possible_tags(labels, context) {
@@ -21,7 +21,7 @@ pub fn add_tags(labels: &Labels, context: &FixContext) -> Option<Labels> {
         if tags.iter().all(is_new) {
             tags.push(tag);
         }
-        if tags.len() == LEAST_TAGS {
+        if tags.len() == MIN_TAGS {
             break;
         }
     }
@@ -39,7 +39,7 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
     tags.extend(item_kind(context).map(|kind| kind.korean));
     tags.extend(shown_colors(labels, context).map(|word| in_shape(word, Shape::Shade).to_owned()));
     tags.extend(korean(Field::ItemTypeGuess));
-    // The name is true of the item; what a model says of its material is not always.
+    // The name is reliable; the model's material often is not.
     let name = clean_text(context.rules.item_name);
     let long = words(&name).filter(|word| word.chars().count() > 1);
     tags.extend(long.map(str::to_owned));
@@ -65,7 +65,7 @@ fn colorless_tags<'a>(
     labels.values(Field::TagsKo).iter().filter(is_colorless)
 }
 
-/// The record's colors that the pixels do not speak against.
+/// The record's colors that the pixels do not contradict.
 fn shown_colors<'a>(
     labels: &'a Labels,
     context: &FixContext<'a>,
@@ -82,12 +82,12 @@ fn shown_colors<'a>(
     listed.into_iter().filter(move |word| !wrong.contains(word))
 }
 
-/// Searches for the kind of thing by color, material, theme and vibe, until there are enough.
+/// Adds queries for the item type by color, material, theme and vibe until there are enough.
 pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut queries = labels.values(Field::QueryVariantsKo).to_vec();
     let kind = kind_of(labels, context)?;
     for query in possible_queries(&kind, labels, context) {
-        if queries.len() >= LEAST_QUERIES {
+        if queries.len() >= MIN_QUERIES {
             break;
         }
         let mut more = queries.clone();
@@ -100,14 +100,14 @@ pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::QueryVariantsKo, queries))
 }
 
-/// What people call the thing.
+/// The Korean name of the item type.
 fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
     let vocabulary = context.rules.vocabulary;
     let by_item = item_kind(context).map(|kind: ItemKind| kind.korean);
     let by_type = || {
-        let held = labels.text(Field::ItemTypeGuess)?;
-        let korean = vocabulary.korean(Field::ItemTypeGuess, held)?;
-        is_answer(held).then(|| korean.to_owned())
+        let listed = labels.text(Field::ItemTypeGuess)?;
+        let korean = vocabulary.korean(Field::ItemTypeGuess, listed)?;
+        is_answer(listed).then(|| korean.to_owned())
     };
     let by_label = || kind_of_label(labels, vocabulary).map(|kind| kind.korean);
     by_item.or_else(by_type).or_else(by_label)
@@ -120,8 +120,8 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
         .map(|word| in_shape(word, Shape::Adjective).to_owned())
         .collect();
     for field in [Field::Material, Field::Theme, Field::Vibe] {
-        let held = labels.values(field).iter().filter(|word| is_answer(word));
-        let korean = held.filter_map(|word| vocabulary.korean(field, word));
+        let listed = labels.values(field).iter().filter(|word| is_answer(word));
+        let korean = listed.filter_map(|word| vocabulary.korean(field, word));
         before.extend(korean.map(str::to_owned));
     }
     let name = clean_text(context.rules.item_name);
@@ -132,8 +132,8 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
     before.iter().map(|word| format!("{word} {kind}")).collect()
 }
 
-/// Without runs that stand twice, parts of the label and colors that say nothing new, and queries
-/// that say what others say; others take their place where there would be too few.
+/// Removes repeated words, clauses and colors from the label and redundant queries, and adds
+/// other queries if there would be too few.
 pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let RuleContext {
         item_name: name,
@@ -141,19 +141,19 @@ pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> 
         ..
     } = context.rules;
     let mut fixed = labels.clone().without_repetition(name);
-    let label = without_said(fixed.label_ko(), name);
+    let label = without_redundant_clauses(fixed.label_ko(), name);
     let label = one_clause(&label, context).unwrap_or(label);
     let label = Phrase::new(&label, name, vocabulary).without_repeated_colors();
     fixed.set(Field::LabelKo, [label.text()]);
     let fixed = fixed.without_repetition(name);
-    let lost = |labels: &Labels| labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES;
-    match lost(&fixed) && !lost(labels) {
-        true => add_queries(&fixed, context).filter(|filled| !lost(filled)),
+    let too_few = |labels: &Labels| labels.values(Field::QueryVariantsKo).len() < MIN_QUERIES;
+    match too_few(&fixed) && !too_few(labels) {
+        true => add_queries(&fixed, context).filter(|filled| !too_few(filled)),
         false => Some(fixed),
     }
 }
 
-/// `<name> <kind>, <what it looks like> <kind>` as one: `<what it looks like> <name> <kind>`.
+/// Joins `<name> <type>, <description> <type>` into `<description> <name> <type>`.
 fn one_clause(label: &str, context: &FixContext) -> Option<String> {
     let rules = &context.rules;
     let name = clean_text(rules.item_name);
@@ -163,12 +163,12 @@ fn one_clause(label: &str, context: &FixContext) -> Option<String> {
         None => (rest, String::new()),
     };
     let (first, second) = (first.trim(), second.trim());
-    let (named, told) = match (first.contains(&name), second.contains(&name)) {
+    let (named, description) = match (first.contains(&name), second.contains(&name)) {
         (true, false) => (first, second),
         (false, true) => (second, first),
         _ => return None,
     };
-    let kind = told
+    let kind = description
         .rsplit(' ')
         .next()
         .filter(|kind| is_kind(kind, rules.vocabulary))?;
@@ -176,26 +176,29 @@ fn one_clause(label: &str, context: &FixContext) -> Option<String> {
         "" => name.ends_with(kind),
         after => after == kind,
     };
-    let mut told: Vec<&str> = told.strip_suffix(kind)?.split_whitespace().collect();
-    while told.last().is_some_and(|last| is_of_name(last, &name)) {
-        told.pop();
+    let mut description: Vec<&str> = description.strip_suffix(kind)?.split_whitespace().collect();
+    while description
+        .last()
+        .is_some_and(|last| is_of_name(last, &name))
+    {
+        description.pop();
     }
-    (is_bare && !told.is_empty()).then(|| format!("{} {named}{rest}", told.join(" ")))
+    (is_bare && !description.is_empty()).then(|| format!("{} {named}{rest}", description.join(" ")))
 }
 
-/// Parts between commas whose words have all been said before go.
-fn without_said(label: &str, name: &str) -> String {
+/// Removes clauses whose words all occurred before.
+fn without_redundant_clauses(label: &str, name: &str) -> String {
     let label = clean_text(label);
-    let mut said: HashSet<String> = HashSet::new();
+    let mut seen: HashSet<String> = HashSet::new();
     let mut kept: Vec<&str> = Vec::new();
     for part in label.split(", ") {
         let stem = |word: &str| stems(word).last().unwrap_or(word).to_owned();
         let own: Vec<String> = words(part).map(stem).collect();
-        let says_new = own.iter().any(|word| !said.contains(word));
+        let says_new = own.iter().any(|word| !seen.contains(word));
         if says_new || (part.contains(name) && !kept.iter().any(|part| part.contains(name))) {
             kept.push(part);
         }
-        said.extend(own);
+        seen.extend(own);
     }
     kept.join(", ")
 }

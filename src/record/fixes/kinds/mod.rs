@@ -1,4 +1,4 @@
-//! The ways to fix a record, one file for each thing that they are about.
+//! The implementations of each kind of fix, grouped by topic.
 
 mod attributes;
 mod colors;
@@ -8,15 +8,15 @@ mod lists;
 mod name;
 mod scripts;
 
-pub use colors::mistakes_colors;
-pub use name::mistakes_kind;
+pub use colors::has_suspect_colors;
+pub use name::has_suspect_kind;
 
 use super::FixContext;
 use crate::record::{FixKind, Labels};
 
-/// What a fix would make of the labels, whatever the rules say of that.
-pub fn attempt(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let attempt = match kind {
+/// Applies a kind of fix, without checking the result against the rules.
+pub fn try_fix(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let apply = match kind {
         FixKind::UpdateName => name::update,
         FixKind::CorrectName => name::correct,
         FixKind::InsertName => name::insert,
@@ -36,5 +36,5 @@ pub fn attempt(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<L
         FixKind::JoinList => join::join,
         FixKind::TellApart => describe::tell_apart,
     };
-    attempt(labels, context)
+    apply(labels, context)
 }

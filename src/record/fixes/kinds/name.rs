@@ -1,4 +1,4 @@
-//! Puts the item's name into the label, where a person would put it.
+//! Fixes for the item's name in the label.
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kinds_of_part, stems};
@@ -7,19 +7,19 @@ use crate::text::particles::{is_particle, with_particle};
 use crate::text::{clean_text, split_word, words};
 use unicode_normalization::UnicodeNormalization;
 
-/// Two spellings of one name share at least this part of their letters.
+/// Minimum similarity of two spellings of one name.
 const NEAR: f32 = 0.75;
-/// Shorter names are too easily taken for another word.
-const LEAST_LETTERS: usize = 6;
+/// Shorter names are too easily confused with other words.
+const MIN_LETTERS: usize = 6;
 /// Nouns that take `의` before what they describe.
 const LOOKS: [&str; 6] = ["모양", "무늬", "패턴", "스타일", "디자인", "형태"];
 
-/// The current name of the item takes the place of the one that the text was made under.
+/// Replaces the outdated name with the current one.
 pub fn update(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(context.names().updated(labels, context.rules.vocabulary))
 }
 
-/// The words of the label that are nearly the name become the name.
+/// Corrects the words of the label that nearly match the name.
 pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let name = context.rules.item_name;
     let label = clean_text(labels.label_ko());
@@ -27,45 +27,45 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
         return None;
     }
     let wanted = letters(name);
-    if wanted.len() < LEAST_LETTERS {
+    if wanted.len() < MIN_LETTERS {
         return None;
     }
-    let most = name.split_whitespace().count() + 2;
+    let max = name.split_whitespace().count() + 2;
     let places: Vec<(usize, usize)> = word_places(&label);
     let mut best: Option<(f32, usize, usize)> = None;
     for (first, &(begin, _)) in places.iter().enumerate() {
-        for &(_, end) in places[first..].iter().take(most) {
+        for &(_, end) in places[first..].iter().take(max) {
             for stem in stems(&label[begin..end]) {
                 if !ends_alike(stem, name) && !ends_clause(&label[begin + stem.len()..]) {
                     continue;
                 }
-                let likeness = likeness(&letters(stem), &wanted);
-                if likeness >= NEAR && best.is_none_or(|(other, ..)| likeness > other) {
-                    best = Some((likeness, begin, begin + stem.len()));
+                let similarity = similarity(&letters(stem), &wanted);
+                if similarity >= NEAR && best.is_none_or(|(other, ..)| similarity > other) {
+                    best = Some((similarity, begin, begin + stem.len()));
                 }
             }
         }
     }
     let (_, begin, end) = best?;
     let after = &label[end..];
-    // The particle is right for the word that it stood behind.
+    // The particle was chosen for the misspelled name.
     let (particle, rest) = split_word(after);
     let named = with_particle(name, particle);
     let label = format!("{}{named}{rest}", &label[..begin]);
     Some(labels.clone().with(Field::LabelKo, [label]))
 }
 
-/// Whether the last words of both are much the same.
+/// Whether the last words of both are similar.
 fn ends_alike(text: &str, name: &str) -> bool {
-    likeness(&letters(last_word(text)), &letters(last_word(name))) >= 0.5
+    similarity(&letters(last_word(text)), &letters(last_word(name))) >= 0.5
 }
 
-/// Whether no word goes on after a part of a sentence.
+/// Whether the rest of the text starts at the end of a clause.
 fn ends_clause(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with([',', '.', ':'])
 }
 
-/// Where the words of a text begin and end, signs around them left out.
+/// Byte ranges of the words of a text, without the punctuation around them.
 fn word_places(text: &str) -> Vec<(usize, usize)> {
     words(text)
         .map(|word| {
@@ -75,19 +75,19 @@ fn word_places(text: &str) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// The letters of a text: Hangul syllables taken apart, without blanks and signs.
+/// The letters of a text: Hangul syllables decomposed, without blanks and punctuation.
 fn letters(text: &str) -> Vec<char> {
     let text = text.nfd().filter(|c| c.is_alphanumeric());
     text.flat_map(char::to_lowercase).collect()
 }
 
-/// 1 where they are the same, 0 where they share nothing.
-fn likeness(a: &[char], b: &[char]) -> f32 {
+/// Similarity of two texts, from 0 to 1 if equal.
+fn similarity(a: &[char], b: &[char]) -> f32 {
     let longest = a.len().max(b.len()).max(1);
     1.0 - distance(a, b) as f32 / longest as f32
 }
 
-/// The fewest letters to add, drop or change that make one of the other.
+/// Levenshtein distance.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.iter().enumerate() {
@@ -102,8 +102,8 @@ fn distance(a: &[char], b: &[char]) -> usize {
     row[b.len()]
 }
 
-/// The name takes the place of the kind of thing at the end, or stands before it where the name
-/// does not say it.
+/// Inserts the name: in place of the item type at the end of the label, or before the type if the
+/// name does not imply it.
 pub fn insert(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let name = context.rules.item_name;
     let label = clean_text(labels.label_ko());
@@ -121,7 +121,7 @@ fn named(label: &str, context: &FixContext) -> String {
     if body.ends_with(['다', '요']) && body.contains(' ') {
         return format!("{} {label}", with_particle(name, "는"));
     }
-    // Descriptions behind commas stay behind them.
+    // Descriptions after commas stay there.
     let clauses: Vec<&str> = body.split(", ").collect();
     let ends_in_thing = |clause: &&str| {
         let last = last_word(clause);
@@ -162,7 +162,7 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
         shares = true;
     }
     if !shares && let Some(last) = words.last_mut() {
-        // A thing of its own: the item has its shape.
+        // The last word is another thing, whose shape the item has.
         let look = LOOKS.iter().any(|look| last.ends_with(look));
         let ends = match look {
             true => "의",
@@ -185,7 +185,7 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
     words.join(" ")
 }
 
-/// Whether the word, with or without its particle, is one of the name's.
+/// Whether the word, with or without its particle, is a word of the name.
 pub(super) fn is_of_name(word: &str, name: &str) -> bool {
     let is_part = |stem: &str| {
         let mut parts = words(name).filter_map(|part| part.strip_prefix(stem));
@@ -194,7 +194,7 @@ pub(super) fn is_of_name(word: &str, name: &str) -> bool {
     stems(word).any(is_part)
 }
 
-/// Whether a reader of the name knows the kind of thing.
+/// Whether the name implies the item type.
 fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     let vocabulary = context.rules.vocabulary;
     let last = name.rsplit(' ').next().unwrap_or_default();
@@ -206,13 +206,13 @@ fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     let by_label = kind_at_end(kind, vocabulary);
     match (by_name, by_label, item_kind(context)) {
         (Some(name), Some(label), _) if name.word == label.word => true,
-        // The label takes it for another thing than it is.
+        // The label may name another type than the item has.
         (Some(name), _, Some(item)) => name.word == item.word,
         _ => false,
     }
 }
 
-/// Kinds of things that cannot be taken for decoration of another one.
+/// Item types that cannot be a decoration of another item.
 const WORN: [&str; 9] = [
     "hat",
     "top",
@@ -225,9 +225,9 @@ const WORN: [&str; 9] = [
     "cloak",
 ];
 
-/// Whether the label, or a tag, calls the item another kind of thing than its part does: who wrote
-/// that has not seen what it is. Words of the name and of the part are no mistake.
-pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
+/// Whether the label or a tag names another item type than the item's part does, so that its
+/// author has probably misseen the icon. Words of the name and the part do not count.
+pub fn has_suspect_kind(labels: &Labels, context: &FixContext) -> bool {
     let rules = &context.rules;
     let kinds = kinds_of_part(context.part, rules.vocabulary);
     let Some(own) = kinds.iter().find(|kind| !kind.is_wide()) else {

@@ -1,11 +1,11 @@
-//! Writes words of other scripts in Korean, or leaves them out.
+//! Translates foreign words into Korean, or removes them.
 
 use crate::record::fixes::FixContext;
 use crate::record::rules::foreign_in;
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
 
-/// Foreign words that the vocabulary knows become Korean ones.
+/// Translates foreign words that the vocabulary knows into Korean.
 pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
@@ -16,12 +16,12 @@ pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
             }
         });
         let values: Option<Vec<String>> = values.collect();
-        fixed.set(field, without_twins(values?));
+        fixed.set(field, deduplicated(values?));
     }
     Some(fixed)
 }
 
-/// Foreign words go: the entry of a list as a whole, of a sentence the word.
+/// Removes foreign words: the entire value from a list, only the word from a sentence.
 pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
@@ -44,7 +44,7 @@ pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(fixed)
 }
 
-/// The whole value, or each of its foreign words, in Korean; `None` where a word is not known.
+/// The entire value or each of its foreign words in Korean. `None` if a word is unknown.
 fn translated(field: Field, value: &str, context: &FixContext) -> Option<String> {
     let vocabulary = context.rules.vocabulary;
     if let Some(whole) = korean(field, value, vocabulary) {
@@ -61,7 +61,7 @@ fn translated(field: Field, value: &str, context: &FixContext) -> Option<String>
     Some(words.collect::<Option<Vec<_>>>()?.join(" "))
 }
 
-/// What a field holds for a word that the vocabulary knows.
+/// The form of a known word in this field: canonical in a word list, Korean in free text.
 fn korean(field: Field, word: &str, vocabulary: &Vocabulary) -> Option<String> {
     if field.words().is_some() {
         let known = vocabulary.find_exact(field, word)?;
@@ -71,7 +71,7 @@ fn korean(field: Field, word: &str, vocabulary: &Vocabulary) -> Option<String> {
     lists.find_map(|(list, _)| vocabulary.korean(list, word).map(str::to_owned))
 }
 
-fn without_twins(values: Vec<String>) -> Vec<String> {
+fn deduplicated(values: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for value in values {
         if !kept.contains(&value) {

@@ -1,4 +1,4 @@
-//! Labels in, labels out: one use of each fix.
+//! Tests of each fix: labels in, labels out.
 
 mod safe;
 
@@ -23,7 +23,7 @@ const RED: [u8; 3] = [200, 30, 35];
 const WHITE: [u8; 3] = [250, 250, 250];
 const BLUE: [u8; 3] = [47, 111, 223];
 
-/// A red icon with some white, of a hat.
+/// Facts for a hat whose icon is red with some white.
 fn facts(name: &str) -> FixFacts {
     FixFacts {
         item_name: name.to_owned(),
@@ -35,19 +35,19 @@ fn facts(name: &str) -> FixFacts {
     }
 }
 
-fn done(reason: Reason, kind: FixKind, labels: &Labels, facts: &FixFacts) -> Option<Labels> {
+fn applied(reason: Reason, kind: FixKind, labels: &Labels, facts: &FixFacts) -> Option<Labels> {
     let vocabulary = Vocabulary::builtin().unwrap();
     fix(reason, kind, labels, &facts.context(&vocabulary))
 }
 
-/// The label after the name was put into it.
+/// The label after fixing a missing name.
 fn named(label: &str, name: &str) -> Option<String> {
     let labels = labels(name).with(Field::LabelKo, [label]);
     let facts = facts(name);
     let kinds = [FixKind::CorrectName, FixKind::InsertName];
     let mut fixed = kinds
         .into_iter()
-        .filter_map(|kind| done(Reason::ItemNameMissing, kind, &labels, &facts));
+        .filter_map(|kind| applied(Reason::ItemNameMissing, kind, &labels, &facts));
     Some(fixed.next()?.label_ko().to_owned())
 }
 
@@ -58,32 +58,32 @@ fn an_outdated_name_is_replaced_by_the_current_one() {
         ..facts("눈꽃 모자")
     };
     let before = labels("눈꽃 모자");
-    let after = done(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
+    let after = applied(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
     assert_eq!(after.label_ko(), "붉은 천에 흰 리본이 달린 설산 모자");
     let current = facts("눈꽃 모자");
     assert_eq!(
-        done(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
+        applied(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
         None
     );
 }
 
 #[test]
-fn the_name_goes_where_a_person_would_put_it() {
+fn the_name_is_inserted_where_a_person_would_put_it() {
     for (label, name, after) in [
-        // It says the kind of thing, and takes its place.
+        // The name implies the type and replaces it.
         ("붉은 리본 모자", "눈꽃 모자", "붉은 리본 눈꽃 모자"),
         (
             "붉은 리본이 달린 털모자",
             "눈꽃 모자",
             "붉은 리본이 달린 눈꽃 모자",
         ),
-        // It does not, and stands before it.
+        // The name does not imply the type and goes before it.
         (
             "별이 빛나는 모자",
             "별빛 걸음",
             "별이 빛나는 별빛 걸음 모자",
         ),
-        // Words of the name are not said twice.
+        // Words of the name are not repeated.
         (
             "빨간색의 기계 장갑",
             "튼튼한 기계 장갑",
@@ -94,7 +94,7 @@ fn the_name_goes_where_a_person_would_put_it() {
             "글로리 매직윙",
             "빨간 날개 무늬의 글로리 매직윙",
         ),
-        // What the thing looks like, if it is none that has a name.
+        // The last word is not an item type, so it becomes the item's shape.
         (
             "빨간색의 빛나는 번개",
             "데스티니 라즐리",
@@ -105,13 +105,13 @@ fn the_name_goes_where_a_person_would_put_it() {
             "데스티니 라즐리",
             "빨간 별 무늬의 데스티니 라즐리",
         ),
-        // Descriptions behind a comma stay there.
+        // Descriptions after a comma stay there.
         (
             "빨간색 크로스백, 고양이 무늬",
             "블랙캣 크로스백",
             "빨간색 블랙캣 크로스백, 고양이 무늬",
         ),
-        // A sentence is told of the name.
+        // The name becomes the subject of a full sentence.
         (
             "하얀 리본이 달린 모자입니다.",
             "눈꽃 모자",
@@ -122,7 +122,7 @@ fn the_name_goes_where_a_person_would_put_it() {
             "눈꽃 훈장",
             "눈꽃 훈장은 빨간 훈장이 걸려 있다",
         ),
-        // Written apart, and with a part of the name that is no word of its own.
+        // The name is spaced differently or partly contained in another word.
         ("빨간 캠핑 가방", "토끼곰 캠핑가방", "빨간 토끼곰 캠핑가방"),
         (
             "빛나는 빨간 별 모자",
@@ -134,7 +134,7 @@ fn the_name_goes_where_a_person_would_put_it() {
             "글로리온 링 : 가디언",
             "빨간 보석의 글로리온 링 : 가디언",
         ),
-        // A near miss, as a whole.
+        // The name is misspelled.
         (
             "빨간 반지, 마력이 깃든 말풍선이 있는 반지",
             "마력이 깃든 말풍선 반지",
@@ -153,14 +153,14 @@ fn the_name_goes_where_a_person_would_put_it() {
     ] {
         assert_eq!(named(label, name).as_deref(), Some(after));
     }
-    // There is nothing to do.
+    // The name is not missing.
     assert_eq!(named("붉은 리본이 달린 눈꽃 모자", "눈꽃 모자"), None);
-    // The name alone would say less than is there.
+    // The result would be the name alone.
     assert_eq!(named("모자", "눈꽃 모자"), None);
 }
 
 #[test]
-fn false_colors_become_those_of_the_icon() {
+fn wrong_colors_are_replaced_with_those_of_the_icon() {
     let wrong = labels("눈꽃 모자")
         .with(Field::LabelKo, ["파란색과 흰색의 눈꽃 모자"])
         .with(Field::TagsKo, ["모자", "블루", "리본", "겨울", "눈꽃"])
@@ -170,7 +170,7 @@ fn false_colors_become_those_of_the_icon() {
             ["파란 모자", "리본 모자", "겨울 모자"],
         );
     let facts = facts("눈꽃 모자");
-    let fixed = done(
+    let fixed = applied(
         Reason::ColorMismatch,
         FixKind::ReplaceColors,
         &wrong,
@@ -182,8 +182,7 @@ fn false_colors_become_those_of_the_icon() {
     assert_eq!(fixed.values(Field::Colors), ["red", "white"]);
     assert_eq!(fixed.values(Field::QueryVariantsKo)[0], "빨간 모자");
 
-    let removed = done(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts);
-    // Then the main color would be missing, which is no better.
+    let removed = applied(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts);
     let removed = removed.unwrap();
     assert_eq!(removed.label_ko(), "흰색의 눈꽃 모자");
     assert_eq!(removed.values(Field::Colors), ["white"]);
@@ -194,7 +193,7 @@ fn a_color_of_the_name_is_never_touched() {
     let name = "블랙 클로버 모자";
     let wrong = labels(name).with(Field::LabelKo, ["검은 리본의 블랙 클로버 모자"]);
     let facts = facts(name);
-    let fixed = done(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts).unwrap();
+    let fixed = applied(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts).unwrap();
     assert_eq!(fixed.label_ko(), "리본의 블랙 클로버 모자");
 }
 
@@ -213,19 +212,19 @@ fn the_main_color_is_named() {
         ..facts("눈꽃 모자")
     };
     let reason = Reason::MainColorMissing;
-    let named = done(reason, FixKind::NameMainColor, &pale, &facts).unwrap();
+    let named = applied(reason, FixKind::NameMainColor, &pale, &facts).unwrap();
     assert_eq!(
         named.label_ko(),
         "빨간색과 흰색과 하늘색의 리본이 달린 눈꽃 모자"
     );
     assert_eq!(named.values(Field::Colors), ["red", "white"]);
-    let listed = done(reason, FixKind::ListMainColor, &pale, &facts).unwrap();
+    let listed = applied(reason, FixKind::ListMainColor, &pale, &facts).unwrap();
     assert_eq!(listed.label_ko(), pale.label_ko());
     assert_eq!(listed.values(Field::Colors), ["red", "white"]);
 }
 
 #[test]
-fn attributes_come_from_the_part_the_pixels_and_the_words() {
+fn attributes_are_filled_from_the_part_the_pixels_and_the_words() {
     let none: [&str; 0] = [];
     let empty = labels("눈꽃 모자")
         .with(Field::LabelKo, ["귀여운 가죽 리본이 달린 눈꽃 모자"])
@@ -235,12 +234,12 @@ fn attributes_come_from_the_part_the_pixels_and_the_words() {
         .with(Field::Vibe, none)
         .with(Field::ItemTypeGuess, none);
     let reason = Reason::AttributesMissing;
-    let filled = done(reason, FixKind::FillAttributes, &empty, &facts("눈꽃 모자")).unwrap();
+    let filled = applied(reason, FixKind::FillAttributes, &empty, &facts("눈꽃 모자")).unwrap();
     assert_eq!(filled.values(Field::ItemTypeGuess), ["hat"]);
     assert_eq!(filled.values(Field::Colors), ["red", "white"]);
     assert_eq!(filled.values(Field::Material), ["leather"]);
     assert_eq!(filled.values(Field::Vibe), ["cute"]);
-    // Nothing but the type can be told; that alone does not clear the reason.
+    // Only the type is known, which does not clear the reason.
     let bare = empty
         .with(Field::LabelKo, ["붉은 이름 모자"])
         .with(Field::TagsKo, ["모자", "리본", "챙", "빨간색", "물건"])
@@ -249,21 +248,21 @@ fn attributes_come_from_the_part_the_pixels_and_the_words() {
             ["빨간 모자", "리본 모자", "챙 모자"],
         );
     assert_eq!(
-        done(reason, FixKind::FillAttributes, &bare, &facts("이름 모자")),
+        applied(reason, FixKind::FillAttributes, &bare, &facts("이름 모자")),
         None
     );
-    let typed = done(reason, FixKind::SetType, &bare, &facts("이름 모자")).unwrap();
+    let typed = applied(reason, FixKind::SetType, &bare, &facts("이름 모자")).unwrap();
     assert_eq!(typed.values(Field::ItemTypeGuess), ["hat"]);
 }
 
 #[test]
-fn the_part_says_what_kind_of_thing_it_is() {
+fn the_part_or_the_name_gives_the_type() {
     let none: [&str; 0] = [];
     for (part, name, kind) in [
         ("한벌옷/상의", "샘의 꽃잎", Some("overall")),
         ("반지/반지4", "팬더 명찰", Some("ring")),
         ("스태프/무기", "제네시스", Some("staff")),
-        // The name knows more than the part.
+        // The name is more specific than the part.
         ("무기", "모험가 스태프", Some("staff")),
         ("무기", "이슬 초롱", Some("weapon")),
         ("기타4", "이슬 초롱", None),
@@ -273,7 +272,7 @@ fn the_part_says_what_kind_of_thing_it_is() {
             part: Some(part.to_owned()),
             ..facts(name)
         };
-        let typed = done(
+        let typed = applied(
             Reason::AttributesMissing,
             FixKind::SetType,
             &untyped,
@@ -292,20 +291,20 @@ fn tags_and_queries_follow_from_the_attributes() {
         .with(Field::TagsKo, ["리본", "눈꽃"])
         .with(Field::QueryVariantsKo, ["리본 모자"]);
     let facts = facts("눈꽃 모자");
-    let tagged = done(Reason::FewTags, FixKind::AddTags, &few, &facts).unwrap();
+    let tagged = applied(Reason::FewTags, FixKind::AddTags, &few, &facts).unwrap();
     assert_eq!(
         tagged.values(Field::TagsKo),
         ["리본", "눈꽃", "모자", "빨간색", "겨울"]
     );
-    let asked = done(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
+    let queried = applied(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
     assert_eq!(
-        asked.values(Field::QueryVariantsKo),
+        queried.values(Field::QueryVariantsKo),
         ["리본 모자", "빨간 모자", "천 모자"]
     );
 }
 
 #[test]
-fn what_is_said_twice_is_said_once() {
+fn repetitions_are_removed() {
     let twice = labels("눈꽃 모자").with(
         Field::LabelKo,
         ["붉은 비단의 눈꽃 모자, 흰 방울, 붉은 비단"],
@@ -314,7 +313,7 @@ fn what_is_said_twice_is_said_once() {
         Field::QueryVariantsKo,
         ["빨간 모자", "모자 빨간", "리본 모자", "겨울 장식"],
     );
-    let fixed = done(
+    let fixed = applied(
         Reason::Repetition,
         FixKind::DropRepetition,
         &twice,
@@ -328,10 +327,10 @@ fn what_is_said_twice_is_said_once() {
     );
 }
 
-/// The label after its repetitions were left out.
-fn once(label: &str, name: &str) -> Option<String> {
+/// The label after removing repetitions.
+fn without_repetition(label: &str, name: &str) -> Option<String> {
     let labels = labels(name).with(Field::LabelKo, [label]);
-    let fixed = done(
+    let fixed = applied(
         Reason::Repetition,
         FixKind::DropRepetition,
         &labels,
@@ -341,7 +340,7 @@ fn once(label: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_label_says_once_what_it_is_and_what_colors_it_has() {
+fn types_and_colors_in_a_label_are_not_repeated() {
     for (name, label, after) in [
         (
             "눈꽃 왕국",
@@ -364,19 +363,23 @@ fn a_label_says_once_what_it_is_and_what_colors_it_has() {
             "빨간색 글씨와 리본이 있는 눈꽃 모자",
         ),
     ] {
-        assert_eq!(once(label, name).as_deref(), Some(after), "{label}");
+        assert_eq!(
+            without_repetition(label, name).as_deref(),
+            Some(after),
+            "{label}"
+        );
     }
 }
 
 #[test]
-fn other_queries_take_the_place_of_twins() {
+fn duplicate_queries_are_replaced_with_others() {
     let twins = labels("눈꽃 모자").with(
         Field::QueryVariantsKo,
         ["빨간 모자", "모자 빨간", "빨간 모자", "눈꽃 모자"],
     );
     let facts = facts("눈꽃 모자");
     let kind = FixKind::DropRepetition;
-    let fixed = done(Reason::Repetition, kind, &twins, &facts).unwrap();
+    let fixed = applied(Reason::Repetition, kind, &twins, &facts).unwrap();
     let queries = fixed.values(Field::QueryVariantsKo);
     assert_eq!(queries.len(), 3);
     assert_eq!(queries[0], "빨간 모자");
@@ -390,9 +393,9 @@ fn other_queries_take_the_place_of_twins() {
 }
 
 #[test]
-fn a_label_is_written_from_what_is_known() {
+fn a_label_is_written_from_known_facts() {
     let alone = labels("눈꽃 모자").with(Field::LabelKo, ["눈꽃 모자"]);
-    let described = done(
+    let described = applied(
         Reason::LabelEqualsItemName,
         FixKind::Describe,
         &alone,
@@ -402,9 +405,9 @@ fn a_label_is_written_from_what_is_known() {
         described.unwrap().label_ko(),
         "빨간색과 흰색의 천 눈꽃 모자"
     );
-    // A name that tells a color is believed.
+    // A color in the name is trusted.
     let red = labels("빨간 별").with(Field::LabelKo, ["빨간 별 모자"]);
-    let described = done(
+    let described = applied(
         Reason::NothingVisible,
         FixKind::Describe,
         &red,
@@ -414,7 +417,7 @@ fn a_label_is_written_from_what_is_known() {
 }
 
 #[test]
-fn foreign_words_become_korean_or_go() {
+fn foreign_words_are_translated_or_removed() {
     let mixed = labels("눈꽃 모자")
         .with(Field::LabelKo, ["緑色 방울이 달린 hat 눈꽃 모자"])
         .with(
@@ -423,8 +426,11 @@ fn foreign_words_become_korean_or_go() {
         );
     let facts = facts("눈꽃 모자");
     let reason = Reason::MixedScript;
-    assert_eq!(done(reason, FixKind::TranslateWords, &mixed, &facts), None);
-    let dropped = done(reason, FixKind::DropWords, &mixed, &facts).unwrap();
+    assert_eq!(
+        applied(reason, FixKind::TranslateWords, &mixed, &facts),
+        None
+    );
+    let dropped = applied(reason, FixKind::DropWords, &mixed, &facts).unwrap();
     assert_eq!(dropped.label_ko(), "방울이 달린 눈꽃 모자");
     assert_eq!(
         dropped.values(Field::TagsKo),
@@ -432,7 +438,7 @@ fn foreign_words_become_korean_or_go() {
     );
     let english =
         labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
-    let translated = done(reason, FixKind::TranslateWords, &english, &facts).unwrap();
+    let translated = applied(reason, FixKind::TranslateWords, &english, &facts).unwrap();
     assert_eq!(
         translated.values(Field::TagsKo),
         ["모자", "빨간색", "리본", "가죽", "눈꽃"]
@@ -452,7 +458,7 @@ fn a_list_becomes_a_sentence() {
         ),
     ] {
         let list = labels("눈꽃 모자").with(Field::LabelKo, [label]);
-        let joined = done(
+        let joined = applied(
             Reason::CommaList,
             FixKind::JoinList,
             &list,
@@ -463,14 +469,14 @@ fn a_list_becomes_a_sentence() {
 }
 
 #[test]
-fn twins_are_told_apart_by_the_color_that_is_not_said() {
+fn equal_labels_are_distinguished_by_an_unnamed_color() {
     let twin = labels("눈꽃 모자").with(Field::LabelKo, ["리본이 달린 눈꽃 모자"]);
     let facts = FixFacts {
         is_duplicate: true,
         colors: Some(icon(&[(BLUE, 1.0)])),
         ..facts("눈꽃 모자")
     };
-    let told = done(Reason::DuplicateLabel, FixKind::TellApart, &twin, &facts).unwrap();
-    assert_eq!(told.label_ko(), "리본이 달린 파란 눈꽃 모자");
-    assert!(told.values(Field::Colors).contains(&"blue".to_owned()));
+    let distinct = applied(Reason::DuplicateLabel, FixKind::TellApart, &twin, &facts).unwrap();
+    assert_eq!(distinct.label_ko(), "리본이 달린 파란 눈꽃 모자");
+    assert!(distinct.values(Field::Colors).contains(&"blue".to_owned()));
 }

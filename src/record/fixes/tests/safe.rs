@@ -1,4 +1,4 @@
-//! What is changed without an eye on it, and what no fix may do to any record.
+//! Tests of the safe fixes, and of invariants of all fixes.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn fixed_safely(labels: &Labels, context: &FixContext) -> Labels {
 }
 
 #[test]
-fn behind_the_safe_fixes_none_does_any_more() {
+fn the_safe_fixes_are_idempotent() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let mut changed = 0;
     for (before, facts) in generated() {
@@ -36,7 +36,7 @@ fn behind_the_safe_fixes_none_does_any_more() {
 }
 
 #[test]
-fn the_safe_fixes_leave_what_needs_an_eye() {
+fn the_safe_fixes_leave_records_that_need_review() {
     let none: [&str; 0] = [];
     let vocabulary = Vocabulary::builtin().unwrap();
     let bare = labels("눈꽃 모자")
@@ -49,25 +49,25 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
     let fixed = fixed_safely(&bare, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
     assert_eq!(check(&fixed, &context.rules), []);
-    // Somebody who names colors that hardly a pixel is of has not seen the icon.
+    // A label that names colors with hardly any pixels was not written from the icon.
     let silver: [u8; 3] = [200, 202, 205];
     let pale = FixFacts {
         colors: Some(icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)])),
         ..facts.clone()
     };
     let context = pale.context(&vocabulary);
-    let misseen = labels("눈꽃 모자")
+    let wrong_color = labels("눈꽃 모자")
         .with(Field::LabelKo, ["은색 리본이 달린 모자"])
         .with(Field::TagsKo, ["모자", "은색"])
         .with(Field::Colors, ["silver"])
         .with(Field::QueryVariantsKo, ["은색 모자"]);
-    let done = safe_fixes(&misseen, &context);
-    let fixed = fixed_safely(&misseen, &context);
+    let done = safe_fixes(&wrong_color, &context);
+    let fixed = fixed_safely(&wrong_color, &context);
     assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
     assert!(done.len() > 1, "{done:?}");
     assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
     let context = facts.context(&vocabulary);
-    // Nor has somebody who names no color.
+    // Neither was one that names no color.
     let colorless = bare
         .clone()
         .with(Field::LabelKo, ["하트 무늬가 있는 모자"])
@@ -78,14 +78,14 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
     let fixed = fixed_safely(&colorless, &context);
     assert_eq!(fixed.label_ko(), "하트 무늬가 있는 눈꽃 모자");
     assert_eq!(check(&fixed, &context.rules), [Reason::AttributesMissing]);
-    // Who calls a hat a shoe has not seen what it is.
-    let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
-    let fixed = fixed_safely(&mistaken, &context);
+    // A label that calls a hat a shoe has the wrong type.
+    let wrong_type = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
+    let fixed = fixed_safely(&wrong_type, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");
 }
 
-/// What the safe fixes leave against a hat of this label and these colors.
-fn left_of(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
+/// The reasons left after the safe fixes for a hat with this label and these colors.
+fn reasons_left(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
     let vocabulary = Vocabulary::builtin().unwrap();
     let none: [&str; 0] = [];
     let facts = FixFacts {
@@ -105,39 +105,42 @@ fn left_of(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
 }
 
 #[test]
-fn a_color_that_is_hardly_there_needs_an_eye() {
+fn a_color_with_hardly_any_pixels_needs_review() {
     let gold: [u8; 3] = [212, 175, 55];
     let much = [(RED, 0.6), (WHITE, 0.25), (gold, 0.15)];
     let little = [(RED, 0.7), (WHITE, 0.26), (gold, 0.04)];
     let label = "붉은 천에 금색 방울이 달린 눈꽃 모자";
-    assert_eq!(left_of("눈꽃 모자", label, &much), []);
+    assert_eq!(reasons_left("눈꽃 모자", label, &much), []);
     assert_eq!(
-        left_of("눈꽃 모자", label, &little),
+        reasons_left("눈꽃 모자", label, &little),
         [Reason::AttributesMissing]
     );
-    // A word that holds a color may be a thing of its own, or made up.
+    // A compound with a color may be a word of its own, or made up.
     let label = "붉은 골드벨벳 무늬의 눈꽃 모자";
-    assert_eq!(left_of("눈꽃 모자", label, &much), []);
+    assert_eq!(reasons_left("눈꽃 모자", label, &much), []);
     assert_eq!(
-        left_of("눈꽃 모자", label, &little),
+        reasons_left("눈꽃 모자", label, &little),
         [Reason::AttributesMissing]
     );
 }
 
 #[test]
-fn a_color_of_the_name_counts_where_the_label_says_it_too() {
+fn a_color_of_the_name_counts_if_the_label_repeats_it() {
     let red = [(RED, 0.8), (WHITE, 0.2)];
     let white = [(WHITE, 0.8), (RED, 0.2)];
     let (name, label) = ("붉은 모자", "붉은색 천으로 만든 붉은 모자");
-    assert_eq!(left_of(name, label, &red), []);
-    assert_eq!(left_of(name, label, &white), [Reason::AttributesMissing]);
+    assert_eq!(reasons_left(name, label, &red), []);
     assert_eq!(
-        left_of(name, "눈꽃 무늬가 있는 붉은 모자", &red),
+        reasons_left(name, label, &white),
+        [Reason::AttributesMissing]
+    );
+    assert_eq!(
+        reasons_left(name, "눈꽃 무늬가 있는 붉은 모자", &red),
         [Reason::AttributesMissing]
     );
 }
 
-/// Labels with every fault, in many combinations.
+/// Labels with every kind of problem, in many combinations.
 fn generated() -> Vec<(Labels, FixFacts)> {
     let none: [&str; 0] = [];
     let names = [
@@ -194,7 +197,7 @@ fn generated() -> Vec<(Labels, FixFacts)> {
 }
 
 #[test]
-fn a_fix_clears_its_reason_and_brings_no_worse_one() {
+fn a_fix_clears_its_reason_and_adds_no_worse_one() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let mut seen = 0;
     for (labels, facts) in generated() {
@@ -207,18 +210,18 @@ fn a_fix_clears_its_reason_and_brings_no_worse_one() {
                 let mut rules = context.rules;
                 rules.label_count = 1;
                 let after = check(&fixed, &rules);
-                let told = format!(
+                let context_text = format!(
                     "{:?} {} -> {}",
                     offered.kind,
                     labels.label_ko(),
                     fixed.label_ko()
                 );
-                assert!(!after.contains(&reason), "{told}");
+                assert!(!after.contains(&reason), "{context_text}");
                 let gravity = crate::record::rules::weight;
                 let worse = after
                     .iter()
                     .filter(|new| !before.contains(new) && gravity(**new) >= gravity(reason));
-                assert_eq!(worse.count(), 0, "{told}: {after:?}");
+                assert_eq!(worse.count(), 0, "{context_text}: {after:?}");
                 assert_eq!(fixed.label_ko(), clean_text(fixed.label_ko()));
                 assert_eq!(fixed.normalized(&vocabulary).label_ko(), fixed.label_ko());
             }

@@ -1,9 +1,9 @@
-//! The forms that a color word has in Korean, so that one can take another's place.
+//! The Korean forms of color words, used to replace one with another.
 
 use crate::record::rules::color_of;
 use crate::record::{Vocabulary, Word};
 
-/// How a color word stands in a text.
+/// The form of a color word in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `검은 모자`
@@ -18,8 +18,8 @@ pub enum Shape {
     Latin,
 }
 
-/// The forms of a color beside the preferred one of the vocabulary, which ends in `색`. An empty
-/// one is that one.
+/// The forms of a color. An empty form means the preferred one of the vocabulary, which ends in
+/// `색`.
 struct Forms {
     word: &'static str,
     adjective: &'static str,
@@ -65,7 +65,7 @@ const FORMS: [Forms; 22] = [
     forms("gray", "", "", "그레이"),
     forms("black", "검은", "검정", "블랙"),
 ];
-/// Loanwords besides those of the table.
+/// Loanwords in addition to those of the table.
 const LOANS: [&str; 12] = [
     "옐로우",
     "골든",
@@ -81,7 +81,7 @@ const LOANS: [&str; 12] = [
     "그레이",
 ];
 
-/// A color in the words of a text.
+/// A color word in a text.
 #[derive(Debug, Clone, Copy)]
 pub struct ColorUse<'v, 't> {
     pub word: &'v Word,
@@ -91,7 +91,7 @@ pub struct ColorUse<'v, 't> {
 }
 
 impl<'v, 't> ColorUse<'v, 't> {
-    /// The color that one word of a text names. A color of the item's name is the name's.
+    /// Reads a word of a text as a color. Colors that the item's name contains do not count.
     pub fn of(token: &'t str, item_name: &str, vocabulary: &'v Vocabulary) -> Option<Self> {
         let (word, stem, particle) = color_of(token, vocabulary)?;
         let own = stem.strip_suffix('색').unwrap_or(stem).to_lowercase();
@@ -121,14 +121,14 @@ fn shape(stem: &str, noun: &str) -> Shape {
     }
 }
 
-/// Whether an adjective that ends in this syllable stands before a noun: `검붉은`, `새까만`.
+/// Whether the syllable has the ending of an adjective before a noun: `검붉은`, `새까만`.
 fn is_adnominal(syllable: char) -> bool {
     const FINALS: u32 = 28;
     const NIEUN: u32 = 4;
     ('가'..='힣').contains(&syllable) && (u32::from(syllable) - u32::from('가')) % FINALS == NIEUN
 }
 
-/// What a Korean calls the color in this shape.
+/// The Korean word for the color in this form.
 pub fn in_shape(word: &Word, shape: Shape) -> &str {
     let forms = FORMS.iter().find(|forms| forms.word == word.word);
     let own = forms.map_or("", |forms| match shape {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_stands_before_a_noun_is_an_adjective() {
+    fn words_with_an_adnominal_ending_are_adjectives() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let colors = vocabulary.entries(Field::Colors).iter();
         let words = colors.flat_map(|word| &word.ko);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_known_with_its_shape_and_particle() {
+    fn a_color_word_is_read_with_its_shape_and_particle() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let color = |token| {
             let color = ColorUse::of(token, "골드 반지", &vocabulary)?;

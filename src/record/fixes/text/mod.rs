@@ -1,4 +1,4 @@
-//! Korean sentences: particles, color words, phrases, kinds of things.
+//! Korean text: color words, phrases and item types.
 
 mod color_words;
 mod phrase;

@@ -1,5 +1,5 @@
-//! A text as its words, with what stands between them, so that color words can be exchanged or
-//! left out without a trace. The item's name is one word that nothing changes.
+//! A text split into words, in which color words can be replaced or removed without leaving
+//! broken grammar. The item's name is one word and never changes.
 
 use super::color_words::{ColorUse, Shape, in_shape};
 use crate::record::{Vocabulary, Word};
@@ -8,18 +8,18 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Particles that join two nouns.
 const JOINS: [&str; 5] = ["과", "와", "하고", "랑", "이랑"];
-/// Signs that do the same.
+/// Punctuation that joins two nouns.
 const SIGNS: [char; 5] = [',', '/', '·', '&', '+'];
-/// After colors: words that need two of them.
+/// Words after colors that require at least two of them.
 const MIXES: [&str; 10] = [
     "섞", "조합", "조화", "어우", "이루", "구성", "혼합", "대비", "배색", "투톤",
 ];
-/// After a color word: words that are nothing without it.
+/// Words that only make sense after a color word.
 const COLOR_NOUNS: [&str; 6] = ["컬러", "색상", "색조", "톤", "계열", "빛깔"];
 
 #[derive(Debug, Clone, PartialEq)]
 struct Token {
-    /// What stands before it: blanks and signs.
+    /// Blanks and punctuation before the word.
     before: String,
     word: String,
     is_name: bool,
@@ -46,7 +46,7 @@ impl<'a> Phrase<'a> {
             true => vec![text.as_str()].into_iter(),
             false => text.split(name).collect::<Vec<_>>().into_iter(),
         };
-        phrase.read(parts.next().unwrap_or_default());
+        phrase.push(parts.next().unwrap_or_default());
         for part in parts {
             let before = std::mem::take(&mut phrase.after);
             phrase.tokens.push(Token {
@@ -54,12 +54,12 @@ impl<'a> Phrase<'a> {
                 word: name.to_owned(),
                 is_name: true,
             });
-            phrase.read(part);
+            phrase.push(part);
         }
         phrase
     }
 
-    fn read(&mut self, text: &str) {
+    fn push(&mut self, text: &str) {
         let mut rest = text;
         while let Some(begin) = rest.find(char::is_alphanumeric) {
             let (before, from) = rest.split_at(begin);
@@ -104,8 +104,8 @@ impl<'a> Phrase<'a> {
         (0..self.tokens.len()).find(|at| self.color(*at).is_some_and(|color| color.word == word))
     }
 
-    /// Puts a color in the place of another, in its shape; where it is there already, the other
-    /// is left out. `None` where that would leave a broken text.
+    /// Replaces a color with another in the same form. If the text already has the new color, the
+    /// old one is removed. `None` if that would break the text.
     pub fn replace_color(mut self, from: &Word, to: &Word) -> Option<Self> {
         while let Some(at) = self.next_color(from) {
             if self.has_color(to) {
@@ -117,9 +117,9 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
-    /// Puts for each color the one that stands beside it in `plan`, all at once, in its shape. Of
-    /// two in a row that become one color, one goes; where the text needs both, the second becomes
-    /// one of `others`. `None` where none of them is left.
+    /// Replaces all colors at once according to `plan`, each in the same form. If two adjacent
+    /// colors become equal, one is removed; if the text needs two, the second becomes one of
+    /// `others`. `None` if no other color is left.
     pub fn recolored(mut self, plan: &[(&Word, &Word)], others: &[&Word]) -> Option<Self> {
         let mut is_new = vec![false; self.tokens.len()];
         for (at, is_new) in is_new.iter_mut().enumerate() {
@@ -149,7 +149,7 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
-    /// Puts a color in the place of the one at `at`, in its shape and with its particle.
+    /// Replaces the color at `at`, keeping its form and particle.
     fn put(&mut self, at: usize, to: &Word) {
         let word = self
             .color(at)
@@ -159,7 +159,7 @@ impl<'a> Phrase<'a> {
         }
     }
 
-    /// Leaves a color out. `None` where that would leave a broken text.
+    /// Removes a color. `None` if that would break the text.
     pub fn remove_color(mut self, word: &Word) -> Option<Self> {
         while let Some(at) = self.next_color(word) {
             self = self.without(at)?;
@@ -167,7 +167,8 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
-    /// Each color once: a later word of it goes where that leaves a whole text, else the first.
+    /// Removes repeated colors: the later word, or the first if removing the later one would break
+    /// the text.
     pub fn without_repeated_colors(mut self) -> Self {
         let mut at = self.tokens.len();
         while at > 1 {
@@ -187,8 +188,8 @@ impl<'a> Phrase<'a> {
         self
     }
 
-    /// Names one more color: beside the first one of a row of nouns, else right before the name or
-    /// before the last word.
+    /// Adds a color: before the first color if that is a noun, otherwise right before the item's
+    /// name or the last word.
     pub fn with_color(mut self, word: &Word) -> Option<Self> {
         let first = (0..self.tokens.len()).find_map(|at| Some((at, self.color(at)?.shape)));
         let (at, text) = match first {
@@ -213,7 +214,7 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
-    /// Whether the word at `at` is one of a row of nouns, and others follow.
+    /// Whether the word at `at` is joined to the next one.
     fn joins(&self, at: usize) -> bool {
         let by_particle = self
             .color(at)
@@ -231,7 +232,7 @@ impl<'a> Phrase<'a> {
         let is_last = at + 1 == self.tokens.len();
         if self.joins(at) && self.is_color(at + 1) {
             self.remove(at);
-            return self.still_mixes(at).then_some(self);
+            return self.has_enough_colors(at).then_some(self);
         }
         if at > 0 && self.is_color(at - 1) && self.joins(at - 1) {
             let before = self.color(at - 1)?;
@@ -239,7 +240,7 @@ impl<'a> Phrase<'a> {
             let word = with_particle(&self.tokens[at - 1].word[..stem], &particle);
             self.tokens[at - 1].word = word;
             self.tokens.remove(at);
-            return self.still_mixes(at - 1).then_some(self);
+            return self.has_enough_colors(at - 1).then_some(self);
         }
         if is_last {
             let token = self.tokens.remove(at);
@@ -273,7 +274,7 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
-    /// Takes a word out; what stood before it stands before the next.
+    /// Removes a word. The next word gets its preceding punctuation.
     fn remove(&mut self, at: usize) {
         let gone = self.tokens.remove(at);
         if let Some(next) = self.tokens.get_mut(at) {
@@ -281,8 +282,8 @@ impl<'a> Phrase<'a> {
         }
     }
 
-    /// Whether what follows the color at `at` has as many colors as it needs.
-    fn still_mixes(&self, at: usize) -> bool {
+    /// Whether enough colors remain for the words after the color at `at`.
+    fn has_enough_colors(&self, at: usize) -> bool {
         let mut end = at;
         while self.joins(end) && self.is_color(end + 1) {
             end += 1;
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_color_takes_the_place_and_the_shape_of_another() {
+    fn a_replaced_color_keeps_its_shape() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (before, from, to, after) in [
             ("검은 리본 모자", "black", "white", "하얀 리본 모자"),
@@ -334,9 +335,9 @@ mod tests {
             ("블랙색의 망토", "black", "navy", "남색의 망토"),
             ("빨강을 띤 검", "red", "blue", "파랑을 띤 검"),
             ("a black hat", "black", "sky blue", "a sky blue hat"),
-            // What is there already is not said twice.
+            // A color that the text already has is not repeated.
             ("검은색과 흰색의 망토", "black", "white", "흰색의 망토"),
-            // The name is nobody's claim.
+            // Colors of the name stay.
             (
                 "레드 클로버 붉은 모자",
                 "red",
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn all_colors_are_exchanged_at_once() {
+    fn all_colors_are_replaced_at_once() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let plan = [("red", "blue"), ("blue", "red"), ("white", "blue")];
         let plan = plan.map(|(from, to)| (word(&vocabulary, from), word(&vocabulary, to)));
@@ -380,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_color_is_named_where_it_reads_well() {
+    fn a_color_is_added_where_it_reads_well() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (before, after) in [
             (
@@ -401,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_color_is_left_out_where_the_text_stays_whole() {
+    fn a_color_is_removed_only_if_the_text_stays_intact() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (before, after) in [
             ("검은 리본 모자", Some("리본 모자")),

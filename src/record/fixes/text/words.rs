@@ -1,14 +1,14 @@
-//! Words that tell what an item is, and words of the vocabulary in a text.
+//! Finds item types and vocabulary words in a text.
 
 use crate::record::fixes::FixContext;
 use crate::record::{Field, Labels, Vocabulary, Word};
 use crate::text::{clean_text, particles, words};
 
-/// Types that say nothing of the item.
+/// Types that carry no information.
 const NO_TYPES: [&str; 2] = ["other", "unknown"];
-/// Types that a more special one may stand for.
+/// General types that have more specific ones.
 const WIDE_TYPES: [&str; 4] = ["weapon", "secondary weapon", "accessory", "pocket item"];
-/// Words at the end of a label that are a kind of thing to a reader, and none to the vocabulary.
+/// Words at the end of a label that readers take as an item type although the vocabulary does not.
 const KINDS: [&str; 9] = [
     "옷",
     "의상",
@@ -20,28 +20,28 @@ const KINDS: [&str; 9] = [
     "무기",
     "장신구",
 ];
-/// What an item is.
+/// The type of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemKind<'a> {
     pub word: &'a Word,
-    /// What the item's source or its name calls it.
+    /// The Korean word in the item's part or name.
     pub korean: String,
 }
 
 impl ItemKind<'_> {
-    /// Whether other types may be meant by it.
+    /// Whether it includes more specific types.
     pub fn is_wide(&self) -> bool {
         WIDE_TYPES.contains(&self.word.word.as_str())
     }
 }
 
-/// What the item is by its part; where that is wide, by the last word of its name.
+/// The item's type by its part or, if that is general, by the last word of its name.
 pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
     let rules = &context.rules;
     kind_of(context.part, rules.item_name, rules.vocabulary)
 }
 
-/// The same of an item with this part and name.
+/// The type of an item with this part and name; see [`item_kind`].
 pub fn kind_of<'a>(
     part: Option<&str>,
     item_name: &str,
@@ -58,7 +58,7 @@ pub fn kind_of<'a>(
     by_name.or_else(|| by_part.into_iter().next())
 }
 
-/// The kinds of thing that `part/slot` names.
+/// The item types that `part/slot` names.
 pub fn kinds_of_part<'a>(part: Option<&str>, vocabulary: &'a Vocabulary) -> Vec<ItemKind<'a>> {
     let parts = part.into_iter().flat_map(|part| part.split('/'));
     parts
@@ -72,18 +72,18 @@ pub fn kinds_of_part<'a>(part: Option<&str>, vocabulary: &'a Vocabulary) -> Vec<
         .collect()
 }
 
-/// The kind of thing that a word ends in: `털모자` is a hat.
+/// The item type at the end of a word: `털모자` is a hat.
 pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
     let word = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let most = vocabulary.most_letters(Field::ItemTypeGuess);
+    let max = vocabulary.max_letters(Field::ItemTypeGuess);
     let places: Vec<usize> = word
         .char_indices()
         .rev()
-        .take(most)
+        .take(max)
         .map(|(at, _)| at)
         .collect();
     let ends = places.into_iter().rev().map(|at| &word[at..]);
-    // One syllable says it only where it is the whole word: `검`, but not `선검`.
+    // A single syllable counts only as an entire word: `검`, but not `선검`.
     ends.filter(|end| *end == word || end.chars().count() > 1)
         .find_map(|end| {
             let found = vocabulary.find_exact(Field::ItemTypeGuess, end)?;
@@ -95,25 +95,26 @@ pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKin
         })
 }
 
-/// The kind of thing that the label ends in.
+/// The item type at the end of the label.
 pub fn kind_of_label<'v>(labels: &Labels, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
     kind_at_end(labels.label_ko().rsplit(' ').next()?, vocabulary)
 }
 
-/// Whether a word ends in a kind of thing.
+/// Whether a word ends in an item type.
 pub fn is_kind(word: &str, vocabulary: &Vocabulary) -> bool {
     let bare = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     KINDS.contains(&bare) || kind_at_end(bare, vocabulary).is_some()
 }
 
-/// The word as it is, and without its particle.
+/// The word, and the word without its particle.
 pub fn stems(word: &str) -> impl DoubleEndedIterator<Item = &str> {
     let stem = particles::stem(word);
     std::iter::once(word).chain((stem != word).then_some(stem))
 }
 
-/// The words of a field's list that label and tags hold. The item's name says what the item is
-/// about, and not what it is made of; a color is not a metal.
+/// Vocabulary words of a field that occur in the label and the tags. As materials, words of the
+/// item's name do not count, since a name need not describe the material, nor do words that are
+/// also colors.
 pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<String> {
     let vocabulary = context.rules.vocabulary;
     let name = clean_text(context.rules.item_name);
@@ -142,12 +143,12 @@ pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<S
     found
 }
 
-/// One syllable means too many things: `눈` is an eye and snow.
+/// Whether the word is a single syllable, which is too ambiguous: `눈` is an eye and snow.
 fn is_short(word: &str) -> bool {
     word.chars().count() < 2
 }
 
-/// Whether the word says something.
+/// Whether the word is informative.
 pub fn is_answer(word: &str) -> bool {
     !matches!(word, "unknown" | "unclear" | "other")
 }

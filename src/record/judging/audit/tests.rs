@@ -3,7 +3,7 @@ use crate::record::SourceType;
 use crate::record::judging::draw_order;
 use std::collections::HashSet;
 
-/// So many records of a type, of which one of so many is wrong.
+/// Item type, source, number of records, and N where one of N is wrong.
 const KINDS: [(&str, SourceType, u64, u64); 5] = [
     ("hat", SourceType::Cash, 900, 50),
     ("hat", SourceType::EquipmentShape, 500, 20),
@@ -12,30 +12,30 @@ const KINDS: [(&str, SourceType, u64, u64); 5] = [
     ("pet", SourceType::Cash, 50, 2),
 ];
 
-struct World {
+struct Scenario {
     population: Vec<Candidate>,
     wrong: HashSet<GroupId>,
 }
 
-fn world() -> World {
-    let mut world = World {
+fn scenario() -> Scenario {
+    let mut scenario = Scenario {
         population: Vec::new(),
         wrong: HashSet::new(),
     };
     for (item_type, source_type, records, one_of) in KINDS {
         for number in 0..records {
-            let group = GroupId(world.population.len() as i64 + 1);
+            let group = GroupId(scenario.population.len() as i64 + 1);
             let is_wrong = number % one_of == 0;
             if is_wrong {
-                world.wrong.insert(group);
+                scenario.wrong.insert(group);
             }
-            // Wrong ones are more uncertain, most of them.
+            // Most wrong records are more uncertain.
             let uncertainty = match (is_wrong, number % 7) {
                 (true, _) => 0.35,
                 (false, 0) => 0.4,
                 (false, n) => 0.02 * n as f32,
             };
-            world.population.push(Candidate {
+            scenario.population.push(Candidate {
                 group,
                 version: group.0 * 10,
                 stratum: Stratum {
@@ -46,11 +46,11 @@ fn world() -> World {
             });
         }
     }
-    world
+    scenario
 }
 
-impl World {
-    /// The truth about the first records of the sample.
+impl Scenario {
+    /// Correct judgments of the first records of the sample.
     fn judge(&self, seed: u64, sample: usize) -> Vec<Judgment> {
         let order = draw_order(&self.population, seed).into_iter().take(sample);
         let judgment = |place: usize| {
@@ -72,20 +72,20 @@ impl World {
     }
 }
 
-/// The error of an estimate, without all that is said besides.
-fn error(world: &World, judgments: &[Judgment]) -> Rate {
-    Counted::of(&world.population, judgments).rate(|_| true)
+/// Only the error rate of an estimate.
+fn error(scenario: &Scenario, judgments: &[Judgment]) -> Rate {
+    Counted::of(&scenario.population, judgments).rate(|_| true)
 }
 
 #[test]
 fn the_interval_covers_the_truth_in_94_of_100_audits() {
-    let world = world();
-    let truth = world.truth();
+    let scenario = scenario();
+    let truth = scenario.truth();
     let mut covered = [0; 2];
     for seed in 0..1000 {
-        let judgments = world.judge(seed, 200);
+        let judgments = scenario.judge(seed, 200);
         for (covered, sample) in covered.iter_mut().zip([50, 200]) {
-            let error = error(&world, &judgments[..sample]);
+            let error = error(&scenario, &judgments[..sample]);
             *covered += u32::from((error.low..=error.high).contains(&truth));
         }
     }
@@ -94,16 +94,16 @@ fn the_interval_covers_the_truth_in_94_of_100_audits() {
 
 #[test]
 fn an_audit_that_stops_when_the_interval_is_narrow_covers_the_truth_too() {
-    let world = world();
-    let truth = world.truth();
+    let scenario = scenario();
+    let truth = scenario.truth();
     let mut covered = 0;
     let mut judged = 0;
     for seed in 0..200 {
-        let judgments = world.judge(seed, 600);
-        // As an operator does who judges as many as it says are missing, and looks again.
+        let judgments = scenario.judge(seed, 600);
+        // The operator judges as many as the estimate asks for, then checks again.
         let mut so_far = 0;
         let found = loop {
-            let error = error(&world, &judgments[..so_far]);
+            let error = error(&scenario, &judgments[..so_far]);
             match more(&error, 0.08, 600) {
                 0 => break error,
                 more => so_far += more as usize,
@@ -118,8 +118,8 @@ fn an_audit_that_stops_when_the_interval_is_narrow_covers_the_truth_too() {
 
 #[test]
 fn an_estimate_counts_by_stratum_field_and_uncertainty() {
-    let world = world();
-    let estimate = AuditEstimate::new(&world.population, &world.judge(1, 400), 1, 0.05);
+    let scenario = scenario();
+    let estimate = AuditEstimate::new(&scenario.population, &scenario.judge(1, 400), 1, 0.05);
     assert_eq!((estimate.records, estimate.judged), (2000, 400));
     assert_eq!(estimate.right + estimate.wrong, 400);
     let field = FieldCount {
@@ -140,47 +140,47 @@ fn an_estimate_counts_by_stratum_field_and_uncertainty() {
 }
 
 #[test]
-fn where_uncertainty_says_nothing_there_is_no_threshold() {
-    let mut world = world();
-    for (at, candidate) in world.population.iter_mut().enumerate() {
+fn there_is_no_threshold_if_uncertainty_is_unrelated_to_errors() {
+    let mut scenario = scenario();
+    for (at, candidate) in scenario.population.iter_mut().enumerate() {
         candidate.uncertainty = (at % 10) as f32 / 10.0;
     }
-    let estimate = AuditEstimate::new(&world.population, &world.judge(1, 200), 1, 0.05);
+    let estimate = AuditEstimate::new(&scenario.population, &scenario.judge(1, 200), 1, 0.05);
     assert_eq!(estimate.threshold, None);
 }
 
 #[test]
-fn what_was_changed_after_it_was_judged_does_not_count_and_is_told() {
-    let mut world = world();
-    let judgments = world.judge(3, 200);
-    let before = AuditEstimate::new(&world.population, &judgments, 3, 0.05);
+fn judgments_of_changed_records_are_outdated_and_reported() {
+    let mut scenario = scenario();
+    let judgments = scenario.judge(3, 200);
+    let before = AuditEstimate::new(&scenario.population, &judgments, 3, 0.05);
     assert_eq!((before.outdated, before.error_before_changes), (0, None));
-    // The operator fixes all that were found wrong, and nothing else.
+    // The operator fixes exactly the records judged wrong.
     for judgment in &judgments {
         if matches!(judgment.verdict, Verdict::Wrong(_)) {
             let place = judgment.group.0 as usize - 1;
-            world.population[place].version += 1;
+            scenario.population[place].version += 1;
         }
     }
-    let after = AuditEstimate::new(&world.population, &judgments, 3, 0.05);
+    let after = AuditEstimate::new(&scenario.population, &judgments, 3, 0.05);
     assert_eq!((after.wrong, after.outdated), (0, before.wrong));
     assert_eq!(after.judged, 200 - before.wrong);
-    // Of the records that nobody has judged it says the same as before.
+    // The estimate for records that nobody has judged is unchanged.
     assert_eq!(after.error_before_changes, Some(before.error));
-    let counting = current_judgments(&world.population, &judgments);
+    let counting = current_judgments(&scenario.population, &judgments);
     assert_eq!(counting.len() as u64, after.judged);
 }
 
 #[test]
-fn a_later_judgment_stands_for_the_earlier_one_and_unsure_is_neither() {
-    let world = world();
-    let first = &world.population[0];
+fn a_later_judgment_replaces_the_earlier_one_and_unsure_is_neither() {
+    let scenario = scenario();
+    let first = &scenario.population[0];
     let says = |verdict| Judgment {
         group: first.group,
         version: first.version,
         verdict,
     };
-    let of = |judgments: &[Judgment]| AuditEstimate::new(&world.population, judgments, 0, 0.05);
+    let of = |judgments: &[Judgment]| AuditEstimate::new(&scenario.population, judgments, 0, 0.05);
     let both = of(&[says(Verdict::Wrong(Field::TagsKo)), says(Verdict::Right)]);
     assert_eq!((both.judged, both.right, both.wrong), (1, 1, 0));
     let unsure = of(&[says(Verdict::Unsure)]);
@@ -190,17 +190,17 @@ fn a_later_judgment_stands_for_the_earlier_one_and_unsure_is_neither() {
 }
 
 #[test]
-fn it_says_how_many_more_judgments_a_width_takes() {
+fn further_judgments_needed_for_a_width() {
     let of = |hits, judged, width| more(&Rate::new(hits, judged), width, 8000);
-    // Nothing is judged: by a rate of one in twenty.
+    // With no judgments, the prior rate of one in twenty applies.
     let first = of(0, 0, 0.06);
     assert!((200..300).contains(&first), "{first}");
     assert!(of(0, 0, 0.03) > of(0, 0, 0.06));
     assert!(of(10, 200, 0.05) < of(0, 0, 0.05));
     assert_eq!(of(2, 1000, 0.05), 0);
-    // All that there are.
+    // All remaining records.
     assert_eq!(more(&Rate::new(5, 10), 0.05, 300), 290);
-    // Judging so many at that rate does it.
+    // That many judgments at that rate give the width.
     let needed = of(10, 200, 0.05);
     let hits = 10.0 + needed as f64 * 11.0 / 220.0;
     assert!(Rate::new(hits.round() as u64, 200 + needed).width() <= 0.052);

@@ -1,6 +1,6 @@
-//! Every transition, and what holds after any of them.
+//! Tests of every transition, and of invariants over random sequences.
 
-mod promises;
+mod invariants;
 
 use super::*;
 use crate::record::Field;
@@ -18,7 +18,7 @@ fn edit() -> Change {
     }
 }
 
-/// The operator does this; a text that it writes is version 9.
+/// Applies a change of the operator; its text becomes version 9.
 fn after(current: &CurrentState, change: &Change) -> CurrentState {
     CurrentState {
         review: current.apply(change, Some(9)),
@@ -26,7 +26,7 @@ fn after(current: &CurrentState, change: &Change) -> CurrentState {
     }
 }
 
-/// The model has given version 1.
+/// The model has answered with version 1.
 fn answered() -> CurrentState {
     let mut current = CurrentState::default();
     assert!(current.answered(1));
@@ -43,14 +43,14 @@ fn with_line(mut current: CurrentState, by: CommittedBy) -> CurrentState {
     current
 }
 
-/// A line of an earlier program is version 1.
+/// A line of an earlier program was imported as version 1.
 fn imported() -> CurrentState {
     let mut current = CurrentState::default();
     current.imported(1, 70, CommittedBy::Import);
     current
 }
 
-/// The same with the answer of a retry, version 3.
+/// The state with the answer of a retry offered as version 3.
 fn offered(mut current: CurrentState) -> CurrentState {
     assert!(!current.answered(3));
     current
@@ -76,8 +76,8 @@ fn every_transition() {
         failure: Some(5),
         ..CurrentState::default()
     };
-    // A state whose draft the rules find uncertain, what is done, and the state, the effect of
-    // the next commit and the version that is in `labels.jsonl` afterwards.
+    // A state with an uncertain draft and a change, then the resulting state, the effect of the
+    // next commit and the version in `labels.jsonl`.
     let rows: Vec<Row> = vec![
         (
             "waiting",
@@ -225,7 +225,7 @@ fn every_transition() {
             N::Adds,
             None,
         ),
-        // What is the line already is confirmed, and the line stays.
+        // A draft that is already the line is confirmed, and the line is unchanged.
         (
             "imported",
             imported(),
@@ -346,7 +346,7 @@ fn every_transition() {
             N::Removes,
             Some(1),
         ),
-        // Another draft over the line replaces it by the commit alone.
+        // Only the commit replaces the line with another draft.
         (
             "line, edited",
             after(&committed(), &edit()),
@@ -403,7 +403,7 @@ fn every_transition() {
             N::Nothing,
             Some(1),
         ),
-        // An offer is taken or passed over; until then the draft stays.
+        // The draft stays until the offer is taken or dismissed.
         (
             "offer on import",
             offered(imported()),
@@ -465,7 +465,7 @@ fn every_transition() {
 }
 
 #[test]
-fn a_certain_line_or_draft_needs_nobody() {
+fn a_line_or_draft_without_reasons_needs_no_review() {
     let certain = |current: CurrentState| current.state(false);
     assert_eq!(certain(answered()), GroupState::Draft);
     assert_eq!(certain(imported()), GroupState::Committed);
@@ -477,7 +477,7 @@ fn a_certain_line_or_draft_needs_nobody() {
 }
 
 #[test]
-fn an_answer_is_an_offer_wherever_a_person_or_a_commit_was() {
+fn an_answer_is_an_offer_if_the_draft_was_committed_or_decided() {
     let accepted = after(&answered(), &Change::Accept);
     let withdrawn = after(&after(&imported(), &reject("no")), &Change::Commit);
     for mut current in [
@@ -494,7 +494,7 @@ fn an_answer_is_an_offer_wherever_a_person_or_a_commit_was() {
         assert!(!current.answered(12), "{before:?}");
         assert_eq!(current.offer(), Some(12));
         assert_eq!(current.review, before.review);
-        // An edit in between leaves it offered, a decision ends it, and so does taking it.
+        // An edit keeps the offer; a decision or taking it ends it.
         let edited = CurrentState {
             review: current.apply(&edit(), Some(13)),
             ..current.clone()
@@ -514,10 +514,10 @@ fn an_answer_is_an_offer_wherever_a_person_or_a_commit_was() {
 }
 
 #[test]
-fn an_answer_replaces_nothing_and_the_models_own_text() {
+fn an_answer_replaces_only_the_models_own_untouched_draft() {
     let mut waiting = CurrentState::default();
     assert!(waiting.answered(1));
-    // A retry, and what it and the answer before come to.
+    // A retry, then the merge of both answers.
     assert!(waiting.answered(2) && waiting.answered(3));
     assert_eq!((waiting.review.draft, waiting.offer()), (Some(3), None));
 }

@@ -266,7 +266,7 @@ mod tests {
             ..Progress::default()
         });
         let screen = bench.keys("F4").screen();
-        let requests = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
+        let requests = "requests    1 234, 12 of them retries, 15.6 MB sent, 2.3 MB received";
         assert!(screen.contains(requests), "{screen}");
         bench.progress(Progress::default());
         assert!(!bench.screen().contains("requests"));

@@ -204,10 +204,10 @@ mod tests {
             });
             bench.keys("F4").screen()
         };
-        assert!(screen_at(Stage::Decode).contains("Being written"));
+        assert!(screen_at(Stage::Decode).contains("In progress"));
         let idle = screen_at(Stage::Idle);
-        assert!(!idle.contains("Being written"), "{idle}");
+        assert!(!idle.contains("In progress"), "{idle}");
         assert!(idle.contains("States and reasons"), "{idle}");
-        assert!(screen_at(Stage::Decode).contains("Being written"));
+        assert!(screen_at(Stage::Decode).contains("In progress"));
     }
 }

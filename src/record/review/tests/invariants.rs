@@ -1,4 +1,4 @@
-//! What holds after any events.
+//! Invariants that hold after any sequence of events.
 
 use super::*;
 use proptest::prelude::*;
@@ -39,9 +39,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A group with its numbers, and the steps that can be undone and redone.
+/// A simulated group: its state, the last ids used, and the undo and redo stacks.
 #[derive(Default)]
-struct Play {
+struct Simulation {
     current: CurrentState,
     last: i64,
     records: i64,
@@ -49,7 +49,7 @@ struct Play {
     undone: Vec<ReviewStep>,
 }
 
-impl Play {
+impl Simulation {
     fn next(&mut self) -> i64 {
         self.last += 1;
         self.last
@@ -96,7 +96,7 @@ impl Play {
     }
 }
 
-/// Whether a person or a commit stands behind the draft, in the words of the promise.
+/// Whether the draft must not be replaced by an answer: it was committed, edited or decided.
 fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
     let Some(draft) = review.draft else {
         return false;
@@ -107,33 +107,33 @@ fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
 
 proptest! {
     #[test]
-    fn any_events_keep_the_promises(events in prop::collection::vec(any_event(), 1..40)) {
-        let mut play = Play::default();
+    fn any_events_keep_the_invariants(events in prop::collection::vec(any_event(), 1..40)) {
+        let mut simulation = Simulation::default();
         for event in events {
-            let before = play.current.clone();
+            let before = simulation.current.clone();
             match &event {
-                Event::Operator(change) => play.operator(change),
+                Event::Operator(change) => simulation.operator(change),
                 Event::Answer => {
-                    let version = play.next();
-                    let shown = play.current.answered(version);
+                    let version = simulation.next();
+                    let shown = simulation.current.answered(version);
                     let protected = is_protected(&before.review, before.answer);
                     prop_assert_eq!(shown, !protected);
-                    prop_assert_eq!(play.current.offer(), protected.then_some(version));
-                    let mut same = play.current.review.clone();
+                    prop_assert_eq!(simulation.current.offer(), protected.then_some(version));
+                    let mut same = simulation.current.review.clone();
                     same.draft = before.review.draft;
                     prop_assert_eq!(&same, &before.review);
                 }
                 Event::Failure => {
-                    play.current.failure = Some(1);
-                    prop_assert_eq!(&play.current.review, &before.review);
+                    simulation.current.failure = Some(1);
+                    prop_assert_eq!(&simulation.current.review, &before.review);
                 }
-                Event::Batch => play.batch(),
+                Event::Batch => simulation.batch(),
                 Event::Undo => {
-                    let Some(step) = play.done.pop() else { continue };
+                    let Some(step) = simulation.done.pop() else { continue };
                     let to = step.before.clone();
-                    play.current.review = step.clone().restored(&before, Direction::Undo);
-                    let now = &play.current.review;
-                    // Exactly the state before, apart from what models and batches brought since.
+                    simulation.current.review = step.clone().restored(&before, Direction::Undo);
+                    let now = &simulation.current.review;
+                    // The earlier state, except for later answers and batch commits.
                     let newer = before.answer != step.answer && !is_protected(
                         &ReviewState { line: now.line, ..to.clone() }, step.answer);
                     prop_assert_eq!(now.draft, if newer { before.answer } else { to.draft });
@@ -142,28 +142,28 @@ proptest! {
                     let rest = |review: &ReviewState| (
                         review.edited, review.decision.clone(), review.note.clone(), review.seen);
                     prop_assert_eq!(rest(now), rest(&to));
-                    play.undone.push(step);
+                    simulation.undone.push(step);
                 }
                 Event::Redo => {
-                    let Some(step) = play.undone.pop() else { continue };
+                    let Some(step) = simulation.undone.pop() else { continue };
                     let answered = before.answer != step.answer;
-                    play.current.review = step.clone().restored(&before, Direction::Redo);
+                    simulation.current.review = step.clone().restored(&before, Direction::Redo);
                     if !answered && before.review.line == step.before.line {
-                        prop_assert_eq!(&play.current.review, &step.after);
+                        prop_assert_eq!(&simulation.current.review, &step.after);
                     }
-                    play.done.push(step);
+                    simulation.done.push(step);
                 }
             }
-            // Only a commit, or going back over one, changes a line.
+            // Only a commit, or undo and redo of one, changes a line.
             let may = matches!(
                 event,
                 Event::Operator(Change::Commit) | Event::Batch | Event::Undo | Event::Redo
             );
-            prop_assert!(may || play.current.review.line == before.review.line);
-            // What is in `labels.jsonl` is never shown as less than that once it is confirmed.
-            if play.current.review.is_confirmed() {
-                prop_assert_eq!(play.current.state(true), GroupState::Committed);
-                prop_assert_eq!(play.current.review.next_commit(), NextCommit::Nothing);
+            prop_assert!(may || simulation.current.review.line == before.review.line);
+            // A confirmed line is always shown as committed.
+            if simulation.current.review.is_confirmed() {
+                prop_assert_eq!(simulation.current.state(true), GroupState::Committed);
+                prop_assert_eq!(simulation.current.review.next_commit(), NextCommit::Nothing);
             }
         }
     }

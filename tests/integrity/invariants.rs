@@ -1,9 +1,9 @@
-//! What holds at any time.
+//! Invariants that hold at any time.
 
 use super::*;
 
-impl World {
-    /// The source's folder holds what the test has put there, and nothing else.
+impl Scenario {
+    /// The source folder contains exactly what the test put there.
     pub(crate) fn check_sources(&self) {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let files: BTreeMap<String, Vec<u8>> = entries
@@ -17,7 +17,7 @@ impl World {
         assert!(files == self.pictures, "a source was changed");
     }
 
-    /// Every exported line is true of the file at its path, and no path stands twice.
+    /// Every exported line describes the file at its path, and no path occurs twice.
     pub(crate) fn check_truth(&mut self) {
         let bytes = self.read("labels.jsonl");
         if self.foreign.as_ref() == Some(&bytes) {
@@ -29,7 +29,7 @@ impl World {
         for line in lines_of(&bytes) {
             let line: Value = serde_json::from_slice(&line).unwrap();
             let path = line["image_path"].as_str().unwrap();
-            assert!(paths.insert(path.to_owned()), "{path} stands twice");
+            assert!(paths.insert(path.to_owned()), "{path} occurs twice");
             let label = line["label_ko"].as_str().unwrap_or_default();
             let mut of: Vec<&str> = line["image_sha256"].as_str().into_iter().collect();
             let marked = self.written.iter();
@@ -49,11 +49,11 @@ impl World {
         }
     }
 
-    /// No line that somebody else has written is lost.
+    /// No line of another program is lost.
     pub(crate) fn check_lines(&self, details: &BTreeMap<GroupId, GroupDetail>) {
         let labels = self.read("labels.jsonl");
         if self.is_thinned && self.foreign.as_ref() == Some(&labels) {
-            // The next export brings them back.
+            // The next export restores them.
             return;
         }
         let exported = lines_of(&labels);
@@ -61,7 +61,8 @@ impl World {
         kept.extend(lines_of(&self.read("labels_unread.jsonl")));
         for written in &self.written {
             let is_form = |line: &Vec<u8>| {
-                let (Some((before, behind)), Ok(line)) = (&written.form, std::str::from_utf8(line))
+                let (Some((before, behind)), Ok(line)) =
+                    (&written.exported_as, std::str::from_utf8(line))
                 else {
                     return false;
                 };
@@ -69,7 +70,7 @@ impl World {
                 let path = path.and_then(|rest| rest.strip_suffix(behind.as_str()));
                 path.is_some_and(|path| serde_json::from_str::<String>(path).is_ok())
             };
-            let stands = exported.contains(&written.bytes)
+            let is_present = exported.contains(&written.bytes)
                 || exported.iter().any(is_form)
                 || kept.contains(&written.bytes)
                 || kept.iter().any(is_form);
@@ -80,7 +81,7 @@ impl World {
                         .any(|version| version.text.labels.label_ko().contains(&written.mark))
             };
             assert!(
-                stands || details.iter().any(is_version),
+                is_present || details.iter().any(is_version),
                 "lost: {}",
                 String::from_utf8_lossy(&written.bytes)
             );

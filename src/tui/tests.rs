@@ -73,7 +73,7 @@ fn panes_and_screens() {
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
     pane("palette", "Do what?", ": \"retry");
-    pane("retry", "Ask again", "R \"왕관이다");
+    pane("retry", "Retry 1", "R \"왕관이다");
     pane("replace", "Find and replace", "ctrl-f \"모자 tab \"왕관");
     pane("edit", "Record", "e");
     pane("filter", "Queue", "/ \"state:");
@@ -119,7 +119,7 @@ const ACTION_KEYS: &[(Action, &str, &str)] = &[
         "Find and replace",
     ),
     (Action::Retry, "r", "Queue"),
-    (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
+    (Action::RetryWith, "R \"금속_왕관 up right", "Retry 1"),
     (Action::Attempts, "v", "Versions"),
     (Action::TakeNumbered, "v j 1", "Against"),
     (Action::TakeField, "v j right j j enter", "Against"),

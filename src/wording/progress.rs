@@ -47,7 +47,7 @@ words! {
     nothing_decided: "nothing in this session yet" / "이번 작업에서는 아직 없음",
     how_decided: "How they were decided" / "결정한 방식",
     effort_none: "unchanged" / "그대로",
-    effort_fixed: "fixed by a digit key" / "숫자 키로 수정",
+    effort_fixed: "fixed by a digit" / "숫자 키로 수정",
     effort_edited: "edited" / "편집",
     fact_committed: "committed" / "확정",
     fact_open: "to review" / "검토할 것",

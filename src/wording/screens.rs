@@ -34,7 +34,7 @@ words! {
         "You decided {n} in {time} ({pace} an hour): {efforts}."
         / "{time} 동안 {n}건을 결정했습니다(시간당 {pace}건): {efforts}.",
     as_they_were(n): "{n} unchanged" / "그대로 {n}건",
-    by_a_digit(n): "{n} fixed by a digit key" / "숫자 키로 수정 {n}건",
+    by_a_digit(n): "{n} fixed by a digit" / "숫자 키로 수정 {n}건",
     by_hand(n): "{n} edited" / "편집 {n}건",
     shows_every_item: "shows every item." / "모든 아이템 보기",
 

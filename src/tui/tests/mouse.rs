@@ -99,7 +99,7 @@ fn a_bulk_change_is_chosen_by_clicks() {
 fn settings_of_a_retry_are_changed_by_clicks() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("R");
-    click(&mut bench, "  as the run");
+    click(&mut bench, "  as in this run");
     click(&mut bench, "< 1x >");
     click(&mut bench, "stricter");
     bench.keys("enter");

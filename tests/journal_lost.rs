@@ -218,7 +218,7 @@ fn a_journal_that_is_gone_at_the_end_is_saved_under_another_name() {
     run.blocked();
     run.add_tag("나", "둘");
     let cause = run.stop().unwrap();
-    assert!(cause.contains("was deleted by something else"), "{cause}");
+    assert!(cause.contains("was deleted by another program"), "{cause}");
     let rescued = desk.files("journal.rescued-");
     assert_eq!(rescued.len(), 1);
     assert!(cause.contains(rescued[0].to_str().unwrap()), "{cause}");
@@ -281,7 +281,7 @@ fn a_journal_that_was_cut_short_is_rewritten_where_its_log_holds_it() {
     cut(&desk.out("journal.sqlite"));
     let (cause, cure) = run.blocked();
     assert_eq!(cure, Cure::Rewrite, "{cause}");
-    assert!(cause.contains("cut short"), "{cause}");
+    assert!(cause.contains("truncated"), "{cause}");
     run.engine.send(Command::TryAgain);
     run.hear(|event| *event == Event::Unblocked);
     assert_eq!(run.stop(), None);
@@ -296,7 +296,7 @@ fn what_a_run_did_to_a_journal_that_was_damaged_is_written_down() {
         let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
         file.write_all(&vec![0; length as usize]).unwrap();
     };
-    let damages: [(Damage, &str); 2] = [(overwrite, "written over"), (cut, "cut short")];
+    let damages: [(Damage, &str); 2] = [(overwrite, "overwritten"), (cut, "truncated")];
     for (damage, word) in damages {
         let desk = Desk::new();
         // At its end all is in the journal's own file, and the next run does not read all of it.

@@ -10,7 +10,7 @@ use super::layers::Origins;
 use super::values::{OutdirArgs, VocabularyArgs, hub_offline, usage};
 use crate::error::Result;
 use crate::labeler::remote::base_url;
-use crate::outdir::WORDS;
+use crate::outdir::VOCABULARY;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
     EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
@@ -148,7 +148,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             lang: args.lang.unwrap_or_default(),
             with_metadata: !(args.no_metadata && origins.applies("no_metadata")),
             vocabulary: args.vocabulary,
-            overlay: Some(outdir.join(WORDS)),
+            overlay: Some(outdir.join(VOCABULARY)),
         },
         labeler,
         engine: EngineOptions {

@@ -10,7 +10,7 @@ use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{Comparison, GroupId, Record, Vocabulary, compare};
 use crate::settings::CompareOptions;
-use crate::store::{self, FileOfRecords, Journal, Prefer};
+use crate::store::{self, Journal, LabelsFile, Prefer};
 use crate::text::{count, for_line, pad, plural};
 use crate::tui::Exit;
 use std::fmt::Write as _;
@@ -58,7 +58,7 @@ fn records(
 ) -> Result<Vec<Labeled>> {
     if path.is_dir() && path.join(JOURNAL).exists() {
         let copy = store::copy_to_read(path, Arc::clone(vocabulary))?;
-        let records = export::true_records(&copy.journal, &path.join(LABELS))?;
+        let records = export::exported_records(&copy.journal, &path.join(LABELS))?;
         let records = records
             .into_iter()
             .map(|(group, record): (GroupId, Record)| {
@@ -84,13 +84,13 @@ fn records(
     }
     let folder = tempfile::tempdir().context(ErrorKind::Store, "making a temporary folder")?;
     let mut journal = Journal::lock(folder.path(), Arc::clone(vocabulary))?;
-    journal.import(&FileOfRecords {
+    journal.import(&LabelsFile {
         path: &file,
-        known: None,
-        is_behind: false,
+        known_sha256: None,
+        is_stale: false,
         prefer: Prefer::File,
     })?;
-    let records = export::true_records(&journal, &file)?;
+    let records = export::exported_records(&journal, &file)?;
     if records.is_empty() {
         return Err(no_records());
     }

@@ -493,7 +493,9 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     if let Err(error) = export::check_outdir(outdir, source.and_then(SourceKind::path)) {
         return findings.error("outdir", error);
     }
-    if let Err(error) = store::check_free(outdir).and_then(|()| store::try_folder(nearest)) {
+    if let Err(error) =
+        store::check_unlocked(outdir).and_then(|()| store::check_journal_folder(nearest))
+    {
         return findings.error("outdir", error);
     }
     let state = match (exists, outdir.join(outdir::LABELS).exists()) {

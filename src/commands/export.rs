@@ -2,7 +2,7 @@
 
 use super::{latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
-use crate::export::{Step, export_dataset};
+use crate::export::{DatasetProgress, export_dataset};
 use crate::settings::DatasetOptions;
 use crate::store;
 use crate::text::{count, for_line, plural};
@@ -22,7 +22,7 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
         bar.set_style(style);
     }
     let audit = latest_audit(&copy.journal)?;
-    let mut progress = |step: Step| {
+    let mut progress = |step: DatasetProgress| {
         bar.set_message(if step.writes { "writing" } else { "checking" });
         bar.set_length(step.total as u64);
         bar.set_position(step.done as u64);
@@ -57,5 +57,5 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
         let _ = writeln!(text, "{}", for_line(&left.to_string()));
     }
     write_out(out, text.as_bytes())?;
-    Ok(!exported.left_out.iter().any(|left| left.is_fault()))
+    Ok(!exported.left_out.iter().any(|left| left.is_error()))
 }

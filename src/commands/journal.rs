@@ -2,7 +2,7 @@
 
 use super::{load_vocabulary, write_out};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{self, ComparedFile, Exports, Tally};
+use crate::export::{self, ComparedFile, ExportIssues, Exports};
 use crate::outdir::{JOURNAL, KEPT};
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
@@ -29,7 +29,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             store::backup(outdir, file)?;
             line(&mut text, format_args!("wrote {}", file.display()));
         }
-        JournalAction::Restore(file) if store::is_run_file(file) && file.exists() => {
+        JournalAction::Restore(file) if store::is_steps_file(file) && file.exists() => {
             failed = replay(outdir, file, &mut text)?;
         }
         JournalAction::Restore(file) => {
@@ -55,7 +55,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
                 for file in &found.files {
                     report_differences(&mut text, file);
                 }
-                report_withheld(&mut text, &found.tally);
+                report_withheld(&mut text, &found.issues);
             }
             for file in rescued(outdir, checked.copy.as_ref().map(|copy| &copy.journal))? {
                 line(&mut text, format_args!("note: {file}"));
@@ -211,8 +211,8 @@ fn report_differences(text: &mut String, file: &ComparedFile) {
 }
 
 /// Reports the records and edits that are withheld because another image is at their path.
-fn report_withheld(text: &mut String, tally: &Tally) {
-    if tally.withheld + tally.withheld_edits == 0 {
+fn report_withheld(text: &mut String, issues: &ExportIssues) {
+    if issues.withheld + issues.withheld_edits == 0 {
         return;
     }
     line(
@@ -220,9 +220,9 @@ fn report_withheld(text: &mut String, tally: &Tally) {
         format_args!(
             "note: another image is at the path of records: {}, edits: {} ({}); they come back \
              with their image, and their texts are in {KEPT}",
-            tally.withheld,
-            tally.withheld_edits,
-            tally.withheld_paths.join(", ")
+            issues.withheld,
+            issues.withheld_edits,
+            issues.withheld_paths.join(", ")
         ),
     );
 }

@@ -16,8 +16,8 @@ mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{Audited, check_outdir};
-use crate::outdir::{JOURNAL, WORDS};
+use crate::export::{AuditSummary, check_outdir};
+use crate::outdir::{JOURNAL, VOCABULARY};
 use crate::prompt;
 use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
 use crate::store::Journal;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 /// Loads the vocabulary of `file`, or the built-in one, with the outdir's own words on top.
 fn load_vocabulary(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>> {
-    let overlay = outdir.join(WORDS);
+    let overlay = outdir.join(VOCABULARY);
     Ok(Arc::new(prompt::vocabulary(file, Some(&overlay))?))
 }
 
@@ -58,9 +58,9 @@ fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<
 }
 
 /// The result of the latest audit, as text for an export.
-fn latest_audit(journal: &Journal) -> Result<Option<Audited>> {
+fn latest_audit(journal: &Journal) -> Result<Option<AuditSummary>> {
     let audit = journal.audit(None, AuditEstimate::WIDTH)?;
-    Ok(audit.map(|audit| Audited {
+    Ok(audit.map(|audit| AuditSummary {
         rate: audit
             .error_before_changes
             .unwrap_or(audit.error)

@@ -6,7 +6,7 @@
 
 use super::Vector;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{file, open_own, refuse_irregular};
+use crate::outdir::{file_error, open_own, refuse_irregular};
 use crate::platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -79,7 +79,7 @@ impl VectorFile {
                 return Err(Error::new(ErrorKind::Store, cause).with_hint("wait until it is done"));
             }
             Err(TryLockError::Error(error)) => {
-                return Err(self::file("locking", &path)(error));
+                return Err(self::file_error("locking", &path)(error));
             }
         }
         Self::read(path, file, digest)
@@ -92,14 +92,16 @@ impl VectorFile {
             return Ok(None);
         }
         refuse_irregular(&path)?;
-        let file = File::open(&path).map_err(file("opening", &path))?;
+        let file = File::open(&path).map_err(file_error("opening", &path))?;
         Self::read(path, file, digest).map(Some)
     }
 
     fn read(path: PathBuf, mut file: File, digest: &str) -> Result<Self> {
         let digest = Sha256::digest(digest).into();
         let mut vectors = Self {
-            file: file.try_clone().map_err(self::file("opening", &path))?,
+            file: file
+                .try_clone()
+                .map_err(self::file_error("opening", &path))?,
             places: HashMap::new(),
             end: 0,
             width: 0,
@@ -107,7 +109,7 @@ impl VectorFile {
             path,
         };
         let path = vectors.path.clone();
-        let failed = self::file("reading", &path);
+        let failed = self::file_error("reading", &path);
         file.rewind().map_err(&failed)?;
         let length = file.metadata().map_err(&failed)?.len();
         let mut from = BufReader::with_capacity(1 << 20, file);
@@ -159,7 +161,7 @@ impl VectorFile {
         };
         let mut bytes = vec![0; self.width * size_of::<f32>()];
         platform::read_exact_at(&self.file, &mut bytes, *place)
-            .map_err(file("reading", &self.path))?;
+            .map_err(file_error("reading", &self.path))?;
         let numbers = bytes.as_chunks::<4>().0;
         Ok(Some(
             numbers.iter().map(|it| f32::from_le_bytes(*it)).collect(),
@@ -172,7 +174,7 @@ impl VectorFile {
             return Ok(());
         };
         let path = self.path.clone();
-        let failed = file("writing", &path);
+        let failed = file_error("writing", &path);
         if self.width != first.len() {
             // Another retriever's, or nothing yet.
             let width = first.len() as u32;
@@ -212,7 +214,7 @@ impl VectorFile {
         self.file
             .seek(SeekFrom::Start(self.end))
             .and_then(|_| self.file.write_all(bytes))
-            .map_err(file("writing", &self.path))?;
+            .map_err(file_error("writing", &self.path))?;
         self.end += bytes.len() as u64;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::record::filter::{Query, Sort, select};
 use crate::record::{
     AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary,
 };
-use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
+use crate::store::{FRONT_END_PREFIX, RunStepKind, StepOutcome};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -219,7 +219,7 @@ pub fn draw_audit(journal: &mut JournalAccess, size: usize) -> Result<Effects> {
 
 /// Stores a front end's setting; [`remembered`] returns it in the next run.
 pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<Effects> {
-    let key = format!("{REMEMBERED}{key}");
+    let key = format!("{FRONT_END_PREFIX}{key}");
     journal.with(|journal| journal.meta_set(&key, value))?;
     Ok(Effects::default())
 }
@@ -227,7 +227,7 @@ pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<E
 /// Returns the events that restore a front end's state at the start of a run: its settings, the last
 /// audit, and the next steps of undo and redo.
 pub fn remembered(journal: &mut JournalAccess) -> Result<Vec<Event>> {
-    let settings = journal.opened().meta_with_prefix(REMEMBERED)?;
+    let settings = journal.opened().meta_with_prefix(FRONT_END_PREFIX)?;
     let settings = settings.into_iter();
     let mut events: Vec<Event> = settings
         .map(|(key, value)| Event::Remembered { key, value })

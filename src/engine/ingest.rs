@@ -4,7 +4,7 @@ use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::source::GroupEvent;
-use crate::store::{KnownGroup, Members, NewGroup};
+use crate::store::{ExtraRows, KnownGroup, NewGroup};
 use crate::text::Said;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -149,10 +149,10 @@ impl Ingest {
     /// Saves the pending names. Returns the groups whose summary has changed.
     fn save_names(&mut self, journal: &mut JournalAccess) -> Result<Vec<GroupId>> {
         self.pending_names = 0;
-        let members: Vec<Members> = std::mem::take(&mut self.names)
+        let members: Vec<ExtraRows> = std::mem::take(&mut self.names)
             .into_iter()
             .filter_map(|(order, names)| {
-                Some(Members {
+                Some(ExtraRows {
                     group: self.group(order)?,
                     rows: 0,
                     names,

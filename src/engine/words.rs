@@ -1,7 +1,7 @@
 //! Stores the synonyms that an operator adds in the outdir's `vocabulary.toml`.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{WORDS, read_words, write_words};
+use crate::outdir::{VOCABULARY, read_vocabulary, write_vocabulary};
 use crate::prompt;
 use crate::record::{Change, Vocabulary};
 use crate::settings::PromptOptions;
@@ -31,7 +31,7 @@ impl OutdirWords {
         let Some(entry) = entry(change)? else {
             return Ok(None);
         };
-        let mut text = read_words(&self.outdir)?;
+        let mut text = read_vocabulary(&self.outdir)?;
         if text.is_empty() {
             text = HEADER.to_owned();
         }
@@ -48,9 +48,9 @@ impl OutdirWords {
         let Some(entry) = entry(change)? else {
             return Ok(None);
         };
-        let mut text = read_words(&self.outdir)?;
+        let mut text = read_vocabulary(&self.outdir)?;
         let Some(at) = text.rfind(&entry) else {
-            let cause = format!("the entry of the synonym in {WORDS} was changed");
+            let cause = format!("the entry of the synonym in {VOCABULARY} was changed");
             return Err(Error::new(ErrorKind::Usage, cause).with_hint("remove it by hand"));
         };
         text.replace_range(at..at + entry.len(), "");
@@ -61,8 +61,8 @@ impl OutdirWords {
         let base = prompt::vocabulary(self.options.vocabulary.as_deref(), None)?;
         let words = base
             .overlaid(text)
-            .map_err(|error| error.context(self.outdir.join(WORDS).display()))?;
-        write_words(&self.outdir, text)?;
+            .map_err(|error| error.context(self.outdir.join(VOCABULARY).display()))?;
+        write_vocabulary(&self.outdir, text)?;
         Ok(Arc::new(words))
     }
 }
@@ -94,7 +94,7 @@ mod tests {
             lang: Lang::Ko,
             with_metadata: true,
             vocabulary: None,
-            overlay: Some(outdir.join(WORDS)),
+            overlay: Some(outdir.join(VOCABULARY)),
         };
         OutdirWords::new(outdir.to_owned(), options)
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_synonym_is_appended_to_the_file_and_removed_again() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join(WORDS);
+        let file = dir.path().join(VOCABULARY);
         let words = words(dir.path());
         let mine = "# mine\n[[colors]] # dark\nword = \"black\"\nko = [\"먹색\"]";
         std::fs::write(&file, mine).unwrap();
@@ -142,12 +142,12 @@ mod tests {
     #[test]
     fn an_invalid_file_is_left_unchanged() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join(WORDS);
+        let file = dir.path().join(VOCABULARY);
         std::fs::write(&file, "[[colors]\n").unwrap();
         let error = words(dir.path())
             .add(&synonym("블랙", "검은색"))
             .unwrap_err();
-        assert!(error.cause.contains(WORDS), "{}", error.cause);
+        assert!(error.cause.contains(VOCABULARY), "{}", error.cause);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "[[colors]\n");
     }
 }

@@ -1,22 +1,22 @@
-//! Compares the files of lines in an outdir with what its journal would write.
+//! Compares exported files of lines with what the journal would write.
 
 use super::exporters::exporters;
 use super::exports::read_lines;
+use super::selection::{ExportIssues, ExportView, LineImage, Selection};
 use super::target::Target;
-use super::truth::{PictureOfLine, Tally, Truth, View};
 use crate::error::Result;
 use crate::outdir::LABELS;
 use crate::store::Journal;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Lines of one file that are not as the journal would write them, each by the path in it.
+/// Differences between one file and what the journal would write. Lines are listed by image path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ComparedFile {
     pub name: &'static str,
-    /// The journal has it, and the file does not.
+    /// Only the journal has these lines.
     pub missing: Vec<String>,
-    /// The file has it, and the journal does not.
+    /// Only the file has these lines.
     pub extra: Vec<String>,
     pub different: Vec<String>,
 }
@@ -27,32 +27,32 @@ impl ComparedFile {
     }
 }
 
-/// What a look at the files of an outdir found.
+/// Result of comparing all files of an outdir.
 #[derive(Debug)]
 pub struct Comparison {
     pub files: Vec<ComparedFile>,
-    /// What the journal holds and no file shows.
-    pub tally: Tally,
+    /// Records that are not exported as stored.
+    pub issues: ExportIssues,
 }
 
-/// Compares the files of `outdir` with a copy of its journal, in whose own folder the files are
-/// written for it.
+/// Compares the files of `outdir` with a copy of its journal. The expected files are written to the
+/// copy's folder.
 pub fn compare(copy: &Journal, outdir: &Path) -> Result<Comparison> {
-    let truth = Truth::of(copy, &outdir.join(LABELS))?;
-    let view = View {
+    let selection = Selection::of(copy, &outdir.join(LABELS))?;
+    let view = ExportView {
         journal: copy,
-        truth: &truth,
+        selection: &selection,
     };
-    let of_lines = exporters().into_iter().filter(|of| of.has_lines());
-    let compared = of_lines.map(|exporter| {
+    let with_lines = exporters().into_iter().filter(|of| of.has_lines());
+    let compared = with_lines.map(|exporter| {
         let name = exporter.name();
         let target = Target::find(copy.outdir(), name)?;
         let mut sink = target.begin()?;
         exporter.write(&view, &mut sink)?;
         target.replace(sink.finish()?)?;
-        let there = Target::find(outdir, name)?;
-        let found = match there.path().exists() {
-            true => lines_of(there.path())?,
+        let present = Target::find(outdir, name)?;
+        let found = match present.path().exists() {
+            true => lines_of(present.path())?,
             false => Vec::new(),
         };
         Ok(compare_lines(name, &lines_of(target.path())?, &found))
@@ -60,11 +60,11 @@ pub fn compare(copy: &Journal, outdir: &Path) -> Result<Comparison> {
     let files = compared.collect::<Result<_>>()?;
     Ok(Comparison {
         files,
-        tally: truth.tally,
+        issues: selection.issues,
     })
 }
 
-/// The lines of a file that hold something.
+/// Returns the nonblank lines of a file.
 fn lines_of(path: &Path) -> Result<Vec<Vec<u8>>> {
     let mut lines = read_lines(path)?;
     lines.retain(|line| !line.trim_ascii().is_empty());
@@ -78,10 +78,10 @@ fn compare_lines(name: &'static str, expected: &[Vec<u8>], found: &[Vec<u8>]) ->
     };
     let mut left: HashMap<String, Vec<&[u8]>> = HashMap::new();
     for line in found {
-        left.entry(named(line)).or_default().push(line);
+        left.entry(line_name(line)).or_default().push(line);
     }
     for line in expected {
-        let path = named(line);
+        let path = line_name(line);
         match left.get_mut(&path).filter(|lines| !lines.is_empty()) {
             None => compared.missing.push(path),
             Some(lines) => {
@@ -94,7 +94,7 @@ fn compare_lines(name: &'static str, expected: &[Vec<u8>], found: &[Vec<u8>]) ->
         }
     }
     for line in found {
-        let path = named(line);
+        let path = line_name(line);
         if let Some(lines) = left.get_mut(&path)
             && let Some(at) = lines.iter().position(|other| other == line)
         {
@@ -105,11 +105,11 @@ fn compare_lines(name: &'static str, expected: &[Vec<u8>], found: &[Vec<u8>]) ->
     compared
 }
 
-/// How a line is named: by the path in it, else by how it begins.
-fn named(line: &[u8]) -> String {
+/// Returns how a line is listed: by its image path, or else by its first characters.
+fn line_name(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
-    let picture = PictureOfLine::of(text.trim_start_matches('\u{feff}'));
-    match picture.and_then(|picture| picture.image_path) {
+    let image = LineImage::of(text.trim_start_matches('\u{feff}'));
+    match image.and_then(|image| image.image_path) {
         Some(path) => path,
         None => text.chars().take(40).collect(),
     }

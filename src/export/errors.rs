@@ -1,8 +1,8 @@
-//! `labels_errors.jsonl`: items without a record, and why.
+//! `labels_errors.jsonl`: items without a record, and the reason.
 
 use super::exporter::Exporter;
+use super::selection::ExportView;
 use super::target::Sink;
-use super::truth::View;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::ERRORS;
 use crate::record::Failure;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(super) struct Errors;
 
-/// One line, its keys in this order.
+/// A line, with its keys in this order.
 #[derive(Serialize)]
 struct ErrorLine<'a> {
     image_path: &'a str,
@@ -23,10 +23,10 @@ struct ErrorLine<'a> {
     at: &'a str,
 }
 
-/// The same, read back: these keys and no others.
+/// A line that an earlier run wrote: exactly these keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OwnLine {
+struct EarlierLine {
     image_path: String,
     item_name: String,
     source_type: String,
@@ -49,7 +49,7 @@ impl Exporter for Errors {
         Content::Failures
     }
 
-    fn write(&self, view: &View, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
         view.journal.each_failure(|failed| {
             let line = serde_json::to_string(&ErrorLine {
                 image_path: &failed.image_path,
@@ -64,7 +64,7 @@ impl Exporter for Errors {
     }
 
     fn is_outdated(&self, journal: &Journal, line: &[u8]) -> Result<bool> {
-        let Ok(line) = serde_json::from_slice::<OwnLine>(line) else {
+        let Ok(line) = serde_json::from_slice::<EarlierLine>(line) else {
             return Ok(false);
         };
         let Some(group) = journal.group_at(&line.image_path)? else {
@@ -73,12 +73,12 @@ impl Exporter for Errors {
         let Some(detail) = journal.detail(group)? else {
             return Ok(false);
         };
-        let says_the_same = |failure: &Failure| {
+        let is_same = |failure: &Failure| {
             failure.code.code() == line.code
                 && failure.detail == line.detail
                 && detail.item.item_name == line.item_name
                 && detail.item.source_type.as_str() == line.source_type
         };
-        Ok(detail.draft.is_some() || detail.failure.as_ref().is_some_and(says_the_same))
+        Ok(detail.draft.is_some() || detail.failure.as_ref().is_some_and(is_same))
     }
 }

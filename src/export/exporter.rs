@@ -1,40 +1,41 @@
-//! What writes one of the files.
+//! The trait of exporters.
 
+use super::selection::ExportView;
 use super::target::Sink;
-use super::truth::View;
 use crate::error::Result;
 use crate::store::{Content, Journal};
 
-/// Writes one file of an outdir.
+/// Writes one file of an outdir from the journal.
 pub(super) trait Exporter: std::fmt::Debug + Send {
     fn name(&self) -> &'static str;
 
-    /// What the file holds, for the manual.
+    /// Describes the file for the manual.
     fn describe(&self) -> &'static str;
 
-    /// What of the journal the file shows: it is stale where this has a newer version.
+    /// The part of the journal from which the file is made. A newer version of it makes the file
+    /// stale.
     fn content(&self) -> Content;
 
-    /// Whether the file is made of lines: then those that something else has added are kept one
-    /// by one, else the file as a whole.
+    /// Whether the file consists of lines. Lines that another program added are then saved one by
+    /// one before the file is replaced; otherwise the whole file is saved.
     fn has_lines(&self) -> bool {
         true
     }
 
-    /// Whether the file is brought up to date while a run is going on, not only at its end.
-    fn follows_run(&self) -> bool {
+    /// Whether the file is updated during a run, not only at its end.
+    fn is_updated_during_run(&self) -> bool {
         true
     }
 
-    /// Whether the file is written even where it does not exist yet.
+    /// Whether the file is created without being requested.
     fn is_always_written(&self) -> bool {
         true
     }
 
-    fn write(&self, view: &View, out: &mut Sink) -> Result<()>;
+    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()>;
 
-    /// Whether a line that is not known is one of our own, of a journal that was lost, and the
-    /// journal of now says the same or better of its item.
+    /// Whether an unknown line came from an earlier, lost journal, and this journal has the same or
+    /// newer information about its item. Such a line need not be saved.
     fn is_outdated(&self, _: &Journal, _: &[u8]) -> Result<bool> {
         Ok(false)
     }

@@ -1,4 +1,4 @@
-//! The list of exporters: adding one is a line here and its own file.
+//! The list of exporters. A new exporter is one line here and its own file.
 
 use super::errors::Errors;
 use super::exporter::Exporter;
@@ -8,19 +8,19 @@ use crate::error::Result;
 use crate::outdir;
 use std::path::Path;
 
-/// One exporter for each file that an outdir may have.
+/// Returns one exporter for each file of an outdir.
 pub(super) fn exporters() -> [Box<dyn Exporter>; 3] {
     [Box::new(Jsonl), Box::new(Errors), Box::new(Parquet)]
 }
 
-/// The names of the files, and what each holds.
+/// Returns the names of the exported files, with descriptions.
 pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     exporters()
         .into_iter()
         .map(|exporter| (exporter.name(), exporter.describe()))
 }
 
-/// Checks, before anything is written, that writing `outdir` changes no other file, see
+/// Checks, before anything is written, that writing in `outdir` changes no other file, see
 /// [`outdir::check`].
 pub fn check_outdir(outdir: &Path, source: Option<&Path>) -> Result<()> {
     let names: Vec<&str> = files().map(|(name, _)| name).collect();

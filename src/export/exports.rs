@@ -1,18 +1,18 @@
 //! Keeps the files of an outdir up to date with its journal.
 //!
-//! During a run the journal alone is written for every record; the exports follow every few
-//! seconds and at the end. Where a run ended in between, the next one rebuilds them at once. Large
-//! files are prepared on a thread of their own while somebody works at the journal, see
+//! During a run only the journal is written for every record; exports are updated every few seconds
+//! and at the end. If a run was interrupted, the next one rebuilds them at start. In the
+//! workstation, large files are written on a thread of their own, see
 //! [`prepared`](super::prepared).
 
 use super::exporter::Exporter;
 use super::exporters::exporters;
-use super::prepared::{NewFile, Prepared, Preparing, prepare};
+use super::prepared::{BackgroundExport, NewFile, Prepared, prepare};
+use super::selection::{ExportIssues, Selection};
 use super::target::{LineHash, Target, Written, line_hash};
-use super::truth::{Tally, Truth};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file, keep_lines};
-use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
+use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, keep_lines};
+use crate::store::{Content, Journal, LabelsFile, Prefer, written_key};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -20,17 +20,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The shortest time between two exports while a run is going on.
-const PAUSE: Duration = Duration::from_secs(5);
-/// An export may take this part of a run's time at most, and this one on a thread of its own.
-const SHARE: u32 = 20;
-const SHARE_BESIDE: u32 = 4;
-/// Files of up to so many bytes are written in a moment.
-const SMALL: u64 = 512 << 10;
-/// Damaged records named one by one.
-const TOLD: usize = 20;
+/// Minimum time between two exports during a run.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// Exports take at most one part in this many of a run's time.
+const TIME_SHARE: u32 = 20;
+/// The same for exports on a thread of their own.
+const BACKGROUND_TIME_SHARE: u32 = 4;
+/// Files of up to this total size are written at once.
+const SMALL_BYTES: u64 = 512 << 10;
+/// How many damaged records are listed.
+const MAX_LISTED: usize = 20;
 
-/// When the last export of this process was, and how long it took.
+/// Limits how often exports are written, by the time and duration of the last one.
 #[derive(Debug, Default)]
 struct Pace {
     last: Option<(Instant, Duration)>,
@@ -39,50 +40,49 @@ struct Pace {
 impl Pace {
     fn is_due(&self, share: u32) -> bool {
         match self.last {
-            Some((at, took)) => at.elapsed() >= PAUSE.max(took * share),
+            Some((at, took)) => at.elapsed() >= MIN_INTERVAL.max(took * share),
             None => true,
         }
     }
 }
 
-/// The files of one outdir, owned by the thread that owns its journal.
+/// The exported files of one outdir. Owned by the thread that owns the journal.
 #[derive(Debug)]
 pub struct Exports {
     outdir: PathBuf,
     exporters: Vec<Box<dyn Exporter>>,
-    /// Files that are made on request only; one that is there is kept up in any case.
+    /// Files that are created only on request. Existing ones are updated anyway.
     requested: Vec<&'static str>,
     pace: Pace,
-    /// Those that are being prepared.
-    preparing: Option<Preparing>,
-    /// Somebody wants all files up to date.
-    is_wanted: bool,
-    /// The lines of each file as it was last written or imported.
+    background: Option<BackgroundExport>,
+    /// All files were requested to be updated soon.
+    is_update_requested: bool,
+    /// Line hashes of each file as it was last written or imported.
     lines: HashMap<&'static str, HashSet<LineHash>>,
-    tally: Option<Tally>,
-    is_damage_told: bool,
+    issues: Option<ExportIssues>,
+    is_damage_reported: bool,
     notices: Vec<FileNotice>,
 }
 
 impl Exports {
-    /// `requested`: names of files that are made on request only.
+    /// `requested`: names of files to create that are written only on request.
     pub fn new(outdir: &Path, requested: &[&'static str]) -> Self {
         Self {
             outdir: outdir.to_owned(),
             exporters: exporters().into(),
             requested: requested.to_vec(),
             pace: Pace::default(),
-            preparing: None,
-            is_wanted: false,
+            background: None,
+            is_update_requested: false,
             lines: HashMap::new(),
-            tally: None,
-            is_damage_told: false,
+            issues: None,
+            is_damage_reported: false,
             notices: Vec::new(),
         }
     }
 
-    /// Imports a `labels.jsonl` that something else has written, and rebuilds stale exports; once,
-    /// before anything else is asked of the journal.
+    /// Imports a `labels.jsonl` that another program wrote, and updates stale exports. Called once,
+    /// before the journal is used.
     pub fn catch_up(&mut self, journal: &mut Journal) -> Result<()> {
         self.check_targets(journal)?;
         self.import(journal, Prefer::Journal)?;
@@ -90,58 +90,58 @@ impl Exports {
         self.update(journal, true)
     }
 
-    /// Brings the files of lines up to date where a pause has passed since the last time; for
-    /// calling after every record of a run. Tells whether there was something to do. For
-    /// `settled` see [`Self::update`].
+    /// Updates the files that are updated during a run, if the last export was long enough ago.
+    /// Called after every record. Returns whether a file was stale. For `settled`, see
+    /// [`Self::update`].
     pub fn update_if_due(&mut self, journal: &mut Journal, settled: bool) -> Result<bool> {
-        Ok(self.pace.is_due(SHARE) && self.write_stale(journal, settled, false)?)
+        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, settled, false)?)
     }
 
-    /// After an operator's step: brings all files up to date at once where they are small, else as
-    /// soon as [`Self::follow`] has them.
-    pub fn want(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
-        self.is_wanted = true;
-        self.follow(journal, settled)
+    /// Requests an update of all files after an operator's step. Small files are updated at once,
+    /// large ones in the background, by later calls of [`Self::poll`].
+    pub fn request_update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        self.is_update_requested = true;
+        self.poll(journal, settled)
     }
 
-    /// For calling again and again while somebody works at the journal, who does not wait for
-    /// large files: they are prepared on a thread of their own.
-    pub fn follow(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
-        if let Some(preparing) = &self.preparing {
-            let Some(result) = preparing.result() else {
+    /// Starts and finishes background exports of large files, and updates small ones. Called
+    /// repeatedly in the workstation, so that the operator never waits for an export.
+    pub fn poll(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        if let Some(background) = &self.background {
+            let Some(result) = background.result() else {
                 return Ok(());
             };
-            let settled = preparing.settled;
-            self.preparing = None;
+            let settled = background.settled;
+            self.background = None;
             return match result {
-                Ok(prepared) => self.put(journal, prepared, settled),
+                Ok(prepared) => self.install(journal, prepared, settled),
                 Err(error) => {
-                    tracing::warn!(%error, "the exports are written at once instead");
+                    tracing::warn!(%error, "writing the exports in the foreground instead");
                     self.update(journal, settled)
                 }
             };
         }
         let is_small = self.is_small();
-        let is_time = match is_small {
-            true => self.is_wanted || self.pace.is_due(SHARE),
-            false => self.pace.is_due(SHARE_BESIDE),
+        let is_due = match is_small {
+            true => self.is_update_requested || self.pace.is_due(TIME_SHARE),
+            false => self.pace.is_due(BACKGROUND_TIME_SHARE),
         };
-        if !is_time {
+        if !is_due {
             return Ok(());
         }
-        let stale = self.stale(journal, self.is_wanted)?;
+        let stale = self.stale(journal, self.is_update_requested)?;
         match is_small {
             _ if stale.is_empty() => {}
             true => self.write(journal, settled, &stale)?,
-            false => match Preparing::start(journal, stale.clone(), settled) {
-                Ok(preparing) => self.preparing = Some(preparing),
+            false => match BackgroundExport::start(journal, stale.clone(), settled) {
+                Ok(background) => self.background = Some(background),
                 Err(error) => {
-                    tracing::warn!(%error, "the exports are written at once instead");
+                    tracing::warn!(%error, "writing the exports in the foreground instead");
                     self.write(journal, settled, &stale)?;
                 }
             },
         }
-        self.is_wanted = false;
+        self.is_update_requested = false;
         Ok(())
     }
 
@@ -150,38 +150,37 @@ impl Exports {
             let about = std::fs::metadata(self.outdir.join(exporter.name()));
             about.map_or(0, |about| about.len())
         });
-        lengths.sum::<u64>() <= SMALL
+        lengths.sum::<u64>() <= SMALL_BYTES
     }
 
-    /// Brings all files up to date: at the end of a run, after an operator's commit. `settled`:
-    /// the source has been read, so that a picture that is not at its path is known to be gone.
+    /// Updates all files. `settled` means that the source was read completely, so an image that is
+    /// not at its path is known to be gone.
     pub fn update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
-        if let Some(preparing) = self.preparing.take() {
-            // It shows less than there is by now.
-            preparing.abandon();
+        if let Some(background) = self.background.take() {
+            // It lacks the newest changes.
+            background.abandon();
         }
         self.write_stale(journal, settled, true)?;
-        self.is_wanted = false;
+        self.is_update_requested = false;
         Ok(())
     }
 
-    /// Records that are not exported as they stand.
-    pub fn tally(&mut self, journal: &Journal) -> Result<Tally> {
-        if let Some(tally) = &self.tally {
-            return Ok(tally.clone());
+    /// Returns the records that are not exported as stored.
+    pub fn issues(&mut self, journal: &Journal) -> Result<ExportIssues> {
+        if let Some(issues) = &self.issues {
+            return Ok(issues.clone());
         }
-        let truth = Truth::of(journal, &self.outdir.join(LABELS))?;
-        self.tell(&truth);
-        Ok(truth.tally)
+        let selection = Selection::of(journal, &self.outdir.join(LABELS))?;
+        self.set_issues(&selection);
+        Ok(selection.issues)
     }
 
-    /// What the user should know; told once.
+    /// Returns the notices since the last call.
     pub fn take_notices(&mut self) -> Vec<FileNotice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Exports a journal that was rebuilt: where its records and the lines of `labels.jsonl`
-    /// differ, the lines are what is known to be good.
+    /// Exports a rebuilt journal. Where its records and `labels.jsonl` differ, the file wins.
     pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
         self.check_targets(journal)?;
         self.import(journal, Prefer::File)?;
@@ -189,7 +188,7 @@ impl Exports {
         self.update(journal, true)
     }
 
-    /// Refuses to replace what is somebody else's.
+    /// Rejects links to other programs' files, and removes leftover temporary files.
     fn check_targets(&self, journal: &Journal) -> Result<()> {
         for exporter in &self.exporters {
             let target = Target::find(&self.outdir, exporter.name())?;
@@ -200,13 +199,13 @@ impl Exports {
     }
 
     fn import(&mut self, journal: &mut Journal, prefer: Prefer) -> Result<()> {
-        let is_behind = self.is_stale(journal, LABELS, Content::Records)?;
+        let is_stale = self.is_stale(journal, LABELS, Content::Records)?;
         let known = journal.meta_get(&written_key(LABELS))?;
         let path = self.outdir.join(LABELS);
-        let records = FileOfRecords {
+        let records = LabelsFile {
             path: &path,
-            known: known.as_deref(),
-            is_behind,
+            known_sha256: known.as_deref(),
+            is_stale,
             prefer,
         };
         let Some(imported) = journal.import(&records)? else {
@@ -214,25 +213,28 @@ impl Exports {
         };
         self.notices.extend(imported.notices);
         journal.meta_set(&written_key(LABELS), &imported.sha256)?;
-        if imported.is_current && !is_behind {
-            // The file is what it should be; others are not.
+        if imported.is_current && !is_stale {
+            // This file is up to date; others may not be.
             self.mark_exported(journal, LABELS, Content::Records)?;
         }
         Ok(())
     }
 
-    /// Notes the lines of files that are as they were left, or have been imported.
+    /// Remembers the lines of files that were not changed since they were last written or imported.
     fn remember_lines(&mut self, journal: &Journal) -> Result<()> {
-        let names = self.exporters.iter().filter(|of| of.has_lines());
+        let names = self
+            .exporters
+            .iter()
+            .filter(|exporter| exporter.has_lines());
         let names: Vec<&'static str> = names.map(|exporter| exporter.name()).collect();
         for name in names {
             let target = Target::find(&self.outdir, name)?;
             let Ok(true) = target.path().try_exists() else {
                 continue;
             };
-            // Read once: it may be large.
-            let bytes = std::fs::read(target.path()).map_err(file("reading", target.path()))?;
-            if is_as_left(journal, name, Some(&hex(&Sha256::digest(&bytes))))? {
+            let bytes =
+                std::fs::read(target.path()).map_err(file_error("reading", target.path()))?;
+            if is_unchanged(journal, name, Some(&hex(&Sha256::digest(&bytes))))? {
                 let lines = bytes.split(|byte| *byte == b'\n');
                 self.lines.insert(name, lines.map(line_hash).collect());
             }
@@ -249,17 +251,17 @@ impl Exports {
         Ok(true)
     }
 
-    /// The files that do not show what the journal holds, by their places in the list; `all`: not
-    /// only those that follow a run.
+    /// Returns the stale files by their index in the list of exporters; without `all`, only those
+    /// that are updated during a run.
     fn stale(&self, journal: &Journal, all: bool) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
-            let is_wanted = exporter.is_always_written()
+            let is_needed = exporter.is_always_written()
                 || self.requested.contains(&name)
                 || self.outdir.join(name).exists();
-            let is_time = all || exporter.follows_run();
-            if is_time && is_wanted && self.is_stale(journal, name, exporter.content())? {
+            let is_included = all || exporter.is_updated_during_run();
+            if is_included && is_needed && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
             }
         }
@@ -268,27 +270,27 @@ impl Exports {
 
     fn write(&mut self, journal: &mut Journal, settled: bool, stale: &[usize]) -> Result<()> {
         let prepared = prepare(journal, &self.outdir, stale)?;
-        self.put(journal, prepared, settled)
+        self.install(journal, prepared, settled)
     }
 
-    /// Puts new files in their places.
-    fn put(&mut self, journal: &mut Journal, prepared: Prepared, settled: bool) -> Result<()> {
+    /// Replaces files with new ones.
+    fn install(&mut self, journal: &mut Journal, prepared: Prepared, settled: bool) -> Result<()> {
         let begun = Instant::now();
-        let withheld = match &prepared.truth {
-            Some(truth) => {
-                self.tell(truth);
-                truth.withheld_lines.as_slice()
+        let withheld = match &prepared.selection {
+            Some(selection) => {
+                self.set_issues(selection);
+                selection.withheld_lines.as_slice()
             }
             None => &[],
         };
         if settled {
-            self.keep_aside(LABELS, withheld, KeptBecause::PictureIsGone)?;
+            self.keep_aside(LABELS, withheld, KeptBecause::ImageIsGone)?;
         }
         for new in prepared.files {
             let (exporter, version) = (&self.exporters[new.exporter], new.version);
             let name = exporter.name();
             self.replace(journal, new)?;
-            // Withheld lines that are in no file yet are still to be kept.
+            // Otherwise the file stays stale, so that withheld lines are saved later.
             if settled || withheld.is_empty() {
                 journal.meta_set(&exported_key(name), &version.to_string())?;
             }
@@ -297,31 +299,34 @@ impl Exports {
         Ok(())
     }
 
-    /// Puts a new file in its place, once what others have written there is safe.
+    /// Replaces a file with a new one, after saving what other programs wrote to it.
     fn replace(&mut self, journal: &mut Journal, new: NewFile) -> Result<()> {
         let exporter = &self.exporters[new.exporter];
         let (name, has_lines) = (exporter.name(), exporter.has_lines());
         let (target, written) = (&new.target, new.written);
-        let standing = match new.standing {
-            Some((look, sha256)) if target.look() == Some(look) => Some(sha256),
+        let present = match new.present {
+            Some((fingerprint, sha256)) if target.fingerprint() == Some(fingerprint) => {
+                Some(sha256)
+            }
             _ => target.sha256()?,
         };
-        if standing.is_none() && written.is_empty {
+        if present.is_none() && written.is_empty {
             return Ok(());
         }
         let hashes = written.line_hashes.clone();
-        if standing.as_ref() == Some(&written.sha256) {
+        if present.as_ref() == Some(&written.sha256) {
             journal.meta_set(&written_key(name), &written.sha256)?;
         } else {
-            if standing.is_some() && !is_as_left(journal, name, standing.as_deref())? {
+            if present.is_some() && !is_unchanged(journal, name, present.as_deref())? {
                 match has_lines {
                     true => self.keep_foreign_lines(journal, new.exporter, target, &written)?,
-                    false => self.keep_whole(name, target)?,
+                    false => self.keep_file(name, target)?,
                 }
             }
-            // Before the rename: cut off in between, the file is known as the one replaced.
-            let standing = standing.unwrap_or_default();
-            journal.meta_set(&replaced_key(name), &standing)?;
+            // Before the rename, so that the old file is recognized if the run is killed in
+            // between.
+            let present = present.unwrap_or_default();
+            journal.meta_set(&replaced_key(name), &present)?;
             journal.meta_set(&written_key(name), &written.sha256)?;
             target.replace(written)?;
         }
@@ -331,7 +336,7 @@ impl Exports {
         Ok(())
     }
 
-    /// Keeps the lines that were neither there the last time nor are about to be.
+    /// Saves the lines that are neither in the last written file nor in the new one.
     fn keep_foreign_lines(
         &mut self,
         journal: &Journal,
@@ -351,7 +356,7 @@ impl Exports {
                 lines.push(line);
             }
         }
-        self.keep_aside(name, &lines, KeptBecause::SomethingElseChangedIt)
+        self.keep_aside(name, &lines, KeptBecause::ChangedElsewhere)
     }
 
     fn keep_aside(
@@ -372,8 +377,8 @@ impl Exports {
         Ok(())
     }
 
-    /// Keeps a file that is not made of lines under a name that is free.
-    fn keep_whole(&mut self, name: &'static str, target: &Target) -> Result<()> {
+    /// Saves a copy of a file under an unused name.
+    fn keep_file(&mut self, name: &'static str, target: &Target) -> Result<()> {
         let (stem, extension) = name.split_once('.').unwrap_or((name, "kept"));
         for number in 1.. {
             let kept = match number {
@@ -383,35 +388,35 @@ impl Exports {
             let kept = self.outdir.join(kept);
             match copy_to_new(target.path(), &kept) {
                 Ok(()) => {
-                    self.notices.push(FileNotice::KeptWhole { name, kept });
+                    self.notices.push(FileNotice::KeptFile { name, kept });
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(file("writing", &kept)(error)),
+                Err(error) => return Err(file_error("writing", &kept)(error)),
             }
         }
         Ok(())
     }
 
-    /// Notes what is to be told of the records.
-    fn tell(&mut self, truth: &Truth) {
-        let damaged = &truth.tally.damaged;
-        if !damaged.is_empty() && !self.is_damage_told {
-            self.is_damage_told = true;
-            for record in damaged.iter().take(TOLD) {
+    /// Records the issues and adds notices about damaged records, once.
+    fn set_issues(&mut self, selection: &Selection) {
+        let damaged = &selection.issues.damaged;
+        if !damaged.is_empty() && !self.is_damage_reported {
+            self.is_damage_reported = true;
+            for record in damaged.iter().take(MAX_LISTED) {
                 self.notices.push(FileNotice::Damaged {
                     image_path: record.image_path.clone(),
                     item_name: record.item_name.clone(),
                     has_line: record.has_line,
                 });
             }
-            let more = damaged.len().saturating_sub(TOLD);
+            let more = damaged.len().saturating_sub(MAX_LISTED);
             if more > 0 {
                 self.notices.push(FileNotice::MoreDamaged(more));
             }
             self.notices.push(FileNotice::CheckDisk);
         }
-        self.tally = Some(truth.tally.clone());
+        self.issues = Some(selection.issues.clone());
     }
 
     fn is_stale(&self, journal: &Journal, name: &str, content: Content) -> Result<bool> {
@@ -435,30 +440,30 @@ impl Exports {
     }
 }
 
-/// Where the version that a file shows is kept.
+/// Key of `meta` for the content version that a file shows.
 fn exported_key(name: &str) -> String {
     format!("exported:{name}")
 }
 
-/// Where the hash of the file that was replaced by that is kept.
+/// Key of `meta` for the hash of the file that the last export replaced.
 fn replaced_key(name: &str) -> String {
     format!("replaced:{name}")
 }
 
-/// Whether a file is as this program has left it.
-fn is_as_left(journal: &Journal, name: &str, sha256: Option<&str>) -> Result<bool> {
+/// Whether a file is unchanged since this program wrote or imported it.
+fn is_unchanged(journal: &Journal, name: &str, sha256: Option<&str>) -> Result<bool> {
     let Some(sha256) = sha256 else {
         return Ok(false);
     };
-    let is = |key: String| Ok(journal.meta_get(&key)?.as_deref() == Some(sha256));
-    Ok(is(written_key(name))? || is(replaced_key(name))?)
+    let matches = |key: String| Ok(journal.meta_get(&key)?.as_deref() == Some(sha256));
+    Ok(matches(written_key(name))? || matches(replaced_key(name))?)
 }
 
-/// A link that leads to somebody's file of another kind, a picture or a database say, is not
-/// written through. `labels.jsonl` of an earlier program may be linked.
+/// Rejects a link to a file that this program did not write, such as an image or a database. Only
+/// `labels.jsonl` may be a link to another program's labels.
 fn refuse_foreign_link(journal: &Journal, name: &str, target: &Target) -> Result<()> {
-    let is_theirs = target.is_linked() && journal.meta_get(&written_key(name))?.is_none();
-    if !is_theirs || !target.path().exists() {
+    let is_foreign = target.is_linked() && journal.meta_get(&written_key(name))?.is_none();
+    if !is_foreign || !target.path().exists() {
         return Ok(());
     }
     let mut lines = read_lines(target.path())?;
@@ -484,14 +489,14 @@ fn refuse_foreign_link(journal: &Journal, name: &str, target: &Target) -> Result
 }
 
 pub(super) fn read_lines(path: &Path) -> Result<Vec<Vec<u8>>> {
-    let bytes = std::fs::read(path).map_err(file("reading", path))?;
+    let bytes = std::fs::read(path).map_err(file_error("reading", path))?;
     Ok(bytes
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::to_vec)
         .collect())
 }
 
-/// Copies a file to a name that nothing has yet.
+/// Copies a file to a path that must not exist.
 fn copy_to_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut copy = std::fs::File::create_new(to)?;
     io::copy(&mut std::fs::File::open(from)?, &mut copy)?;

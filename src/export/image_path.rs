@@ -1,12 +1,10 @@
-//! Gives a line another `image_path` and leaves every other byte of it as it is.
+//! Replaces the `image_path` of a line and leaves every other byte unchanged.
 
 use std::ops::Range;
 
-/// `line`, a JSON object, with another value of `image_path`; `None` where it has none that is
-/// text. (serde_json's `RawValue` would do this too; its feature is not worth having every
-/// dependency built once more.)
+/// Replaces `image_path` in `line`, a JSON object. `None` if it has no such string.
 pub(super) fn with_image_path(line: &str, path: &str) -> Option<String> {
-    let value = value_of(line, "image_path")?;
+    let value = find_string(line, "image_path")?;
     let quoted = serde_json::to_string(path).ok()?;
     let mut out = String::with_capacity(line.len() + quoted.len());
     out.push_str(&line[..value.start]);
@@ -15,9 +13,9 @@ pub(super) fn with_image_path(line: &str, path: &str) -> Option<String> {
     Some(out)
 }
 
-/// Where the text under a key of the outermost object stands, quotes included; the last one where
-/// the key is there twice, as most readers have it.
-fn value_of(line: &str, key: &str) -> Option<Range<usize>> {
+/// Finds the string value of a key in the outermost object, with its quotes. The last of duplicate
+/// keys wins, as in most parsers.
+fn find_string(line: &str, key: &str) -> Option<Range<usize>> {
     let bytes = line.as_bytes();
     let mut depth = 0_u32;
     let mut at = 0;
@@ -27,18 +25,18 @@ fn value_of(line: &str, key: &str) -> Option<Range<usize>> {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.checked_sub(1)?,
             b'"' => {
-                let end = end_of_text(bytes, at)?;
+                let end = end_of_string(bytes, at)?;
                 let name = &line[at..end];
                 at = end;
-                let colon = skip_blanks(bytes, end);
+                let colon = skip_whitespace(bytes, end);
                 if depth != 1 || bytes.get(colon) != Some(&b':') {
                     continue;
                 }
-                let value = skip_blanks(bytes, colon + 1);
+                let value = skip_whitespace(bytes, colon + 1);
                 at = value;
                 let is_sought = serde_json::from_str::<String>(name).is_ok_and(|name| name == key);
                 if bytes.get(value) == Some(&b'"') {
-                    at = end_of_text(bytes, value)?;
+                    at = end_of_string(bytes, value)?;
                     if is_sought {
                         found = Some(value..at);
                     }
@@ -52,8 +50,8 @@ fn value_of(line: &str, key: &str) -> Option<Range<usize>> {
     found
 }
 
-/// Behind the closing quote of the text that begins at `start`.
-fn end_of_text(bytes: &[u8], start: usize) -> Option<usize> {
+/// Returns the index after the closing quote of the string that begins at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
         match bytes.get(at)? {
@@ -64,7 +62,7 @@ fn end_of_text(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-fn skip_blanks(bytes: &[u8], mut at: usize) -> usize {
+fn skip_whitespace(bytes: &[u8], mut at: usize) -> usize {
     while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
         at += 1;
     }

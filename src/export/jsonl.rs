@@ -1,8 +1,8 @@
-//! `labels.jsonl`: one committed record a line.
+//! `labels.jsonl`: one committed record per line.
 
 use super::exporter::Exporter;
+use super::selection::ExportView;
 use super::target::Sink;
-use super::truth::View;
 use crate::error::Result;
 use crate::outdir::LABELS;
 use crate::store::Content;
@@ -16,14 +16,14 @@ impl Exporter for Jsonl {
     }
 
     fn describe(&self) -> &'static str {
-        "one record a line, in source order"
+        "one record per line, in source order"
     }
 
     fn content(&self) -> Content {
         Content::Records
     }
 
-    fn write(&self, view: &View, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
         view.each_record(|record| out.line(&record.line()?))
     }
 }

@@ -1,7 +1,7 @@
-//! The files that others read, written from the journal. An exporter writes one of them; which
-//! ones are stale is told by the versions of what the journal holds.
+//! Writes the files that other programs read from the journal. Each exporter writes one file.
+//! Version counters in the journal show which files are stale.
 
-mod audited;
+mod audit_summary;
 mod compare;
 mod dataset;
 mod errors;
@@ -13,13 +13,13 @@ mod jsonl;
 mod parquet;
 mod prepared;
 mod report;
+mod selection;
 mod target;
-mod truth;
 
-pub use audited::Audited;
+pub use audit_summary::AuditSummary;
 pub use compare::{ComparedFile, Comparison, compare};
-pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
+pub use dataset::{DatasetProgress, Exported, LeftOut, dataset_formats, export_dataset};
 pub use exporters::{check_outdir, files};
 pub use exports::Exports;
 pub use report::{ReportPage, Reported, write_report};
-pub use truth::{Tally, true_records};
+pub use selection::{ExportIssues, exported_records};

@@ -1,11 +1,10 @@
-//! `labels.parquet`: the same records with the types of the contract, also where a column is
-//! empty throughout.
+//! `labels.parquet`: the same records, with fixed column types even if a column is empty.
 
 use super::exporter::Exporter;
+use super::selection::ExportView;
 use super::target::Sink;
-use super::truth::View;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{PARQUET, file};
+use crate::outdir::{PARQUET, file_error};
 use crate::record::{self, Record};
 use crate::store::Content;
 use arrow_array::builder::{BooleanBuilder, ListBuilder, StringBuilder};
@@ -19,7 +18,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Records held before they are written as a batch.
+/// Number of records per batch.
 const BATCH: usize = 4096;
 
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn follows_run(&self) -> bool {
+    fn is_updated_during_run(&self) -> bool {
         false
     }
 
@@ -50,9 +49,9 @@ impl Exporter for Parquet {
         false
     }
 
-    fn write(&self, view: &View, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
         let target = out.target().to_owned();
-        let mut parquet = ParquetFile::begin(out, &target)?;
+        let mut parquet = ParquetFile::create(out, &target)?;
         view.each_record(|record| match record.record()? {
             Some(record) => parquet.push(record),
             None => Ok(()),
@@ -61,16 +60,16 @@ impl Exporter for Parquet {
     }
 }
 
-/// Writes records into a file being made.
+/// A Parquet file that is being written.
 struct ParquetFile<'a> {
     writer: ArrowWriter<&'a mut Sink>,
     schema: Arc<Schema>,
-    held: Vec<Record>,
+    pending: Vec<Record>,
     path: &'a Path,
 }
 
 impl<'a> ParquetFile<'a> {
-    pub fn begin(out: &'a mut Sink, path: &'a Path) -> Result<Self> {
+    pub fn create(out: &'a mut Sink, path: &'a Path) -> Result<Self> {
         let schema = Arc::new(Schema::new(record_fields()));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -80,28 +79,28 @@ impl<'a> ParquetFile<'a> {
         Ok(Self {
             writer,
             schema,
-            held: Vec::new(),
+            pending: Vec::new(),
             path,
         })
     }
 
     pub fn push(&mut self, record: Record) -> Result<()> {
-        self.held.push(record);
-        if self.held.len() >= BATCH {
-            self.write_held()?;
+        self.pending.push(record);
+        if self.pending.len() >= BATCH {
+            self.write_batch()?;
         }
         Ok(())
     }
 
     pub fn finish(mut self) -> Result<()> {
-        self.write_held()?;
+        self.write_batch()?;
         let path = self.path;
         self.writer.close().map_err(|error| broken(path, error))?;
         Ok(())
     }
 
-    fn write_held(&mut self) -> Result<()> {
-        let columns = record_columns(&std::mem::take(&mut self.held))?;
+    fn write_batch(&mut self) -> Result<()> {
+        let columns = record_columns(&std::mem::take(&mut self.pending))?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|error| unfit(&error))?;
         self.writer
@@ -118,7 +117,7 @@ fn list(name: &str) -> Field {
     Field::new_list(name, Field::new_list_field(DataType::Utf8, true), false)
 }
 
-/// The columns of the labels, those of one object in a struct.
+/// Columns of the labels. Fields of one JSON object share a struct column.
 fn labels_fields() -> Vec<Field> {
     let mut columns = Vec::new();
     for (object, fields) in record::Field::by_object() {
@@ -148,7 +147,7 @@ fn flags_fields() -> Fields {
     ])
 }
 
-/// The keys of a record, in its order.
+/// Columns of a record, in the order of its keys.
 pub(super) fn record_fields() -> Vec<Field> {
     let mut fields = vec![
         text("image_path", false),
@@ -253,7 +252,7 @@ pub(super) fn unfit(error: &ArrowError) -> Error {
 pub(super) fn broken(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
-            Ok(inner) => file("writing", path)(*inner),
+            Ok(inner) => file_error("writing", path)(*inner),
             Err(inner) => Error::new(
                 ErrorKind::Store,
                 format!("writing {}: {inner}", path.display()),

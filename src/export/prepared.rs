@@ -1,9 +1,9 @@
-//! New files that are written and not yet in place: on the thread that owns the journal, or on one
-//! of their own that reads a snapshot of it, so that nobody waits for a hundred thousand lines.
+//! Writes new export files without installing them. Large ones are written on a thread of their
+//! own, from a snapshot of the journal.
 
 use super::exporters::exporters;
-use super::target::{Look, Target, Written};
-use super::truth::{Truth, View};
+use super::selection::{ExportView, Selection};
+use super::target::{Fingerprint, Target, Written};
 use crate::error::{Error, Result};
 use crate::outdir::LABELS;
 use crate::store::{Content, Journal};
@@ -12,29 +12,29 @@ use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A file that only has to be put in its place.
+/// A new file that can be installed.
 #[derive(Debug)]
 pub(super) struct NewFile {
-    /// Its place in the list of exporters.
+    /// Index in the list of exporters.
     pub exporter: usize,
     pub target: Target,
-    /// The file that is there, as it was looked at, and its hash.
-    pub standing: Option<(Look, String)>,
+    /// Fingerprint and hash of the file to be replaced.
+    pub present: Option<(Fingerprint, String)>,
     pub written: Written,
-    /// The version of the journal's content that it shows.
+    /// Version of the journal's content from which it was written.
     pub version: u64,
 }
 
-/// New files and what was found on the way.
+/// New files and the selection of records in them.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub files: Vec<NewFile>,
-    /// `None` where no file is of records.
-    pub truth: Option<Truth>,
+    /// `None` if no file consists of records.
+    pub selection: Option<Selection>,
     pub took: Duration,
 }
 
-/// Writes new files beside the ones that are there.
+/// Writes new files beside the present ones.
 pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Result<Prepared> {
     let begun = Instant::now();
     let exporters = exporters();
@@ -44,14 +44,14 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
             .filter_map(|&at| Some((at, exporters.get(at)?)))
     };
     let is_of_records = stale().any(|(_, exporter)| exporter.content() == Content::Records);
-    let truth = match is_of_records {
-        true => Some(Truth::of(journal, &outdir.join(LABELS))?),
+    let selection = match is_of_records {
+        true => Some(Selection::of(journal, &outdir.join(LABELS))?),
         false => None,
     };
-    let none = Truth::default();
-    let view = View {
+    let none = Selection::default();
+    let view = ExportView {
         journal,
-        truth: truth.as_ref().unwrap_or(&none),
+        selection: selection.as_ref().unwrap_or(&none),
     };
     let mut files = Vec::new();
     for (at, exporter) in stale() {
@@ -59,11 +59,11 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
         let target = Target::find(outdir, exporter.name())?;
         let mut sink = target.begin()?;
         exporter.write(&view, &mut sink)?;
-        // The look first: a file that is changed while it is read is another one then.
-        let look = target.look();
+        // The fingerprint comes first, so that a change while the file is hashed is noticed.
+        let fingerprint = target.fingerprint();
         files.push(NewFile {
             exporter: at,
-            standing: look.zip(target.sha256()?),
+            present: fingerprint.zip(target.sha256()?),
             written: sink.finish()?,
             target,
             version,
@@ -71,56 +71,56 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
     }
     Ok(Prepared {
         files,
-        truth,
+        selection,
         took: begun.elapsed(),
     })
 }
 
-/// Files that are being prepared on a thread of their own.
+/// An export on a thread of its own.
 #[derive(Debug)]
-pub(super) struct Preparing {
+pub(super) struct BackgroundExport {
     done: Receiver<Result<Prepared>>,
-    /// As at its beginning, see [`super::Exports::update`].
+    /// The value at its start, see [`super::Exports::update`].
     pub settled: bool,
 }
 
-impl Preparing {
+impl BackgroundExport {
     pub fn start(journal: &Journal, stale: Vec<usize>, settled: bool) -> Result<Self> {
         let snapshot = journal.snapshot()?;
         let outdir = journal.outdir().to_owned();
-        let (tell, done) = bounded(1);
-        let broken = tell.clone();
+        let (sender, done) = bounded(1);
+        let panicked = sender.clone();
         threads::spawn(
             "export",
             move || {
-                // Nobody waits for it any more where the run has ended.
-                let _ = tell.send(prepare(&snapshot, &outdir, &stale));
+                // Fails if the run has ended and dropped the receiver.
+                let _ = sender.send(prepare(&snapshot, &outdir, &stale));
             },
             move |error| {
-                let _ = broken.send(Err(error));
+                let _ = panicked.send(Err(error));
             },
         )?;
         Ok(Self { done, settled })
     }
 
-    /// What has become of it; `None` while it goes on.
+    /// Returns the result; `None` while it is running.
     pub fn result(&self) -> Option<Result<Prepared>> {
         match self.done.try_recv() {
             Ok(result) => Some(result),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err(lost())),
+            Err(TryRecvError::Disconnected) => Some(Err(thread_lost())),
         }
     }
 
-    /// Waits for its end; what it has written is removed.
+    /// Waits until it ends and discards its files.
     pub fn abandon(self) {
         drop(self.done.recv());
     }
 }
 
-fn lost() -> Error {
+fn thread_lost() -> Error {
     Error::new(
         crate::error::ErrorKind::Internal,
-        "the export thread ended without a word",
+        "the export thread ended without a result; this is a bug in labeler-tui",
     )
 }

@@ -1,8 +1,8 @@
-//! Replaces a file whole: the new one is written beside it under a random name, synced, renamed,
-//! so that nobody ever sees half of one.
+//! Replaces files atomically: a new file is written beside the old one under a random name, synced
+//! and renamed.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{file, sync_folder};
+use crate::outdir::{file_error, sync_folder};
 use crate::platform::{self, FileId};
 use crate::store::file_sha256;
 use crate::text::hex;
@@ -12,21 +12,22 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// As many links in a row as Linux follows.
+/// How many chained links are followed, as on Linux.
 const MAX_LINKS: usize = 40;
-/// Characters of a temporary file's own.
-const RANDOM: usize = 8;
+/// Number of random characters in a temporary file name.
+const RANDOM_CHARS: usize = 8;
 
-/// A file to be replaced: where its name leads to, past links that the user has made.
+/// A file to be replaced, with the user's links resolved.
 #[derive(Debug)]
 pub(super) struct Target {
     path: PathBuf,
     is_linked: bool,
 }
 
+/// Metadata that changes when a file is modified or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
-    place: Option<FileId>,
+pub(super) struct Fingerprint {
+    id: Option<FileId>,
     length: u64,
     changed: (i64, i64),
 }
@@ -35,7 +36,7 @@ impl Target {
     pub fn find(outdir: &Path, name: &str) -> Result<Self> {
         let mut path = outdir.join(name);
         for _ in 0..MAX_LINKS {
-            // An error says that it is no link, or not there.
+            // Fails if it is not a link or does not exist.
             let Ok(to) = std::fs::read_link(&path) else {
                 return match std::fs::symlink_metadata(&path) {
                     Ok(there) if !there.is_file() => Err(Error::new(
@@ -61,36 +62,38 @@ impl Target {
         &self.path
     }
 
-    /// The name in the outdir is a link.
+    /// Whether the name in the outdir is a link.
     pub fn is_linked(&self) -> bool {
         self.is_linked
     }
 
-    /// Of the file that is there now.
+    /// Returns the hash of the present file; `None` if there is none.
     pub fn sha256(&self) -> Result<Option<String>> {
         file_sha256(&self.path)
     }
 
-    /// What tells the file that is there from another one without reading it; `None` where there
-    /// is none.
-    pub fn look(&self) -> Option<Look> {
+    /// Returns the fingerprint of the present file; `None` if there is none.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
         let about = std::fs::metadata(&self.path).ok()?;
-        Some(Look {
-            place: platform::file_id(&about),
+        Some(Fingerprint {
+            id: platform::file_id(&about),
             length: about.len(),
             changed: platform::change_time(&about),
         })
     }
 
-    /// A new file beside the one that is there, of a name that nobody else has.
+    /// Creates a temporary file beside the present one.
     pub fn begin(&self) -> Result<Sink> {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
+        builder
+            .prefix(&prefix)
+            .suffix(suffix)
+            .rand_bytes(RANDOM_CHARS);
         platform::set_file_mode(&mut builder);
         let created = builder
             .tempfile_in(self.folder())
-            .map_err(file("writing beside", &self.path))?;
+            .map_err(file_error("writing beside", &self.path))?;
         Ok(Sink {
             out: BufWriter::with_capacity(1 << 16, created),
             target: self.path.clone(),
@@ -100,9 +103,9 @@ impl Target {
         })
     }
 
-    /// Puts a written file in the place of the one that is there, with the mode and group of that.
+    /// Replaces the present file with a new one, which takes over its mode and group.
     pub fn replace(&self, written: Written) -> Result<()> {
-        let writing = file("writing", &self.path);
+        let writing = file_error("writing", &self.path);
         let new = written.file.as_file();
         match std::fs::metadata(&self.path) {
             Ok(old) => platform::copy_owner_and_mode(new, &old).map_err(&writing)?,
@@ -113,12 +116,11 @@ impl Target {
         written
             .file
             .persist(&self.path)
-            .map_err(|error| file("replacing", &self.path)(error.error))?;
+            .map_err(|error| file_error("replacing", &self.path)(error.error))?;
         sync_folder(self.folder())
     }
 
-    /// Removes what a killed run left half written: regular files of our own names, no links. Only
-    /// for the one who holds the outdir.
+    /// Removes temporary files that a killed run left. The caller must hold the lock of the outdir.
     pub fn remove_leftovers(&self) {
         let Ok(entries) = std::fs::read_dir(self.folder()) else {
             return;
@@ -128,9 +130,9 @@ impl Target {
                 .file_name()
                 .to_str()
                 .is_some_and(|name| self.is_temporary(name));
-            let is_file = entry.file_type().is_ok_and(|of| of.is_file());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             if is_ours && is_file {
-                // Best effort: it is in nobody's way.
+                // A leftover only takes up space.
                 let _ = std::fs::remove_file(entry.path());
             }
         }
@@ -141,10 +143,11 @@ impl Target {
         let Some(middle) = name.strip_prefix(&prefix) else {
             return false;
         };
-        // An earlier version had no random part.
+        // Names of an early version had no random part.
         format!(".{middle}") == suffix
             || middle.strip_suffix(suffix).is_some_and(|random| {
-                random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                random.len() == RANDOM_CHARS
+                    && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
             })
     }
 
@@ -161,7 +164,7 @@ impl Target {
     }
 }
 
-/// Tells lines apart; half of a SHA-256 is enough.
+/// Half of the SHA-256 of a line.
 pub(super) type LineHash = [u8; 16];
 
 pub(super) fn line_hash(line: &[u8]) -> LineHash {
@@ -169,7 +172,7 @@ pub(super) fn line_hash(line: &[u8]) -> LineHash {
     std::array::from_fn(|at| hash[at])
 }
 
-/// A file being written. Removed again unless it is put in place.
+/// A temporary file that is being written. Removed unless [`Target::replace`] gets it.
 #[derive(Debug)]
 pub(super) struct Sink {
     out: BufWriter<NamedTempFile>,
@@ -179,7 +182,7 @@ pub(super) struct Sink {
     is_empty: bool,
 }
 
-/// A file that is written and not yet in place.
+/// A complete temporary file, for [`Target::replace`].
 #[derive(Debug)]
 pub(super) struct Written {
     file: NamedTempFile,
@@ -194,10 +197,10 @@ impl Sink {
         let written = self
             .write_all(text.as_bytes())
             .and_then(|()| self.write_all(b"\n"));
-        written.map_err(file("writing", &self.target))
+        written.map_err(file_error("writing", &self.target))
     }
 
-    /// For messages: what the file is to become.
+    /// Path of the final file, for messages.
     pub fn target(&self) -> &Path {
         &self.target
     }
@@ -207,9 +210,11 @@ impl Sink {
         let new = self
             .out
             .into_inner()
-            .map_err(|error| file("writing", &target)(error.into_error()))?;
-        // Here, where nobody may be waiting, and not where it is put in its place.
-        new.as_file().sync_all().map_err(file("writing", &target))?;
+            .map_err(|error| file_error("writing", &target)(error.into_error()))?;
+        // Synced here, possibly on a background thread, rather than in `Target::replace`.
+        new.as_file()
+            .sync_all()
+            .map_err(file_error("writing", &target))?;
         Ok(Written {
             file: new,
             sha256: hex(&self.hash.finalize()),

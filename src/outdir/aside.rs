@@ -1,37 +1,36 @@
-//! Keeps lines of somebody else's `labels.jsonl` that the export no longer holds.
+//! Saves lines that another program wrote to a file before an export replaces it.
 
-use super::{file, open_own};
+use super::{file_error, open_own};
 use crate::error::Result;
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// Appends those of `lines` that the file `name` does not hold yet, byte for byte, and syncs it, so
-/// that doing it again after a crash changes nothing. Returns how many were added.
+/// Appends the `lines` that the file `name` does not have yet, byte for byte, and syncs it.
+/// Repeating it after a crash changes nothing. Returns how many lines were added.
 pub fn keep_lines(outdir: &Path, name: &str, lines: &[impl AsRef<[u8]>]) -> Result<usize> {
-    // An empty line is nobody's work.
     let lines = lines.iter().map(AsRef::as_ref);
     let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.is_empty() {
         return Ok(0);
     }
     let path = outdir.join(name);
-    let failed = |error| file("writing", &path)(error);
+    let failed = |error| file_error("writing", &path)(error);
     let mut kept = open_own(&path, OpenOptions::new().read(true).append(true))?;
-    let mut held = Vec::new();
-    kept.read_to_end(&mut held).map_err(failed)?;
-    let mut known: HashSet<&[u8]> = held.split(|&byte| byte == b'\n').collect();
+    let mut present = Vec::new();
+    kept.read_to_end(&mut present).map_err(failed)?;
+    let mut known: HashSet<&[u8]> = present.split(|&byte| byte == b'\n').collect();
     let mut added = Vec::new();
     let mut count = 0;
-    if !held.is_empty() && !held.ends_with(b"\n") {
+    if !present.is_empty() && !present.ends_with(b"\n") {
         added.push(b'\n');
     }
     for line in lines {
-        // One of several lines, of a file that is not text, is looked for as a whole.
-        let is_held =
-            line.contains(&b'\n') && held.windows(line.len()).any(|window| window == line);
-        if !is_held && known.insert(line) {
+        // An entry may itself contain line feeds.
+        let is_present =
+            line.contains(&b'\n') && present.windows(line.len()).any(|window| window == line);
+        if !is_present && known.insert(line) {
             added.extend_from_slice(line);
             added.push(b'\n');
             count += 1;

@@ -1,4 +1,4 @@
-//! Errors of the file system in an outdir, with what to do about them.
+//! Converts file system errors in an outdir into [`Error`]s with hints.
 
 use crate::error::{Error, ErrorKind};
 use crate::platform;
@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 pub(crate) const FULL: Phrase = Phrase::new(
-    "free some space and start again; everything up to here is saved",
+    "free some space and start again; everything so far is saved",
     "공간을 비우고 다시 시작하세요. 여기까지는 모두 저장되었습니다",
 );
 pub(crate) const NOT_WRITABLE: Phrase = Phrase::new(
@@ -15,33 +15,33 @@ pub(crate) const NOT_WRITABLE: Phrase = Phrase::new(
     "쓰기 권한을 주거나 다른 --outdir를 고르세요",
 );
 pub(crate) const FAILING: Phrase = Phrase::new(
-    "look at the disk and its free space, then start again; everything up to here is saved",
+    "check the disk and its free space, then start again; everything so far is saved",
     "디스크와 남은 공간을 확인하고 다시 시작하세요. 여기까지는 모두 저장되었습니다",
 );
 
 pub(crate) const NO_LOCKS: Phrase = Phrase::new(
-    "the file system there lacks locks or shared memory, as some network file systems do; choose \
-     an --outdir on a local disk",
+    "the file system there lacks locks or shared memory, like some network file systems; choose \
+an --outdir on a local disk",
     "그곳의 파일 시스템은 일부 네트워크 파일 시스템처럼 잠금이나 공유 메모리를 지원하지 않습니다. 로컬 디스크의 \
      --outdir를 고르세요",
 );
 
-/// For `map_err`: an error of the file system while something was done to `path`.
-pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
+/// For `map_err`: converts an error that occurred during `what`, such as `writing`, on `path`.
+pub(crate) fn file_error<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
     move |error| {
-        let ours = Error::new(
+        let converted = Error::new(
             ErrorKind::Store,
             format!("{what} {}: {error}", path.display()),
         );
         match error.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => ours.with_said_hint(FULL),
+            | io::ErrorKind::FileTooLarge => converted.with_said_hint(FULL),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ours.with_said_hint(NOT_WRITABLE)
+                converted.with_said_hint(NOT_WRITABLE)
             }
-            _ if platform::is_device_error(&error) => ours.with_said_hint(FAILING),
-            _ => ours,
+            _ if platform::is_device_error(&error) => converted.with_said_hint(FAILING),
+            _ => converted,
         }
     }
 }

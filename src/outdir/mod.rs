@@ -1,18 +1,18 @@
-//! The files of an outdir: their names, and how they are opened so that nothing outside is written.
+//! The files of an outdir: their names, and how to open them without writing outside the outdir.
 //!
-//! An outdir may come out of an archive, or lie where others can write. A link under one of our
-//! names would send what we write somewhere else, so that files written in place are never reached
-//! through one: neither a symbolic link nor a second name of the same file (a hard link).
+//! An outdir may come from an archive, or others may be able to write to it. A link under one of
+//! our names would redirect what we write. So files that are written in place are never opened
+//! through a symbolic link, and never if they have a second name (a hard link).
 
 mod aside;
 mod errors;
 mod notice;
-mod words;
+mod vocabulary;
 
 pub use aside::keep_lines;
-pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file};
+pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file_error};
 pub use notice::{FileNotice, KeptBecause};
-pub use words::{WORDS, read_words, write_words};
+pub use vocabulary::{VOCABULARY, read_vocabulary, write_vocabulary};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform;
@@ -24,16 +24,16 @@ pub const LABELS: &str = "labels.jsonl";
 pub const PARQUET: &str = "labels.parquet";
 pub const ERRORS: &str = "labels_errors.jsonl";
 pub const JOURNAL: &str = "journal.sqlite";
-/// SQLite's own files beside the journal; without the first, the journal lacks its newest steps.
+/// SQLite's files beside the journal. The first has the newest steps until a checkpoint.
 pub const JOURNAL_LOGS: [&str; 2] = ["journal.sqlite-wal", "journal.sqlite-shm"];
 pub const LOG: &str = "labeler.log";
 pub const LOCK: &str = "labeler.lock";
-/// Lines of an earlier `labels.jsonl` that cannot be read, byte for byte.
+/// Unreadable lines of an imported `labels.jsonl`, byte for byte.
 pub const UNREAD: &str = "labels_unread.jsonl";
-/// Lines of a `labels.jsonl` that another line or record stands for now, byte for byte.
+/// Lines that another line or record replaced, byte for byte.
 pub const KEPT: &str = "labels_kept.jsonl";
 
-/// Written in place, for as long as there are rows to add.
+/// Files that are written in place rather than replaced.
 const IN_PLACE: [&str; 7] = [
     LOCK,
     LOG,
@@ -44,11 +44,10 @@ const IN_PLACE: [&str; 7] = [
     KEPT,
 ];
 
-/// A longer path of an outdir cannot be opened by SQLite, whose limit is 512 bytes with the names of
-/// its files.
-const LONGEST: usize = 450;
+/// Maximum length of an outdir's path in bytes. SQLite's limit is 512, including the file name.
+const MAX_PATH_BYTES: usize = 450;
 
-/// Makes the folder where it is not there.
+/// Creates the folder if it does not exist.
 pub fn create(outdir: &Path) -> Result<()> {
     refuse_long(outdir)?;
     match std::fs::create_dir_all(outdir) {
@@ -59,32 +58,32 @@ pub fn create(outdir: &Path) -> Result<()> {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
             ) =>
         {
-            let cause = format!("{} is not a folder, or lies in a file", outdir.display());
+            let cause = format!("{} is not a folder, or is inside a file", outdir.display());
             Err(Error::new(ErrorKind::Store, cause).with_hint("choose another --outdir"))
         }
-        Err(error) => Err(file("creating", outdir)(error)),
+        Err(error) => Err(file_error("creating", outdir)(error)),
     }
 }
 
 fn refuse_long(outdir: &Path) -> Result<()> {
-    let whole = std::path::absolute(outdir).unwrap_or_else(|_| outdir.to_owned());
-    // Links count with where they lead to.
-    let (there, canonical) = whole
+    let absolute = std::path::absolute(outdir).unwrap_or_else(|_| outdir.to_owned());
+    // Symbolic links count with the length of their targets.
+    let (existing, canonical) = absolute
         .ancestors()
         .find_map(|folder| Some((folder, folder.canonicalize().ok()?)))
-        .unwrap_or((&whole, whole.clone()));
-    let rest = whole.strip_prefix(there).unwrap_or(Path::new(""));
+        .unwrap_or((&absolute, absolute.clone()));
+    let rest = absolute.strip_prefix(existing).unwrap_or(Path::new(""));
     let length = canonical.join(rest).as_os_str().len();
-    if length <= LONGEST {
+    if length <= MAX_PATH_BYTES {
         return Ok(());
     }
-    let cause = format!("the path of the outdir has {length} bytes, more than {LONGEST}");
+    let cause = format!("the path of the outdir has {length} bytes, more than {MAX_PATH_BYTES}");
     Err(Error::new(ErrorKind::Usage, cause).with_hint("choose an --outdir with a shorter path"))
 }
 
-/// Checks, before anything is written, that writing under `outdir` changes no other file: none of
-/// our names is a link to somewhere else, and none of them is the source that is read.
-/// `replaced` are the names of files that an export replaces as a whole.
+/// Checks, before anything is written, that writing in `outdir` changes no other file: none of our
+/// names is a link to another file, and none is the source. `replaced` are the names of files that
+/// exports replace.
 pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<()> {
     refuse_long(outdir)?;
     if let Some(source) = source {
@@ -102,7 +101,7 @@ pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<
     Ok(())
 }
 
-/// Opens a file that is written in place; creates it by the umask where it is not there.
+/// Opens a file that is written in place. Creates it with the umask if it does not exist.
 pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
     if let Some(about) = lstat(path)? {
         refuse_foreign(path, &about)?;
@@ -111,15 +110,15 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
         .create(true)
         .truncate(false)
         .open(path)
-        .map_err(file("opening", path))?;
-    let about = opened.metadata().map_err(file("opening", path))?;
+        .map_err(file_error("opening", path))?;
+    let about = opened.metadata().map_err(file_error("opening", path))?;
     refuse_foreign(path, &about)?;
     Ok(opened)
 }
 
-/// Refuses what is not a file: a pipe or a device may be read without an end.
+/// Rejects anything but a regular file: reading a pipe or a device may never end.
 pub fn refuse_irregular(path: &Path) -> Result<()> {
-    let about = std::fs::metadata(path).map_err(file("reading", path))?;
+    let about = std::fs::metadata(path).map_err(file_error("reading", path))?;
     match about.is_file() {
         true => Ok(()),
         false => Err(Error::new(
@@ -133,11 +132,11 @@ fn lstat(path: &Path) -> Result<Option<Metadata>> {
     match std::fs::symlink_metadata(path) {
         Ok(about) => Ok(Some(about)),
         Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(file("looking at", path)(error)),
+        Err(error) => Err(file_error("examining", path)(error)),
     }
 }
 
-/// An outdir that is a file has nothing inside; creating it says so.
+/// Whether a file does not exist, even because its folder is a file.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -159,14 +158,15 @@ fn refuse_foreign(path: &Path, about: &Metadata) -> Result<()> {
     Err(Error::new(
         ErrorKind::Store,
         format!(
-            "{} {what}, and writing it could change a file elsewhere",
+            "{} {what}, and writing to it could change another file",
             path.display()
         ),
     )
-    .with_hint("replace it with a copy of its own, move it away, or choose another --outdir"))
+    .with_hint("replace it with a copy, move it away, or choose another --outdir"))
 }
 
-/// A user's own link to a file of the same kind is fine: the export follows it.
+/// Rejects a link to a file of another type. An export follows a user's link to a file of the same
+/// type.
 fn refuse_other_kind(path: &Path) -> Result<()> {
     let Some(about) = lstat(path)? else {
         return Ok(());
@@ -176,14 +176,14 @@ fn refuse_other_kind(path: &Path) -> Result<()> {
     }
     let target = std::fs::canonicalize(path)
         .or_else(|_| std::fs::read_link(path))
-        .map_err(file("looking at", path))?;
+        .map_err(file_error("examining", path))?;
     if target.extension() == path.extension() {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Usage,
         format!(
-            "{} is a symbolic link to {}, which is a file of another kind",
+            "{} is a symbolic link to {}, which is a file of another type",
             path.display(),
             target.display()
         ),
@@ -191,15 +191,15 @@ fn refuse_other_kind(path: &Path) -> Result<()> {
     .with_hint("remove the link, or choose another --outdir"))
 }
 
-/// A source under one of our names would be replaced by the first export.
+/// Rejects a source under one of our names, which the first export would replace.
 fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> {
-    // A source that is not there is reported where it is opened.
+    // A missing source is reported when it is opened.
     let Ok(read) = std::fs::metadata(source) else {
         return Ok(());
     };
     for name in IN_PLACE.iter().chain(replaced) {
         let path = outdir.join(name);
-        // Through links: an export that is a link is written where it leads.
+        // Follows links, as exports do.
         let Ok(written) = std::fs::metadata(&path) else {
             continue;
         };
@@ -222,7 +222,7 @@ fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> 
     Ok(())
 }
 
-/// Makes a rename or a new file in the folder outlast a power failure.
+/// Syncs a folder, so that a rename or a new file in it survives a power failure.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    platform::sync_folder(folder).map_err(file("syncing", folder))
+    platform::sync_folder(folder).map_err(file_error("syncing", folder))
 }

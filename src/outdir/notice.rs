@@ -1,10 +1,10 @@
-//! What the user should know of files that were read or written: data, which front ends word.
+//! Notices about files that were read or written, as data. Front ends turn them into text.
 
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileNotice {
-    /// Records of an earlier run came from a file.
+    /// Records were imported from a file.
     Imported {
         name: String,
         records: usize,
@@ -12,42 +12,42 @@ pub enum FileNotice {
     },
     /// Lines of a file were read as CP949.
     Cp949 { name: String, lines: usize },
-    /// NaN or infinity counts as no value.
+    /// Lines had NaN or infinity, which was read as null.
     NonFinite { name: String, lines: usize },
-    /// A later line has the same image.
-    Doubled { name: String, lines: usize },
-    /// Another program has changed lines; the journal's records stay.
+    /// Lines were replaced by a later line for the same image.
+    DuplicateImage { name: String, lines: usize },
+    /// Another program changed lines. The journal's records were kept.
     Changed { name: String, lines: usize },
-    /// Lines cannot be read; the first ones with their numbers and why.
+    /// Lines are unreadable. `first` are the first ones: line number and reason.
     Unread {
         name: String,
         lines: usize,
         first: Vec<(u64, String)>,
     },
-    /// Lines of a file were kept elsewhere before it was replaced.
+    /// Lines were saved to another file before the file was replaced.
     Kept {
         name: &'static str,
         lines: usize,
         why: KeptBecause,
         kept: PathBuf,
     },
-    /// A file that something else has changed was kept under another name.
-    KeptWhole { name: &'static str, kept: PathBuf },
-    /// A record is not what was committed.
+    /// A file that another program changed was saved under another name.
+    KeptFile { name: &'static str, kept: PathBuf },
+    /// A record's bytes differ from what was committed.
     Damaged {
         image_path: String,
         item_name: String,
         has_line: bool,
     },
-    /// So many more are not.
+    /// Number of damaged records beyond those listed.
     MoreDamaged(usize),
-    /// What to do about them.
+    /// Advice for damaged records: check the disk.
     CheckDisk,
 }
 
-/// Why a line was kept elsewhere.
+/// Why lines were saved to another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeptBecause {
-    SomethingElseChangedIt,
-    PictureIsGone,
+    ChangedElsewhere,
+    ImageIsGone,
 }

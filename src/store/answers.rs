@@ -1,10 +1,11 @@
-//! Stores what models answer, what could not be asked, and what `--batch` commits of it.
+//! Stores model answers, failures that came before a request, and the records that `--batch`
+//! commits.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
 use super::tables::groups::read_group;
-use super::tables::meta::{Content, bump};
+use super::tables::meta::{Content, bump_version};
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
@@ -15,14 +16,14 @@ use crate::text::utc;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-/// What became of an answer.
+/// Result of storing an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
-    /// The attempt's number.
+pub struct StoredAttempt {
+    /// Row id of the attempt.
     pub id: i64,
-    /// Whether it is the draft now, and not an offer.
-    pub shown: bool,
-    /// Every group that looks different now, twins of its old and new label included.
+    /// Whether the attempt became the draft rather than an offer.
+    pub is_draft: bool,
+    /// Every group whose summary changed, including those that share its old or new label.
     pub changed: Vec<GroupId>,
 }
 
@@ -31,11 +32,11 @@ pub struct Added {
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     Earlier(i64),
-    /// The retry that is being stored.
+    /// The retry that is stored in the same call.
     Retry,
 }
 
-/// What an answer and its retry come to, field by field.
+/// Result of merging an answer with its retry, field by field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Merged {
     pub basis: Basis,
@@ -44,21 +45,23 @@ pub struct Merged {
     pub confidence: Vec<FieldConfidence>,
 }
 
-/// Stores an answer or a failed try, and what it and the answer before it come to, as one.
+/// Stores an attempt, and the merge with the answer before it, in one transaction.
 pub fn add(
     db: &mut Connection,
     group: GroupId,
     attempt: &Attempt,
     merged: Option<&Merged>,
-) -> Result<Added> {
-    let transaction = db.transaction().map_err(doing("saving an answer"))?;
+) -> Result<StoredAttempt> {
+    let transaction = db
+        .transaction()
+        .map_err(journal_error("saving an answer"))?;
     let id = insert_attempt(&transaction, group, attempt)?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
     let item_name = read_group(&transaction, group)?.item.item_name;
-    let mut shown = false;
+    let mut is_draft = false;
     if attempt.opinion_of.is_some() {
-        // A version to compare with and to take; it replaces nothing by itself.
+        // A second opinion is a version that an operator may take. It never replaces the draft.
         if let Some(labels) = &attempt.labels {
             let confidence = attempt.confidence.clone();
             let draft = draft_of(
@@ -73,14 +76,20 @@ pub fn add(
         }
         states.write(group, &current)?;
         let changed = states.finish()?;
-        transaction.commit().map_err(doing("saving an answer"))?;
-        return Ok(Added { id, shown, changed });
+        transaction
+            .commit()
+            .map_err(journal_error("saving an answer"))?;
+        return Ok(StoredAttempt {
+            id,
+            is_draft,
+            changed,
+        });
     }
     match (&attempt.labels, &attempt.failure) {
         (Some(labels), _) => {
             if current.failure.is_some() {
-                // It leaves the list of errors.
-                bump(&transaction, Content::Failures)?;
+                // The item leaves `labels_errors.jsonl`.
+                bump_version(&transaction, Content::Failures)?;
             }
             let draft = draft_of(
                 attempt,
@@ -90,7 +99,7 @@ pub fn add(
                 &attempt.reasons,
                 attempt.confidence.clone(),
             );
-            shown = current.answered(insert_draft(&transaction, group, &draft)?);
+            is_draft = current.answered(insert_draft(&transaction, group, &draft)?);
         }
         (None, Some(failure)) => {
             current.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
@@ -111,15 +120,21 @@ pub fn add(
             &merged.reasons,
             confidence,
         );
-        shown = current.answered(insert_draft(&transaction, group, &draft)?);
+        is_draft = current.answered(insert_draft(&transaction, group, &draft)?);
     }
     states.write(group, &current)?;
     let changed = states.finish()?;
-    transaction.commit().map_err(doing("saving an answer"))?;
-    Ok(Added { id, shown, changed })
+    transaction
+        .commit()
+        .map_err(journal_error("saving an answer"))?;
+    Ok(StoredAttempt {
+        id,
+        is_draft,
+        changed,
+    })
 }
 
-/// The answer that [`commit`] would commit, where it is no retry and has had none.
+/// Returns the answer that [`commit`] would commit, unless it is a retry or already has one.
 pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>> {
     let current = read_current(db, group)?.unwrap_or_default();
     let Some(draft) = current.uncommitted() else {
@@ -136,7 +151,8 @@ pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>>
     Ok(attempts.pop())
 }
 
-/// The answer that an undecided draft is, and how many opinions there are on it, failed ones too.
+/// Returns the answer behind an undecided, unedited draft, and its number of second opinions,
+/// including failed ones.
 pub fn to_review(db: &Connection, group: GroupId) -> Result<Option<(Attempt, u32)>> {
     let current = read_current(db, group)?.unwrap_or_default();
     let review = &current.review;
@@ -156,9 +172,11 @@ pub fn to_review(db: &Connection, group: GroupId) -> Result<Option<(Attempt, u32
     Ok(attempts.pop().map(|answer| (answer, opinions)))
 }
 
-/// Stores failures that came before any answer was asked for, in one transaction.
+/// Stores failures that came before any request to the model, in one transaction.
 pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
-    let transaction = db.transaction().map_err(doing("saving a failure"))?;
+    let transaction = db
+        .transaction()
+        .map_err(journal_error("saving a failure"))?;
     let mut states = StateWriter::new(&transaction);
     let at = utc(states.now);
     for (group, failure) in failures {
@@ -167,13 +185,15 @@ pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Res
         states.write(*group, &current)?;
     }
     let changed = states.finish()?;
-    transaction.commit().map_err(doing("saving a failure"))?;
+    transaction
+        .commit()
+        .map_err(journal_error("saving a failure"))?;
     Ok(changed)
 }
 
-/// Makes the draft the record, unless an operator has edited or decided.
+/// Commits the draft unless an operator has edited it or decided about it.
 pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
-    let transaction = db.transaction().map_err(doing("saving a record"))?;
+    let transaction = db.transaction().map_err(journal_error("saving a record"))?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
     let Some(version) = current.uncommitted() else {
@@ -188,12 +208,14 @@ pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
     });
     states.write(group, &current)?;
     let changed = states.finish()?;
-    bump(&transaction, Content::Records)?;
-    transaction.commit().map_err(doing("saving a record"))?;
+    bump_version(&transaction, Content::Records)?;
+    transaction
+        .commit()
+        .map_err(journal_error("saving a record"))?;
     Ok(changed)
 }
 
-/// A draft whose labels come, for the most part, from `basis`.
+/// Builds a draft from `labels`, with the model and settings of `basis`.
 fn draft_of(
     basis: &Attempt,
     id: i64,

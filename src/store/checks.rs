@@ -1,6 +1,6 @@
-//! What the rules say of drafts, kept up to date.
+//! Keeps the reasons that the rules find in drafts up to date.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::rules::{Facts, Observed, reasons};
 use super::tables::computed::{read_observed, write_check};
 use super::tables::drafts::{DraftRow, read_draft};
@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::record::{GroupId, Names, Reason, Vocabulary};
 use rusqlite::Connection;
 
-/// Which rules have checked the drafts.
+/// Row of `meta` that names the version of the rules that last checked the drafts.
 const CHECKED_BY: &str = "checked by";
 
-/// Checks every text of a group again, after something else that the rules look at has changed.
+/// Checks every draft of a group again after an input of the rules other than its text changed.
 pub fn check_group(
     db: &Connection,
     vocabulary: &Vocabulary,
@@ -24,20 +24,22 @@ pub fn check_group(
     let drafts: Vec<i64> = db
         .prepare_cached("SELECT id FROM drafts WHERE group_id = ?1 ORDER BY id")
         .and_then(|mut select| select.query_map([group.0], |row| row.get(0))?.collect())
-        .map_err(doing("checking the drafts"))?;
+        .map_err(journal_error("checking the drafts"))?;
     for id in drafts {
         check_draft(db, vocabulary, group, id, states)?;
     }
     Ok(())
 }
 
-/// Checks every draft again where other rules than these have checked them.
+/// Checks every draft again if another version of the rules checked them last.
 pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
     let rules = rules_of_now();
     if meta::get(db, CHECKED_BY)?.as_ref() == Some(&rules) {
         return Ok(());
     }
-    let transaction = db.transaction().map_err(doing("checking the drafts"))?;
+    let transaction = db
+        .transaction()
+        .map_err(journal_error("checking the drafts"))?;
     let drafts: Vec<(i64, i64)> = transaction
         .prepare("SELECT id, group_id FROM drafts ORDER BY id")
         .and_then(|mut select| {
@@ -45,14 +47,16 @@ pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
-        .map_err(doing("checking the drafts"))?;
+        .map_err(journal_error("checking the drafts"))?;
     let mut states = StateWriter::new(&transaction);
     for (id, group) in drafts {
         check_draft(&transaction, vocabulary, GroupId(group), id, &mut states)?;
     }
     states.finish()?;
     meta::set(&transaction, CHECKED_BY, &rules)?;
-    transaction.commit().map_err(doing("checking the drafts"))
+    transaction
+        .commit()
+        .map_err(journal_error("checking the drafts"))
 }
 
 fn check_draft(
@@ -66,7 +70,7 @@ fn check_draft(
         let now = reasons_now(db, vocabulary, group, &draft)?;
         Ok((draft, now))
     });
-    // What damage has made unreadable is named by `journal check`, and where it is shown.
+    // `journal check` reports damaged rows, and so does any screen that shows them.
     let Ok((mut draft, now)) = checked else {
         return Ok(());
     };
@@ -81,7 +85,7 @@ fn check_draft(
     Ok(())
 }
 
-/// What the rules say of a stored draft now.
+/// Applies the current rules to a stored draft.
 pub fn reasons_now(
     db: &Connection,
     vocabulary: &Vocabulary,
@@ -95,7 +99,7 @@ pub fn reasons_now(
 }
 
 impl DraftRow {
-    /// What the rules look at besides the labels.
+    /// Returns the inputs of the rules besides the labels.
     pub fn facts<'a>(
         &'a self,
         vocabulary: &'a Vocabulary,
@@ -117,7 +121,7 @@ impl DraftRow {
     }
 }
 
-/// Names the rules that this program has: with a release or a new reason they may say more.
+/// Identifies this program's rules: they may change with a release or a new reason code.
 fn rules_of_now() -> String {
     let codes: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     format!("{}: {}", env!("CARGO_PKG_VERSION"), codes.join(" "))

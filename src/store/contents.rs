@@ -1,6 +1,6 @@
-//! What exporters read: committed records and failures, in source order.
+//! Reads the contents of exports: committed records and failures, in source order.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::groups::IS_DISPLACED;
 use super::tables::meta::Content;
 use super::tables::records::{checksum_of, lossy, record_of};
@@ -9,25 +9,25 @@ use crate::error::Result;
 use crate::record::{GroupId, Item};
 use rusqlite::Connection;
 
-/// A committed record with the picture that it belongs to.
+/// A committed record with the image that it describes.
 #[derive(Debug, Clone)]
 pub struct Committed {
     pub id: i64,
     pub group: GroupId,
-    /// Where the source names the picture now.
+    /// Current path of the image in the source.
     pub image_path: String,
-    /// Of the picture, where it was ever read.
+    /// Hash of the image; `None` if it was never read.
     pub image_sha256: Option<String>,
     pub item_name: String,
-    /// Another picture is at `image_path` now, and nobody knows where this one is.
+    /// Another image is at `image_path` now, and the path of this one is unknown.
     pub is_displaced: bool,
-    /// The record is what was committed, byte for byte.
+    /// The record's bytes match its checksum.
     pub is_intact: bool,
-    /// The record as JSON, in the record's form.
+    /// The record as JSON.
     pub record: String,
-    /// The line of an earlier file, byte for byte.
+    /// The imported line, byte for byte.
     pub raw: Option<String>,
-    /// Records with the same key, unless it is empty, have the same label.
+    /// Records with the same nonempty key have the same label.
     pub label_key: String,
 }
 
@@ -41,16 +41,15 @@ pub struct FailedItem {
     pub at: String,
 }
 
-/// A text that an operator has edited or accepted and not committed, and whose picture is at no
-/// path that is known.
+/// Uncommitted text that an operator edited or accepted, and whose image is displaced.
 #[derive(Debug, Clone)]
 pub struct DisplacedEdit {
     pub image_path: String,
-    /// As JSON, in the record's form.
+    /// The text as the JSON of a record.
     pub record: String,
 }
 
-/// Whether there is anything of `content`.
+/// Whether the journal has anything to export as `content`.
 pub fn holds(db: &Connection, content: Content) -> Result<bool> {
     let condition = match content {
         Content::Records => "record IN (SELECT id FROM records WHERE made_by <> 'unread')",
@@ -58,13 +57,13 @@ pub fn holds(db: &Connection, content: Content) -> Result<bool> {
     };
     db.prepare_cached(&format!("SELECT 1 FROM heads WHERE {condition} LIMIT 1"))
         .and_then(|mut select| select.exists([]))
-        .map_err(doing("counting"))
+        .map_err(journal_error("counting"))
 }
 
-/// Hands over every committed record, in source order; not the placeholders of lines that
-/// could not be read.
+/// Passes every committed record to `take`, in source order. Placeholders for unreadable lines are
+/// left out.
 pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()>) -> Result<()> {
-    let reading = doing("reading the records");
+    let reading = journal_error("reading the records");
     let mut select = db
         .prepare_cached(&format!(
             "SELECT r.id, g.image_path, g.sha256, g.name, {IS_DISPLACED}, r.record, r.raw,
@@ -78,7 +77,7 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
         .map_err(&reading)?;
     let mut rows = select.query([]).map_err(&reading)?;
     while let Some(row) = rows.next().map_err(&reading)? {
-        // Damaged bytes need not be text.
+        // Damaged bytes may not be UTF-8.
         let record = lossy(row, 5).map_err(&reading)?.unwrap_or_default();
         let raw = lossy(row, 6).map_err(&reading)?;
         let label_key = lossy(row, 7).map_err(&reading)?.unwrap_or_default();
@@ -104,9 +103,9 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
     Ok(())
 }
 
-/// Hands over every item that has neither a record nor an answer, in source order.
+/// Passes every item that has neither a record nor an answer to `take`, in source order.
 pub fn each_failure(db: &Connection, mut take: impl FnMut(FailedItem) -> Result<()>) -> Result<()> {
-    let reading = doing("reading the failures");
+    let reading = journal_error("reading the failures");
     let mut select = db
         .prepare_cached(&format!(
             "SELECT g.image_path, g.item, f.code, f.detail, f.at
@@ -133,7 +132,7 @@ pub fn each_failure(db: &Connection, mut take: impl FnMut(FailedItem) -> Result<
     Ok(())
 }
 
-/// Hands over every uncommitted text of an operator's whose picture is displaced.
+/// Passes every uncommitted operator text whose image is displaced to `take`.
 pub fn each_displaced_edit(
     db: &Connection,
     mut take: impl FnMut(DisplacedEdit) -> Result<()>,
@@ -156,7 +155,7 @@ pub fn each_displaced_edit(
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect()
         })
-        .map_err(doing("reading the edits"))?;
+        .map_err(journal_error("reading the edits"))?;
     for (group, draft, image_path) in found {
         let record = to_json(&record_of(db, GroupId(group), draft)?)?;
         take(DisplacedEdit { image_path, record })?;

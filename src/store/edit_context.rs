@@ -1,5 +1,5 @@
-//! Does one change of an operator's to one group: stores the text that it gives and the record
-//! that it commits.
+//! Applies an operator's change to one group: stores the new text, and the record if the change is
+//! a commit.
 
 use super::fixes;
 use super::rules::reasons;
@@ -17,10 +17,10 @@ use crate::text::utc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-/// Written as the model of a record that no model has had a part in.
+/// `model` of a record that an operator wrote from scratch.
 const BY_HAND: &str = "operator";
 
-/// What a change to one group needs to know.
+/// Inputs of a change to one group.
 pub struct EditContext<'a> {
     pub db: &'a Connection,
     pub vocabulary: &'a Vocabulary,
@@ -28,16 +28,16 @@ pub struct EditContext<'a> {
     pub now: Timestamp,
 }
 
-/// A new version, stored.
+/// A new version that was stored.
 pub struct EditedText {
     number: i64,
     pub draft: DraftRow,
-    /// Those that differ from the version before it.
+    /// Fields that differ from the version before it.
     pub fields: Vec<Field>,
 }
 
 impl EditContext<'_> {
-    /// The state afterwards; the text too where it is a new one.
+    /// Applies a change. Returns the new state, and the new version if the change made one.
     pub fn change(
         &self,
         current: &CurrentState,
@@ -61,7 +61,7 @@ impl EditContext<'_> {
                         item_name: "",
                         taken: None,
                     };
-                    // Says why it cannot be done.
+                    // Returns the reason why it cannot be applied.
                     apply(&Labels::default(), change, &facts)?;
                 }
                 None
@@ -79,12 +79,12 @@ impl EditContext<'_> {
         Ok((next, text))
     }
 
-    /// A version of this very group.
+    /// Reads a version; `None` if it does not belong to this group.
     fn version(&self, number: i64) -> Result<Option<DraftRow>> {
         read_draft_of(self.db, self.group, number)
     }
 
-    /// What a fix makes of a draft.
+    /// Returns the labels after a fix; `None` if it does not apply.
     fn fixed(&self, reason: Reason, kind: FixKind, draft: &DraftRow) -> Result<Option<Labels>> {
         let group = read_group(self.db, self.group)?;
         let facts = fixes::facts(self.db, self.group, &group, draft)?;
@@ -92,7 +92,7 @@ impl EditContext<'_> {
         Ok(fix(reason, kind, &draft.labels, &context))
     }
 
-    /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
+    /// Stores the edited text as a new version; `None` if the edit changes nothing.
     fn edit(&self, review: &ReviewState, change: &Change) -> Result<Option<EditedText>> {
         let (field, taken) = match change {
             Change::TakeField { version, field } => (Some(*field), self.version(*version)?),
@@ -140,19 +140,19 @@ impl EditContext<'_> {
             prompt_version: BY_HAND.into(),
             generated_at: at.clone(),
         });
-        // What a person has written is certain; what another answer brings is as firm as
-        // it was there.
-        draft.confidence.retain(|held| match field {
-            Some(field) => held.field != field,
-            None => labels.values(held.field) == draft.labels.values(held.field),
+        // Text that an operator wrote has no confidence value. A field taken from another answer
+        // keeps the confidence that it had there.
+        draft.confidence.retain(|confidence| match field {
+            Some(field) => confidence.field != field,
+            None => labels.values(confidence.field) == draft.labels.values(confidence.field),
         });
         if let Some(taken) = &taken {
             let confidence = taken.confidence.iter();
-            let confidence = confidence.filter(|held| Some(held.field) == field);
+            let confidence = confidence.filter(|of| Some(of.field) == field);
             draft.confidence.extend(confidence.cloned());
         }
-        // Whoever writes a whole field has fixed it; a word in or out, perhaps over thousands
-        // of records, says nothing of the rest.
+        // An operator who replaces a whole field has reviewed it. Adding or removing a word,
+        // perhaps in thousands of records, says nothing about the rest.
         if matches!(change, Change::Set { .. } | Change::TakeField { .. }) {
             draft.kept.clear();
         }

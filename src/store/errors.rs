@@ -1,4 +1,4 @@
-//! Turns errors of SQLite into ours, with what to do about them.
+//! Converts SQLite errors into [`Error`]s with hints.
 
 use crate::error::{Error, ErrorKind};
 use crate::outdir::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE};
@@ -14,8 +14,8 @@ pub const BROKEN: Phrase = Phrase::new(
      journal.sqlite를 손으로 복사하거나 지우지 마세요",
 );
 
-/// For `map_err`: an error of the journal while `what` was being done.
-pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
+/// For `map_err`: converts an error that occurred during `what`, such as `reading a group`.
+pub fn journal_error(what: &str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let hint = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Some(FULL),
@@ -31,15 +31,15 @@ pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Some(BROKEN),
             _ => None,
         };
-        let ours = Error::new(ErrorKind::Store, format!("journal, {what}: {error}"));
+        let converted = Error::new(ErrorKind::Store, format!("journal, {what}: {error}"));
         match hint {
-            Some(hint) => ours.with_said_hint(hint),
-            None => ours,
+            Some(hint) => converted.with_said_hint(hint),
+            None => converted,
         }
     }
 }
 
-/// Whether the file system has no locks, or no memory that processes share.
+/// Whether the file system lacks locks or shared memory.
 fn lacks_locks(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     matches!(
@@ -55,7 +55,7 @@ fn lacks_locks(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What the journal holds cannot be read back.
+/// An error for stored data that cannot be parsed.
 pub fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Store, format!("journal, {what}: {error}")).with_said_hint(BROKEN)
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_system_without_locks_is_told_from_a_full_or_failing_disk() {
+    fn missing_locks_full_disk_and_failing_disk_have_different_hints() {
         for (code, hint) in [
             (ffi::SQLITE_IOERR_SHMMAP, NO_LOCKS),
             (ffi::SQLITE_IOERR_LOCK, NO_LOCKS),
@@ -76,7 +76,7 @@ mod tests {
         ] {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             assert_eq!(
-                doing("opening")(error).hint.as_deref(),
+                journal_error("opening")(error).hint.as_deref(),
                 Some(hint.english),
                 "{code}"
             );

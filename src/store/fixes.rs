@@ -1,6 +1,6 @@
-//! Gathers what the fixes of a record are computed from.
+//! Collects the inputs from which fixes for a record are computed.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::answers::attempts_of;
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts};
@@ -12,14 +12,14 @@ use crate::record::fixes::{FixFacts, FixableRecord};
 use crate::record::{Change, GroupId, GroupSummary, Labels, Names, Origin};
 use rusqlite::{Connection, OptionalExtension};
 
-/// What is known of a group whose draft this is.
+/// Returns the inputs for fixes of `draft`, the draft of group `id`.
 pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -> Result<FixFacts> {
     let attempts = attempts_of(db, id)?.into_iter();
     let answers = attempts.filter_map(|attempt| attempt.labels);
     let is_duplicate: Option<bool> = db
         .prepare_cached("SELECT duplicate FROM heads WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([id.0], |row| row.get(0)).optional())
-        .map_err(doing("reading a group"))?;
+        .map_err(journal_error("reading a group"))?;
     let names = Names {
         original: &draft.item_name,
         current: &group.item.item_name,
@@ -43,7 +43,7 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
     })
 }
 
-/// The newest text of a group that is no edit, where this draft is what fixes alone have made of it.
+/// Returns the newest unedited text of a group if only fixes have changed it since.
 fn before_fixes(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
     let is_fix = |change: &Change| matches!(change, Change::Fix { .. });
     if draft.origin != Origin::Edit || !edits_of(db, id)?.iter().all(is_fix) {
@@ -54,7 +54,7 @@ fn before_fixes(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option
     Ok(before_fixes.map(|text| text.labels))
 }
 
-/// A group's draft with what its fixes need; `None` where there is no draft.
+/// Returns a group's draft with the inputs for its fixes; `None` if there is no draft.
 pub fn record(db: &Connection, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
     let current = read_current(db, summary.id)?.unwrap_or_default();
     let Some(number) = current.review.draft else {

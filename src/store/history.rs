@@ -1,8 +1,8 @@
-//! What operators do, step by step. Undo and redo add steps of their own.
+//! Applies, undoes and redoes operators' steps. Undo and redo are stored as steps of their own.
 
 use super::edit_context::EditContext;
-use super::errors::doing;
-use super::tables::meta::{Content, bump};
+use super::errors::journal_error;
+use super::tables::meta::{Content, bump_version};
 use super::tables::states::StateWriter;
 use super::tables::steps::{
     all_steps, describe, insert_entry, insert_step, read_change, read_entries, read_past_step,
@@ -16,23 +16,23 @@ use crate::text::utc;
 use rusqlite::Connection;
 use std::collections::HashSet;
 
-/// What a step did, and what the next ones would be.
+/// Result of a step, and what undo and redo would do next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutcome {
     pub done: String,
-    /// The groups that the step itself changed.
+    /// Groups that the step itself changed.
     pub groups: Vec<GroupId>,
-    /// Every group that looks different now, twins of its old and new label included.
+    /// All groups whose summaries changed, including those that share an old or new label.
     pub changed: Vec<GroupId>,
-    /// What was undone or redone.
+    /// The change that was undone or redone.
     pub change: Option<Change>,
-    /// What the change did to whom; `None` for undo and redo.
+    /// Effect of the change on each group; `None` for undo and redo.
     pub report: Option<StepReport>,
     pub undo: Option<PastStep>,
     pub redo: Option<PastStep>,
 }
 
-/// The steps that undo and redo would take next.
+/// The stacks of steps to undo and to redo.
 #[derive(Debug, Default)]
 pub struct History {
     /// Newest last.
@@ -41,7 +41,7 @@ pub struct History {
 }
 
 impl History {
-    /// Reads from the journal which steps can be undone and redone.
+    /// Rebuilds the stacks from the journal.
     pub fn read(db: &Connection) -> Result<Self> {
         let mut history = Self::default();
         for (id, kind, target) in all_steps(db)? {
@@ -63,7 +63,7 @@ impl History {
         Ok(history)
     }
 
-    /// Does one change to all these groups, as one step; see [`super::Journal::apply`].
+    /// Applies a change to all these groups as one step, see [`super::Journal::apply`].
     pub fn apply(
         &mut self,
         db: &mut Connection,
@@ -72,13 +72,13 @@ impl History {
         change: &Change,
         done: &str,
     ) -> Result<StepOutcome> {
-        let transaction = db.transaction().map_err(doing("saving a step"))?;
+        let transaction = db.transaction().map_err(journal_error("saving a step"))?;
         let mut states = StateWriter::new(&transaction);
         let mut entries = Vec::new();
         let mut report = StepReport::new(change.clone());
         let mut refused: Option<Error> = None;
-        let mut once = HashSet::new();
-        for &group in groups.iter().filter(|group| once.insert(**group)) {
+        let mut distinct = HashSet::new();
+        for &group in groups.iter().filter(|group| distinct.insert(**group)) {
             let current = states.read(group)?;
             let context = EditContext {
                 db: &transaction,
@@ -144,7 +144,7 @@ impl History {
                 }
             };
         }
-        let done = match (once.len(), entries.len()) {
+        let done = match (distinct.len(), entries.len()) {
             (1, _) => done.to_owned(),
             (_, 1) => format!("{done} (1 record)"),
             (_, n) => format!("{done} ({n} records)"),
@@ -157,14 +157,16 @@ impl History {
             Some(change),
             &done,
         )?;
-        let mut touched = Touched::default();
+        let mut changes = ExportChanges::default();
         for (group, entry) in &entries {
-            touched.add(&entry.before, &entry.after);
+            changes.add(&entry.before, &entry.after);
             insert_entry(&transaction, step, *group, entry)?;
         }
-        touched.count(&transaction)?;
+        changes.bump_versions(&transaction)?;
         let changed = states.finish()?;
-        transaction.commit().map_err(doing("saving a step"))?;
+        transaction
+            .commit()
+            .map_err(journal_error("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
         let done = StoredStep {
@@ -175,12 +177,12 @@ impl History {
         self.outcome(db, done, Some(report))
     }
 
-    /// Takes the newest step back; `None` where there is none.
+    /// Undoes the newest step; `None` if there is none.
     pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
         let Some(&step) = self.undo.last() else {
             return Ok(None);
         };
-        let done = go_back_to(db, step, Direction::Undo)?;
+        let done = undo_or_redo(db, step, Direction::Undo)?;
         self.undo.pop();
         self.redo.push(step);
         let change = read_change(db, step)?;
@@ -188,12 +190,12 @@ impl History {
         Ok(Some(StepOutcome { change, ..outcome }))
     }
 
-    /// Does the step that was undone last again; `None` where there is none.
+    /// Redoes the step that was undone last; `None` if there is none.
     pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
         let Some(&step) = self.redo.last() else {
             return Ok(None);
         };
-        let done = go_back_to(db, step, Direction::Redo)?;
+        let done = undo_or_redo(db, step, Direction::Redo)?;
         self.redo.pop();
         self.undo.push(step);
         let change = read_change(db, step)?;
@@ -201,7 +203,7 @@ impl History {
         Ok(Some(StepOutcome { change, ..outcome }))
     }
 
-    /// What undo and redo would do next.
+    /// Returns the steps that undo and redo would take next.
     pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
         let past = |step: Option<&i64>| step.map(|&step| read_past_step(db, step)).transpose();
         Ok((past(self.undo.last())?, past(self.redo.last())?))
@@ -231,16 +233,17 @@ impl History {
     }
 }
 
-/// A step as the journal has it; the fields are those of [`StepOutcome`].
+/// A stored step. The fields are those of [`StepOutcome`].
 struct StoredStep {
     done: String,
     groups: Vec<GroupId>,
     changed: Vec<GroupId>,
 }
 
-/// Puts the groups of a step back to before it, or again to after it, as a step of its own.
-fn go_back_to(db: &mut Connection, step: i64, direction: Direction) -> Result<StoredStep> {
-    let transaction = db.transaction().map_err(doing("saving a step"))?;
+/// Restores the groups of a step to their states before it (undo) or after it (redo), and stores
+/// that as a step.
+fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<StoredStep> {
+    let transaction = db.transaction().map_err(journal_error("saving a step"))?;
     let mut states = StateWriter::new(&transaction);
     let done = describe(&transaction, step)?;
     let kind = match direction {
@@ -255,7 +258,7 @@ fn go_back_to(db: &mut Connection, step: i64, direction: Direction) -> Result<St
         None,
         &done,
     )?;
-    let mut touched = Touched::default();
+    let mut changes = ExportChanges::default();
     let mut groups = Vec::new();
     for (group, entry) in read_entries(&transaction, step)? {
         groups.push(group);
@@ -270,12 +273,14 @@ fn go_back_to(db: &mut Connection, step: i64, direction: Direction) -> Result<St
             after: next.review,
             answer: next.answer,
         };
-        touched.add(&back.before, &back.after);
+        changes.add(&back.before, &back.after);
         insert_entry(&transaction, own, group, &back)?;
     }
-    touched.count(&transaction)?;
+    changes.bump_versions(&transaction)?;
     let changed = states.finish()?;
-    transaction.commit().map_err(doing("saving a step"))?;
+    transaction
+        .commit()
+        .map_err(journal_error("saving a step"))?;
     Ok(StoredStep {
         done,
         groups,
@@ -285,25 +290,25 @@ fn go_back_to(db: &mut Connection, step: i64, direction: Direction) -> Result<St
 
 /// Which exports a step changes.
 #[derive(Default)]
-struct Touched {
+struct ExportChanges {
     records: bool,
-    /// Whether an item is one without labels.
+    /// `labels_errors.jsonl`.
     errors: bool,
 }
 
-impl Touched {
+impl ExportChanges {
     fn add(&mut self, before: &ReviewState, after: &ReviewState) {
         self.records |= before.line != after.line;
         self.errors |= before.draft.is_some() != after.draft.is_some()
             || before.line.is_some() != after.line.is_some();
     }
 
-    fn count(&self, db: &Connection) -> Result<()> {
+    fn bump_versions(&self, db: &Connection) -> Result<()> {
         if self.records {
-            bump(db, Content::Records)?;
+            bump_version(db, Content::Records)?;
         }
         if self.errors {
-            bump(db, Content::Failures)?;
+            bump_version(db, Content::Failures)?;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! Learns from the steps of operators which records people change. All of it follows from the
-//! steps, and is computed again whenever a journal is opened.
+//! Learns from operators' steps which records need changes. The result is computed from the steps
+//! whenever a journal is opened.
 //!
-//! A step over one group is a look at it. One over many says nothing of any: a word put into a
-//! thousand records, or all accepted at once, is no judgment of each. Nor do fixes alone, which the
-//! `fix` command takes too: whoever has looked goes on and accepts, or edits.
+//! A step on one group counts as a review of it. A step on many does not: adding a word to a
+//! thousand records, or accepting all of them, is not a judgment of each. Fixes alone do not count
+//! either, because the `fix` command applies them without review.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::computed::signals_of;
 use super::tables::drafts::read_draft;
 use super::tables::groups::read_group;
@@ -17,17 +17,18 @@ use crate::record::{
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, HashMap};
 
-/// The looks so far and what they have taught.
+/// The reviews so far and the estimator that was trained on them.
 #[derive(Debug, Default)]
 pub struct Learning {
-    /// The outcome of each group that was looked at and decided.
-    looks: BTreeMap<GroupId, ReviewOutcome>,
+    /// The outcome for each group that was reviewed and decided.
+    outcomes: BTreeMap<GroupId, ReviewOutcome>,
     estimator: Estimator,
     changes: u64,
 }
 
 impl Learning {
-    /// From all steps of the journal. Damaged ones are left out; `journal check` names them.
+    /// Learns from all steps of the journal. Unreadable ones are skipped; `journal check` reports
+    /// them.
     pub fn read(db: &Connection, vocabulary: &Vocabulary) -> Result<Self> {
         let groups: Vec<i64> = db
             .prepare(
@@ -35,17 +36,19 @@ impl Learning {
                      (SELECT step FROM step_entries GROUP BY step HAVING count(*) = 1)",
             )
             .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
-            .map_err(doing("reading the steps"))?;
-        let mut looks = BTreeMap::new();
+            .map_err(journal_error("reading the steps"))?;
+        let mut outcomes = BTreeMap::new();
         for group in groups.into_iter().map(GroupId) {
-            match look_at(db, vocabulary, group) {
-                Ok(look) => looks.extend(look.map(|look| (group, look))),
-                Err(error) => tracing::warn!(%error, group = group.0, "its steps teach nothing"),
+            match outcome_of(db, vocabulary, group) {
+                Ok(outcome) => outcomes.extend(outcome.map(|outcome| (group, outcome))),
+                Err(error) => {
+                    tracing::warn!(%error, group = group.0, "cannot learn from its steps")
+                }
             }
         }
         Ok(Self {
-            estimator: Estimator::learn(looks.values()),
-            looks,
+            estimator: Estimator::learn(outcomes.values()),
+            outcomes,
             changes: 0,
         })
     }
@@ -54,44 +57,44 @@ impl Learning {
         &self.estimator
     }
 
-    /// How many times it has learned something since the journal was opened.
+    /// How many times the estimator has changed since the journal was opened.
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Learns from the newest step, if it is a look at one group.
-    pub fn look(&mut self, db: &Connection, vocabulary: &Vocabulary) -> Result<()> {
+    /// Learns from the newest step if it is a review of one group.
+    pub fn learn_from_newest(&mut self, db: &Connection, vocabulary: &Vocabulary) -> Result<()> {
         let group: Option<i64> = db
             .prepare_cached(
                 "SELECT min(group_id) FROM step_entries WHERE step = (SELECT max(id) FROM steps)
                  HAVING count(*) = 1",
             )
             .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
-            .map_err(doing("reading a step"))?;
+            .map_err(journal_error("reading a step"))?;
         let Some(group) = group.map(GroupId) else {
             return Ok(());
         };
-        let look = look_at(db, vocabulary, group)?;
-        if look.as_ref() != self.looks.get(&group) {
-            match look {
-                Some(look) => self.looks.insert(group, look),
-                None => self.looks.remove(&group),
+        let outcome = outcome_of(db, vocabulary, group)?;
+        if outcome.as_ref() != self.outcomes.get(&group) {
+            match outcome {
+                Some(outcome) => self.outcomes.insert(group, outcome),
+                None => self.outcomes.remove(&group),
             };
-            self.estimator = Estimator::learn(self.looks.values());
+            self.estimator = Estimator::learn(self.outcomes.values());
             self.changes += 1;
         }
         Ok(())
     }
 }
 
-/// What a group's looks came to: from the draft that the first one was at, to the state after the
-/// last one. `None` while nothing is decided.
-fn look_at(
+/// Returns the outcome of a group's reviews: the change from the draft that was first reviewed to
+/// the state after the last review. `None` while the group is undecided.
+fn outcome_of(
     db: &Connection,
     vocabulary: &Vocabulary,
     group: GroupId,
 ) -> Result<Option<ReviewOutcome>> {
-    let Some((draft, after)) = span(db, group)? else {
+    let Some((draft, after)) = reviewed_span(db, group)? else {
         return Ok(None);
     };
     let first = read_draft(db, draft)?;
@@ -113,16 +116,16 @@ fn look_at(
     })
 }
 
-/// The draft of a group when it was first looked at, and its state after the last look; steps that
-/// were undone are none.
-fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
+/// Returns a group's draft when it was first reviewed, and its state after the last review. Steps
+/// that were undone do not count.
+fn reviewed_span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
     struct Entry {
         step: i64,
         kind: String,
         target: Option<i64>,
         before: String,
         after: String,
-        alone: bool,
+        is_only_group: bool,
         is_fix: bool,
     }
     let entries: Vec<Entry> = db
@@ -142,13 +145,13 @@ fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
                     target: row.get(2)?,
                     before: row.get(3)?,
                     after: row.get(4)?,
-                    alone: row.get(5)?,
+                    is_only_group: row.get(5)?,
                     is_fix: row.get(6)?,
                 })
             };
             select.query_map([group.0], entry)?.collect()
         })
-        .map_err(doing("reading the steps"))?;
+        .map_err(journal_error("reading the steps"))?;
     let mut done: Vec<&Entry> = Vec::new();
     let by_step: HashMap<i64, &Entry> = entries.iter().map(|entry| (entry.step, entry)).collect();
     for entry in &entries {
@@ -158,7 +161,7 @@ fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
             _ => done.push(entry),
         }
     }
-    done.retain(|entry| entry.alone);
+    done.retain(|entry| entry.is_only_group);
     if done.iter().all(|entry| entry.is_fix) {
         return Ok(None);
     }

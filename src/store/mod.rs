@@ -1,4 +1,5 @@
-//! Where state lives: the journal, and the lock that keeps others out. [`Journal`] is its door.
+//! The journal that stores all state, and the lock that gives one process exclusive access to it.
+//! [`Journal`] is the public interface.
 
 mod answers;
 mod audit;
@@ -19,21 +20,21 @@ mod rules;
 mod source_reading;
 mod tables;
 
-pub use answers::{Added, Basis, Merged};
+pub use answers::{Basis, Merged, StoredAttempt};
 pub use contents::{Committed, DisplacedEdit, FailedItem};
-pub use database::lock::{Lock, check_free};
-pub use database::{Misplaced, rescue_text, try_folder};
+pub use database::lock::{Lock, check_unlocked};
+pub use database::{UnusableJournal, check_journal_folder, write_rescued_text};
 pub use history::StepOutcome;
 pub use images::Relatives;
 pub(crate) use import::file_sha256;
-pub use import::{FileOfRecords, Imported, Prefer};
-pub use journal::{Journal, REMEMBERED};
+pub use import::{Imported, LabelsFile, Prefer};
+pub use journal::{FRONT_END_PREFIX, Journal};
 pub use queries::{Counts, KnownGroup};
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
-    copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
+    copy_to_read, files_to_restore, is_steps_file, rebuild, replay, rescued_files, restore,
 };
-pub use source_reading::{Members, NewGroup, Upserted};
+pub use source_reading::{ExtraRows, NewGroup, Upserted};
 pub use tables::meta::Content;
 pub(crate) use tables::meta::written_key;
 

@@ -1,6 +1,6 @@
-//! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
+//! Queries of the front ends: the queue, details of a group, and counts.
 
-use super::errors::{doing, unreadable};
+use super::errors::{journal_error, unreadable};
 use super::fixes;
 use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
@@ -20,7 +20,8 @@ use crate::record::{
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::{BTreeMap, HashMap};
 
-const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
+const SELECT_SUMMARY: &str =
+    "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
         h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END, d.family,
         h.has_draft,
@@ -29,21 +30,21 @@ const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, 
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id
         LEFT JOIN judgments j ON j.id = (SELECT max(id) FROM judgments WHERE group_id = g.id)";
 
-/// What earlier runs have done about a group.
+/// State of a group after earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownGroup {
     pub state: GroupState,
-    /// Its draft is the record.
+    /// The draft is the committed record.
     pub is_committed: bool,
     pub is_measured: bool,
 }
 
-/// What is known of these groups, in their order; `None` where there is no such group.
+/// Returns the state of each of these groups, in order; `None` for an unknown group.
 pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
-    // One look at the log for all of them.
+    // One read transaction for all of them.
     let transaction = db
         .unchecked_transaction()
-        .map_err(doing("reading the groups"))?;
+        .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
             "SELECT h.state,
@@ -53,13 +54,13 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
         )
-        .map_err(doing("reading the groups"))?;
+        .map_err(journal_error("reading the groups"))?;
     let mut known = |id: &GroupId| {
         let row = |row: &Row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
         let found = select
             .query_row([id.0], row)
             .optional()
-            .map_err(doing("reading the groups"))?;
+            .map_err(journal_error("reading the groups"))?;
         let known = |(state, is_committed, is_measured): (String, bool, bool)| {
             Ok(KnownGroup {
                 state: state_of(&state).ok_or_else(|| unreadable("reading a group", state))?,
@@ -72,18 +73,19 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
     ids.iter().map(&mut known).collect()
 }
 
-/// How things stand, for the summary of a run.
+/// Counts for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     pub groups: u64,
     /// Groups with a record.
     pub records: u64,
     pub by_state: Vec<(GroupState, u64)>,
-    /// Groups that show a reason, rejected ones left out.
+    /// Groups with each reason, without rejected ones.
     pub by_reason: Vec<(Reason, u64)>,
-    /// Groups that have neither a record nor an answer, by the newest failure.
+    /// Groups that have neither a record nor an answer, by their newest failure.
     pub failures: Vec<(FailureCode, u64)>,
-    /// Uncertain groups whose record does not say so: other rules made it, or another program.
+    /// Uncertain groups whose committed record is not flagged as uncertain: it was committed under
+    /// other rules or by another program.
     pub unmarked: u64,
 }
 
@@ -99,14 +101,14 @@ pub fn summary(
     estimator: &Estimator,
     id: GroupId,
 ) -> Result<Option<GroupSummary>> {
-    db.prepare_cached(&format!("{SUMMARY} WHERE g.id = ?1"))
+    db.prepare_cached(&format!("{SELECT_SUMMARY} WHERE g.id = ?1"))
         .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
-        .map_err(doing("reading a group"))?
+        .map_err(journal_error("reading a group"))?
         .map(|raw| raw.parse(estimator))
         .transpose()
 }
 
-/// Those of the groups that exist, in the given order.
+/// Returns the summaries of these groups, in the given order, without unknown groups.
 pub fn summaries_of(
     db: &Connection,
     estimator: &Estimator,
@@ -119,8 +121,8 @@ pub fn summaries_of(
     Ok(out)
 }
 
-/// Hands every group over in source order, in batches, so that a front end can show the
-/// first ones at once. Groups whose picture has given way to another one are left out.
+/// Passes all summaries to `take`, in batches and source order, so that a front end can show the
+/// first ones at once. Displaced groups are left out.
 pub fn each_summary(
     db: &Connection,
     estimator: &Estimator,
@@ -129,15 +131,18 @@ pub fn each_summary(
 ) -> Result<()> {
     let mut select = db
         .prepare_cached(&format!(
-            "{SUMMARY} WHERE NOT {IS_DISPLACED} ORDER BY g.ord, g.id"
+            "{SELECT_SUMMARY} WHERE NOT {IS_DISPLACED} ORDER BY g.ord, g.id"
         ))
-        .map_err(doing("reading the groups"))?;
+        .map_err(journal_error("reading the groups"))?;
     let rows = select
         .query_map([], raw_summary)
-        .map_err(doing("reading the groups"))?;
+        .map_err(journal_error("reading the groups"))?;
     let mut full = Vec::new();
     for row in rows {
-        full.push(row.map_err(doing("reading the groups"))?.parse(estimator)?);
+        full.push(
+            row.map_err(journal_error("reading the groups"))?
+                .parse(estimator)?,
+        );
         if full.len() >= batch.max(1) {
             take(std::mem::take(&mut full))?;
         }
@@ -157,7 +162,7 @@ pub fn summaries(db: &Connection, estimator: &Estimator) -> Result<Vec<GroupSumm
     Ok(all)
 }
 
-/// Everything about one group; `None` where there is no such group.
+/// Returns everything about one group; `None` if it is unknown.
 pub fn detail(
     db: &Connection,
     vocabulary: &Vocabulary,
@@ -217,13 +222,13 @@ pub fn detail(
         },
         committed,
         current,
-        // The engine knows them.
+        // Added by the engine.
         neighbors: Vec::new(),
         confused,
     }))
 }
 
-/// The record that a search by the label finds instead, as it is now.
+/// Returns the record that a search by the label finds instead.
 fn confused(
     db: &Connection,
     estimator: &Estimator,
@@ -243,7 +248,7 @@ fn confused(
     }))
 }
 
-/// The name of the item whose record the newest derived version comes from.
+/// Returns the item name of the record from which the newest derived version comes.
 fn derived_from(db: &Connection, versions: &[Version]) -> Result<Option<String>> {
     let origins = versions.iter().rev().map(|version| version.text.origin);
     let mut sources = origins.filter_map(|origin| match origin {
@@ -254,7 +259,7 @@ fn derived_from(db: &Connection, versions: &[Version]) -> Result<Option<String>>
     sources.next().map(name).transpose()
 }
 
-/// Every text that a group has had, oldest first.
+/// Returns all versions of a group's text, oldest first.
 fn versions(
     db: &Connection,
     id: GroupId,
@@ -270,7 +275,7 @@ fn versions(
                 .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
-        .map_err(doing("reading the versions"))?;
+        .map_err(journal_error("reading the versions"))?;
     let rows = read_drafts(db, id)?.into_iter();
     let version = |(number, row): (i64, DraftRow)| Version {
         number,
@@ -290,13 +295,13 @@ fn versions(
     Ok(rows.map(version).collect())
 }
 
-/// The first row of a group and its hash: what a new attempt needs.
+/// Returns the item and image hash of a group, which a new attempt needs.
 pub fn item(db: &Connection, id: GroupId) -> Result<(Item, Option<String>)> {
     let group = read_group(db, id)?;
     Ok((group.item, group.sha256))
 }
 
-/// Groups in any of these states, in source order.
+/// Returns the groups in any of these states, in source order.
 pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>> {
     let mut ids = Vec::new();
     let mut select = db
@@ -304,13 +309,13 @@ pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>>
             "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
              WHERE h.state = ?1 AND NOT {IS_DISPLACED}"
         ))
-        .map_err(doing("reading the groups"))?;
+        .map_err(journal_error("reading the groups"))?;
     for state in states {
         let rows = select
             .query_map([state.name()], |row| Ok((row.get(1)?, row.get(0)?)))
-            .map_err(doing("reading the groups"))?;
+            .map_err(journal_error("reading the groups"))?;
         for row in rows {
-            let (order, id): (i64, i64) = row.map_err(doing("reading the groups"))?;
+            let (order, id): (i64, i64) = row.map_err(journal_error("reading the groups"))?;
             ids.push((order, GroupId(id)));
         }
     }
@@ -321,16 +326,16 @@ pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>>
 pub fn counts(db: &Connection) -> Result<Counts> {
     let mut counts = Counts::default();
     let (mut by_state, mut by_reason) = (BTreeMap::new(), BTreeMap::new());
-    for (look, found) in looks(db)? {
+    for (key, found) in count_groups(db)? {
         counts.groups += found;
-        counts.records += if look.has_record { found } else { 0 };
-        counts.unmarked += if look.is_unmarked { found } else { 0 };
-        let Some(state) = state_of(&look.state) else {
+        counts.records += if key.has_record { found } else { 0 };
+        counts.unmarked += if key.is_unmarked { found } else { 0 };
+        let Some(state) = state_of(&key.state) else {
             continue;
         };
         *by_state.entry(state).or_insert(0) += found;
         if state != GroupState::Rejected {
-            for reason in reasons_of(&look.reasons, look.duplicate) {
+            for reason in reasons_of(&key.reasons, key.duplicate) {
                 *by_reason.entry(reason).or_insert(0) += found;
             }
         }
@@ -341,10 +346,10 @@ pub fn counts(db: &Connection) -> Result<Counts> {
     Ok(counts)
 }
 
-/// What [`counts`] tells groups apart by.
+/// The properties by which [`counts`] groups.
 #[derive(PartialEq, Eq, Hash)]
-struct Look {
-    /// Empty where nothing has become of the group.
+struct CountKey {
+    /// Empty if the group has no state yet.
     state: String,
     reasons: String,
     duplicate: bool,
@@ -352,11 +357,11 @@ struct Look {
     is_unmarked: bool,
 }
 
-/// How many groups look alike. One pass: at a hundred thousand groups every further one takes a
-/// tenth of a second.
-fn looks(db: &Connection) -> Result<HashMap<Look, u64>> {
-    let look = |row: &Row| {
-        Ok(Look {
+/// Counts groups by their properties, in one pass: with a hundred thousand groups, each further
+/// pass would take a tenth of a second.
+fn count_groups(db: &Connection) -> Result<HashMap<CountKey, u64>> {
+    let key = |row: &Row| {
+        Ok(CountKey {
             state: row.get(0)?,
             reasons: row.get(1)?,
             duplicate: row.get(2)?,
@@ -375,12 +380,17 @@ fn looks(db: &Connection) -> Result<HashMap<Look, u64>> {
              WHERE NOT {IS_DISPLACED}",
             GroupState::Uncertain.name()
         ))
-        .map_err(doing("counting"))?;
-    let mut looks = HashMap::new();
-    for found in select.query_map([], look).map_err(doing("counting"))? {
-        *looks.entry(found.map_err(doing("counting"))?).or_insert(0) += 1;
+        .map_err(journal_error("counting"))?;
+    let mut counts = HashMap::new();
+    for found in select
+        .query_map([], key)
+        .map_err(journal_error("counting"))?
+    {
+        *counts
+            .entry(found.map_err(journal_error("counting"))?)
+            .or_insert(0) += 1;
     }
-    Ok(looks)
+    Ok(counts)
 }
 
 fn failures(db: &Connection) -> Result<Vec<(FailureCode, u64)>> {
@@ -395,12 +405,12 @@ fn failures(db: &Connection) -> Result<Vec<(FailureCode, u64)>> {
              WHERE h.has_draft = 0 AND h.record IS NULL AND NOT {IS_DISPLACED} GROUP BY f.code"
         ))
         .and_then(|mut select| select.query_map([], row)?.collect())
-        .map_err(doing("counting"))?;
+        .map_err(journal_error("counting"))?;
     let known = |(code, found): (String, u64)| Some((FailureCode::parse(&code)?, found));
     Ok(failures.into_iter().filter_map(known).collect())
 }
 
-/// What bringing these groups' drafts into the vocabulary would do.
+/// Previews what canonicalizing these groups' drafts would change.
 pub fn vocabulary_preview(
     db: &Connection,
     vocabulary: &Vocabulary,
@@ -416,7 +426,7 @@ pub fn vocabulary_preview(
     VocabularyPreview::count(drafts, vocabulary)
 }
 
-/// What a fix would do to these groups.
+/// Previews what a fix would change in these groups.
 pub fn fix_preview(
     db: &Connection,
     vocabulary: &Vocabulary,

@@ -1,4 +1,4 @@
-//! Where the journal asks the rules, after every edit.
+//! Applies the record rules to drafts in the journal.
 
 use crate::record::{
     ColorHistogram, FieldConfidence, Labels, Names, Reason, RetrievalResult, RuleContext,
@@ -6,14 +6,14 @@ use crate::record::{
 };
 use crate::text::clean_text;
 
-/// What is known of a group's image that the rules look at.
+/// Measurements of a group's image that the rules use.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     pub colors: Option<ColorHistogram>,
     pub retrieved: Option<RetrievalResult>,
 }
 
-/// What the rules look at besides the labels.
+/// Inputs of the rules besides the labels.
 pub struct Facts<'a> {
     pub vocabulary: &'a Vocabulary,
     pub names: Names<'a>,
@@ -21,7 +21,8 @@ pub struct Facts<'a> {
     pub confidence: &'a [FieldConfidence],
     pub with_image: bool,
     pub with_metadata: bool,
-    /// Reasons that no text can show: `truncated`, `quality_retry_failed`, `unread_line`.
+    /// Reasons that cannot be found in the text: `truncated`, `quality_retry_failed`,
+    /// `unread_line`.
     pub kept: &'a [Reason],
 }
 
@@ -41,7 +42,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What each of the labels' reasons points at, where it points at something.
+/// Returns the values that each reason is about; reasons without such values are left out.
 pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>)> {
     let context = facts.context(labels);
     let all = Reason::ALL.iter().copied();
@@ -50,7 +51,7 @@ pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>
         .collect()
 }
 
-/// The reasons in the order of the codes, without `duplicate_label`, which depends on others.
+/// Returns the reasons in code order, without `duplicate_label`, which depends on other groups.
 pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     let mut reasons = check(labels, &facts.context(labels));
     reasons.extend_from_slice(facts.kept);
@@ -59,7 +60,7 @@ pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     reasons
 }
 
-/// Two labels with the same key are duplicates.
+/// Normalizes a label for the duplicate check: equal keys are duplicates. `None` if it is empty.
 pub fn label_key(label: &str) -> Option<String> {
     let key = clean_text(label);
     (!key.is_empty()).then_some(key)

@@ -1,156 +1,164 @@
-//! One reading of a source: its images are met again by content or by path, or are new.
+//! Matches the images of a source with the journal's groups, by content or by path.
 
 use super::checks::check_group;
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::groups::{
-    GroupRow, add_rows, find_by_hash, find_by_path, insert_group, is_displaced, join_names, link,
-    order_value, path_key, read_group, update_group, write_names,
+    GroupRow, add_new_names, add_rows, assign_path, find_by_hash, find_by_path, insert_group,
+    is_displaced, path_key, read_group, sql_integer, update_group, write_names,
 };
-use super::tables::meta::{Content, bump};
+use super::tables::meta::{Content, bump_version};
 use super::tables::states::StateWriter;
 use crate::error::{Error, Result};
 use crate::record::{CurrentState, GroupId, Item, Vocabulary};
 use rusqlite::Connection;
 use std::collections::HashSet;
 
-/// A group as the source's first row of it says.
+/// A group as described by its first row in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewGroup {
     /// Position in the source.
     pub order: u64,
     pub item: Item,
-    /// Of the file's bytes; `None` where there is no file or it is not read.
+    /// Hash of the image; `None` if there is no file or it was not read.
     pub sha256: Option<String>,
-    /// Rows of the source that this stands for.
+    /// Number of source rows in the group.
     pub rows: u64,
-    /// Names of the other rows.
+    /// Names in the other rows.
     pub other_names: Vec<String>,
 }
 
+/// Result of matching one [`NewGroup`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upserted {
     pub id: GroupId,
-    /// The first time that this reading of the source names the group.
+    /// The source names the group for the first time in this run.
     pub first: bool,
-    /// Unknown to the journal until now.
+    /// The journal did not have the group.
     pub new: bool,
-    /// The picture of a record is met under another path than before.
+    /// The group has a record and its image is at another path now.
     pub moved: bool,
-    /// The journal says something else of it than before.
+    /// The journal's data about the group changed.
     pub changed: bool,
 }
 
-/// More rows of a group.
+/// Further rows of a known group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Members {
+pub struct ExtraRows {
     pub group: GroupId,
     pub rows: u64,
     pub names: Vec<String>,
 }
 
-/// What one reading of the source has named so far.
+/// Tracks the groups that the source has named in this run.
 #[derive(Debug, Default)]
 pub struct SourceReading {
     named: HashSet<GroupId>,
 }
 
 impl SourceReading {
-    /// Starts over: row counts too, names stay.
+    /// Starts a new pass over the source, in which row counts start at zero. Names are kept.
     pub fn begin(&mut self) {
         self.named.clear();
     }
 
-    /// Meets groups, in one transaction. A group is met again by the hash of its bytes, else by
-    /// its path while its bytes are not known; a row that meets a group named before in this
-    /// reading joins it. Other bytes under a known path are another group; the one before keeps
-    /// all that is of it, should its bytes turn up elsewhere. Texts of a group that has another
-    /// name now are checked again.
+    /// Inserts or updates groups in one transaction. A group is found by its hash, or by its path
+    /// while its hash is unknown. If this pass has named it before, the rows are added to it. Other
+    /// bytes at a known path are a new group; the earlier group keeps its data in case its image
+    /// appears elsewhere. Drafts of a group whose item name changed are checked again.
     pub fn upsert(
         &mut self,
         db: &mut Connection,
         vocabulary: &Vocabulary,
         groups: &[NewGroup],
     ) -> Result<Vec<Upserted>> {
-        let transaction = db.transaction().map_err(doing("saving groups"))?;
-        let mut meeting = Meeting {
-            joining: Joining::new(&transaction, vocabulary),
+        let transaction = db.transaction().map_err(journal_error("saving groups"))?;
+        let mut upsert = Upsert {
+            updater: GroupUpdater::new(&transaction, vocabulary),
             named: &self.named,
-            met: HashSet::new(),
+            newly_named: HashSet::new(),
         };
         let mut out = Vec::with_capacity(groups.len());
         for group in groups {
-            out.push(meeting.meet(group)?);
+            out.push(upsert.group(group)?);
         }
-        let Meeting { joining, met, .. } = meeting;
-        joining.finish()?;
-        transaction.commit().map_err(doing("saving groups"))?;
-        self.named.extend(met);
+        let Upsert {
+            updater,
+            newly_named,
+            ..
+        } = upsert;
+        updater.finish()?;
+        transaction
+            .commit()
+            .map_err(journal_error("saving groups"))?;
+        self.named.extend(newly_named);
         Ok(out)
     }
 }
 
-/// More rows of known groups, in one transaction.
+/// Adds row counts to known groups, in one transaction.
 pub fn add_all_rows(db: &mut Connection, rows: &[(GroupId, u64)]) -> Result<()> {
-    let transaction = db.transaction().map_err(doing("saving rows"))?;
+    let transaction = db.transaction().map_err(journal_error("saving rows"))?;
     for (group, rows) in rows {
         add_rows(&transaction, *group, *rows)?;
     }
-    transaction.commit().map_err(doing("saving rows"))
+    transaction.commit().map_err(journal_error("saving rows"))
 }
 
-/// More paths at which the images of known groups are, in one transaction. Where another image
-/// was at such a path, its group is displaced.
+/// Adds paths of known groups' images, in one transaction. A group whose image was at such a path
+/// before is displaced.
 pub fn add_paths(db: &mut Connection, paths: &[(GroupId, String)]) -> Result<()> {
-    let transaction = db.transaction().map_err(doing("saving paths"))?;
+    let transaction = db.transaction().map_err(journal_error("saving paths"))?;
     let mut states = StateWriter::new(&transaction);
-    let mut touched = Touched::default();
+    let mut changed_contents = ChangedContents::default();
     for (group, path) in paths {
         let known = find_by_path(&transaction, path)?;
         if path.is_empty() || known == Some(*group) {
             continue;
         }
-        link(&transaction, path, *group)?;
+        assign_path(&transaction, path, *group)?;
         if let Some(other) = known {
-            touched.displaced(&mut states, other)?;
+            changed_contents.displaced(&mut states, other)?;
         }
     }
     states.finish()?;
-    touched.bump(&transaction)?;
-    transaction.commit().map_err(doing("saving paths"))
+    changed_contents.bump_versions(&transaction)?;
+    transaction.commit().map_err(journal_error("saving paths"))
 }
 
-/// More rows and names of known groups, in one transaction. Returns the groups that
-/// show a change.
+/// Adds rows and names to known groups, in one transaction. Returns the groups whose summaries
+/// changed.
 pub fn add_names(
     db: &mut Connection,
     vocabulary: &Vocabulary,
-    members: &[Members],
+    members: &[ExtraRows],
 ) -> Result<Vec<GroupId>> {
-    let transaction = db.transaction().map_err(doing("saving names"))?;
-    let mut joining = Joining::new(&transaction, vocabulary);
+    let transaction = db.transaction().map_err(journal_error("saving names"))?;
+    let mut updater = GroupUpdater::new(&transaction, vocabulary);
     let mut changed = Vec::new();
     for member in members {
         let mut row = read_group(&transaction, member.group)?;
         row.rows += member.rows;
-        if joining.join(member.group, &mut row, &member.names)? {
+        if updater.save_with_names(member.group, &mut row, &member.names)? {
             changed.push(member.group);
         }
     }
-    changed.extend(joining.finish()?);
+    changed.extend(updater.finish()?);
     changed.sort_unstable();
     changed.dedup();
-    transaction.commit().map_err(doing("saving names"))?;
+    transaction
+        .commit()
+        .map_err(journal_error("saving names"))?;
     Ok(changed)
 }
 
-/// What of the journal's contents looks different after some groups were named.
+/// Which exported contents changed.
 #[derive(Default)]
-struct Touched {
+struct ChangedContents {
     records: bool,
     failures: bool,
 }
 
-impl Touched {
+impl ChangedContents {
     fn add(&mut self, current: &CurrentState) {
         match current.review.line {
             Some(_) => self.records = true,
@@ -158,56 +166,61 @@ impl Touched {
         }
     }
 
-    /// A group's path leads to another one now.
+    /// Another group is at the path of group `id` now.
     fn displaced(&mut self, states: &mut StateWriter, id: GroupId) -> Result<()> {
         let current = states.read(id)?;
         self.add(&current);
-        // Its text may be in no record.
+        // Its draft may be uncommitted, but the export keeps it aside.
         self.records |= current.review.draft.is_some();
         states.write(id, &current)
     }
 
-    fn bump(&self, db: &Connection) -> Result<()> {
+    fn bump_versions(&self, db: &Connection) -> Result<()> {
         if self.records {
-            bump(db, Content::Records)?;
+            bump_version(db, Content::Records)?;
         }
         if self.failures {
-            bump(db, Content::Failures)?;
+            bump_version(db, Content::Failures)?;
         }
         Ok(())
     }
 }
 
-/// Rows joining groups in one transaction.
-struct Joining<'a> {
+/// Saves rows of groups in one transaction.
+struct GroupUpdater<'a> {
     db: &'a Connection,
     vocabulary: &'a Vocabulary,
     states: StateWriter<'a>,
-    touched: Touched,
+    changed_contents: ChangedContents,
 }
 
-impl<'a> Joining<'a> {
+impl<'a> GroupUpdater<'a> {
     fn new(db: &'a Connection, vocabulary: &'a Vocabulary) -> Self {
         Self {
             db,
             vocabulary,
             states: StateWriter::new(db),
-            touched: Touched::default(),
+            changed_contents: ChangedContents::default(),
         }
     }
 
-    /// Returns the groups that show a change.
+    /// Returns the groups whose summaries changed.
     fn finish(self) -> Result<Vec<GroupId>> {
         let changed = self.states.finish()?;
-        self.touched.bump(self.db)?;
+        self.changed_contents.bump_versions(self.db)?;
         Ok(changed)
     }
 
-    /// Saves a group's row with further names. A group that has none takes the first as its own,
-    /// and its texts are checked again; tells whether it did.
-    fn join(&mut self, id: GroupId, row: &mut GroupRow, names: &[String]) -> Result<bool> {
+    /// Saves a group's row with further names. A group without a name takes the first one, and its
+    /// drafts are checked again. Returns whether that happened.
+    fn save_with_names(
+        &mut self,
+        id: GroupId,
+        row: &mut GroupRow,
+        names: &[String],
+    ) -> Result<bool> {
         let had_name = !row.item.item_name.is_empty();
-        join_names(row, names);
+        add_new_names(row, names);
         if had_name || row.item.item_name.is_empty() {
             write_names(self.db, id, row)?;
             return Ok(false);
@@ -215,31 +228,31 @@ impl<'a> Joining<'a> {
         update_group(self.db, id, row)?;
         check_group(self.db, self.vocabulary, id, &mut self.states)?;
         let current = self.states.read(id)?;
-        self.touched.add(&current);
+        self.changed_contents.add(&current);
         Ok(true)
     }
 }
 
-/// Groups being met in one transaction.
-struct Meeting<'a> {
-    joining: Joining<'a>,
-    /// Named before in this reading.
+/// Inserts or updates groups in one transaction.
+struct Upsert<'a> {
+    updater: GroupUpdater<'a>,
+    /// Named earlier in this pass.
     named: &'a HashSet<GroupId>,
-    /// Named first in this transaction.
-    met: HashSet<GroupId>,
+    /// Named for the first time in this transaction.
+    newly_named: HashSet<GroupId>,
 }
 
-impl Meeting<'_> {
-    fn meet(&mut self, group: &NewGroup) -> Result<Upserted> {
+impl Upsert<'_> {
+    fn group(&mut self, group: &NewGroup) -> Result<Upserted> {
         let path = path_key(&group.item);
-        let by_path = find_by_path(self.joining.db, &path)?;
-        let Some((id, mut row)) = self.of_these_bytes(group, by_path)? else {
+        let by_path = find_by_path(self.updater.db, &path)?;
+        let Some((id, mut row)) = self.find_known(group, by_path)? else {
             return self.insert(group, &path, by_path);
         };
-        let is_named = self.named.contains(&id) || self.met.contains(&id);
-        let renewed = renewed(&row, group);
-        if !is_named && by_path == Some(id) && row == renewed {
-            self.met.insert(id);
+        let is_named = self.named.contains(&id) || self.newly_named.contains(&id);
+        let updated = updated_row(&row, group);
+        if !is_named && by_path == Some(id) && row == updated {
+            self.newly_named.insert(id);
             return Ok(Upserted {
                 id,
                 first: true,
@@ -248,13 +261,13 @@ impl Meeting<'_> {
                 changed: false,
             });
         }
-        let was_displaced = is_displaced(self.joining.db, id)?;
-        self.lead(&path, by_path, id)?;
+        let was_displaced = is_displaced(self.updater.db, id)?;
+        self.assign_path(&path, by_path, id)?;
         if is_named {
             row.rows += group.rows;
             let mut names = vec![group.item.item_name.clone()];
             names.extend(group.other_names.iter().cloned());
-            self.joining.join(id, &mut row, &names)?;
+            self.updater.save_with_names(id, &mut row, &names)?;
             return Ok(Upserted {
                 id,
                 first: false,
@@ -263,26 +276,26 @@ impl Meeting<'_> {
                 changed: true,
             });
         }
-        let current = self.joining.states.read(id)?;
-        let moved = row.image_path != renewed.image_path;
-        let has_another_place = moved || row.order != renewed.order || by_path != Some(id);
-        let has_another_name = row.item.item_name != renewed.item.item_name;
-        update_group(self.joining.db, id, &renewed)?;
-        if has_another_place {
-            self.joining.touched.add(&current);
+        let current = self.updater.states.read(id)?;
+        let moved = row.image_path != updated.image_path;
+        let has_new_position = moved || row.order != updated.order || by_path != Some(id);
+        let has_new_name = row.item.item_name != updated.item.item_name;
+        update_group(self.updater.db, id, &updated)?;
+        if has_new_position {
+            self.updater.changed_contents.add(&current);
         }
-        if has_another_name {
+        if has_new_name {
             check_group(
-                self.joining.db,
-                self.joining.vocabulary,
+                self.updater.db,
+                self.updater.vocabulary,
                 id,
-                &mut self.joining.states,
+                &mut self.updater.states,
             )?;
         }
-        if is_displaced(self.joining.db, id)? != was_displaced {
-            self.joining.states.write(id, &current)?;
+        if is_displaced(self.updater.db, id)? != was_displaced {
+            self.updater.states.write(id, &current)?;
         }
-        self.met.insert(id);
+        self.newly_named.insert(id);
         Ok(Upserted {
             id,
             first: true,
@@ -292,20 +305,21 @@ impl Meeting<'_> {
         })
     }
 
-    /// The group of the image, which may be the one that is known by its path.
-    fn of_these_bytes(
+    /// Finds the known group of an image: by its hash, or by its path if the hash of either is
+    /// unknown.
+    fn find_known(
         &self,
         group: &NewGroup,
         by_path: Option<GroupId>,
     ) -> Result<Option<(GroupId, GroupRow)>> {
-        let db = self.joining.db;
+        let db = self.updater.db;
         let read = |id| Ok::<_, Error>((id, read_group(db, id)?));
         let at_path = by_path.map(read).transpose()?;
         let Some(sha256) = &group.sha256 else {
             return Ok(at_path);
         };
         let known = at_path.as_ref().and_then(|(_, row)| row.sha256.as_ref());
-        // Most images are where they were.
+        // The usual case: the image has not moved.
         if known == Some(sha256) {
             return Ok(at_path);
         }
@@ -323,10 +337,10 @@ impl Meeting<'_> {
         before: Option<GroupId>,
     ) -> Result<Upserted> {
         let row = row_of(group, &group.other_names);
-        let id = insert_group(self.joining.db, &row)?;
-        self.lead(path, before, id)?;
-        self.joining.states.write(id, &CurrentState::default())?;
-        self.met.insert(id);
+        let id = insert_group(self.updater.db, &row)?;
+        self.assign_path(path, before, id)?;
+        self.updater.states.write(id, &CurrentState::default())?;
+        self.newly_named.insert(id);
         Ok(Upserted {
             id,
             first: true,
@@ -336,26 +350,26 @@ impl Meeting<'_> {
         })
     }
 
-    /// Makes a path lead to a group, where it led to another one or nowhere before.
-    fn lead(&mut self, path: &str, before: Option<GroupId>, id: GroupId) -> Result<()> {
+    /// Assigns a path to a group and displaces the group that was there before.
+    fn assign_path(&mut self, path: &str, before: Option<GroupId>, id: GroupId) -> Result<()> {
         if before == Some(id) {
             return Ok(());
         }
-        link(self.joining.db, path, id)?;
+        assign_path(self.updater.db, path, id)?;
         match before {
             Some(other) => self
-                .joining
-                .touched
-                .displaced(&mut self.joining.states, other),
+                .updater
+                .changed_contents
+                .displaced(&mut self.updater.states, other),
             None => Ok(()),
         }
     }
 }
 
-/// What a group's row says after the source has named it; names that it had are kept.
-fn renewed(row: &GroupRow, group: &NewGroup) -> GroupRow {
-    let had = std::iter::once(&row.item.item_name);
-    let names: Vec<String> = had
+/// Returns a group's row with the data of the source; earlier names are kept.
+fn updated_row(row: &GroupRow, group: &NewGroup) -> GroupRow {
+    let earlier = std::iter::once(&row.item.item_name);
+    let names: Vec<String> = earlier
         .chain(&group.other_names)
         .chain(&row.other_names)
         .cloned()
@@ -365,13 +379,13 @@ fn renewed(row: &GroupRow, group: &NewGroup) -> GroupRow {
 
 fn row_of(group: &NewGroup, other_names: &[String]) -> GroupRow {
     let mut row = GroupRow {
-        order: order_value(group.order),
+        order: sql_integer(group.order),
         image_path: group.item.image_path.clone(),
         sha256: group.sha256.clone(),
         item: group.item.clone(),
         other_names: Vec::new(),
         rows: group.rows,
     };
-    join_names(&mut row, other_names);
+    add_new_names(&mut row, other_names);
     row
 }

@@ -69,7 +69,9 @@ impl Words {
             }
             FileNotice::Cp949 { name, lines } => self.read_as_cp949(name, self.lines(*lines)),
             FileNotice::NonFinite { name, lines } => self.not_finite(name, self.lines(*lines)),
-            FileNotice::Doubled { name, lines } => self.kept_doubled(name, self.lines(*lines)),
+            FileNotice::DuplicateImage { name, lines } => {
+                self.kept_doubled(name, self.lines(*lines))
+            }
             FileNotice::Changed { name, lines } => self.kept_changed(name, self.lines(*lines)),
             FileNotice::Unread { name, lines, first } => {
                 let lines_unread = first.iter();
@@ -84,13 +86,13 @@ impl Words {
             FileNotice::Kept {
                 name,
                 lines,
-                why: KeptBecause::SomethingElseChangedIt,
+                why: KeptBecause::ChangedElsewhere,
                 kept,
             } => self.kept_foreign(name, self.lines(*lines), kept.display()),
             FileNotice::Kept { lines, kept, .. } => {
                 self.kept_withheld(self.lines(*lines), kept.display())
             }
-            FileNotice::KeptWhole { name, kept } => self.kept_whole(name, kept.display()),
+            FileNotice::KeptFile { name, kept } => self.kept_whole(name, kept.display()),
             FileNotice::Damaged {
                 image_path,
                 item_name,

@@ -288,14 +288,14 @@ fn records_whose_image_is_gone_or_changed_are_left_out_and_listed() {
     assert!(
         exported
             .out
-            .contains("not there; --images DIR says where it is now: 가.png"),
+            .contains("missing; --images DIR says where it is now: 가.png"),
         "{}",
         exported.out
     );
     assert!(
         exported
             .out
-            .contains("another one than the one that was labeled: 다.png"),
+            .contains("not the one that was labeled: 다.png"),
         "{}",
         exported.out
     );
@@ -324,7 +324,7 @@ fn a_filter_selects_the_records_that_are_split() {
     assert!((10..=14).contains(&test.len()), "{}", test.len());
     let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
     assert!(
-        card.contains("Only records that `-reason:color_mismatch` shows."),
+        card.contains("Only records that match `-reason:color_mismatch`."),
         "{card}"
     );
     let wrong = ["--replace", "--filter", "hue:red"];

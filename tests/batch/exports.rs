@@ -278,7 +278,7 @@ fn a_link_to_another_programs_file_is_not_written_through() {
         // A file whose extension differs, and one with the same extension but other contents.
         let (_, ending) = name.split_once('.').unwrap();
         for (theirs, why) in [
-            ("notes.txt".to_owned(), "a file of another kind"),
+            ("notes.txt".to_owned(), "a file of another type"),
             (format!("notes.{ending}"), "did not write"),
         ] {
             let desk = Desk::with_icons(&["가"]);

@@ -310,7 +310,7 @@ fn a_journal_deleted_during_a_run_is_rewritten() {
     running.wait_for("labeled").unwrap();
     std::fs::remove_file(desk.out("journal.sqlite")).unwrap();
     let cause = running.wait_for("blocked").unwrap()["cause"].to_string();
-    assert!(cause.contains("was deleted by something else"), "{cause}");
+    assert!(cause.contains("was deleted by another program"), "{cause}");
     running.wait_for("unblocked").unwrap();
     running.signal(Signal::INT);
     assert_eq!(running.end().0, Some(130));

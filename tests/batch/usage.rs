@@ -129,7 +129,7 @@ fn common_mistakes_get_a_helpful_message() {
             folder,
             &["--outdir", "taken/x"],
             1,
-            "not a folder, or lies in a file",
+            "not a folder, or is inside a file",
         ),
         (
             folder,

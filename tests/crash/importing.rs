@@ -1,7 +1,7 @@
-//! The first run over a `labels.jsonl` of an earlier program, killed.
+//! Kills the first run on a `labels.jsonl` of an earlier program.
 
 use crate::common::{Desk, good};
-use crate::killing::{cut, journal, number, whole};
+use crate::killing::{journal, number, run_and_kill, run_to_end};
 use crate::kills;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -11,7 +11,7 @@ const RUN: [&str; 6] = [
     "--batch", "--resume", "--images", "source", "--outdir", "out",
 ];
 
-/// An outdir with a file of lines, some of which no record can be.
+/// An outdir with a `labels.jsonl`, some of whose lines are unreadable.
 fn desk() -> (Desk, BTreeSet<String>) {
     let desk = Desk::new();
     let mut lines = BTreeSet::new();
@@ -33,8 +33,8 @@ fn desk() -> (Desk, BTreeSet<String>) {
     (desk, lines)
 }
 
-/// The lines of the files that hold what an earlier program has left.
-fn standing(desk: &Desk) -> Vec<String> {
+/// Returns the lines of all files that keep the earlier program's lines.
+fn kept_lines(desk: &Desk) -> Vec<String> {
     let names = ["labels.jsonl", "labels_unread.jsonl", "labels_kept.jsonl"];
     let texts = names
         .iter()
@@ -45,7 +45,7 @@ fn standing(desk: &Desk) -> Vec<String> {
 }
 
 #[test]
-fn no_line_is_lost_or_doubled_by_a_killed_import() {
+fn a_killed_import_loses_and_doubles_no_line() {
     let run = |desk: &Desk| {
         let mut args = RUN.to_vec();
         args.push("--json");
@@ -54,17 +54,19 @@ fn no_line_is_lost_or_doubled_by_a_killed_import() {
         command
     };
     let (first, _) = desk();
-    let answered = |desk: &mut Desk| {
-        desk.otherwise(&[serde_json::json!({"fail": "an imported item was asked about"})]);
+    let fail_others = |desk: &mut Desk| {
+        desk.otherwise(&[
+            serde_json::json!({"fail": "an answer was requested for an imported item"}),
+        ]);
     };
     let mut first = first;
     for n in [7, 27, 47] {
         let name = format!("모자 {n:02}");
         first.plays(&name, &[crate::common::say(good(&name))]);
     }
-    answered(&mut first);
-    let time = whole(&mut run(&first));
-    let wanted = first.names();
+    fail_others(&mut first);
+    let time = run_to_end(&mut run(&first));
+    let expected = first.names();
     let mut random = StdRng::seed_from_u64(3);
     let mut left = kills();
     while left > 0 {
@@ -73,25 +75,25 @@ fn no_line_is_lost_or_doubled_by_a_killed_import() {
             let name = format!("모자 {n:02}");
             desk.plays(&name, &[crate::common::say(good(&name))]);
         }
-        answered(&mut desk);
-        // A few in a row on the same outdir.
+        fail_others(&mut desk);
+        // A few kills in a row on the same outdir.
         for _ in 0..4.min(left) {
-            let cut = cut(&mut run(&desk), time, &mut random);
-            if cut.ended {
+            let killed = run_and_kill(&mut run(&desk), time, &mut random);
+            if killed.ended {
                 break;
             }
             left -= 1;
-            let found: BTreeSet<String> = standing(&desk).into_iter().collect();
+            let found: BTreeSet<String> = kept_lines(&desk).into_iter().collect();
             let lost: Vec<&String> = lines.difference(&found).collect();
             assert!(lost.is_empty(), "{lost:?}");
         }
-        whole(&mut run(&desk));
-        let found = standing(&desk);
+        run_to_end(&mut run(&desk));
+        let found = kept_lines(&desk);
         for line in &lines {
             let times = found.iter().filter(|found| *found == line).count();
             assert_eq!(times, 1, "{line}");
         }
-        assert_eq!(desk.names(), wanted);
+        assert_eq!(desk.names(), expected);
         let (_copy, journal) = journal(&desk).unwrap();
         assert_eq!(
             number(

@@ -1,4 +1,4 @@
-//! Starts the program and kills it at a random moment; and what must hold afterwards.
+//! Starts the program, kills it at a random moment, and checks what it left.
 
 use crate::common::{Desk, lines};
 use rand::Rng;
@@ -11,56 +11,56 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What became of a run.
-pub struct Cut {
-    /// It had ended before it could be killed.
+/// Result of a run that was to be killed.
+pub struct KilledRun {
+    /// The run ended before it could be killed.
     pub ended: bool,
-    /// The whole lines that it has written.
-    pub told: Vec<String>,
+    /// The complete lines of its standard output.
+    pub output: Vec<String>,
 }
 
-/// Runs the program for a random part of the time that a whole run takes, and kills it. Where it has
-/// ended by itself, it has ended well.
-pub fn cut(command: &mut Command, whole: Duration, random: &mut StdRng) -> Cut {
-    let wait = whole.mul_f64(random.random_range(0.0..1.1));
-    let mut said = tempfile::tempfile().unwrap();
+/// Runs the program for a random part of `full_run`, the time of a complete run, and kills it. If
+/// it ends before, it must succeed.
+pub fn run_and_kill(command: &mut Command, full_run: Duration, random: &mut StdRng) -> KilledRun {
+    let wait = full_run.mul_f64(random.random_range(0.0..1.1));
+    let mut stderr = tempfile::tempfile().unwrap();
     let mut child = command
         .stdout(Stdio::piped())
-        .stderr(said.try_clone().unwrap())
+        .stderr(stderr.try_clone().unwrap())
         .spawn()
         .unwrap();
     let out = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
-        let mut told = Vec::new();
+        let mut output = Vec::new();
         let mut out = BufReader::new(out);
         let mut line = String::new();
         while out.read_line(&mut line).is_ok_and(|read| read > 0) {
             if line.ends_with('\n') {
-                told.push(line.trim_end().to_owned());
+                output.push(line.trim_end().to_owned());
             }
             line.clear();
         }
-        told
+        output
     });
-    // Nobody unparks it: the moment is what this is about.
+    // Never unparked: this waits for a moment, not for an event.
     std::thread::park_timeout(wait);
     let ended = child.try_wait().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     if let Some(status) = ended {
         let mut errors = String::new();
-        said.rewind().unwrap();
-        said.read_to_string(&mut errors).unwrap();
+        stderr.rewind().unwrap();
+        stderr.read_to_string(&mut errors).unwrap();
         assert!(status.success(), "{status}: {errors}");
     }
-    Cut {
+    KilledRun {
         ended: ended.is_some(),
-        told: reader.join().unwrap(),
+        output: reader.join().unwrap(),
     }
 }
 
-/// How long a run takes that nobody kills; it has to end well.
-pub fn whole(command: &mut Command) -> Duration {
+/// Runs the program to its end, which must succeed, and returns the time it took.
+pub fn run_to_end(command: &mut Command) -> Duration {
     let begun = Instant::now();
     let ended = command.output().unwrap();
     assert!(
@@ -71,7 +71,7 @@ pub fn whole(command: &mut Command) -> Duration {
     begun.elapsed()
 }
 
-/// A copy of the journal, its log included, as a killed program left it; `None` where there is none.
+/// Copies the journal of a killed program with its log and checks it; `None` if there is none.
 pub fn journal(desk: &Desk) -> Option<(tempfile::TempDir, rusqlite::Connection)> {
     let copy = tempfile::tempdir().unwrap();
     for end in ["", "-wal"] {
@@ -95,13 +95,14 @@ pub fn number(journal: &rusqlite::Connection, query: &str) -> i64 {
     journal.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
-/// Every line is whole, no image has two, and each is true of the file at its path in `folder`.
+/// Checks that every line is complete, no path occurs twice, and each line matches the file at its
+/// path in `folder`.
 pub fn check_lines(labels: &Path, folder: &Path) -> Vec<Value> {
     let records = lines(labels);
     let mut paths = HashSet::new();
     for record in &records {
         let path = record["image_path"].as_str().unwrap();
-        assert!(paths.insert(path.to_owned()), "{path} stands twice");
+        assert!(paths.insert(path.to_owned()), "{path} occurs twice");
         if let Some(hash) = record["image_sha256"].as_str() {
             let bytes = std::fs::read(folder.join(path)).unwrap();
             let now: String = Sha256::digest(bytes)

@@ -1,7 +1,7 @@
-//! `--batch`, killed while it labels.
+//! Kills `--batch` while it labels.
 
 use crate::common::{Desk, good, say};
-use crate::killing::{check_lines, cut, journal, number, whole};
+use crate::killing::{check_lines, journal, number, run_and_kill, run_to_end};
 use crate::kills;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -13,7 +13,7 @@ pub const RUN: [&str; 7] = [
     "--batch", "--json", "--resume", "--images", "source", "--outdir", "out",
 ];
 
-/// So many icons, each answered well.
+/// A source with `items` icons, each with a good answer.
 pub fn desk(items: usize) -> Desk {
     let mut desk = Desk::new();
     desk.slots(4);
@@ -25,23 +25,23 @@ pub fn desk(items: usize) -> Desk {
     desk
 }
 
-/// The items that a run has told as labeled.
-pub fn labeled(told: &[String]) -> impl Iterator<Item = String> {
-    told.iter().filter_map(|line| {
+/// Returns the items that a run reported as labeled.
+pub fn labeled(output: &[String]) -> impl Iterator<Item = String> {
+    output.iter().filter_map(|line| {
         let event: Value = serde_json::from_str(line).unwrap();
         let is = event["event"] == "labeled";
         is.then(|| event["item_name"].as_str().unwrap().to_owned())
     })
 }
 
-/// Of a series on one outdir: what was told is there, once.
-pub fn check(desk: &Desk, told: &HashSet<String>) {
+/// Checks that every reported record is there exactly once.
+pub fn check(desk: &Desk, reported: &HashSet<String>) {
     let Some((_copy, journal)) = journal(desk) else {
-        assert!(told.is_empty());
+        assert!(reported.is_empty());
         return;
     };
     if number(&journal, "PRAGMA user_version") == 0 {
-        assert!(told.is_empty());
+        assert!(reported.is_empty());
         return;
     }
     let mut select = journal
@@ -49,11 +49,11 @@ pub fn check(desk: &Desk, told: &HashSet<String>) {
         .unwrap();
     let committed = select.query_map([], |row| row.get(0)).unwrap();
     let committed: HashSet<String> = committed.map(Result::unwrap).collect();
-    let lost: Vec<&String> = told.difference(&committed).collect();
+    let lost: Vec<&String> = reported.difference(&committed).collect();
     assert!(lost.is_empty(), "{lost:?}");
     let twice =
         "SELECT count(*) FROM (SELECT 1 FROM records GROUP BY group_id HAVING count(*) > 1)";
-    assert_eq!(number(&journal, twice), 0, "a record stands twice");
+    assert_eq!(number(&journal, twice), 0, "a group has two records");
     check_lines(&desk.out("labels.jsonl"), &desk.source(""));
 }
 
@@ -62,29 +62,29 @@ fn run(desk: &Desk) -> Command {
 }
 
 #[test]
-fn what_a_killed_run_has_told_is_there_once() {
+fn records_reported_by_a_killed_run_are_there_once() {
     let first = desk(40);
-    let time = whole(&mut run(&first));
+    let time = run_to_end(&mut run(&first));
     let mut random = StdRng::seed_from_u64(1);
     let mut desk = desk(40);
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     let mut left = kills();
     while left > 0 {
-        let cut = cut(&mut run(&desk), time, &mut random);
-        for name in labeled(&cut.told) {
-            assert!(told.insert(name.clone()), "{name} was labeled twice");
+        let killed = run_and_kill(&mut run(&desk), time, &mut random);
+        for name in labeled(&killed.output) {
+            assert!(reported.insert(name.clone()), "{name} was labeled twice");
         }
-        if cut.ended {
-            // All is labeled: a series begins anew.
+        if killed.ended {
+            // Everything is labeled: start over with a new outdir.
             assert_eq!(desk.names(), first.names());
             desk = self::desk(40);
-            told.clear();
+            reported.clear();
         } else {
             left -= 1;
-            check(&desk, &told);
+            check(&desk, &reported);
         }
     }
-    whole(&mut run(&desk));
+    run_to_end(&mut run(&desk));
     assert_eq!(desk.names(), first.names());
-    check(&desk, &told);
+    check(&desk, &reported);
 }

@@ -1,8 +1,8 @@
-//! The real program, killed again and again while it labels, exports, imports and reviews: what it
-//! has told is there, what was there is unchanged, and every exported line is true of its file.
+//! Kills the program while it labels, exports, imports and reviews. Nothing that it reported is
+//! lost, earlier data is unchanged, and every exported line matches its file.
 //!
-//! `KILLS=1000 cargo test --test crash` kills more often. What a loss of power may leave is tried in
-//! `src/store/tests/power`, at every write of the journal.
+//! `KILLS=1000 cargo test --test crash` kills more often. `src/store/tests/power` tests power
+//! failures at every write of the journal.
 
 #![allow(
     clippy::expect_used,
@@ -23,8 +23,8 @@ mod labeling;
 mod reviewing;
 mod system_calls;
 
-/// How often each series kills.
+/// Number of kills per test.
 fn kills() -> usize {
-    let told = std::env::var("KILLS").ok();
-    told.and_then(|n| n.parse().ok()).unwrap_or(25)
+    let kills = std::env::var("KILLS").ok();
+    kills.and_then(|n| n.parse().ok()).unwrap_or(25)
 }

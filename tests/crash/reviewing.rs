@@ -1,4 +1,4 @@
-//! The workstation in a pseudo-terminal, killed behind an operator's keys.
+//! Kills the workstation in a pseudo-terminal after an operator's keys.
 
 use crate::common::{Desk, good};
 use crate::killing::{check_lines, journal, number};
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Reviews what an earlier run left: adds a tag, commits, and is killed behind a last commit that
-/// nobody was told of. How many steps it was told of.
-fn a_life(desk: &Desk, tag: &str, random: &mut StdRng) -> i64 {
+/// Adds a tag, commits, and kills the workstation after another commit that was not reported yet.
+/// Returns the number of reported steps.
+fn review_and_kill(desk: &Desk, tag: &str, random: &mut StdRng) -> i64 {
     let pty = native_pty_system();
     let (rows, cols) = (30, 100);
     let pty = pty
@@ -60,7 +60,7 @@ fn a_life(desk: &Desk, tag: &str, random: &mut StdRng) -> i64 {
             };
             screen.process(&bytes);
             raw.extend(bytes);
-            // The question for the terminal's status, which every one answers.
+            // The terminal status query, which every terminal answers.
             if !is_answered && raw.windows(4).any(|part| part == b"\x1b[5n") {
                 is_answered = true;
                 press("\x1b[0n");
@@ -84,7 +84,7 @@ fn a_life(desk: &Desk, tag: &str, random: &mut StdRng) -> i64 {
     wait_for(&mut press, &|screen| {
         screen.contains("committed: 1 committed line replaced")
     });
-    // The tag and the commit; this one may come or not.
+    // The tag and the commit were reported; this commit may be saved or not.
     press("c");
     std::thread::park_timeout(Duration::from_micros(random.random_range(0..60_000)));
     child.kill().unwrap();
@@ -93,7 +93,7 @@ fn a_life(desk: &Desk, tag: &str, random: &mut StdRng) -> i64 {
 }
 
 #[test]
-fn what_the_workstation_has_told_outlasts_a_kill() {
+fn reported_steps_survive_a_kill_of_the_workstation() {
     let desk = Desk::new();
     let mut text = String::new();
     let items = 3 * kills() + 10;
@@ -111,14 +111,14 @@ fn what_the_workstation_has_told_outlasts_a_kill() {
     std::fs::write(desk.out("labels.jsonl"), text).unwrap();
     let mut random = StdRng::seed_from_u64(4);
     let mut steps = 0;
-    for life in 0..kills() {
-        let tag = format!("표{life}");
-        let told = a_life(&desk, &tag, &mut random);
+    for round in 0..kills() {
+        let tag = format!("표{round}");
+        let reported = review_and_kill(&desk, &tag, &mut random);
         let (_copy, journal) = journal(&desk).unwrap();
         let now = number(&journal, "SELECT count(*) FROM steps");
         assert!(
-            (steps + told..=steps + told + 1).contains(&now),
-            "{steps} steps before, {told} told, {now} now"
+            (steps + reported..=steps + reported + 1).contains(&now),
+            "{steps} steps before, {reported} reported, {now} now"
         );
         steps = now;
         let records = check_lines(&desk.out("labels.jsonl"), &desk.source(""));

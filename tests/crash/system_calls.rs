@@ -1,5 +1,5 @@
-//! System calls that fail one by one while the real program labels and exports. `strace` fails them:
-//! `cargo test --test crash -- --ignored` where it is installed.
+//! Makes system calls fail one by one while the program labels and exports. Needs `strace`: `cargo
+//! test --test crash -- --ignored`.
 
 use crate::common::{Desk, files, lines};
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// System calls, and how each fails.
+/// System calls, and the error with which each fails.
 const CALLS: [(&str, &str); 15] = [
     ("openat", "EMFILE"),
     ("write", "ENOSPC"),
@@ -28,7 +28,7 @@ const CALLS: [(&str, &str); 15] = [
     ("clone3", "EAGAIN"),
 ];
 
-/// One call of a run: the n-th of its name in its thread.
+/// A system call: the n-th of its name in its thread.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     name: &'static str,
@@ -36,7 +36,7 @@ struct Call {
     nth: usize,
 }
 
-/// The same command under `strace`, which writes what it sees into `log`.
+/// Returns the same command under `strace`, which writes its log to `log`.
 fn traced(command: &Command, log: &Path, fails: Option<&Call>) -> Command {
     let mut strace = Command::new("strace");
     let names: Vec<&str> = CALLS.iter().map(|(name, _)| *name).collect();
@@ -58,7 +58,7 @@ fn traced(command: &Command, log: &Path, fails: Option<&Call>) -> Command {
     strace
 }
 
-/// The lines of a log, each with its thread and the name of its call.
+/// Returns the lines of a log, each with its thread and the name of the call.
 fn calls(log: &str) -> impl Iterator<Item = (&str, &'static str, &str)> {
     log.lines().filter_map(|line| {
         let (thread, rest) = line.split_once(' ')?;
@@ -68,8 +68,7 @@ fn calls(log: &str) -> impl Iterator<Item = (&str, &'static str, &str)> {
     })
 }
 
-/// The calls of an undisturbed run that are about one of its folders, or about a thread, at most
-/// `most` of them.
+/// Selects at most about `most` calls of a successful run that concern `folder`, or start a thread.
 fn some_calls(log: &str, folder: &str, most: usize) -> Vec<Call> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut found: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -81,7 +80,7 @@ fn some_calls(log: &str, folder: &str, most: usize) -> Vec<Call> {
             found.entry(name).or_default().insert(*nth);
         }
     }
-    // Of each name some, so that a thousand writes do not crowd one rename out.
+    // Some of each name, so that a thousand writes do not crowd out a single rename.
     let each = most.div_ceil(found.len().max(1));
     let mut all = Vec::new();
     for (name, error) in CALLS {
@@ -93,14 +92,14 @@ fn some_calls(log: &str, folder: &str, most: usize) -> Vec<Call> {
     all
 }
 
-fn log_of(command: &Command, desk: &Desk, fails: Option<&Call>) -> (Output, String) {
+fn run_traced(command: &Command, desk: &Desk, fails: Option<&Call>) -> (Output, String) {
     let log = desk.path().join("strace.log");
     let output = traced(command, &log, fails).output().unwrap();
     (output, std::fs::read_to_string(&log).unwrap())
 }
 
-/// A run whose call has failed ends in order: with a status of the table, and without a panic. The
-/// system's loader, which makes some of these calls before the program, has a status of its own.
+/// Checks that a run with a failed call ends with a documented exit status and without a panic. The
+/// dynamic loader, which makes some of these calls first, has a status of its own.
 fn check_end(output: &Output, what: &str) {
     let err = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code();
@@ -112,11 +111,14 @@ fn check_end(output: &Output, what: &str) {
         "{what}: {status:?}\n{err}"
     );
     if status != Some(0) {
-        assert!(!err.trim().is_empty(), "{what}: {status:?} without a word");
+        assert!(
+            !err.trim().is_empty(),
+            "{what}: {status:?} without a message"
+        );
     }
 }
 
-/// Records without the time at which they were made.
+/// Returns the records without the times at which they were generated.
 fn records(desk: &Desk) -> Vec<serde_json::Value> {
     let mut records = desk.records();
     for record in &mut records {
@@ -127,26 +129,26 @@ fn records(desk: &Desk) -> Vec<serde_json::Value> {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_run_whose_system_call_fails_loses_nothing() {
+fn a_failed_system_call_loses_no_record() {
     let run = |desk: &Desk| {
         let mut command = desk.command(&labeling::RUN);
         command.arg("--parquet").env("RAYON_NUM_THREADS", "1");
         command
     };
     let first = labeling::desk(12);
-    let (output, log) = log_of(&run(&first), &first, None);
+    let (output, log) = run_traced(&run(&first), &first, None);
     assert!(output.status.success(), "{output:?}");
-    let wanted = records(&first);
+    let expected = records(&first);
     let calls = some_calls(&log, "out", kills());
     assert!(calls.len() > 9, "{calls:?}");
     for call in calls {
         let what = format!("{call:?}");
         let desk = labeling::desk(12);
-        let (output, _) = log_of(&run(&desk), &desk, Some(&call));
+        let (output, _) = run_traced(&run(&desk), &desk, Some(&call));
         check_end(&output, &what);
-        let told = String::from_utf8_lossy(&output.stdout);
-        let told: Vec<String> = told.lines().map(str::to_owned).collect();
-        let told: HashSet<String> = labeling::labeled(&told).collect();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stdout: Vec<String> = stdout.lines().map(str::to_owned).collect();
+        let reported: HashSet<String> = labeling::labeled(&stdout).collect();
         check_lines(&desk.out("labels.jsonl"), &desk.source(""));
         if let Ok(bytes) = std::fs::read(desk.out("labels.parquet")) {
             assert!(
@@ -159,16 +161,16 @@ fn a_run_whose_system_call_fails_loses_nothing() {
         let labeled_again = String::from_utf8_lossy(&again.stdout);
         let again: Vec<String> = labeled_again.lines().map(str::to_owned).collect();
         let again: HashSet<String> = labeling::labeled(&again).collect();
-        let twice: Vec<&String> = told.intersection(&again).collect();
+        let twice: Vec<&String> = reported.intersection(&again).collect();
         assert!(twice.is_empty(), "{what}: {twice:?} were labeled twice");
-        assert_eq!(records(&desk), wanted, "{what}");
+        assert_eq!(records(&desk), expected, "{what}");
         let (_copy, _journal) = journal(&desk).unwrap();
     }
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn an_export_whose_system_call_fails_is_whole_the_next_time() {
+fn an_export_after_a_failed_system_call_is_completed_by_the_next_run() {
     let formats = [
         "imagefolder",
         "parquet-images",
@@ -187,38 +189,38 @@ fn an_export_whose_system_call_fails_is_whole_the_next_time() {
             ];
             desk.plain(&[&args[..], &["--shard-size", "5"]].concat())
         };
-        let whole = format!("whole-{format}");
-        let (output, log) = log_of(&to(&whole), &desk, None);
+        let complete = format!("complete-{format}");
+        let (output, log) = run_traced(&to(&complete), &desk, None);
         assert!(output.status.success(), "{output:?}");
-        let wanted = files(&desk.path().join(&whole));
-        for call in some_calls(&log, &whole, kills().div_ceil(formats.len())) {
+        let expected = files(&desk.path().join(&complete));
+        for call in some_calls(&log, &complete, kills().div_ceil(formats.len())) {
             let what = format!("{format}: {call:?}");
             let cut = desk.path().join("cut");
-            let (output, _) = log_of(&to("cut"), &desk, Some(&call));
+            let (output, _) = run_traced(&to("cut"), &desk, Some(&call));
             check_end(&output, &what);
-            // What is in its place is whole.
+            // Files under their final names are complete.
             let left = if cut.exists() {
                 files(&cut)
             } else {
                 BTreeMap::new()
             };
             for (name, bytes) in left {
-                let is_whole = wanted.get(&name) == Some(&bytes);
+                let is_complete = expected.get(&name) == Some(&bytes);
                 let is_pending = name.split('/').any(|part| part.starts_with('.'));
                 assert!(
-                    is_whole || is_pending || name == "export.json",
+                    is_complete || is_pending || name == "export.json",
                     "{what}: {name}"
                 );
             }
             let again = to("cut").output().unwrap();
             assert!(again.status.success(), "{what}: {again:?}");
-            assert_eq!(files(&cut), wanted, "{what}");
+            assert_eq!(files(&cut), expected, "{what}");
             std::fs::remove_dir_all(cut).unwrap();
         }
     }
 }
 
-/// The path in the first `<...>` or `"..."` of an argument.
+/// Returns the paths in `<...>` or `"..."` of a call's arguments.
 fn paths(line: &str) -> Vec<&str> {
     line.split(['<', '>', '"'])
         .skip(1)
@@ -230,15 +232,15 @@ fn is_same(a: &str, b: &str) -> bool {
     a.ends_with(b) || b.ends_with(a)
 }
 
-/// A power loss finds the earlier file or the new one: what is renamed was synced behind its last
-/// write, and the folder is synced behind that.
+/// After a power failure, either the old or the new file is there: a file is synced after its last
+/// write and before it is renamed, and its folder is synced after the rename.
 #[test]
 #[ignore = "needs strace"]
-fn what_takes_the_place_of_a_file_is_synced_before_and_its_folder_behind() {
+fn files_are_synced_before_a_rename_and_folders_after() {
     let desk = labeling::desk(6);
     let mut command = desk.command(&labeling::RUN);
     command.arg("--parquet");
-    let (output, log) = log_of(&command, &desk, None);
+    let (output, log) = run_traced(&command, &desk, None);
     assert!(output.status.success(), "{output:?}");
     let export = desk.plain(&[
         "export",
@@ -249,7 +251,7 @@ fn what_takes_the_place_of_a_file_is_synced_before_and_its_folder_behind() {
         "--format",
         "parquet-images",
     ]);
-    let (output, second) = log_of(&export, &desk, None);
+    let (output, second) = run_traced(&export, &desk, None);
     assert!(output.status.success(), "{output:?}");
     let mut renamed = 0;
     for log in [log, second] {
@@ -275,14 +277,14 @@ fn what_takes_the_place_of_a_file_is_synced_before_and_its_folder_behind() {
             let synced = last(&["fsync", "fdatasync"]);
             assert!(synced.is_some() && written < synced, "{line}");
             let folder = Path::new(from).parent().unwrap().to_str().unwrap();
-            let behind = calls[at..].iter().find(|(of, name, line)| {
+            let after = calls[at..].iter().find(|(of, name, line)| {
                 of == thread
                     && *name == "fsync"
                     && paths(line)
                         .first()
                         .is_some_and(|path| path.ends_with(folder))
             });
-            assert!(behind.is_some(), "nothing syncs {folder} behind {line}");
+            assert!(after.is_some(), "nothing syncs {folder} after {line}");
             renamed += 1;
         }
     }

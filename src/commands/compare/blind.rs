@@ -2,7 +2,7 @@
 
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::outdir::{file, refuse_irregular};
+use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, pairs, shows_a_first, shuffle_key,
 };
@@ -236,7 +236,7 @@ struct End {
 /// Reads a vote file. A line that was cut off when the program ended does not count.
 fn read(path: &Path) -> Result<VoteFile> {
     refuse_irregular(path).map_err(|error| error.with_hint("give --votes another name"))?;
-    let bytes = std::fs::read(path).map_err(file("reading", path))?;
+    let bytes = std::fs::read(path).map_err(file_error("reading", path))?;
     let mut found = VoteFile::default();
     found.end.bytes = bytes.len() as u64;
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -264,8 +264,8 @@ fn read(path: &Path) -> Result<VoteFile> {
 /// Opens the vote file to append, and removes a last line that was cut off when the program ended.
 fn open(path: &Path, end: &End) -> Result<File> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
-    let mut votes = opened.map_err(file("opening", path))?;
-    let bytes = votes.metadata().map_err(file("reading", path))?.len();
+    let mut votes = opened.map_err(file_error("opening", path))?;
+    let bytes = votes.metadata().map_err(file_error("reading", path))?.len();
     if bytes != end.bytes {
         let cause = format!("{} was changed by another program", path.display());
         return Err(Error::new(ErrorKind::Usage, cause)
@@ -276,7 +276,7 @@ fn open(path: &Path, end: &End) -> Result<File> {
         false if end.cut_off > 0 => votes.set_len(bytes - end.cut_off),
         false => Ok(()),
     };
-    repaired.map_err(file("writing", path))?;
+    repaired.map_err(file_error("writing", path))?;
     Ok(votes)
 }
 
@@ -314,7 +314,7 @@ impl Ballot for VoteWriter<'_> {
         self.file
             .write_all(format!("{text}\n").as_bytes())
             .and_then(|()| self.file.sync_data())
-            .map_err(file("writing", self.path))?;
+            .map_err(file_error("writing", self.path))?;
         self.votes.push(line);
         Ok(())
     }

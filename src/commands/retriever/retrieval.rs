@@ -30,7 +30,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     let outdir = &options.outdir;
     let vocabulary = load_vocabulary(outdir, options.vocabulary.as_deref())?;
     // The result must be stored, perhaps hours later.
-    store::check_free(outdir)?;
+    store::check_unlocked(outdir)?;
     let chosen = {
         let copy = store::copy_to_read(outdir, Arc::clone(&vocabulary))?;
         records(&copy.journal, options.drafts)?

@@ -2,7 +2,7 @@
 
 use super::JournalAccess;
 use crate::error::Result;
-use crate::export::{Exports, Tally};
+use crate::export::{ExportIssues, Exports};
 use crate::outdir::{FileNotice, PARQUET};
 use crate::settings::EngineOptions;
 
@@ -31,7 +31,7 @@ impl Exporting {
             true => {
                 journal.with(|journal| exports.update_if_due(journal, settled))?;
             }
-            false => journal.with(|journal| exports.follow(journal, settled))?,
+            false => journal.with(|journal| exports.poll(journal, settled))?,
         }
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Exporting {
             return self.update(journal, settled);
         }
         let exports = &mut self.exports;
-        journal.with(|journal| exports.want(journal, settled))
+        journal.with(|journal| exports.request_update(journal, settled))
     }
 
     /// Updates all exports now.
@@ -53,9 +53,9 @@ impl Exporting {
     }
 
     /// Counts the records that are not exported unchanged.
-    pub fn tally(&mut self, journal: &mut JournalAccess) -> Result<Tally> {
+    pub fn tally(&mut self, journal: &mut JournalAccess) -> Result<ExportIssues> {
         let exports = &mut self.exports;
-        journal.with(|journal| exports.tally(journal))
+        journal.with(|journal| exports.issues(journal))
     }
 
     /// Takes the notices for the user; each is returned once.

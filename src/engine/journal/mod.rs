@@ -9,7 +9,7 @@ use super::handle::EngineEnd;
 use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{GroupId, GroupState};
-use crate::store::{Journal, Misplaced, rescue_text};
+use crate::store::{Journal, UnusableJournal, write_rescued_text};
 use crossbeam_channel::select;
 use run_log::RunLog;
 use std::collections::{HashSet, VecDeque};
@@ -196,9 +196,9 @@ impl JournalAccess {
         if !matches!(self.policy, OutagePolicy::Detached(_)) {
             self.journal.verify().map_err(|misplaced| {
                 let (error, cure) = match misplaced {
-                    Misplaced::Gone(error) => (error, Cure::Rewrite),
-                    Misplaced::Damaged(error) => (error, Cure::None),
-                    Misplaced::Busy(error) => (error, Cure::Wait),
+                    UnusableJournal::Gone(error) => (error, Cure::Rewrite),
+                    UnusableJournal::Damaged(error) => (error, Cure::None),
+                    UnusableJournal::Busy(error) => (error, Cure::Wait),
                 };
                 Box::new(Outage { error, cure })
             })?;
@@ -339,7 +339,7 @@ impl JournalAccess {
     /// Writes the log of this run to a file beside the journal.
     fn write_log(&mut self) {
         let previous = self.log_file.as_deref();
-        let written = rescue_text(self.journal.outdir(), previous, &self.log.text());
+        let written = write_rescued_text(self.journal.outdir(), previous, &self.log.text());
         self.log_rescued = Some(match written {
             Ok(path) => {
                 self.log_file = Some(path.clone());

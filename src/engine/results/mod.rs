@@ -17,7 +17,7 @@ use crate::record::{
     Recoloring, Vocabulary,
 };
 use crate::settings::EngineOptions;
-use crate::store::Added;
+use crate::store::StoredAttempt;
 use postprocess::Postprocess;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -283,7 +283,7 @@ impl Results {
         job: &Job,
         attempt: &Attempt,
         journal: &mut JournalAccess,
-    ) -> Result<Added> {
+    ) -> Result<StoredAttempt> {
         let (group, postprocess) = (job.group, &self.postprocess);
         let merged = match &job.purpose {
             Purpose::Quality(base) => merge::merge(base, attempt, |labels, confidence, cut| {

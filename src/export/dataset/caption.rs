@@ -1,10 +1,10 @@
-//! What is said of an image: one or more texts out of its record.
+//! Builds captions from records.
 
 use crate::record::{Field, Record, Vocabulary};
 use crate::settings::Caption;
 use crate::text::{clean_text, particles};
 
-/// The captions of a record, in the order of `kinds`; none twice.
+/// Returns the captions of a record in the order of `kinds`, without duplicates.
 pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabulary) -> Vec<String> {
     let labels = &record.labels;
     let mut captions: Vec<String> = Vec::new();
@@ -25,8 +25,8 @@ pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabula
     captions
 }
 
-/// The label with the kind of item in the place of its name, since what a thing is called is often
-/// not to be seen; `None` where the label is little more than the name.
+/// Replaces the item's name in its label with the type of item, because a name is often not visible
+/// in the image. `None` if the label is little more than the name.
 fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
     let label = record.labels.label_ko();
     let name = record.item_name.as_str();
@@ -40,14 +40,14 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
     let mut parts = label.split(name);
     let mut text = parts.next().unwrap_or_default().to_owned();
     for rest in parts {
-        // The particle behind the name now follows the kind.
+        // The particle after the name now follows the type.
         let end = rest.find(|c: char| !('가'..='힣').contains(&c));
         let (particle, rest) = rest.split_at(end.unwrap_or(rest.len()));
         match kind {
             "" if particles::is_particle(particle) => {}
             "" => text.push_str(particle),
             kind => {
-                // `모자 모자` says no more than `모자`.
+                // Avoids `모자 모자`.
                 if text.trim_end().ends_with(kind) {
                     text.truncate(text.trim_end().len());
                 } else if rest.trim_start().starts_with(kind) && particle.is_empty() {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_stands_where_the_name_was() {
+    fn the_item_type_replaces_the_name() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (name, label, expected) in [
             (
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn captions_come_in_the_order_asked_for_and_none_twice() {
+    fn captions_are_in_the_requested_order_without_duplicates() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let mut record = record("눈꽃 모자", "흰 리본이 달린 눈꽃 모자");
         let queries = ["흰 리본이 달린 눈꽃 모자", "겨울 모자"];

@@ -1,32 +1,32 @@
-//! The card of a dataset: what is in it and how it came about.
+//! The dataset card, `README.md`: contents, origin and statistics.
 
 use super::example::{Example, Split};
 use super::formats::format::Format;
 use super::plan::LeftOut;
-use crate::export::audited::Audited;
+use crate::export::audit_summary::AuditSummary;
 use crate::record::{Field, Reason, RetrievalSummary};
 use crate::settings::{DatasetOptions, PathStyle};
 use crate::text::{count, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Values of a field that are listed.
-const LISTED: usize = 12;
+/// How many values of a field are listed.
+const MAX_LISTED: usize = 12;
 
-/// What the examples of a dataset have in common.
+/// Counts over the examples of a dataset.
 #[derive(Debug)]
 pub(super) struct Statistics {
-    splits: Vec<OfSplit>,
+    splits: Vec<SplitCounts>,
     by_model: BTreeMap<(String, String), usize>,
     by_reason: BTreeMap<Reason, usize>,
     by_type: BTreeMap<String, usize>,
     by_color: BTreeMap<String, usize>,
-    /// When the first and the last record were made.
-    made: Option<(String, String)>,
+    /// Times at which the first and the last record were generated.
+    generated_between: Option<(String, String)>,
 }
 
 #[derive(Debug)]
-struct OfSplit {
+struct SplitCounts {
     name: String,
     images: usize,
     captions: usize,
@@ -35,7 +35,7 @@ struct OfSplit {
 
 impl Statistics {
     pub fn new(splits: &[Split]) -> Self {
-        let splits = splits.iter().map(|split| OfSplit {
+        let splits = splits.iter().map(|split| SplitCounts {
             name: split.name.to_owned(),
             images: 0,
             captions: 0,
@@ -47,7 +47,7 @@ impl Statistics {
             by_reason: BTreeMap::new(),
             by_type: BTreeMap::new(),
             by_color: BTreeMap::new(),
-            made: None,
+            generated_between: None,
         }
     }
 
@@ -69,7 +69,7 @@ impl Statistics {
             *self.by_color.entry(word.clone()).or_default() += 1;
         }
         let at = &record.generated_at;
-        self.made = Some(match self.made.take() {
+        self.generated_between = Some(match self.generated_between.take() {
             None => (at.clone(), at.clone()),
             Some((first, last)) => (first.min(at.clone()), last.max(at.clone())),
         });
@@ -80,17 +80,17 @@ impl Statistics {
     }
 }
 
-/// The text of `README.md`, with the front matter that the Hugging Face hub reads.
+/// Renders `README.md`, with front matter for the Hugging Face hub.
 pub(super) fn card(
     options: &DatasetOptions,
     format: &dyn Format,
     statistics: &Statistics,
     retrieval: Option<&RetrievalSummary>,
     left_out: &[LeftOut],
-    audit: Option<&Audited>,
+    audit: Option<&AuditSummary>,
 ) -> String {
     let mut text = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     let _ = write_card(
         &mut text, options, format, statistics, retrieval, left_out, audit,
     );
@@ -104,7 +104,7 @@ fn write_card(
     statistics: &Statistics,
     retrieval: Option<&RetrievalSummary>,
     left_out: &[LeftOut],
-    audit: Option<&Audited>,
+    audit: Option<&AuditSummary>,
 ) -> std::fmt::Result {
     let images = statistics.images();
     writeln!(
@@ -168,7 +168,7 @@ fn write_card(
         )?;
     }
     if let Some(filter) = &options.filter {
-        writeln!(text, "Only records that `{filter}` shows.")?;
+        writeln!(text, "Only records that match `{filter}`.")?;
     }
     writeln!(
         text,
@@ -177,16 +177,15 @@ fn write_card(
     for ((model, prompt), images) in &statistics.by_model {
         writeln!(text, "| {} | {} | {images} |", cell(model), cell(prompt))?;
     }
-    if let Some((first, last)) = &statistics.made {
-        writeln!(text, "\nMade between {first} and {last}.")?;
+    if let Some((first, last)) = &statistics.generated_between {
+        writeln!(text, "\nGenerated between {first} and {last}.")?;
     }
     match audit {
         Some(audit) => {
             writeln!(
                 text,
-                "\n## Audit\n\nA person judged a random sample of the committed records without a \
-                 reason for uncertainty, of each source and type its share, without seeing what was \
-                 known of them.\n"
+                "\n## Audit\n\nA person judged a blind random sample of the committed records without a \
+reason for uncertainty, stratified by source and type.\n"
             )?;
             for line in &audit.lines {
                 writeln!(text, "- {line}")?;
@@ -219,7 +218,7 @@ fn write_card(
     Ok(())
 }
 
-/// How well the texts find their images, of all committed records of the outdir.
+/// Writes the retrieval results of all committed records of the outdir.
 fn write_retrieval(text: &mut String, retrieval: &RetrievalSummary) -> std::fmt::Result {
     let (retriever, adapter) = retrieval.by.public();
     let adapter = adapter.map_or_else(String::new, |adapter| {
@@ -269,7 +268,7 @@ fn table(
     }
     rows.sort_by_key(|(_, images)| std::cmp::Reverse(*images));
     writeln!(text, "\n## {title}\n\n| {column} | images |\n|---|---|")?;
-    for (word, images) in rows.iter().take(LISTED) {
+    for (word, images) in rows.iter().take(MAX_LISTED) {
         writeln!(
             text,
             "| {} | {} |",
@@ -277,18 +276,18 @@ fn table(
             count(*images as u64)
         )?;
     }
-    match rows.len() > LISTED {
-        true => writeln!(text, "\nand {} more.", rows.len() - LISTED),
+    match rows.len() > MAX_LISTED {
+        true => writeln!(text, "\nand {} more.", rows.len() - MAX_LISTED),
         false => Ok(()),
     }
 }
 
-/// A text inside a table.
+/// Escapes a text for a table cell.
 fn cell(text: &str) -> String {
     crate::text::for_line(text).replace('|', "\\|")
 }
 
-/// In the words of the hub.
+/// Returns the hub's name for the size of a dataset.
 fn size_category(images: usize) -> &'static str {
     match images {
         0..1_000 => "n<1K",

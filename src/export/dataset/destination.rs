@@ -1,8 +1,8 @@
-//! The folder of a dataset: what may be written there, and what an earlier run has left.
+//! The folder of a dataset. Detects what an earlier export left there and writes files atomically.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::target::{Sink, Target};
-use crate::outdir::{file, is_absent, refuse_irregular, sync_folder};
+use crate::outdir::{file_error, is_absent, refuse_irregular, sync_folder};
 use crate::platform;
 use crate::text::plural;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,16 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
-/// Says which export a folder holds, and whether all of it.
+/// File that identifies the export in a folder.
 const STATE: &str = "export.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     program: String,
-    /// Of the records and options.
+    /// Hash of the records and options.
     digest: String,
     complete: bool,
-    /// Files and folders that are written, besides the card.
+    /// Files and folders of the export, except the card.
     files: Vec<String>,
 }
 
@@ -40,8 +40,8 @@ impl Destination {
         &self.root
     }
 
-    /// Makes the folder ready: it is new or empty, or holds a part of this very export, or, with
-    /// `replace`, another export, which is removed. How many of the files are there.
+    /// Prepares the folder. It must be new, empty, or have an interrupted run of this export. With
+    /// `replace`, another export is removed. Returns how many of the files exist already.
     pub fn begin(&self, digest: &str, files: &[String], replace: bool) -> Result<usize> {
         match fs::create_dir_all(&self.root) {
             Ok(()) => {}
@@ -52,14 +52,14 @@ impl Destination {
                 ) =>
             {
                 return Err(self
-                    .occupied("is not a folder, or lies in a file")
+                    .occupied("is not a folder, or is inside a file")
                     .with_hint("give --to a folder that is new or empty"));
             }
-            Err(error) => return Err(file("creating", &self.root)(error)),
+            Err(error) => return Err(file_error("creating", &self.root)(error)),
         }
         let state = self.state()?;
         if state.is_none() {
-            // Of a run that was killed before its first file was in place.
+            // A run may have been killed before its first file was in place.
             Target::find(&self.root, STATE)?.remove_leftovers();
         }
         match state {
@@ -67,8 +67,8 @@ impl Destination {
             Some(state) if replace => self.remove(&state.files)?,
             Some(_) => {
                 return Err(self.occupied("holds another export").with_hint(
-                    "--replace removes that one; or give another --to. An export of other \
-                     records or options is another one",
+                    "use --replace to remove that export, or give another --to; other records \
+or options make another export",
                 ));
             }
             None if self.is_empty()? => {}
@@ -78,20 +78,20 @@ impl Destination {
                     .with_hint("give a folder that is new or empty"));
             }
         }
-        self.note(digest, files, false)?;
+        self.write_state(digest, files, false)?;
         Ok(files.iter().filter(|name| self.has(name)).count())
     }
 
     pub fn complete(&self, digest: &str, files: &[String]) -> Result<()> {
-        self.note(digest, files, true)
+        self.write_state(digest, files, true)
     }
 
-    /// Whether a file or folder has been written; each comes into its place whole.
+    /// Whether a file or folder exists. Each is installed by a rename, so it is complete.
     pub fn has(&self, name: &str) -> bool {
         self.root.join(name).symlink_metadata().is_ok()
     }
 
-    /// A file to be written, and what to put it in place with.
+    /// Starts to write a file.
     pub fn begin_file(&self, name: &str) -> Result<PendingFile> {
         self.make_parent(name)?;
         let target = Target::find(&self.root, name)?;
@@ -102,36 +102,36 @@ impl Destination {
         })
     }
 
-    /// A file in one go.
+    /// Writes a file.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut pending = self.begin_file(name)?;
         let path = self.root.join(name);
         pending
             .sink
             .write_all(bytes)
-            .map_err(file("writing", &path))?;
+            .map_err(file_error("writing", &path))?;
         pending.finish()
     }
 
-    /// A folder to be filled.
+    /// Starts to write a folder.
     pub fn begin_folder(&self, name: &str) -> Result<PendingFolder> {
         self.make_parent(name)?;
         let path = self.root.join(name);
         let parent = path.parent().unwrap_or(&self.root).to_owned();
-        let prefix = format!("{TEMPORARY}{}.", name.replace('/', "-"));
+        let prefix = format!("{TEMPORARY_PREFIX}{}.", name.replace('/', "-"));
         remove_leftovers(&parent, &prefix);
         let mut builder = tempfile::Builder::new();
         platform::set_folder_mode(builder.prefix(&prefix));
         let folder = builder
             .tempdir_in(&parent)
-            .map_err(file("writing in", &parent))?;
+            .map_err(file_error("writing in", &parent))?;
         Ok(PendingFolder { folder, path })
     }
 
     fn make_parent(&self, name: &str) -> Result<()> {
         let path = self.root.join(name);
         let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(file("creating", parent))
+        fs::create_dir_all(parent).map_err(file_error("creating", parent))
     }
 
     fn state(&self) -> Result<Option<State>> {
@@ -143,15 +143,15 @@ impl Destination {
             return Ok(None);
         }
         refuse_irregular(&path)?;
-        let text = fs::read_to_string(&path).map_err(file("reading", &path))?;
+        let text = fs::read_to_string(&path).map_err(file_error("reading", &path))?;
         let state = serde_json::from_str(&text).ok();
         state.map(Some).ok_or_else(|| {
-            self.occupied("holds an export.json of something else")
+            self.occupied("has an export.json of another program")
                 .with_hint("give a folder that is new or empty")
         })
     }
 
-    fn note(&self, digest: &str, files: &[String], complete: bool) -> Result<()> {
+    fn write_state(&self, digest: &str, files: &[String], complete: bool) -> Result<()> {
         let state = State {
             program: concat!("labeler-tui ", env!("CARGO_PKG_VERSION")).to_owned(),
             digest: digest.to_owned(),
@@ -164,12 +164,12 @@ impl Destination {
     }
 
     fn is_empty(&self) -> Result<bool> {
-        let mut entries = fs::read_dir(&self.root).map_err(file("reading", &self.root))?;
+        let mut entries = fs::read_dir(&self.root).map_err(file_error("reading", &self.root))?;
         Ok(entries.next().is_none())
     }
 
-    /// Removes what an earlier export wrote; nothing that its list does not name, nothing behind
-    /// a link, nothing outside.
+    /// Removes the listed files of an earlier export, without following links or leaving the
+    /// folder.
     fn remove(&self, files: &[String]) -> Result<()> {
         let is_inside = |name: &&String| {
             let mut parts = Path::new(name.as_str()).components();
@@ -183,7 +183,7 @@ impl Destination {
                 Ok(_) => fs::remove_file(&path),
                 Err(_) => continue,
             };
-            removed.map_err(file("removing", &path))?;
+            removed.map_err(file_error("removing", &path))?;
         }
         Ok(())
     }
@@ -193,21 +193,21 @@ impl Destination {
     }
 }
 
-/// Before the name of a folder that is not in its place yet.
-const TEMPORARY: &str = ".export-";
+/// Name prefix of a folder that is not complete.
+const TEMPORARY_PREFIX: &str = ".export-";
 
-/// Folders that a killed run left half filled.
+/// Removes the incomplete folders of a killed run.
 fn remove_leftovers(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
         if is_ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // Where it cannot be removed, it only takes up space.
+            // A leftover only takes up space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// A file that is not in its place yet.
+/// A file that is being written.
 pub(super) struct PendingFile {
     pub sink: Sink,
     target: Target,
@@ -218,13 +218,13 @@ impl PendingFile {
         self.target.replace(self.sink.finish()?)
     }
 
-    /// For a writer that takes the sink with it and gives it back at its end.
+    /// For a writer that owns the sink and returns it at the end.
     pub fn into_parts(self) -> (Sink, Target) {
         (self.sink, self.target)
     }
 }
 
-/// A folder that is not in its place yet.
+/// A folder that is being written.
 pub(super) struct PendingFolder {
     folder: TempDir,
     path: PathBuf,
@@ -235,24 +235,25 @@ impl PendingFolder {
         let path = self.folder.path().join(name);
         File::create_new(&path)
             .and_then(|mut created| created.write_all(bytes))
-            .map_err(file("writing", &path))
+            .map_err(file_error("writing", &path))
     }
 
-    /// Syncs what is in it and puts it in its place.
+    /// Syncs the folder and renames it to its final name.
     pub fn finish(self) -> Result<()> {
         let mut written = 0;
-        let entries = fs::read_dir(self.folder.path()).map_err(file("reading", &self.path))?;
+        let entries =
+            fs::read_dir(self.folder.path()).map_err(file_error("reading", &self.path))?;
         for entry in entries {
-            let path = entry.map_err(file("reading", &self.path))?.path();
+            let path = entry.map_err(file_error("reading", &self.path))?.path();
             File::open(&path)
                 .and_then(|written| written.sync_all())
-                .map_err(file("syncing", &path))?;
+                .map_err(file_error("syncing", &path))?;
             written += 1;
         }
         tracing::debug!("{}: {}", self.path.display(), plural(written, "file"));
         sync_folder(self.folder.path())?;
         let folder = self.folder.keep();
-        fs::rename(&folder, &self.path).map_err(file("writing", &self.path))?;
+        fs::rename(&folder, &self.path).map_err(file_error("writing", &self.path))?;
         sync_folder(self.path.parent().unwrap_or(&self.path))
     }
 }

@@ -1,31 +1,32 @@
-//! What is written: images with what is said of them, in splits.
+//! Examples and splits of a dataset.
 
 use super::destination::Destination;
-use super::pictures::Pictures;
+use super::images::Images;
 use crate::record::Record;
 use crate::settings::DatasetOptions;
 use std::path::PathBuf;
 
-/// What an export is doing: the pass, and how many images of how many it has seen.
+/// Progress of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct DatasetProgress {
+    /// Whether this is the second pass, which writes.
     pub writes: bool,
     pub done: usize,
     pub total: usize,
 }
 
-/// One image of a dataset with what is said of it.
+/// An image of a dataset with its captions and record.
 pub(super) struct Example {
-    /// A file's name without its end: the first 16 hex digits of the image's SHA-256.
+    /// File name without extension: the first 16 hex digits of the image's SHA-256.
     pub key: String,
     pub record: Record,
-    /// At least one; the first is the text where a format has room for one.
+    /// At least one. Formats with a single text use the first.
     pub captions: Vec<String>,
-    /// Where the image is now; `None` for one that has no file of its own.
+    /// Path of the image; `None` if it is not a separate file.
     pub file: Option<PathBuf>,
-    /// The image's bytes as they are there.
+    /// Bytes of the original file.
     pub bytes: Vec<u8>,
-    /// Of the image as it is written.
+    /// File extension of the written image.
     pub extension: &'static str,
 }
 
@@ -39,13 +40,13 @@ impl Example {
     }
 }
 
-/// One split while it is written.
+/// A split that is being written.
 pub(super) struct Split<'a> {
     pub name: &'a str,
-    /// Images in it.
+    /// Number of images.
     pub count: usize,
     pub options: &'a DatasetOptions,
-    pub pictures: &'a Pictures,
+    pub images: &'a Images,
     pub destination: &'a Destination,
 }
 

@@ -1,25 +1,25 @@
-//! Training sets: the committed records with their images, in the forms that training programs
+//! Exports datasets: the committed records with their images, in formats that training programs
 //! read.
 //!
-//! An export has two passes. The first chooses the records whose picture is what was labeled, and
-//! the split of each; the second writes them, shard by shard, each in one rename, so that a run
-//! that was cut off goes on where it was.
+//! An export has two passes. The first selects the records whose images are unchanged since they
+//! were labeled, and assigns them to splits. The second writes them in shards, each installed by
+//! one rename, so that an interrupted export can be resumed.
 
 mod caption;
 mod card;
 mod destination;
 mod example;
 mod formats;
-mod pictures;
+mod images;
 mod plan;
 mod shards;
 mod split;
 
-pub use example::Step;
+pub use example::DatasetProgress;
 pub use plan::LeftOut;
 
-use super::audited::Audited;
-use super::truth::{Truth, View};
+use super::audit_summary::AuditSummary;
+use super::selection::{ExportView, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
@@ -30,47 +30,46 @@ use destination::Destination;
 use example::{Example, Split};
 use formats::format::Format;
 use formats::formats;
-use pictures::Pictures;
+use images::Images;
 use plan::Plan;
 
-/// What an export came to.
+/// Result of an export.
 #[derive(Debug, Default)]
 pub struct Exported {
-    /// The name of each split, and how many images it has.
+    /// Name and number of images of each split.
     pub splits: Vec<(String, usize)>,
-    /// Records that are not in the dataset, and why.
+    /// Records that are not in the dataset, by reason.
     pub left_out: Vec<LeftOut>,
-    /// Shards that an earlier run had written.
+    /// Number of shards that an earlier run had written.
     pub kept_shards: usize,
 }
 
-/// The names of the formats, and what each is for.
+/// Returns the names of the formats, with descriptions.
 pub fn dataset_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
     formats()
         .into_iter()
         .map(|format| (format.name(), format.describe()))
 }
 
-/// Writes the dataset. `journal` is only read; its card says what an audit has found.
+/// Writes the dataset with its card, which includes `audit`.
 ///
-/// # Errors
-/// Of kind `Usage` where the destination holds anything else than an earlier part of this very
-/// export, and where there is nothing to export.
+/// # Errors Of kind `Usage` if the destination has other content than an interrupted run of this
+/// export, or if there is nothing to export.
 pub fn export_dataset(
     journal: &Journal,
     options: &DatasetOptions,
     vocabulary: &Vocabulary,
-    audit: Option<&Audited>,
-    progress: &mut dyn FnMut(Step),
+    audit: Option<&AuditSummary>,
+    progress: &mut dyn FnMut(DatasetProgress),
 ) -> Result<Exported> {
     let format = format_of(&options.format)?;
-    let pictures = Pictures::new(options);
-    let truth = Truth::of(journal, &options.outdir.join(LABELS))?;
-    let view = View {
+    let images = Images::new(options);
+    let selection = Selection::of(journal, &options.outdir.join(LABELS))?;
+    let view = ExportView {
         journal,
-        truth: &truth,
+        selection: &selection,
     };
-    let plan = Plan::make(&view, options, vocabulary, &pictures, progress)?;
+    let plan = Plan::make(&view, options, vocabulary, &images, progress)?;
     if plan.total() == 0 {
         let first = plan.left_out.first().map(ToString::to_string);
         let cause = format!(
@@ -79,7 +78,7 @@ pub fn export_dataset(
         );
         return Err(
             Error::new(ErrorKind::Usage, cause).with_hint(first.unwrap_or_else(|| {
-                "an export holds committed records; commit some, or give another --filter"
+                "only committed records are exported; commit some, or give another --filter"
                     .to_owned()
             })),
         );
@@ -94,7 +93,7 @@ pub fn export_dataset(
             name,
             count,
             options,
-            pictures: &pictures,
+            images: &images,
             destination: &destination,
         })
         .collect();
@@ -129,18 +128,18 @@ fn format_of(name: &str) -> Result<Box<dyn Format>> {
     let found = formats().into_iter().find(|format| format.name() == name);
     found.ok_or_else(|| {
         let names: Vec<&str> = dataset_formats().map(|(name, _)| name).collect();
-        let cause = format!("there is no format {name:?}");
-        Error::new(ErrorKind::Usage, cause).with_hint(format!("one of {}", names.join(", ")))
+        let cause = format!("unknown format {name:?}");
+        Error::new(ErrorKind::Usage, cause).with_hint(format!("give one of {}", names.join(", ")))
     })
 }
 
 fn write(
-    view: &View,
+    view: &ExportView,
     plan: &Plan,
     splits: &[Split],
     format: &dyn Format,
     vocabulary: &Vocabulary,
-    progress: &mut dyn FnMut(Step),
+    progress: &mut dyn FnMut(DatasetProgress),
 ) -> Result<Statistics> {
     let mut statistics = Statistics::new(splits);
     let mut writers = Vec::new();
@@ -165,12 +164,12 @@ fn write(
             record,
             captions,
             vocabulary,
-            splits[at].pictures,
+            splits[at].images,
         )?;
         statistics.count(at, &example);
         writers[at].add(&example)?;
         done += 1;
-        progress(Step {
+        progress(DatasetProgress {
             writes: true,
             done,
             total: plan.total(),
@@ -189,21 +188,21 @@ fn example(
     record: Record,
     captions: &[crate::settings::Caption],
     vocabulary: &Vocabulary,
-    pictures: &Pictures,
+    images: &Images,
 ) -> Result<Example> {
-    let picture = pictures.find(journal, group, &record).map_err(|_| {
+    let image = images.find(journal, group, &record).map_err(|_| {
         Error::new(
             ErrorKind::Source,
-            format!("{} changed while it was exported", record.image_path),
+            format!("{} changed during the export", record.image_path),
         )
-        .with_hint("export again; what is written so far is kept")
+        .with_hint("export again; shards that are complete are kept")
     })?;
     Ok(Example {
-        key: picture.sha256[..16].to_owned(),
+        key: image.sha256[..16].to_owned(),
         captions: caption::captions(&record, captions, vocabulary),
-        extension: pictures.extension(&picture.bytes),
-        file: picture.file,
-        bytes: picture.bytes,
+        extension: images.extension(&image.bytes),
+        file: image.file,
+        bytes: image.bytes,
         record,
     })
 }

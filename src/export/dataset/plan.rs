@@ -1,11 +1,11 @@
-//! The first pass: which records are exported, and in which split each is.
+//! The first pass of an export: selects the records and assigns each to a split.
 
 use super::caption::captions;
-use super::example::Step;
-use super::pictures::{Pictures, Unusable};
+use super::example::DatasetProgress;
+use super::images::{Images, Unusable};
 use super::split::{Member, Splitter};
 use crate::error::{Context, ErrorKind, Result};
-use crate::export::truth::View;
+use crate::export::selection::ExportView;
 use crate::icon::{self, Drawing};
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{GroupId, ImageLocation, Vocabulary};
@@ -18,15 +18,15 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Records named for each reason why they are left out.
-const NAMED: usize = 3;
+/// How many left-out records are listed for each reason.
+const MAX_LISTED: usize = 3;
 
-/// Records that are not in a dataset for one reason.
+/// Records that were left out of a dataset for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     why: Why,
     pub count: usize,
-    /// The paths of the first.
+    /// Paths of the first ones.
     pub first: Vec<String>,
 }
 
@@ -36,25 +36,25 @@ enum Why {
     Unreadable,
     Changed,
     NoCaption,
-    Ties,
+    SplitConflict,
     Damaged,
 }
 
 impl LeftOut {
-    /// Whether it is a fault that somebody has to fix, and not how the dataset is to be.
-    pub fn is_fault(&self) -> bool {
-        !matches!(self.why, Why::Ties | Why::NoCaption)
+    /// Whether the user has to fix something, rather than the options leave these records out.
+    pub fn is_error(&self) -> bool {
+        !matches!(self.why, Why::SplitConflict | Why::NoCaption)
     }
 }
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let why = match self.why {
-            Why::Missing => "the image is not there; --images DIR says where it is now",
+            Why::Missing => "the image is missing; --images DIR says where it is now",
             Why::Unreadable => "the image cannot be read",
-            Why::Changed => "the image is another one than the one that was labeled",
-            Why::NoCaption => "the record has none of the captions that are asked for",
-            Why::Ties => "the name is in one split and the drawing in another",
+            Why::Changed => "the image is not the one that was labeled",
+            Why::NoCaption => "the record has none of the requested captions",
+            Why::SplitConflict => "the name is in one split and the drawing in another",
             Why::Damaged => "the record cannot be read",
         };
         write!(f, "{} left out, {why}: ", plural(self.count, "record"))?;
@@ -66,41 +66,41 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The records of a dataset.
+/// The records of a dataset and their splits.
 #[derive(Debug)]
 pub(super) struct Plan {
     splits: Vec<String>,
-    placed: HashMap<GroupId, usize>,
-    /// Of each split of the options.
+    split_by_group: HashMap<GroupId, usize>,
+    /// Number of records in each split of the options.
     pub counts: Vec<usize>,
     pub left_out: Vec<LeftOut>,
-    /// Two exports with the same one write the same files.
+    /// Hash of the records and options. Exports with the same digest write the same files.
     pub digest: String,
 }
 
 impl Plan {
     pub fn make(
-        view: &View,
+        view: &ExportView,
         options: &DatasetOptions,
         vocabulary: &Vocabulary,
-        pictures: &Pictures,
-        progress: &mut dyn FnMut(Step),
+        images: &Images,
+        progress: &mut dyn FnMut(DatasetProgress),
     ) -> Result<Self> {
-        let chosen = chosen(view.journal, options, vocabulary)?;
+        let filtered = filtered_groups(view.journal, options, vocabulary)?;
         let splits = match options.splits.len() {
             0 | 1 => None,
-            _ => Some(split(view.journal, options)?),
+            _ => Some(assign_splits(view.journal, options)?),
         };
         let total = usize::try_from(view.journal.counts()?.records).unwrap_or_default();
         let mut digest = Sha256::new();
-        digest.update(format!("{:?}", form_of(options)));
+        digest.update(format!("{:?}", output_options(options)));
         let mut plan = Self {
             splits: options
                 .splits
                 .iter()
                 .map(|share| share.name.clone())
                 .collect(),
-            placed: HashMap::new(),
+            split_by_group: HashMap::new(),
             counts: vec![0; options.splits.len()],
             left_out: Vec::new(),
             digest: String::new(),
@@ -108,16 +108,16 @@ impl Plan {
         let mut done = 0;
         view.each_record(|exported| {
             done += 1;
-            progress(Step {
+            progress(DatasetProgress {
                 writes: false,
                 done,
                 total,
             });
             let group = exported.group;
             let path = exported.image_path.clone();
-            if chosen
+            if filtered
                 .as_ref()
-                .is_some_and(|chosen| !chosen.contains(&group))
+                .is_some_and(|filtered| !filtered.contains(&group))
             {
                 return Ok(());
             }
@@ -125,7 +125,7 @@ impl Plan {
                 plan.leave_out(Why::Damaged, path);
                 return Ok(());
             };
-            if let Err(unusable) = pictures.find(view.journal, group, &record) {
+            if let Err(unusable) = images.find(view.journal, group, &record) {
                 let why = match unusable {
                     Unusable::Missing => Why::Missing,
                     Unusable::Unreadable => Why::Unreadable,
@@ -143,13 +143,13 @@ impl Plan {
                 Some(splits) => splits.get(&group).copied().flatten(),
             };
             let Some(split) = split else {
-                plan.leave_out(Why::Ties, path);
+                plan.leave_out(Why::SplitConflict, path);
                 return Ok(());
             };
             let record = serde_json::to_string(&record);
             digest.update(record.context(ErrorKind::Internal, "writing a record")?);
             digest.update([0, split as u8]);
-            plan.placed.insert(group, split);
+            plan.split_by_group.insert(group, split);
             plan.counts[split] += 1;
             Ok(())
         })?;
@@ -158,12 +158,12 @@ impl Plan {
     }
 
     pub fn total(&self) -> usize {
-        self.placed.len()
+        self.split_by_group.len()
     }
 
-    /// The split of a group's record; `None` where it is not in the dataset.
+    /// Returns the split of a group's record; `None` if it is not in the dataset.
     pub fn split_of(&self, group: GroupId) -> Option<&str> {
-        let split = self.placed.get(&group)?;
+        let split = self.split_by_group.get(&group)?;
         Some(&self.splits[*split])
     }
 
@@ -179,14 +179,14 @@ impl Plan {
         });
         let left = &mut self.left_out[at];
         left.count += 1;
-        if left.first.len() < NAMED {
+        if left.first.len() < MAX_LISTED {
             left.first.push(path);
         }
     }
 }
 
-/// What the files depend on besides the records: the options less where the dataset is made of.
-fn form_of(options: &DatasetOptions) -> DatasetOptions {
+/// Returns the options that affect the files, without paths and the filter.
+fn output_options(options: &DatasetOptions) -> DatasetOptions {
     DatasetOptions {
         outdir: PathBuf::new(),
         to: PathBuf::new(),
@@ -197,8 +197,8 @@ fn form_of(options: &DatasetOptions) -> DatasetOptions {
     }
 }
 
-/// The groups that the filter shows; `None` where there is no filter.
-fn chosen(
+/// Returns the groups that match the filter; `None` without a filter.
+fn filtered_groups(
     journal: &Journal,
     options: &DatasetOptions,
     vocabulary: &Vocabulary,
@@ -207,18 +207,21 @@ fn chosen(
         return Ok(None);
     };
     let query = Query::parse_whole(filter, vocabulary, &journal.views()?)?;
-    let mut chosen = HashSet::new();
+    let mut filtered = HashSet::new();
     journal.each_summary(1024, |summaries| {
         let places = select(&summaries, &query, Sort::Source, None);
-        chosen.extend(places.into_iter().map(|place| summaries[place as usize].id));
+        filtered.extend(places.into_iter().map(|place| summaries[place as usize].id));
         Ok(())
     })?;
-    Ok(Some(chosen))
+    Ok(Some(filtered))
 }
 
-/// The split of every group of the journal, in the order in which they were first met, committed
-/// or not: so that a later commit moves none.
-fn split(journal: &Journal, options: &DatasetOptions) -> Result<HashMap<GroupId, Option<usize>>> {
+/// Assigns every group of the journal to a split, in the order of their ids. Uncommitted groups are
+/// included, so that a later commit moves no record.
+fn assign_splits(
+    journal: &Journal,
+    options: &DatasetOptions,
+) -> Result<HashMap<GroupId, Option<usize>>> {
     let mut ids = Vec::new();
     journal.each_summary(1024, |summaries| {
         ids.extend(summaries.iter().map(|summary| summary.id));
@@ -240,12 +243,12 @@ fn split(journal: &Journal, options: &DatasetOptions) -> Result<HashMap<GroupId,
             source_type: item.source_type,
             part: item.item_part,
         };
-        splits.insert(id, splitter.place(member));
+        splits.insert(id, splitter.assign(member));
     }
     Ok(splits)
 }
 
-/// `None` also where there is no picture: it cannot be in the dataset.
+/// Returns the drawing of an image; `None` also if it cannot be read.
 fn drawing(file: &ImageLocation) -> Option<Drawing> {
     let bytes = image_bytes(file).ok()?;
     Drawing::of(&icon::decode(&bytes).ok()?)

@@ -1,19 +1,19 @@
-//! Parts of a split, each written whole or not at all.
+//! Shards of a split, each written atomically.
 
 use super::destination::PendingFolder;
 use super::example::{Example, Split};
 use crate::error::Result;
 
-/// One part while it is written.
+/// A shard that is being written.
 pub(super) trait Shard {
     fn add(&mut self, example: &Example) -> Result<()>;
 
-    /// Puts it in its place.
+    /// Installs the shard under its final name.
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// Spreads the examples of a split over shards of one size, and passes over those that an earlier
-/// run has written.
+/// Distributes the examples of a split over shards of equal size. Skips shards that an earlier run
+/// wrote.
 pub(super) struct Shards<'a> {
     split: &'a Split<'a>,
     name: fn(&Split, usize) -> String,
@@ -23,7 +23,7 @@ pub(super) struct Shards<'a> {
 }
 
 impl<'a> Shards<'a> {
-    /// `name` gives the n-th shard's path in the destination, `begin` starts to write it.
+    /// `name` returns the path of the n-th shard in the destination, `begin` starts to write it.
     pub fn new(
         split: &'a Split<'a>,
         name: fn(&Split, usize) -> String,
@@ -61,26 +61,26 @@ impl<'a> Shards<'a> {
         }
     }
 
-    /// The number of the shard that the newest example is in.
+    /// Returns the number of the newest example's shard.
     pub fn number(&self) -> usize {
         self.added.saturating_sub(1) / self.split.options.shard_size
     }
 }
 
-/// The path of a split's n-th folder of images.
+/// Returns the path of a split's n-th folder of images.
 pub(super) fn folder(split: &Split, number: usize) -> String {
     format!("{}/{number:04}", split.name)
 }
 
-/// A folder of images, each with its captions in a text file beside it where that is asked for.
-struct Images<'a> {
+/// A folder of images, each optionally with its captions in a text file of the same name.
+struct ImageShard<'a> {
     split: &'a Split<'a>,
     folder: PendingFolder,
     with_text: bool,
 }
 
 pub(super) fn images<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
-    Ok(Box::new(Images {
+    Ok(Box::new(ImageShard {
         split,
         folder: split.destination.begin_folder(name)?,
         with_text: false,
@@ -91,17 +91,17 @@ pub(super) fn images_with_text<'a>(
     split: &'a Split<'a>,
     name: &str,
 ) -> Result<Box<dyn Shard + 'a>> {
-    Ok(Box::new(Images {
+    Ok(Box::new(ImageShard {
         split,
         folder: split.destination.begin_folder(name)?,
         with_text: true,
     }))
 }
 
-impl Shard for Images<'_> {
+impl Shard for ImageShard<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let pictures = self.split.pictures;
-        let bytes = pictures.written(&example.record.image_path, &example.bytes)?;
+        let images = self.split.images;
+        let bytes = images.written(&example.record.image_path, &example.bytes)?;
         self.folder.write(&example.file_name(), &bytes)?;
         match self.with_text {
             true => {

@@ -1,5 +1,5 @@
-//! Splits that nothing leaks across: equal images, equal names and recolors of one drawing stay
-//! together.
+//! Assigns images to splits without leakage: equal images, equal names and recolors of one drawing
+//! are in the same split.
 
 use crate::icon::Drawing;
 use crate::record::SourceType;
@@ -8,7 +8,7 @@ use crate::text::clean_text;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// What an image is told from others by.
+/// The properties by which images are related.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub image_sha256: Option<String>,
@@ -18,19 +18,19 @@ pub(super) struct Member {
     pub part: Option<String>,
 }
 
-/// Places images into splits, one after another. An image goes where those of its name, its bytes
-/// or its drawing are; else each source and part fills its splits by their shares. A place depends
-/// on the images before it alone, so that more images later move none.
+/// Assigns images to splits, one after another. An image joins the split of related ones, by name,
+/// bytes or drawing. Otherwise it is drawn by the shares, for each source and part separately. The
+/// result depends only on earlier images, so later images move none.
 #[derive(Debug)]
 pub(super) struct Splitter {
     shares: Vec<f64>,
     seed: u64,
     by_image: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
-    /// The drawings of each outline, by split.
+    /// Drawings of each outline, by split.
     by_outline: HashMap<[u8; 32], Vec<Vec<Drawing>>>,
-    /// How many images each split has, of one source and part.
-    placed: HashMap<(SourceType, Option<String>), Vec<u64>>,
+    /// Number of images in each split, for each source and part.
+    assigned: HashMap<(SourceType, Option<String>), Vec<u64>>,
 }
 
 impl Splitter {
@@ -42,40 +42,40 @@ impl Splitter {
             by_image: HashMap::new(),
             by_name: HashMap::new(),
             by_outline: HashMap::new(),
-            placed: HashMap::new(),
+            assigned: HashMap::new(),
         }
     }
 
-    /// The split of the next image; `None` for one that ties two splits together, by a name that
-    /// stands in one and a drawing that stands in another.
-    pub fn place(&mut self, member: Member) -> Option<usize> {
+    /// Assigns the next image. `None` if it is related to images in different splits, such as by
+    /// its name to one and by its drawing to another.
+    pub fn assign(&mut self, member: Member) -> Option<usize> {
         let name = clean_text(&member.name).to_lowercase();
-        let mut met = Vec::new();
+        let mut related = Vec::new();
         if let Some(hash) = &member.image_sha256 {
-            met.extend(self.by_image.get(hash).copied());
+            related.extend(self.by_image.get(hash).copied());
         }
-        met.extend(self.by_name.get(&name).copied());
+        related.extend(self.by_name.get(&name).copied());
         if let Some(drawing) = &member.drawing {
             let splits = self.by_outline.get(&drawing.outline).into_iter().flatten();
-            let shows_it = |others: &[Drawing]| others.iter().any(|other| other.is_same(drawing));
-            let splits = splits.enumerate().filter(|(_, others)| shows_it(others));
-            met.extend(splits.map(|(split, _)| split));
+            let has_same = |others: &[Drawing]| others.iter().any(|other| other.is_same(drawing));
+            let splits = splits.enumerate().filter(|(_, others)| has_same(others));
+            related.extend(splits.map(|(split, _)| split));
         }
-        met.sort_unstable();
-        met.dedup();
-        let placed = self
-            .placed
+        related.sort_unstable();
+        related.dedup();
+        let assigned = self
+            .assigned
             .entry((member.source_type, member.part))
             .or_insert_with(|| vec![0; self.shares.len()]);
-        let split = match met[..] {
+        let split = match related[..] {
             [] => {
                 let key = member.image_sha256.as_deref().unwrap_or(&name);
-                draw(&self.shares, placed, uniform(self.seed, key))
+                draw(&self.shares, assigned, uniform(self.seed, key))
             }
             [split] => split,
             _ => return None,
         };
-        placed[split] += 1;
+        assigned[split] += 1;
         if let Some(hash) = member.image_sha256 {
             self.by_image.insert(hash, split);
         }
@@ -94,27 +94,27 @@ impl Splitter {
     }
 }
 
-/// Chooses among the splits that are behind their share of what is placed, by how far they are;
-/// `at` from 0 to 1 decides.
-fn draw(shares: &[f64], placed: &[u64], at: f64) -> usize {
-    let total = (placed.iter().sum::<u64>() + 1) as f64;
-    let behind = shares
+/// Draws one of the splits that are below their share, weighted by how far they are below it.
+/// `random` is in 0..1.
+fn draw(shares: &[f64], assigned: &[u64], random: f64) -> usize {
+    let total = (assigned.iter().sum::<u64>() + 1) as f64;
+    let deficits = shares
         .iter()
-        .zip(placed)
-        .map(|(share, placed)| (share * total - *placed as f64).max(0.0));
-    let behind: Vec<f64> = behind.collect();
-    let mut left = at * behind.iter().sum::<f64>();
-    for (split, behind) in behind.iter().enumerate() {
-        if left < *behind {
+        .zip(assigned)
+        .map(|(share, assigned)| (share * total - *assigned as f64).max(0.0));
+    let deficits: Vec<f64> = deficits.collect();
+    let mut rest = random * deficits.iter().sum::<f64>();
+    for (split, deficit) in deficits.iter().enumerate() {
+        if rest < *deficit {
             return split;
         }
-        left -= behind;
+        rest -= deficit;
     }
-    // What rounding leaves goes to the first.
+    // Only reached by rounding errors.
     0
 }
 
-/// A number from 0 to 1 that follows from both.
+/// Returns a pseudorandom number in 0..1 that depends only on the seed and the key.
 fn uniform(seed: u64, key: &str) -> f64 {
     let mut hash = Sha256::new();
     hash.update(seed.to_le_bytes());
@@ -157,10 +157,10 @@ mod tests {
         }
     }
 
-    fn place(members: &[Member], seed: u64) -> Vec<Option<usize>> {
+    fn assign(members: &[Member], seed: u64) -> Vec<Option<usize>> {
         let mut splitter = Splitter::new(&shares(), seed);
         let members = members.iter().cloned();
-        members.map(|member| splitter.place(member)).collect()
+        members.map(|member| splitter.assign(member)).collect()
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
                 ..member(n, None, n)
             })
             .collect();
-        let splits = place(&members, 7);
+        let splits = assign(&members, 7);
         for (part, of_test) in [("모자", 10), ("망토", 30)] {
             let placed = members.iter().zip(&splits);
             let test = placed.filter(|(member, split)| {
@@ -179,24 +179,24 @@ mod tests {
             });
             assert!(test.count().abs_diff(of_test) <= 2, "{part}");
         }
-        assert_ne!(splits, place(&members, 8));
+        assert_ne!(splits, assign(&members, 8));
     }
 
     #[test]
-    fn an_image_that_ties_two_splits_together_is_left_out() {
+    fn an_image_related_to_two_splits_is_left_out() {
         let members: Vec<Member> = (0..40).map(|n| member(n, Some(n as u8), n)).collect();
-        let splits = place(&members, 1);
+        let splits = assign(&members, 1);
         let test = splits.iter().position(|split| *split == Some(2)).unwrap();
         let train = splits.iter().position(|split| *split == Some(0)).unwrap();
         let mut more = members.clone();
         more.push(member(test as u16, Some(train as u8), 99));
-        assert_eq!(place(&more, 1)[..40], splits);
-        assert_eq!(place(&more, 1)[40], None);
+        assert_eq!(assign(&more, 1)[..40], splits);
+        assert_eq!(assign(&more, 1)[40], None);
     }
 
     proptest! {
         #[test]
-        fn nothing_leaks_and_more_images_move_none(
+        fn related_images_share_a_split_and_later_images_move_none(
             members in prop::collection::vec(
                 (0..40_u16, prop::option::of(0..30_u8), 0..60_u16), 1..120
             ),
@@ -206,9 +206,9 @@ mod tests {
                 .into_iter()
                 .map(|(name, drawing, image)| member(name, drawing, image))
                 .collect();
-            let splits = place(&members, seed);
+            let splits = assign(&members, seed);
             let kept = members.len() * 10 / 11;
-            prop_assert_eq!(&place(&members[..kept], seed)[..], &splits[..kept]);
+            prop_assert_eq!(&assign(&members[..kept], seed)[..], &splits[..kept]);
             let placed: Vec<(&Member, usize)> = members
                 .iter()
                 .zip(&splits)

@@ -1,4 +1,4 @@
-//! One image of the report.
+//! The data of one image in the report.
 
 use crate::icon;
 use crate::record::{Field, GroupState, GroupSummary, ImageLocation, Item, Labels, Reason};
@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// Larger files are shown as a small copy.
-const LARGE: usize = 48 << 10;
-/// The longest side of such a copy.
-const SMALL: u32 = 160;
+/// Larger image files are replaced with a thumbnail.
+const MAX_ICON_BYTES: usize = 48 << 10;
+/// Longest side of a thumbnail.
+const THUMBNAIL_SIDE: u32 = 160;
 
 #[derive(Debug, Serialize)]
 pub struct Entry {
@@ -21,23 +21,24 @@ pub struct Entry {
     state: usize,
     uncertainty: f32,
     reasons: Vec<usize>,
-    /// By field, in the order of the table.
+    /// Values of each field, in the order of [`Field::ALL`].
     values: Vec<Vec<String>>,
-    /// The first text, where the present one is another.
+    /// Values of the first version, if they differ.
     before: Option<Vec<Vec<String>>>,
-    /// `None` also where it has no other image.
+    /// `None` also for a family with a single image.
     family: Option<i64>,
     note: Option<String>,
     failure: Option<String>,
-    /// The path of the image that a search by the label finds instead.
-    instead: Option<String>,
-    /// Its kind, and its bytes in base64.
+    /// Path of the image that a search by the label finds instead.
+    #[serde(rename = "instead")]
+    confused: Option<String>,
+    /// Media type, and bytes in base64.
     icon: Option<(&'static str, String)>,
 }
 
 impl Entry {
-    /// `families` are those of more than one image.
-    /// `first` is the first text that it had, `failure` why it has none.
+    /// `first` is the first version of the text, `failure` why there is no text. `families` are the
+    /// families of more than one image.
     pub fn of(
         summary: &GroupSummary,
         item: &Item,
@@ -49,27 +50,27 @@ impl Entry {
         let has_text = !now.label_ko().is_empty();
         let before = first.filter(|first| has_text && first != now);
         let family = summary.family.map(|family| family.0);
-        let place = |state: GroupState| GroupState::ALL.iter().position(|of| *of == state);
-        let number = |reason: &Reason| Reason::ALL.iter().position(|of| of == reason);
+        let index = |state: GroupState| GroupState::ALL.iter().position(|of| *of == state);
+        let code = |reason: &Reason| Reason::ALL.iter().position(|of| of == reason);
         Self {
             name: item.item_name.clone(),
             path: summary.image_path.clone(),
             part: summary.part.clone(),
-            state: place(summary.state).unwrap_or_default(),
+            state: index(summary.state).unwrap_or_default(),
             uncertainty: (summary.uncertainty * 1000.0).round() / 1000.0,
-            reasons: summary.reasons.iter().filter_map(number).collect(),
+            reasons: summary.reasons.iter().filter_map(code).collect(),
             values: values(now),
             before: before.as_ref().map(values),
             family: family.filter(|family| families.contains(family)),
             note: summary.note.clone(),
             failure,
-            instead: None,
+            confused: None,
             icon: item.file.as_ref().and_then(icon_of),
         }
     }
 
-    pub fn with_instead(self, instead: Option<String>) -> Self {
-        Self { instead, ..self }
+    pub fn with_confused(self, confused: Option<String>) -> Self {
+        Self { confused, ..self }
     }
 
     pub fn has_icon(&self) -> bool {
@@ -82,10 +83,11 @@ fn values(labels: &Labels) -> Vec<Vec<String>> {
     fields.map(|field| labels.values(*field).to_vec()).collect()
 }
 
-/// The image as its file is; a large one smaller. `None` where it cannot be read.
+/// Returns the media type and the base64 of an image, or of a thumbnail if the file is large.
+/// `None` if it cannot be read.
 fn icon_of(image: &ImageLocation) -> Option<(&'static str, String)> {
     let bytes = image_bytes(image).ok()?;
-    if bytes.len() <= LARGE {
+    if bytes.len() <= MAX_ICON_BYTES {
         let kind = match icon::extension(&bytes)? {
             "jpg" => "image/jpeg",
             "gif" => "image/gif",
@@ -97,8 +99,8 @@ fn icon_of(image: &ImageLocation) -> Option<(&'static str, String)> {
     }
     let picture = icon::picture(&icon::decode(&bytes).ok()?, 1, Default::default());
     let longest = picture.width.max(picture.height);
-    let side = |side: u32| (side * SMALL / longest).max(1);
-    let small = match longest > SMALL {
+    let side = |side: u32| (side * THUMBNAIL_SIDE / longest).max(1);
+    let small = match longest > THUMBNAIL_SIDE {
         true => icon::resize_bicubic(&picture, side(picture.width), side(picture.height)),
         false => picture,
     };

@@ -1,63 +1,62 @@
-//! The report: one page in one file, with everything that it shows inside, that says how the
-//! records of an outdir stand.
+//! Writes the report: a self-contained HTML page about the records of an outdir.
 
 mod entry;
 mod page;
 mod plots;
 
-use super::audited::Audited;
+use super::audit_summary::AuditSummary;
 use super::target::Target;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::outdir::{file, refuse_irregular};
+use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{Field, GroupState, Reason, Vocabulary};
 use crate::store::Journal;
 use entry::Entry;
 use page::{PAGE_AFTER, PAGE_BEFORE, SCRIPT, STYLE, escaped, filled, script_safe};
-use plots::{Tally, plots};
+use plots::{ReportCounts, plots};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What a page is made of.
+/// Inputs of a page besides the journal.
 #[derive(Debug)]
 pub struct ReportPage {
-    /// The page.
+    /// Path of the page.
     pub html: PathBuf,
-    /// Above it.
     pub title: String,
-    /// Under that: when it was made, of what.
+    /// Line below the title: when and from what the page was made.
     pub about: String,
-    pub audit: Option<Audited>,
+    pub audit: Option<AuditSummary>,
 }
 
-/// What is in a page.
+/// Summary of a written page.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Reported {
     pub images: usize,
-    /// Images that could not be read, and are not shown.
+    /// Images that could not be read and are shown without an icon.
     pub without_icon: usize,
 }
 
-/// Writes the page; `step` hears how many images of how many are in it.
+/// Writes the page. `progress` is called with the number of written images and the total.
 pub fn write_report(
     journal: &Journal,
     vocabulary: &Vocabulary,
     page: &ReportPage,
-    step: &mut dyn FnMut(usize, usize),
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Reported> {
-    let (folder, name) = place(&page.html)?;
-    let other = |error: Error| error.with_hint("give --html another name, in a folder that exists");
-    let target = Target::find(folder, name).map_err(other)?;
-    refuse_other(target.path())?;
+    let (folder, name) = folder_and_name(&page.html)?;
+    let with_hint =
+        |error: Error| error.with_hint("give --html another name, in a folder that exists");
+    let target = Target::find(folder, name).map_err(with_hint)?;
+    refuse_other_file(target.path())?;
     let mut out = target.begin().map_err(|error| match error.hint {
         Some(_) => error,
-        None => other(error),
+        None => with_hint(error),
     })?;
-    let failed = file("writing", &page.html);
+    let failed = file_error("writing", &page.html);
     let summaries = journal.summaries()?;
-    let mut tally = Tally::default();
+    let mut tally = ReportCounts::default();
     let mut families: HashMap<i64, usize> = HashMap::new();
     for summary in &summaries {
         tally.add(summary);
@@ -68,7 +67,7 @@ pub fn write_report(
     families.retain(|_, images| *images > 1);
     tally.families = families.len() as u64;
     tally.records = journal.counts()?.records;
-    tally.found = journal.retrieval()?;
+    tally.retrieval = journal.retrieval()?;
     let figures = plots::figures(&tally, page.audit.as_ref());
     let plots = plots(&tally, page.audit.as_ref(), vocabulary);
     let before = filled(
@@ -103,20 +102,20 @@ pub fn write_report(
         Ok(())
     })?;
     let mut reported = Reported::default();
-    let shown: HashSet<i64> = families.into_keys().collect();
+    let families: HashSet<i64> = families.into_keys().collect();
     let total = summaries.len();
     for summary in summaries {
-        step(reported.images, total);
+        progress(reported.images, total);
         let (item, _) = journal.item(summary.id)?;
         let first = journal.first_text(summary.id)?;
         let failure = failures.remove(&summary.image_path);
-        let instead = match summary.reasons.contains(&Reason::NotFound) {
+        let confused = match summary.reasons.contains(&Reason::NotFound) {
             true => journal.retrieved(summary.id)?,
             false => None,
         };
-        let instead = instead.and_then(|found| found.label.confused);
-        let entry = Entry::of(&summary, &item, first, failure, &shown);
-        let entry = entry.with_instead(instead.map(|other| other.image_path));
+        let confused = confused.and_then(|found| found.label.confused);
+        let entry = Entry::of(&summary, &item, first, failure, &families);
+        let entry = entry.with_confused(confused.map(|other| other.image_path));
         reported.without_icon += usize::from(!entry.has_icon());
         let entry = serde_json::to_string(&entry);
         let entry = entry.context(ErrorKind::Internal, "writing a record of the report")?;
@@ -134,36 +133,36 @@ pub fn write_report(
     Ok(reported)
 }
 
-/// How a page begins.
-const BEGIN: &[u8] = b"<!doctype html>";
+/// First bytes of a page.
+const DOCTYPE: &[u8] = b"<!doctype html>";
 
-/// Only a page is replaced: the name may be that of a picture, a manifest or a journal.
-fn refuse_other(path: &Path) -> Result<()> {
+/// Rejects an existing file that is not an HTML page, such as an image, a manifest or a journal.
+fn refuse_other_file(path: &Path) -> Result<()> {
     if let Ok(false) = path.try_exists() {
         return Ok(());
     }
     refuse_irregular(path).map_err(|error| error.with_hint("give --html another name"))?;
-    let there = File::open(path).map_err(file("reading", path))?;
+    let there = File::open(path).map_err(file_error("reading", path))?;
     let mut begin = Vec::new();
     there
-        .take(BEGIN.len() as u64)
+        .take(DOCTYPE.len() as u64)
         .read_to_end(&mut begin)
-        .map_err(file("reading", path))?;
-    match begin.is_empty() || begin.eq_ignore_ascii_case(BEGIN) {
+        .map_err(file_error("reading", path))?;
+    match begin.is_empty() || begin.eq_ignore_ascii_case(DOCTYPE) {
         true => Ok(()),
         false => Err(Error::new(
             ErrorKind::Usage,
-            format!("{} is there, and is not a page", path.display()),
+            format!("{} exists and is not an HTML page", path.display()),
         )
         .with_hint("give --html another name")),
     }
 }
 
-/// The folder and the name of the page.
-fn place(html: &Path) -> Result<(&Path, &str)> {
+/// Splits the path of the page into folder and file name.
+fn folder_and_name(html: &Path) -> Result<(&Path, &str)> {
     let name = html.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| {
-        let cause = format!("{} is not the name of a file", html.display());
+        let cause = format!("{} is not a file name", html.display());
         Error::new(ErrorKind::Usage, cause).with_hint("give --html a file such as report.html")
     })?;
     let folder = match html.parent() {

@@ -1,4 +1,4 @@
-//! The page around the records, and what keeps texts from outside from becoming a part of it.
+//! The template of the page, and the escaping of text from records.
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,13 @@ pub const STYLE: &str = include_str!("../../../assets/report/style.css");
 pub const SCRIPT: &str = include_str!("../../../assets/report/app.js");
 const PAGE: &str = include_str!("../../../assets/report/page.html");
 
-/// The page up to where the records stand, and behind that.
+/// The template before and after the records.
 static PARTS: LazyLock<(&str, &str)> =
     LazyLock::new(|| PAGE.split_once("{{data}}").unwrap_or((PAGE, "")));
 pub static PAGE_BEFORE: LazyLock<&str> = LazyLock::new(|| PARTS.0);
 pub static PAGE_AFTER: LazyLock<&str> = LazyLock::new(|| PARTS.1);
 
-/// A page with its slots (`{{name}}`) filled, each once; what fills one is not looked through for
-/// others.
+/// Fills the slots (`{{name}}`) of a template. Slots in the inserted text are not filled.
 pub fn filled(page: &str, slots: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(page.len());
     let mut rest = page;
@@ -32,7 +31,7 @@ pub fn filled(page: &str, slots: &[(&str, &str)]) -> String {
     out
 }
 
-/// A text as it stands in a page.
+/// Escapes a text for HTML.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -49,7 +48,7 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// JSON that cannot end the script that it stands in: outside of its texts there is no `<`.
+/// Escapes JSON so that it cannot close the script element around it.
 pub fn script_safe(json: &str) -> String {
     crate::text::for_json(json)
         .replace('<', "\\u003c")

@@ -1,8 +1,7 @@
-//! Numbers of the report, and their plots: bars as inline SVG, which filter the records when they
-//! are clicked.
+//! RetrievalMetrics and plots of the report. Bars are inline SVG; a click on one filters the records.
 
 use super::page::escaped;
-use crate::export::audited::Audited;
+use crate::export::audit_summary::AuditSummary;
 use crate::record::{
     Field, GroupState, GroupSummary, RetrievalMetrics, RetrievalSummary, Vocabulary,
 };
@@ -10,32 +9,31 @@ use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-/// Bars of one plot.
-const BARS: usize = 12;
-/// Bars of the plot of uncertainty.
-const STEPS: usize = 20;
+/// Maximum number of bars in a plot.
+const MAX_BARS: usize = 12;
+/// Number of bins in the histogram of uncertainty.
+const BINS: usize = 20;
 
-/// What is counted of the records.
+/// Counts over all records.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ReportCounts {
     images: u64,
     pub records: u64,
     pub families: u64,
-    review: u64,
+    needs_review: u64,
     flagged: u64,
     drafts: u64,
     states: BTreeMap<usize, u64>,
     reasons: HashMap<&'static str, u64>,
     words: BTreeMap<Field, HashMap<String, u64>>,
-    uncertainty: [u64; STEPS],
-    /// How well labels find their images, where that was measured.
-    pub found: Option<RetrievalSummary>,
+    uncertainty: [u64; BINS],
+    pub retrieval: Option<RetrievalSummary>,
 }
 
-impl Tally {
+impl ReportCounts {
     pub fn add(&mut self, summary: &GroupSummary) {
         self.images += 1;
-        self.review += u64::from(summary.needs_review());
+        self.needs_review += u64::from(summary.needs_review());
         let state = GroupState::ALL.iter().position(|of| *of == summary.state);
         *self.states.entry(state.unwrap_or_default()).or_default() += 1;
         for reason in &summary.reasons {
@@ -46,8 +44,8 @@ impl Tally {
         }
         self.drafts += 1;
         self.flagged += u64::from(!summary.reasons.is_empty());
-        let step = (summary.uncertainty * STEPS as f32) as usize;
-        self.uncertainty[step.min(STEPS - 1)] += 1;
+        let bin = (summary.uncertainty * BINS as f32) as usize;
+        self.uncertainty[bin.min(BINS - 1)] += 1;
         for (field, _) in Field::shared() {
             for value in summary.labels.values(field) {
                 let words = self.words.entry(field).or_default();
@@ -57,7 +55,7 @@ impl Tally {
     }
 }
 
-/// The colors of color words in all their names, for a page.
+/// Maps every spelling of a color word to its CSS color.
 pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
     let mut swatches = BTreeMap::new();
     for word in vocabulary.entries(Field::Colors) {
@@ -69,8 +67,8 @@ pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
     swatches
 }
 
-/// The numbers above the page.
-pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
+/// Renders the figures at the top of the page.
+pub fn figures(tally: &ReportCounts, audit: Option<&AuditSummary>) -> String {
     let share = |part: u64| match tally.drafts {
         0 => String::new(),
         all => format!(" ({:.1} %)", 100.0 * part as f64 / all as f64),
@@ -78,7 +76,7 @@ pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
     let mut figures = vec![
         ("images", count(tally.images)),
         ("committed records", count(tally.records)),
-        ("need review", count(tally.review)),
+        ("need review", count(tally.needs_review)),
         (
             "texts with a reason",
             format!("{}{}", count(tally.flagged), share(tally.flagged)),
@@ -86,7 +84,7 @@ pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
         ("families of recolored icons", count(tally.families)),
     ];
     figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
-    let found = tally.found.as_ref().map(|found| {
+    let found = tally.retrieval.as_ref().map(|found| {
         let found = found.labels.after;
         let (one, ten) = (100.0 * found.recall_1, 100.0 * found.recall_10);
         let value = format!("{one:.1} % / {ten:.1} %");
@@ -94,20 +92,24 @@ pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
     });
     let mut out = String::new();
     for (name, value) in figures.into_iter().chain(found) {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(out, "<div class=\"figure\"><b>{value}</b>{name}</div>");
     }
     out
 }
 
-/// A bar: what it is called, how long it is, and the color of its own that it may have.
+/// A bar, with its fill color if it is about a color word.
 struct Bar {
     name: String,
     count: u64,
     color: Option<String>,
 }
 
-pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) -> String {
+pub fn plots(
+    tally: &ReportCounts,
+    audit: Option<&AuditSummary>,
+    vocabulary: &Vocabulary,
+) -> String {
     let states = tally.states.iter().map(|(state, count)| Bar {
         name: GroupState::ALL[*state].name().to_owned(),
         count: *count,
@@ -147,11 +149,11 @@ pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) ->
             .collect();
         let _ = writeln!(out, "<div class=\"plot\"><h2>Audit</h2>{lines}</div>");
     }
-    out.extend(tally.found.as_ref().map(retrieval));
+    out.extend(tally.retrieval.as_ref().map(retrieval));
     out
 }
 
-/// How well texts find their images, and what editing was worth.
+/// Renders retrieval results, and those of the first versions if they differ.
 fn retrieval(found: &RetrievalSummary) -> String {
     let row = |name: &str, figures: RetrievalMetrics| {
         let percent = |share: f64| format!("<td>{:.1} %</td>", 100.0 * share);
@@ -182,11 +184,11 @@ fn retrieval(found: &RetrievalSummary) -> String {
     )
 }
 
-/// The longest bars, the longest first.
+/// Renders a plot of the longest bars, in descending order.
 fn bars(title: &str, filter: Option<&str>, mut all: Vec<Bar>) -> String {
     all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
-    let left = all.len().saturating_sub(BARS);
-    all.truncate(BARS);
+    let left = all.len().saturating_sub(MAX_BARS);
+    all.truncate(MAX_BARS);
     let Some(longest) = all.first().map(|bar| bar.count.max(1)) else {
         return String::new();
     };
@@ -205,7 +207,7 @@ fn bars(title: &str, filter: Option<&str>, mut all: Vec<Bar>) -> String {
         let color = bar.color.as_ref().map_or_else(String::new, |color| {
             format!(" style=\"fill:{color};stroke:var(--line)\"")
         });
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             out,
             "<g{filter}><title>{name}: {number}</title>\
@@ -231,15 +233,15 @@ fn bars(title: &str, filter: Option<&str>, mut all: Vec<Bar>) -> String {
     out
 }
 
-fn histogram(steps: &[u64; STEPS]) -> String {
-    let highest = steps.iter().copied().max().unwrap_or_default();
+fn histogram(bins: &[u64; BINS]) -> String {
+    let highest = bins.iter().copied().max().unwrap_or_default();
     if highest == 0 {
         return String::new();
     }
     let mut out = String::from(
         "<div class=\"plot\"><h2>Uncertainty</h2><svg viewBox=\"0 0 340 140\" role=\"img\">",
     );
-    for (at, number) in steps.iter().enumerate() {
+    for (at, number) in bins.iter().enumerate() {
         let height = 110.0 * *number as f64 / highest as f64;
         let _ = write!(
             out,
@@ -247,8 +249,8 @@ fn histogram(steps: &[u64; STEPS]) -> String {
              <title>{from:.2}-{to:.2}: {number}</title></rect>",
             x = 2 + 17 * at,
             y = 115.0 - height,
-            from = at as f64 / STEPS as f64,
-            to = (at + 1) as f64 / STEPS as f64,
+            from = at as f64 / BINS as f64,
+            to = (at + 1) as f64 / BINS as f64,
         );
     }
     out.push_str(

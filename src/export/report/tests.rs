@@ -1,12 +1,12 @@
-//! What a browser would find in a page.
+//! Tests of the page's escaping and figures.
 
 use super::page::{escaped, filled, script_safe};
-use super::plots::{Tally, figures, plots};
-use crate::export::audited::Audited;
+use super::plots::{ReportCounts, figures, plots};
+use crate::export::audit_summary::AuditSummary;
 use crate::record::{GroupId, GroupState, GroupSummary, Reason, Vocabulary, testing};
 
 #[test]
-fn texts_from_outside_never_become_a_part_of_the_page() {
+fn record_texts_are_escaped_in_the_page() {
     let name = "</script><script>alert(1)</script>&\u{2028}\u{202e}";
     let json = serde_json::json!({ "name": name }).to_string();
     let safe = script_safe(&json);
@@ -17,7 +17,7 @@ fn texts_from_outside_never_become_a_part_of_the_page() {
         escaped("<b a=\"1\" c='2'>&"),
         "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;"
     );
-    // A text that looks like a slot is none.
+    // Inserted text that looks like a slot is not filled.
     let page = filled("{{a}}-{{b}}{{", &[("a", "{{b}}"), ("b", "x")]);
     assert_eq!(page, "{{b}}-x{{");
 }
@@ -45,13 +45,13 @@ fn summary(id: i64, reasons: &[Reason]) -> GroupSummary {
 }
 
 #[test]
-fn numbers_and_bars_count_the_records() {
-    let mut tally = Tally::default();
+fn figures_and_bars_count_the_records() {
+    let mut tally = ReportCounts::default();
     for id in 0..4 {
         let reasons: &[Reason] = if id == 0 { &[Reason::FewTags] } else { &[] };
         tally.add(&summary(id, reasons));
     }
-    let audit = Audited {
+    let audit = AuditSummary {
         rate: "2.5 % (0.8-5.7 %)".to_owned(),
         lines: vec!["5 of <200> wrong".to_owned()],
     };

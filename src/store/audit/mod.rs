@@ -1,6 +1,6 @@
-//! Audits: which committed records may be drawn, and what people judged of them.
+//! Audits: draws samples of committed records and estimates the error rate from the judgments.
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::computed::signals_of;
 use super::tables::drafts::{read_draft, reasons_of};
 use super::tables::from_json;
@@ -14,7 +14,7 @@ use crate::record::{
 use crate::store::errors::unreadable;
 use rusqlite::Connection;
 
-/// The first records of the sample with this seed, or all there are.
+/// Returns the first `size` records of the sample with this seed, or all of them.
 pub fn sample(
     db: &Connection,
     estimator: &Estimator,
@@ -39,8 +39,8 @@ pub fn sample(
     order.map(record).collect()
 }
 
-/// What the audit with this seed has found, or without one the audit that was judged last; `None`
-/// where nobody has judged anything.
+/// Estimates the error rate from the audit with this seed, or else from the most recent audit.
+/// `None` if there are no judgments.
 pub fn estimate(
     db: &Connection,
     estimator: &Estimator,
@@ -60,7 +60,7 @@ pub fn estimate(
     )))
 }
 
-/// The committed records without a reason, in source order.
+/// Returns the committed records without reasons, in source order.
 pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidate>> {
     struct Row {
         group: i64,
@@ -85,7 +85,7 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
              WHERE r.made_by <> 'unread' AND NOT {IS_DISPLACED}
              ORDER BY g.ord, g.id"
         ))
-        .map_err(doing("reading the records"))?;
+        .map_err(journal_error("reading the records"))?;
     let rows = select
         .query_map([], |row| {
             Ok(Row {
@@ -98,11 +98,11 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
                 signals: row.get(6)?,
             })
         })
-        .map_err(doing("reading the records"))?;
+        .map_err(journal_error("reading the records"))?;
     let mut all = Vec::new();
     for row in rows {
-        let row = row.map_err(doing("reading the records"))?;
-        // An equal label is that of the present draft.
+        let row = row.map_err(journal_error("reading the records"))?;
+        // `duplicate` is about the label of the present draft.
         let is_draft = row.signals.is_some();
         if !reasons_of(&row.reasons, row.duplicate && is_draft).is_empty() {
             continue;

@@ -1,4 +1,4 @@
--- The layout of a new journal: what the migrations come to, which a test holds equal.
+-- The schema of a new journal. A test checks that it equals the result of all migrations.
 
 -- "LTUI".
 PRAGMA application_id = 1280595273;
@@ -9,7 +9,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Current state: what the source says of an image now.
+-- Current state: what the source reports about an image.
 CREATE TABLE groups (
     id          INTEGER PRIMARY KEY,
     ord         INTEGER NOT NULL,
@@ -25,13 +25,13 @@ CREATE TABLE groups (
 CREATE INDEX groups_by_order ON groups (ord, id);
 CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;
 
--- Current state: the image that is at each path now, of all the paths that were ever met.
+-- Current state: the image that is at each known path now.
 CREATE TABLE paths (
     path     TEXT PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id)
 ) WITHOUT ROWID;
 
--- Only grows: every answer of a model, and every try that failed.
+-- Append-only: every answer of a model and every failed attempt.
 CREATE TABLE attempts (
     id       INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id),
@@ -44,7 +44,7 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_group ON attempts (group_id, id);
 
--- Only grows: what went wrong before a model was asked.
+-- Append-only: failures before a request to the model.
 CREATE TABLE failures (
     id       INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id),
@@ -53,7 +53,8 @@ CREATE TABLE failures (
     detail   TEXT NOT NULL
 );
 
--- Only grows: every text of an image, whoever wrote it. `item_name` is the name it was made under.
+-- Append-only: every text of an image, whoever wrote it. `item_name` is the item name for which it
+-- was written.
 CREATE TABLE drafts (
     id             INTEGER PRIMARY KEY,
     group_id       INTEGER NOT NULL REFERENCES groups (id),
@@ -71,7 +72,7 @@ CREATE TABLE drafts (
 );
 CREATE INDEX drafts_by_group ON drafts (group_id, id);
 
--- Only grows: what was committed, with a checksum by which damage is noticed.
+-- Append-only: every committed record, with a checksum that reveals damage.
 CREATE TABLE records (
     id        INTEGER PRIMARY KEY,
     group_id  INTEGER NOT NULL REFERENCES groups (id),
@@ -86,7 +87,7 @@ CREATE TABLE records (
 CREATE INDEX records_without_checksum ON records (id) WHERE checksum IS NULL;
 CREATE INDEX records_by_group ON records (group_id, id);
 
--- Only grows: an operator's step, or the undoing or redoing of one, and what it did to each group.
+-- Append-only: an operator's step, or the undo or redo of one, and its effect on each group.
 CREATE TABLE steps (
     id     INTEGER PRIMARY KEY,
     at     TEXT NOT NULL,
@@ -105,7 +106,7 @@ CREATE TABLE step_entries (
 ) WITHOUT ROWID;
 CREATE INDEX step_entries_by_group ON step_entries (group_id, step);
 
--- Only grows: lines of earlier files that could not be understood as they are.
+-- Append-only: lines of imported files that could not be read as they are.
 CREATE TABLE import_faults (
     id   INTEGER PRIMARY KEY,
     at   TEXT NOT NULL,
@@ -114,8 +115,8 @@ CREATE TABLE import_faults (
     text TEXT NOT NULL
 );
 
--- Only grows: what people judged of committed records without seeing what is known of them. One
--- audit is all judgments with one seed. A judgment that is taken back is followed by another row.
+-- Append-only: judgments of committed records in blind audits. All judgments with one seed are one
+-- audit. A retraction is another row.
 CREATE TABLE judgments (
     id       INTEGER PRIMARY KEY,
     at       TEXT NOT NULL,
@@ -127,8 +128,8 @@ CREATE TABLE judgments (
 );
 CREATE INDEX judgments_by_group ON judgments (group_id, id);
 
--- Current state of each group: the outcome of all the above, and what the queue shows of it.
--- `signals` is what uncertainty is estimated from besides the reasons.
+-- Current state of each group, which follows from the tables above, and what the queue shows.
+-- `signals` are the inputs of the uncertainty score besides the reasons.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,
@@ -148,15 +149,15 @@ CREATE TABLE heads (
 CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS NOT NULL;
 CREATE INDEX heads_by_state ON heads (state);
 
--- Computed from an image: how much of it each color covers. Can be rebuilt.
+-- Computed from an image: the area of each color. Can be rebuilt.
 CREATE TABLE colors (
     group_id  INTEGER PRIMARY KEY REFERENCES groups (id),
     histogram TEXT NOT NULL
 );
 
--- Computed from an image: its drawing without the colors (NULL where it has none that tells), and
--- the recolor family of all that show it: the smallest of their numbers, NULL while it is alone.
--- Can be rebuilt.
+-- Computed from an image: its drawing without the colors (NULL if there is too little to compare),
+-- and its recolor family: the smallest group id of all images with the same drawing, NULL if no
+-- other image has it. Can be rebuilt.
 CREATE TABLE drawings (
     group_id INTEGER PRIMARY KEY REFERENCES groups (id),
     outline  BLOB,
@@ -166,14 +167,13 @@ CREATE TABLE drawings (
 CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS NOT NULL;
 CREATE INDEX drawings_by_family ON drawings (family) WHERE family IS NOT NULL;
 
--- Computed from a draft: what the rules say of it, where that is not what they said when it was
--- stored. Can be rebuilt.
+-- Computed from a draft: its reasons, if they differ from those stored with it. Can be rebuilt.
 CREATE TABLE checks (
     draft   INTEGER PRIMARY KEY REFERENCES drafts (id),
     reasons TEXT NOT NULL
 );
 
--- Computed by a retriever: whether the texts of a record find its image. Can be rebuilt.
+-- Computed by a retriever: how well the texts of a record find its image. Can be rebuilt.
 CREATE TABLE retrieved (
     group_id INTEGER PRIMARY KEY REFERENCES groups (id),
     finding  TEXT NOT NULL

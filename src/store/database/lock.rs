@@ -1,7 +1,7 @@
-//! One process at a time on one outdir.
+//! The lock file that allows one process at a time to use an outdir.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{LOCK, NO_LOCKS, file, open_own, refuse_irregular};
+use crate::outdir::{LOCK, NO_LOCKS, file_error, open_own, refuse_irregular};
 use crate::platform;
 use crate::store::tables;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Held until dropped; the system lets go of it when the process ends, however it ends.
+/// Exclusive lock on an outdir, held until dropped. The system releases it when the process ends,
+/// even after a crash.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
-/// What the holder writes into its lock, for the one who comes second.
+/// Content of the lock file, which a second process reports.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -26,11 +27,11 @@ struct Holder {
 impl Lock {
     pub fn take(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
-        let mut held = open_own(&path, OpenOptions::new().read(true).write(true))?;
-        match held.try_lock() {
+        let mut file = open_own(&path, OpenOptions::new().read(true).write(true))?;
+        match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
-            Err(TryLockError::Error(error)) => return Err(locking(&path, error)),
+            Err(TryLockError::WouldBlock) => return Err(in_use(&mut file, outdir)),
+            Err(TryLockError::Error(error)) => return Err(lock_error(&path, error)),
         }
         let holder = Holder {
             pid: std::process::id(),
@@ -38,14 +39,14 @@ impl Lock {
             since: crate::text::utc(jiff::Timestamp::now()),
         };
         let text = tables::to_json(&holder)?;
-        held.set_len(0)
-            .and_then(|()| held.seek(SeekFrom::Start(0)))
-            .and_then(|_| held.write_all(text.as_bytes()))
-            .map_err(file("writing", &path))?;
-        Ok(Self { file: held })
+        file.set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(text.as_bytes()))
+            .map_err(file_error("writing", &path))?;
+        Ok(Self { file })
     }
 
-    /// Whether the lock that is held is the one that others find in `outdir`.
+    /// Whether the lock file in `outdir` is still the one that this process holds.
     pub fn is_at(&self, outdir: &Path) -> bool {
         let found = std::fs::metadata(outdir.join(LOCK));
         match (self.file.metadata(), found) {
@@ -55,64 +56,65 @@ impl Lock {
     }
 }
 
-/// Whether a process holds an outdir.
+/// Whether a process holds the lock of an outdir.
 #[derive(Debug)]
-pub enum Held {
-    /// Nobody does, nor can anybody begin to while this lives; a lock file that is not there
-    /// keeps nobody out.
-    No { _shared: Option<File> },
-    /// The lock file names the one who does.
-    Yes(File),
+pub enum LockState {
+    /// No process holds it. The shared lock keeps others from taking it; without a lock file there
+    /// is none.
+    Free { _shared: Option<File> },
+    /// A process holds it; the lock file names that process.
+    Held(File),
 }
 
-impl Held {
-    /// Writes nothing.
+impl LockState {
+    /// Checks the lock file without writing anything.
     pub fn of(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
         if let Ok(false) = path.try_exists() {
-            return Ok(Self::No { _shared: None });
+            return Ok(Self::Free { _shared: None });
         }
         refuse_irregular(&path)?;
-        let lock = File::open(&path).map_err(file("opening", &path))?;
+        let lock = File::open(&path).map_err(file_error("opening", &path))?;
         match lock.try_lock_shared() {
-            Ok(()) => Ok(Self::No {
+            Ok(()) => Ok(Self::Free {
                 _shared: Some(lock),
             }),
-            Err(TryLockError::WouldBlock) => Ok(Self::Yes(lock)),
-            Err(TryLockError::Error(error)) => Err(locking(&path, error)),
+            Err(TryLockError::WouldBlock) => Ok(Self::Held(lock)),
+            Err(TryLockError::Error(error)) => Err(lock_error(&path, error)),
         }
     }
 }
 
-/// An error that names the holder where a process holds `outdir`. Writes nothing.
-pub fn check_free(outdir: &Path) -> Result<()> {
-    match Held::of(outdir)? {
-        Held::No { .. } => Ok(()),
-        Held::Yes(mut lock) => Err(taken(&mut lock, outdir)),
+/// Returns an error that names the holder if a process holds `outdir`. Writes nothing.
+pub fn check_unlocked(outdir: &Path) -> Result<()> {
+    match LockState::of(outdir)? {
+        LockState::Free { .. } => Ok(()),
+        LockState::Held(mut lock) => Err(in_use(&mut lock, outdir)),
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The system lets go anyway; emptied, it does not name a holder that is gone.
+        // Emptied so that it does not name a process that is gone. Errors do not matter: the system
+        // releases the lock.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
 }
 
-fn locking(path: &Path, error: io::Error) -> Error {
-    let is_absent = platform::lacks_locks(&error);
-    let ours = file("locking", path)(error);
-    match is_absent {
-        true => ours.with_said_hint(NO_LOCKS),
-        false => ours,
+fn lock_error(path: &Path, error: io::Error) -> Error {
+    let lacks_locks = platform::lacks_locks(&error);
+    let converted = file_error("locking", path)(error);
+    match lacks_locks {
+        true => converted.with_said_hint(NO_LOCKS),
+        false => converted,
     }
 }
 
-fn taken(held: &mut File, outdir: &Path) -> Error {
+fn in_use(lock: &mut File, outdir: &Path) -> Error {
     let mut text = String::new();
-    // The holder may be about to write it; that it is held is what counts.
-    let _ = held.take(4096).read_to_string(&mut text);
+    // Empty if the holder has not written it yet.
+    let _ = lock.take(4096).read_to_string(&mut text);
     let who = match serde_json::from_str::<Holder>(&text) {
         Ok(holder) => format!(
             "process {} on {} since {}",
@@ -136,10 +138,10 @@ mod tests {
     use rustix::io::Errno;
 
     #[test]
-    fn a_file_system_without_locks_is_called_one() {
+    fn missing_lock_support_has_its_own_hint() {
         let hint = |errno: Errno| {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
-            locking(Path::new("out/labeler.lock"), error).hint
+            lock_error(Path::new("out/labeler.lock"), error).hint
         };
         for errno in [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK] {
             assert_eq!(hint(errno).as_deref(), Some(NO_LOCKS.english), "{errno}");

@@ -1,5 +1,5 @@
-//! The journal's open file: whether it is still the one that was opened, and what can be done where
-//! it is not: rewrite the journal, or save it under another name.
+//! The open journal database. Detects when another program deletes, replaces or damages its files,
+//! and then rewrites the journal or saves it under another name.
 
 pub mod lock;
 pub mod open;
@@ -7,32 +7,34 @@ mod rescue;
 pub mod schema;
 mod watch;
 
-pub use rescue::rescue_text;
+pub use rescue::write_rescued_text;
 
-use super::errors::doing;
+use super::errors::journal_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, is_absent, sync_folder};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file_error, is_absent, sync_folder};
 use lock::Lock;
-use rescue::{keep, new_file};
+use rescue::{new_file, persist_rescued};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use watch::{FilesOnDisk, Look};
+use watch::{FileState, FilesOnDisk};
 
 const LOG: &str = JOURNAL_LOGS[0];
 
-/// Why the journal must not be used as it is.
+/// Why the open journal must not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Misplaced {
-    /// The file was deleted, replaced or damaged; its content is still open here, whole.
+pub enum UnusableJournal {
+    /// The file was deleted, replaced or damaged, but all of its content is still readable through
+    /// the open connection.
     Gone(Error),
-    /// The file was cut short or written over; its content is lost.
+    /// The file was truncated or overwritten, and its content is lost.
     Damaged(Error),
-    /// Its log was deleted, and what that holds cannot be saved just now.
+    /// The log was deleted, and its content cannot be saved while another program reads the
+    /// journal.
     Busy(Error),
 }
 
-/// The database, the lock that keeps other processes out of it, and how its files looked last.
+/// The database, the lock on its outdir, and the last known state of its files.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
@@ -40,12 +42,12 @@ pub struct Database {
     files: FilesOnDisk,
     /// The connection was closed and could not be opened again.
     closed: bool,
-    /// Last, so that it is let go of when the database is closed. `None` of a snapshot.
+    /// The last field, so that it is released after the database is closed. `None` for a snapshot.
     lock: Option<Lock>,
 }
 
 impl Database {
-    /// Opens or creates the journal of `outdir`, whose lock is held.
+    /// Opens or creates the journal of `outdir`.
     pub fn open(lock: Lock, outdir: &Path) -> Result<Self> {
         let connection = open::open(outdir)?;
         let mut files = FilesOnDisk::default();
@@ -59,7 +61,7 @@ impl Database {
         })
     }
 
-    /// A second connection, which sees what is saved now and nothing that comes later.
+    /// Opens a second, read-only connection that does not see later writes.
     pub fn snapshot(&self) -> Result<Self> {
         Ok(Self {
             connection: open::open_snapshot(&self.outdir, &self.connection)?,
@@ -82,36 +84,36 @@ impl Database {
         &mut self.connection
     }
 
-    /// Compares the files at their paths with those that are open. A log that was deleted is
-    /// repaired: all that it held goes into the journal itself.
-    pub fn verify(&mut self) -> Result<(), Misplaced> {
+    /// Checks that the files at their paths are the ones that are open. If only the log was
+    /// deleted, copies its content into the journal.
+    pub fn verify(&mut self) -> Result<(), UnusableJournal> {
         if self.closed {
-            self.reopen().map_err(Misplaced::Busy)?;
+            self.reopen().map_err(UnusableJournal::Busy)?;
         }
         let Some(seen) = self.files.journal else {
             self.remember_files();
             return Ok(());
         };
         let path = self.outdir.join(JOURNAL);
-        // Where nothing can be said of the files, using them says more.
-        let Ok(now) = Look::at(&path) else {
+        // If the file cannot be examined, using it will report the error.
+        let Ok(now) = FileState::at(&path) else {
             return Ok(());
         };
         match now {
-            None => return Err(Misplaced::Gone(changed(&path, "deleted"))),
+            None => return Err(UnusableJournal::Gone(changed(&path, "deleted"))),
             Some(now) if now.id != seen.id => {
-                return Err(Misplaced::Gone(changed(&path, "replaced")));
+                return Err(UnusableJournal::Gone(changed(&path, "replaced")));
             }
-            Some(now) if now != seen && !self.is_what_the_file_holds(&path, now) => {
+            Some(now) if now != seen && !self.has_newest_rows(&path, now) => {
                 let what = match now.len < seen.len {
-                    true => "cut short",
-                    false => "written over",
+                    true => "truncated",
+                    false => "overwritten",
                 };
                 return Err(self.damaged(changed(&path, what)));
             }
             Some(_) => {}
         }
-        let Ok(log) = Look::at(&self.outdir.join(LOG)) else {
+        let Ok(log) = FileState::at(&self.outdir.join(LOG)) else {
             return Ok(());
         };
         match (self.files.log, log) {
@@ -121,16 +123,16 @@ impl Database {
         }
     }
 
-    /// After every use: the files are now as they are by what was done here.
+    /// Records the files' current state. Called after every use.
     pub fn remember_files(&mut self) {
         self.files.remember(&self.outdir);
     }
 
-    /// Reads the file through a connection of its own, past what this one remembers of it: a
-    /// program that merely moved the log's content into the file has changed nothing.
-    fn is_what_the_file_holds(&self, path: &Path, look: Look) -> bool {
-        // Of an empty file SQLite believes that it has no log, and deletes the log.
-        if look.len == 0 {
+    /// Whether the file still has the newest rows. Reads it through a separate connection, past
+    /// this one's page cache. A program that only checkpointed the log has changed nothing.
+    fn has_newest_rows(&self, path: &Path, file: FileState) -> bool {
+        // SQLite deletes the log beside an empty file.
+        if file.len == 0 {
             return false;
         }
         const NEWEST: &str = "SELECT ifnull((SELECT max(id) FROM attempts), 0)
@@ -154,22 +156,23 @@ impl Database {
         }
     }
 
-    /// The content may be whole all the same: in the log, and in what is remembered of the file.
-    fn damaged(&self, error: Error) -> Misplaced {
+    /// Tells damage with all content readable, from the log and the page cache, from loss.
+    fn damaged(&self, error: Error) -> UnusableJournal {
         let check: rusqlite::Result<String> =
             self.connection
                 .query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         match check.is_ok_and(|found| found == "ok") {
-            true => Misplaced::Gone(error),
-            false => Misplaced::Damaged(error),
+            true => UnusableJournal::Gone(error),
+            false => UnusableJournal::Damaged(error),
         }
     }
 
-    /// The log at its path is not the one that is open, or was cut short by somebody.
-    fn save_log(&mut self, is_there: bool) -> Result<(), Misplaced> {
+    /// Copies the content of the open log into the journal, after the log file was deleted,
+    /// replaced or truncated.
+    fn save_log(&mut self, is_there: bool) -> Result<(), UnusableJournal> {
         let path = self.outdir.join(LOG);
         let what = if is_there {
-            "replaced or cut short"
+            "replaced or truncated"
         } else {
             "deleted"
         };
@@ -182,15 +185,15 @@ impl Database {
             })?;
         if busy != 0 {
             let hint = "end the other program that reads the journal";
-            return Err(Misplaced::Busy(changed(&path, what).with_hint(hint)));
+            return Err(UnusableJournal::Busy(changed(&path, what).with_hint(hint)));
         }
-        tracing::warn!("{} was {what}; what it held is saved", path.display());
-        self.reopen().map_err(Misplaced::Busy)
+        tracing::warn!("{} was {what}; its content was saved", path.display());
+        self.reopen().map_err(UnusableJournal::Busy)
     }
 
-    /// Closes the connection and opens the file at the path.
+    /// Closes the connection and opens the file that is at the path now.
     fn reopen(&mut self) -> Result<()> {
-        let closed = Connection::open_in_memory().map_err(doing("opening it again"))?;
+        let closed = Connection::open_in_memory().map_err(journal_error("opening it again"))?;
         self.files = FilesOnDisk::default();
         self.closed = true;
         drop(std::mem::replace(&mut self.connection, closed));
@@ -200,13 +203,13 @@ impl Database {
         Ok(())
     }
 
-    /// Where the file was deleted or replaced: writes all of it to its place again. What stands
-    /// there instead is renamed; its new name is returned.
+    /// Writes the whole journal to its path again after the file was deleted or replaced. Renames
+    /// the file that is there now, and returns its new path.
     pub fn rewrite(&mut self) -> Result<Option<PathBuf>> {
         let path = self.outdir.join(JOURNAL);
         let copy = self.copy_beside(".tmp")?;
         self.lock_again()?;
-        let aside = match Look::at(&path) {
+        let aside = match FileState::at(&path) {
             Ok(None) => None,
             _ => Some(set_aside(&self.outdir)?),
         };
@@ -217,17 +220,17 @@ impl Database {
             _ => remove_log(&self.outdir)?,
         }
         copy.persist_noclobber(&path)
-            .map_err(|error| file("writing", &path)(error.error))?;
+            .map_err(|error| file_error("writing", &path)(error.error))?;
         sync_folder(&self.outdir)?;
         self.reopen()?;
         Ok(aside)
     }
 
-    /// Writes all that the open files hold to a file of another name, beside where they were.
+    /// Writes the whole journal to a `journal.rescued-*.sqlite` in the outdir.
     pub fn rescue(&mut self) -> Result<PathBuf> {
         let copy = self.copy_beside(".tmp")?;
-        let path = keep(copy, &self.outdir, "sqlite")?;
-        // Whatever comes to stand in the journal's place must not be taken for what it is of.
+        let path = persist_rescued(copy, &self.outdir, "sqlite")?;
+        // SQLite must not apply our log to another file at the journal's path.
         if self.files.is_our_log(&self.outdir) {
             remove_log(&self.outdir)?;
         }
@@ -236,7 +239,7 @@ impl Database {
     }
 
     fn copy_beside(&mut self, suffix: &str) -> Result<tempfile::TempPath> {
-        fs::create_dir_all(&self.outdir).map_err(file("creating", &self.outdir))?;
+        fs::create_dir_all(&self.outdir).map_err(file_error("creating", &self.outdir))?;
         let copy = new_file(&self.outdir, suffix)?.into_temp_path();
         let name = copy.to_str().ok_or_else(|| {
             let why = "its path is not UTF-8";
@@ -247,14 +250,14 @@ impl Database {
         })?;
         self.connection
             .execute("VACUUM INTO ?1", [name])
-            .map_err(doing("rewriting it"))?;
+            .map_err(journal_error("rewriting it"))?;
         File::open(&copy)
             .and_then(|copied| copied.sync_all())
-            .map_err(file("syncing", &copy))?;
+            .map_err(file_error("syncing", &copy))?;
         Ok(copy)
     }
 
-    /// The lock goes where the folder goes; another process may have it by now.
+    /// Takes the lock again if the folder was moved or replaced. Another process may hold it.
     fn lock_again(&mut self) -> Result<()> {
         let is_held = self
             .lock
@@ -267,55 +270,55 @@ impl Database {
     }
 }
 
-/// Whether a journal can be kept in a folder, whose file system may lack locks or shared memory.
-/// What is written to find out is removed again.
-pub fn try_folder(folder: &Path) -> Result<()> {
-    let tried = tempfile::Builder::new()
+/// Checks that a journal can be created in a folder: its file system may lack locks or shared
+/// memory. Removes what it writes.
+pub fn check_journal_folder(folder: &Path) -> Result<()> {
+    let trial = tempfile::Builder::new()
         .prefix(".labeler-try-")
         .tempdir_in(folder)
-        .map_err(file("writing in", folder))?;
-    Database::open(Lock::take(tried.path())?, tried.path())?;
+        .map_err(file_error("writing in", folder))?;
+    Database::open(Lock::take(trial.path())?, trial.path())?;
     Ok(())
 }
 
 fn changed(path: &Path, what: &str) -> Error {
-    let text = format!("{} was {what} by something else", path.display());
+    let text = format!("{} was {what} by another program", path.display());
     Error::new(ErrorKind::Store, text)
 }
 
-/// The log of a file that is gone: SQLite does not touch it any more when it closes.
+/// Removes the log of a deleted journal; SQLite does not need it to close the connection.
 fn remove_log(outdir: &Path) -> Result<()> {
     for name in JOURNAL_LOGS {
         let left = outdir.join(name);
         match fs::remove_file(&left) {
-            Err(error) if !is_absent(&error) => return Err(file("removing", &left)(error)),
+            Err(error) if !is_absent(&error) => return Err(file_error("removing", &left)(error)),
             _ => {}
         }
     }
     Ok(())
 }
 
-/// A file that was set aside keeps the log that it came with.
+/// Renames the log along with the journal that was set aside.
 fn set_log_aside(outdir: &Path, aside: &Path) -> Result<()> {
     for (name, end) in [(LOG, "-wal"), (JOURNAL_LOGS[1], "-shm")] {
         let path = outdir.join(name);
         let mut to = aside.as_os_str().to_owned();
         to.push(end);
         match fs::rename(&path, &to) {
-            Err(error) if !is_absent(&error) => return Err(file("renaming", &path)(error)),
+            Err(error) if !is_absent(&error) => return Err(file_error("renaming", &path)(error)),
             _ => {}
         }
     }
     Ok(())
 }
 
-/// Renames what stands in the journal's place.
+/// Renames the file at the journal's path.
 fn set_aside(outdir: &Path) -> Result<PathBuf> {
     let aside = (1..)
         .map(|n: u32| outdir.join(format!("journal.replaced-{n}.sqlite")))
         .find(|path| !path.exists())
         .unwrap_or_else(|| outdir.join("journal.replaced.sqlite"));
     let path = outdir.join(JOURNAL);
-    fs::rename(&path, &aside).map_err(file("renaming", &path))?;
+    fs::rename(&path, &aside).map_err(file_error("renaming", &path))?;
     Ok(aside)
 }

@@ -1,33 +1,37 @@
-//! Writes what must not be lost beside a journal that cannot be used.
+//! Saves data beside a journal that cannot be used.
 
 use crate::error::Result;
-use crate::outdir::file;
+use crate::outdir::file_error;
 use crate::platform;
 use crate::text::file_stamp;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Writes a text to a new file beside the journal, or to the one it was written to before.
-pub fn rescue_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<PathBuf> {
-    fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
+/// Writes `text` to a new `journal.rescued-*.jsonl`, or to `before`, the file of an earlier call.
+pub fn write_rescued_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<PathBuf> {
+    fs::create_dir_all(outdir).map_err(file_error("creating", outdir))?;
     let mut new = new_file(outdir, ".tmp")?;
     new.write_all(text.as_bytes())
         .and_then(|()| new.as_file().sync_all())
-        .map_err(file("writing", new.path()))?;
+        .map_err(file_error("writing", new.path()))?;
     let new = new.into_temp_path();
     match before {
         Some(path) => {
             new.persist(path)
-                .map_err(|error| file("writing", path)(error.error))?;
+                .map_err(|error| file_error("writing", path)(error.error))?;
             Ok(path.to_owned())
         }
-        None => keep(new, outdir, "jsonl"),
+        None => persist_rescued(new, outdir, "jsonl"),
     }
 }
 
-/// Gives a new file a name that no other has.
-pub fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Result<PathBuf> {
+/// Renames a temporary file to an unused `journal.rescued-*` name.
+pub fn persist_rescued(
+    mut new: tempfile::TempPath,
+    outdir: &Path,
+    extension: &str,
+) -> Result<PathBuf> {
     let now = file_stamp(jiff::Timestamp::now());
     let mut n = 1;
     loop {
@@ -43,17 +47,17 @@ pub fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Resu
                 new = again.path;
                 n += 1;
             }
-            Err(other) => return Err(file("writing", &path)(other.error)),
+            Err(other) => return Err(file_error("writing", &path)(other.error)),
         }
     }
 }
 
-/// With the rights that the user's mask gives, as the journal itself has.
+/// Creates a temporary file with the permissions that the umask gives, as the journal has.
 pub fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".journal-").suffix(suffix);
     platform::set_file_mode(&mut builder);
     builder
         .tempfile_in(outdir)
-        .map_err(file("writing into", outdir))
+        .map_err(file_error("writing into", outdir))
 }

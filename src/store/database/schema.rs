@@ -1,9 +1,9 @@
-//! The journal's tables and its migrations.
+//! The journal's schema and its migrations.
 
 use crate::store::tables::records::fill_checksums;
 use rusqlite::Connection;
 
-/// One entry per version of the layout, applied in order; never edited once released.
+/// One entry per schema version, applied in order. A released entry never changes.
 const MIGRATIONS: &[&str] = &[
     "
 -- Current state: small values kept between runs.
@@ -12,7 +12,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Current state: what the source says of an image now.
+-- Current state: what the source reports about an image.
 CREATE TABLE groups (
     id          INTEGER PRIMARY KEY,
     ord         INTEGER NOT NULL,
@@ -29,13 +29,13 @@ CREATE TABLE groups (
 CREATE INDEX groups_by_order ON groups (ord, id);
 CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;
 
--- Current state: the image that is at each path now, of all the paths that were ever met.
+-- Current state: the image that is at each known path now.
 CREATE TABLE paths (
     path     TEXT PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id)
 ) WITHOUT ROWID;
 
--- Only grow: attempts, failures, drafts, records, steps, step_entries, import_faults.
+-- Append-only: attempts, failures, drafts, records, steps, step_entries, import_faults.
 CREATE TABLE attempts (
     id       INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id),
@@ -84,7 +84,7 @@ CREATE TABLE records (
     label_key TEXT NOT NULL
 );
 
--- An operator's step, or the undoing or redoing of one.
+-- An operator's step, or the undo or redo of one.
 CREATE TABLE steps (
     id     INTEGER PRIMARY KEY,
     at     TEXT NOT NULL,
@@ -110,7 +110,7 @@ CREATE TABLE import_faults (
     text TEXT NOT NULL
 );
 
--- Current state of each group: the outcome of all the above, and what the queue shows of it.
+-- Current state of each group, which follows from the tables above, and what the queue shows.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,
@@ -133,7 +133,7 @@ CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS N
 CREATE INDEX heads_by_state ON heads (state);
 ",
     "
--- Words in use are offered with their counts, those of every attribute.
+-- Completion offers the words in use of every attribute, with their counts.
 ALTER TABLE heads ADD COLUMN theme TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE heads ADD COLUMN material TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE heads ADD COLUMN vibe TEXT NOT NULL DEFAULT '[]';
@@ -144,15 +144,15 @@ UPDATE heads SET
 FROM drafts d WHERE d.id = json_extract(heads.head, '$.draft');
 ",
     "
--- Damage to a record is noticed by its checksum; NULL only until the journal is next opened.
+-- The checksum reveals damage to a record. NULL only until the journal is next opened.
 ALTER TABLE records ADD COLUMN checksum TEXT;
 CREATE INDEX records_without_checksum ON records (id) WHERE checksum IS NULL;
 CREATE INDEX records_by_group ON records (group_id, id);
--- Versions are of what the journal holds, not of files.
+-- Versions count changes of the journal's contents, not of files.
 UPDATE meta SET key = 'version:records' WHERE key = 'changes';
 UPDATE meta SET key = 'version:failures' WHERE key = 'changes:labels_errors.jsonl';
 ",
-    // "LTUI": no other program's database is taken for a journal.
+    // "LTUI" tells a journal from the databases of other programs.
     "
 PRAGMA application_id = 1280595273;
 ",
@@ -167,7 +167,7 @@ WHERE state = 'accepted'
 ALTER TABLE heads RENAME COLUMN doubt TO uncertainty;
 ",
     "
--- One column for all that the queue shows of a draft, with the keys of a record.
+-- One column for the text of a draft that the queue shows, with the keys of a record.
 ALTER TABLE heads ADD COLUMN labels TEXT NOT NULL DEFAULT '{\"label_ko\":\"\"}';
 UPDATE heads SET labels = json_object(
     'label_ko', label_ko,
@@ -184,7 +184,7 @@ ALTER TABLE heads DROP COLUMN vibe;
 ALTER TABLE heads DROP COLUMN item_type;
 ",
     "
--- Computed from an image: how much of it each color covers. Can be rebuilt.
+-- Computed from an image: the area of each color. Can be rebuilt.
 CREATE TABLE colors (
     group_id  INTEGER PRIMARY KEY REFERENCES groups (id),
     histogram TEXT NOT NULL
@@ -192,15 +192,14 @@ CREATE TABLE colors (
 INSERT INTO colors SELECT id, histogram FROM groups WHERE histogram IS NOT NULL;
 ALTER TABLE groups DROP COLUMN histogram;
 
--- Computed from a draft: what the rules say of it, where that is not what they said when it was
--- stored. Can be rebuilt.
+-- Computed from a draft: its reasons, if they differ from those stored with it. Can be rebuilt.
 CREATE TABLE checks (
     draft   INTEGER PRIMARY KEY REFERENCES drafts (id),
     reasons TEXT NOT NULL
 );
 
--- A group is one image now, and keeps its text when another image comes to its path; before, a
--- record lost its draft there.
+-- A group is one image now and keeps its text when another image appears at its path. Earlier
+-- versions removed the draft from the record in that case.
 UPDATE heads SET
     head = json_set(head, '$.draft', r.draft),
     has_draft = 1,
@@ -214,13 +213,13 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
     AND json_extract(heads.head, '$.decision') = 'open';
 ",
     "
--- Colors are counted without the outline now, and again the next time that a picture is read.
+-- Colors are counted without the outline now. They are counted again when an image is next read.
 DELETE FROM colors;
 ",
     "
--- Computed from an image: its drawing without the colors (NULL where it has none that tells), and
--- the recolor family of all that show it: the smallest of their numbers, NULL while it is alone.
--- Can be rebuilt.
+-- Computed from an image: its drawing without the colors (NULL if there is too little to compare),
+-- and its recolor family: the smallest group id of all images with the same drawing, NULL if no
+-- other image has it. Can be rebuilt.
 CREATE TABLE drawings (
     group_id INTEGER PRIMARY KEY REFERENCES groups (id),
     outline  BLOB,
@@ -231,7 +230,7 @@ CREATE INDEX drawings_by_outline ON drawings (outline) WHERE outline IS NOT NULL
 CREATE INDEX drawings_by_family ON drawings (family) WHERE family IS NOT NULL;
 ",
     "
--- The name of the item that a text was made under: the source may call the item otherwise now.
+-- The item name for which a text was written. The source may have changed the name since.
 ALTER TABLE drafts ADD COLUMN item_name TEXT NOT NULL DEFAULT '';
 UPDATE drafts SET item_name = coalesce(
     (SELECT json_extract(r.record, '$.item_name') FROM records r
@@ -239,11 +238,11 @@ UPDATE drafts SET item_name = coalesce(
      ORDER BY r.id LIMIT 1),
     (SELECT g.name FROM groups g WHERE g.id = drafts.group_id),
     '');
--- Pixels that something shines through are counted now, the next time that a picture is read.
+-- Translucent pixels are counted now. Colors are counted again when an image is next read.
 DELETE FROM colors;
 ",
     "
--- What uncertainty is estimated from besides the reasons; the estimate is computed when it is read.
+-- Inputs of the uncertainty score besides the reasons. The score is computed on reading.
 ALTER TABLE heads ADD COLUMN signals TEXT NOT NULL DEFAULT '[]';
 UPDATE heads SET signals = (
     SELECT coalesce(json_group_array(json_object(
@@ -254,18 +253,18 @@ FROM drafts d
 WHERE json_valid(heads.head) AND json_valid(d.confidence)
     AND d.id = json_extract(heads.head, '$.draft') AND json_array_length(d.confidence) > 0;
 ALTER TABLE heads DROP COLUMN uncertainty;
--- What operators did with one group.
+-- To find the steps of one group.
 CREATE INDEX step_entries_by_group ON step_entries (group_id, step);
 ",
     "
--- A head has all texts of its draft, queries too.
+-- A head has all labels of its draft, including the queries.
 UPDATE heads SET labels = d.labels FROM drafts d
 WHERE json_valid(heads.head) AND json_valid(d.labels)
     AND d.id = json_extract(heads.head, '$.draft');
 ",
     "
--- Only grows: what people judged of committed records without seeing what is known of them. One
--- audit is all judgments with one seed. A judgment that is taken back is followed by another row.
+-- Append-only: judgments of committed records in blind audits. All judgments with one seed are one
+-- audit. A retraction is another row.
 CREATE TABLE judgments (
     id       INTEGER PRIMARY KEY,
     at       TEXT NOT NULL,
@@ -278,20 +277,20 @@ CREATE TABLE judgments (
 CREATE INDEX judgments_by_group ON judgments (group_id, id);
 ",
     "
--- Computed by a retriever: whether the texts of a record find its image. Can be rebuilt.
+-- Computed by a retriever: how well the texts of a record find its image. Can be rebuilt.
 CREATE TABLE retrieved (
     group_id INTEGER PRIMARY KEY REFERENCES groups (id),
     finding  TEXT NOT NULL
 );
 ",
     "
--- The families of an outline are found without reading all of its drawings.
+-- Covering index to find the families of an outline.
 DROP INDEX drawings_by_outline;
 CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS NOT NULL;
 ",
 ];
 
-/// Tables of which no row is ever changed or removed, but by a migration.
+/// Append-only tables: only a migration changes or removes a row.
 #[cfg(test)]
 pub const GROWING: [&str; 8] = [
     "attempts",
@@ -308,21 +307,20 @@ pub const GROWING: [&str; 8] = [
 #[cfg(test)]
 pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 
-/// Tables that are computed from the others and from the images.
+/// Tables that can be rebuilt from the other tables and the images.
 #[cfg(test)]
 pub const COMPUTED: [&str; 4] = ["colors", "drawings", "retrieved", "checks"];
 
-/// The `application_id` of a journal; one of before it was set has 0.
+/// The `application_id` of a journal. Early versions left it at 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;
 
-/// The version of the layout that this program writes.
+/// The schema version that this program writes.
 pub const VERSION: usize = MIGRATIONS.len();
 
-/// The tables of a new journal. Going through all versions would take most of the time until its
-/// first frame.
+/// The schema of a new journal. Running all migrations would take most of the startup time.
 const LAYOUT: &str = include_str!("layout.sql");
 
-/// Brings the layout up to date, that of an empty database too.
+/// Brings the schema of a new or existing database up to date.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     match version_of(connection)? {
         0 => create(connection),
@@ -344,7 +342,7 @@ fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Brings the layout to this version, or leaves it at a later one. All steps are one transaction.
+/// Migrates the schema to `version` in one transaction. A later version is left as it is.
 pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
     let have = version_of(connection)?;
     let missing = MIGRATIONS.iter().take(version).skip(have as usize);
@@ -363,7 +361,7 @@ pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Resu
 mod tests {
     use super::*;
 
-    /// What a database consists of, however it is written.
+    /// Returns each schema object with its SQL, without whitespace.
     fn layout(connection: &Connection) -> Vec<(String, String)> {
         let mut select = connection
             .prepare("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
@@ -376,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_journal_is_what_the_migrations_come_to() {
+    fn a_new_journal_has_the_schema_of_a_migrated_one() {
         let mut migrated = Connection::open_in_memory().unwrap();
         migrate_to(VERSION, &mut migrated).unwrap();
         let mut new = Connection::open_in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! What the journal's files looked like after they were last used here.
+//! Remembers the journal's files to detect changes by other programs.
 
 use crate::outdir::{JOURNAL, JOURNAL_LOGS, is_absent};
 use crate::platform::{self, FileId};
@@ -7,25 +7,25 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What the files looked like after they were last used here.
+/// The journal's files as they were after this process last used them.
 #[derive(Debug, Default)]
 pub struct FilesOnDisk {
-    pub journal: Option<Look>,
-    pub log: Option<Look>,
-    /// To look into the journal's file. Open for as long as the connection is: closing it would
-    /// take away the locks that SQLite holds on the same file.
+    pub journal: Option<FileState>,
+    pub log: Option<FileState>,
+    /// For reading the header of the journal. Open as long as the connection is, because closing
+    /// any handle releases the POSIX locks that SQLite holds on the same file.
     handle: Option<File>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct FileState {
     pub id: Option<FileId>,
     pub len: u64,
     modified: Option<SystemTime>,
 }
 
-impl Look {
-    /// `None` where there is no such file.
+impl FileState {
+    /// `None` if there is no such file.
     pub fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(metadata) => Ok(Some(Self {
@@ -40,40 +40,39 @@ impl Look {
 }
 
 impl FilesOnDisk {
-    /// After every use: the files are now as they are by what was done here.
+    /// Records the files' current state. Called after every use.
     pub fn remember(&mut self, outdir: &Path) {
-        let look = |name| Look::at(&outdir.join(name)).ok().flatten();
-        let (journal, log) = (look(JOURNAL), look(JOURNAL_LOGS[0]));
+        let state = |name| FileState::at(&outdir.join(name)).ok().flatten();
+        let (journal, log) = (state(JOURNAL), state(JOURNAL_LOGS[0]));
         if self.handle.is_none() {
             self.handle = File::open(outdir.join(JOURNAL)).ok();
         }
-        // A file that is another one is not the one that was opened, and one that was damaged while
-        // it was being used is not as it was left: `verify` is to find out.
+        // A replaced or damaged file is not recorded, so that `verify` detects it.
         let is_ours = match (self.journal, journal) {
             (None, _) => true,
             (Some(seen), Some(now)) if now == seen => true,
             (Some(seen), Some(now)) => {
-                now.id == seen.id && self.handle.as_ref().is_none_or(is_whole)
+                now.id == seen.id && self.handle.as_ref().is_none_or(is_complete)
             }
             (Some(_), None) => false,
         };
         if is_ours {
             self.journal = journal;
         }
-        if self.log.is_none_or(|seen| same(seen, log)) {
+        if self.log.is_none_or(|seen| is_same_file(seen, log)) {
             self.log = log;
         }
     }
 
-    /// Whether the log at its path is the one that is open.
+    /// Whether the log in `outdir` is the one that is open.
     pub fn is_our_log(&self, outdir: &Path) -> bool {
-        let found = Look::at(&outdir.join(JOURNAL_LOGS[0])).ok().flatten();
-        self.log.is_some_and(|seen| same(seen, found))
+        let found = FileState::at(&outdir.join(JOURNAL_LOGS[0])).ok().flatten();
+        self.log.is_some_and(|seen| is_same_file(seen, found))
     }
 }
 
-/// Whether a database has its header, and as many pages as that says.
-fn is_whole(database: &File) -> bool {
+/// Whether a database has a valid header and all the pages that the header counts.
+fn is_complete(database: &File) -> bool {
     let mut header = [0; 100];
     let read = platform::read_exact_at(database, &mut header, 0).and_then(|()| database.metadata());
     let Ok(metadata) = read else {
@@ -87,6 +86,6 @@ fn is_whole(database: &File) -> bool {
     header.starts_with(b"SQLite format 3\0") && metadata.len() >= page_size * u64::from(pages)
 }
 
-fn same(seen: Look, now: Option<Look>) -> bool {
+fn is_same_file(seen: FileState, now: Option<FileState>) -> bool {
     now.is_some_and(|now| now.id == seen.id)
 }

@@ -1,14 +1,14 @@
-//! The records that a person has committed, with what their icons look like.
+//! Reads the records that operators committed, with the appearance of their icons.
 
 use crate::error::Result;
 use crate::record::{Appearance, ApprovedRecord, CommittedBy, GroupId, Record, Vocabulary};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::tables::computed::{read_colors, read_drawing, read_family};
 use crate::store::tables::from_json;
 use crate::store::tables::groups::{IS_DISPLACED, read_group};
 use rusqlite::{Connection, Row};
 
-/// Those of these groups, or of all, that a person has committed a record of and whose image was
+/// Returns the operator-committed records of `groups`, or of all groups, whose images were
 /// measured.
 pub fn approved(
     db: &Connection,
@@ -25,7 +25,7 @@ pub fn approved(
              FROM groups g JOIN heads h ON h.group_id = g.id JOIN records r ON r.id = h.record
              WHERE r.made_by = ?1 AND {chosen} AND NOT {IS_DISPLACED}"
         ))
-        .map_err(doing("reading the committed records"))?;
+        .map_err(journal_error("reading the committed records"))?;
     let all = [None];
     let ids: Vec<Option<i64>> = match groups {
         Some(groups) => groups.iter().map(|group| Some(group.0)).collect(),
@@ -39,7 +39,7 @@ pub fn approved(
         let rows: Vec<_> = select
             .query_map((CommittedBy::Operator.name(), id), row)
             .and_then(Iterator::collect)
-            .map_err(doing("reading the committed records"))?;
+            .map_err(journal_error("reading the committed records"))?;
         for (group, number, text) in rows {
             let group = GroupId(group);
             let record: Record = from_json(&text)?;
@@ -59,7 +59,7 @@ pub fn approved(
     Ok(found)
 }
 
-/// What a group's icon looks like; `None` before it was measured, and where nothing is like it.
+/// Returns the appearance of a group's icon; `None` if it was not measured or cannot be compared.
 pub fn appearance(
     db: &Connection,
     vocabulary: &Vocabulary,

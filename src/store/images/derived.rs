@@ -1,22 +1,22 @@
-//! Records that follow from the record of another image of the same drawing.
+//! Derives labels from the record of another image with the same drawing.
 
 use crate::error::Result;
 use crate::record::{
     Derivation, Field, GroupId, Labels, Origin, Reason, Recoloring, Vocabulary, derive,
 };
-use crate::store::answers::Added;
+use crate::store::answers::StoredAttempt;
 use crate::store::checks::reasons_now;
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::tables::computed::read_colors;
 use crate::store::tables::drafts::{DraftRow, insert_draft, read_draft};
 use crate::store::tables::groups::read_group;
-use crate::store::tables::meta::{Content, bump};
+use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::states::{StateWriter, read_current};
 use crate::text::utc;
 use rusqlite::Connection;
 
-/// What the draft of `from` says of the image of `group`; `None` where it has none, or says what
-/// may not be true of the other item.
+/// Derives labels for `group` from the draft of `from`. `None` if there is no draft, or if it
+/// contains something that may not be true of the other item.
 pub fn derived_labels(
     db: &Connection,
     vocabulary: &Vocabulary,
@@ -44,23 +44,25 @@ fn draft_of(db: &Connection, group: GroupId) -> Result<Option<DraftRow>> {
     draft.map(|id| read_draft(db, id)).transpose()
 }
 
-/// Stores labels that were derived from the draft of `from`: an answer like a model's.
+/// Stores labels that were derived from the draft of `from`, like a model's answer.
 pub fn add_derived(
     db: &mut Connection,
     vocabulary: &Vocabulary,
     group: GroupId,
     from: GroupId,
     labels: &Labels,
-) -> Result<Option<Added>> {
-    let transaction = db.transaction().map_err(doing("saving a derived record"))?;
+) -> Result<Option<StoredAttempt>> {
+    let transaction = db
+        .transaction()
+        .map_err(journal_error("saving a derived record"))?;
     let Some(basis) = draft_of(&transaction, from)? else {
         return Ok(None);
     };
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
     if current.failure.is_some() {
-        // It leaves the list of errors.
-        bump(&transaction, Content::Failures)?;
+        // The item leaves `labels_errors.jsonl`.
+        bump_version(&transaction, Content::Failures)?;
     }
     let mut draft = DraftRow {
         origin: Origin::Derived(from),
@@ -69,16 +71,22 @@ pub fn add_derived(
         generated_at: utc(states.now),
         ..basis
     };
-    // The pixels say which colors there are.
-    draft.confidence.retain(|held| held.field != Field::Colors);
+    // The colors come from the pixels.
+    draft
+        .confidence
+        .retain(|confidence| confidence.field != Field::Colors);
     draft.kept.retain(|reason| *reason != Reason::UnreadLine);
     draft.reasons = reasons_now(&transaction, vocabulary, group, &draft)?;
     let id = insert_draft(&transaction, group, &draft)?;
-    let shown = current.answered(id);
+    let is_draft = current.answered(id);
     states.write(group, &current)?;
     let changed = states.finish()?;
     transaction
         .commit()
-        .map_err(doing("saving a derived record"))?;
-    Ok(Some(Added { id, shown, changed }))
+        .map_err(journal_error("saving a derived record"))?;
+    Ok(Some(StoredAttempt {
+        id,
+        is_draft,
+        changed,
+    }))
 }

@@ -1,21 +1,21 @@
-//! Recolor families: groups whose images are the same drawing. A family goes by the smallest number
-//! of its groups, and grows as images are read.
+//! Recolor families: groups whose images are the same drawing. A family is named by its smallest
+//! group id, and grows as images are read.
 
 use super::outlines::Outlines;
 use crate::error::Result;
 use crate::icon::Drawing;
 use crate::record::{GroupId, Origin};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::tables::computed::{
-    read_drawing, read_family, rename_family, write_drawing, write_family,
+    merge_family, read_drawing, read_family, write_drawing, write_family,
 };
 use crate::store::tables::from_json;
 use crate::store::tables::groups::IS_DISPLACED;
 use rusqlite::{Connection, Row};
 
-/// Stores the drawing of a group's image and joins the group with every other that shows the same
-/// (single linkage: two families that it links become one). Returns the groups whose family is
-/// another one now.
+/// Stores the drawing of a group's image and joins the group with all others that have the same
+/// drawing (single linkage: two families that it links are merged). Returns the groups whose family
+/// changed.
 pub fn join(
     db: &Connection,
     outlines: &mut Outlines,
@@ -37,7 +37,7 @@ pub fn join(
         return Ok(Vec::new());
     };
     let others = outlines.others(db, drawing, group)?;
-    let (mut alone, mut families) = others.showing(&drawing.edges);
+    let (mut alone, mut families) = others.matching(&drawing.edges);
     let own = read_family(db, group)?;
     others.add(group, own, drawing.edges.clone());
     if alone.is_empty() && families.is_empty() {
@@ -52,14 +52,14 @@ pub fn join(
     };
     let mut changed = Vec::new();
     for other in &families {
-        changed.extend(rename_family(db, *other, family)?);
+        changed.extend(merge_family(db, *other, family)?);
     }
     for group in &alone {
         write_family(db, *group, family)?;
         changed.push(*group);
     }
     if others.join(&alone, &families, family) != changed.len() {
-        // Members whose picture had this outline before are of another one.
+        // The cache lacks members whose images have another outline now.
         outlines.forget();
     }
     Ok(changed)
@@ -69,12 +69,12 @@ pub fn join(
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relatives {
     pub groups: Vec<GroupId>,
-    /// The one whose record the others' can be derived from: one that a person has made or
-    /// accepted, else the one with the fewest reasons.
+    /// The group to derive records from: one whose draft an operator wrote or accepted, or else the
+    /// one with the fewest reasons.
     pub source: Option<GroupId>,
 }
 
-/// The others that show the drawing of this group's image, without those whose image is gone.
+/// Returns the other groups of this group's family, without displaced ones.
 pub fn relatives(db: &Connection, group: GroupId) -> Result<Relatives> {
     let relative = |row: &Row| -> rusqlite::Result<(i64, String, String, Option<String>)> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -92,23 +92,23 @@ pub fn relatives(db: &Connection, group: GroupId) -> Result<Relatives> {
              ORDER BY g.ord, g.id"
         ))
         .and_then(|mut select| select.query_map([group.0], relative)?.collect())
-        .map_err(doing("reading a family"))?;
+        .map_err(journal_error("reading a family"))?;
     let mut relatives = Relatives::default();
-    let mut least = (u8::MAX, usize::MAX);
+    let mut best = (u8::MAX, usize::MAX);
     for (id, reasons, state, origin) in rows {
         relatives.groups.push(GroupId(id));
         let Some(origin) = origin else {
             continue;
         };
         let rank = match (from_json(&origin)?, state.as_str()) {
-            // From hand to hand every text gets worse.
+            // A text derived from a derived text is less reliable.
             (_, "rejected") | (Origin::Derived(_), _) => continue,
             (Origin::Edit, _) | (_, "accepted") => 0,
             _ => 1,
         };
         let found = (rank, reasons.split_whitespace().count());
-        if found < least {
-            least = found;
+        if found < best {
+            best = found;
             relatives.source = Some(GroupId(id));
         }
     }

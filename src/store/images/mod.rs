@@ -1,5 +1,4 @@
-//! What is measured of images: their colors, the recolor families of the same drawing, and whether
-//! a retriever finds them.
+//! Measurements of images: colors, recolor families, and retrieval results.
 
 mod approved;
 mod derived;
@@ -14,7 +13,7 @@ pub use outlines::Outlines;
 pub use retrieved::{image_hashes, retrieval, set_retrieved};
 
 use super::checks::check_group;
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::computed::write_colors;
 use super::tables::states::StateWriter;
 use crate::error::Result;
@@ -22,15 +21,15 @@ use crate::icon::Measured;
 use crate::record::{GroupId, Vocabulary};
 use rusqlite::Connection;
 
-/// Stores what was measured of images, in one transaction, joins families, and checks the drafts
-/// that the rules saw without the colors. Returns the groups that show a change.
+/// Stores measurements of images in one transaction, updates their families, and checks their
+/// drafts again. Returns the groups whose summaries changed.
 pub fn set_measured(
     db: &mut Connection,
     outlines: &mut Outlines,
     vocabulary: &Vocabulary,
     measured: &[(GroupId, Measured)],
 ) -> Result<Vec<GroupId>> {
-    let transaction = db.transaction().map_err(doing("saving colors"))?;
+    let transaction = db.transaction().map_err(journal_error("saving colors"))?;
     let mut joined = Vec::new();
     let mut states = StateWriter::new(&transaction);
     for (group, measured) in measured {
@@ -44,7 +43,9 @@ pub fn set_measured(
         check_group(&transaction, vocabulary, *group, &mut states)?;
     }
     let mut changed = states.finish()?;
-    transaction.commit().map_err(doing("saving colors"))?;
+    transaction
+        .commit()
+        .map_err(journal_error("saving colors"))?;
     changed.extend(joined);
     changed.sort_unstable();
     changed.dedup();

@@ -1,26 +1,26 @@
-//! Drawings in memory, by outline: very many images may have one, and a new image is compared with
-//! all of them.
+//! Caches drawings by outline. A new image is compared with all images of its outline, which can be
+//! very many.
 
 use crate::error::Result;
 use crate::icon::{Drawing, Edges};
 use crate::record::GroupId;
-use crate::store::tables::computed::drawn;
+use crate::store::tables::computed::drawings_with_outline;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// With more than so many bytes in memory no other outline is added.
-const MOST_BYTES: usize = 64 << 20;
-/// What an outline takes before anything has it.
+/// The cache is cleared before it adds an outline beyond this size.
+const MAX_BYTES: usize = 64 << 20;
+/// Estimated size of an outline without members.
 const OUTLINE_BYTES: usize = 1 << 10;
 
-/// The outlines that were met last, as the journal holds them.
+/// Cache of recently used outlines.
 #[derive(Debug, Default)]
 pub struct Outlines {
     known: HashMap<[u8; 32], Outline>,
     bytes: usize,
 }
 
-/// The groups whose images have one outline, by family. Those of none are all alone.
+/// Groups whose images have the same outline, by family. `None` holds the groups without one.
 #[derive(Debug, Default)]
 pub struct Outline {
     families: BTreeMap<Option<GroupId>, Vec<Member>>,
@@ -33,20 +33,20 @@ struct Member {
 }
 
 impl Outlines {
-    /// The groups that have the outline of this drawing, without the one that comes to it now.
+    /// Returns the groups with the outline of this drawing, without `added`, which the caller adds.
     pub fn others(
         &mut self,
         db: &Connection,
         drawing: &Drawing,
-        coming: GroupId,
+        added: GroupId,
     ) -> Result<&mut Outline> {
         if !self.known.contains_key(&drawing.outline) {
-            if self.bytes > MOST_BYTES {
+            if self.bytes > MAX_BYTES {
                 self.forget();
             }
             let mut outline = Outline::default();
             self.bytes += OUTLINE_BYTES;
-            for (group, family, edges) in drawn(db, drawing.outline, coming)? {
+            for (group, family, edges) in drawings_with_outline(db, drawing.outline, added)? {
                 self.bytes += bytes(&edges);
                 outline.add(group, family, edges);
             }
@@ -56,7 +56,7 @@ impl Outlines {
         Ok(self.known.entry(drawing.outline).or_default())
     }
 
-    /// Whenever the journal may hold something else than what is known here.
+    /// Clears the cache. Called when it may differ from the journal.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
@@ -67,13 +67,13 @@ fn bytes(edges: &Edges) -> usize {
 }
 
 impl Outline {
-    /// Who shows a drawing with these edges: groups that are alone, and families.
-    pub fn showing(&self, edges: &Edges) -> (Vec<GroupId>, Vec<GroupId>) {
+    /// Returns the groups without a family, and the families, whose drawings have these edges.
+    pub fn matching(&self, edges: &Edges) -> (Vec<GroupId>, Vec<GroupId>) {
         let (mut alone, mut families) = (Vec::new(), Vec::new());
         for (family, members) in &self.families {
             let mut same = members.iter().filter(|other| other.edges.are_same(edges));
             match family {
-                // One of its members is enough.
+                // One member is enough.
                 Some(family) => families.extend(same.next().map(|_| *family)),
                 None => alone.extend(same.map(|other| other.group)),
             }
@@ -86,7 +86,7 @@ impl Outline {
         members.push(Member { group, edges });
     }
 
-    /// Makes one family of them. Returns how many groups are in another one now.
+    /// Merges groups and families into `family`. Returns how many groups changed their family.
     pub fn join(&mut self, alone: &[GroupId], families: &[GroupId], family: GroupId) -> usize {
         let mut joined = Vec::new();
         if !alone.is_empty() {

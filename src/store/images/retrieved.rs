@@ -1,28 +1,28 @@
-//! What a retriever found out about the texts of records.
+//! Stores and reads the results of searching for images by the texts of their records.
 
 use crate::error::Result;
 use crate::record::{GroupId, RetrievalResult, RetrievalSummary, Vocabulary};
 use crate::store::checks::check_group;
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::tables::computed::{clear_retrieved, write_retrieved};
 use crate::store::tables::groups::IS_DISPLACED;
 use crate::store::tables::states::StateWriter;
 use crate::store::tables::{from_json, meta, to_json};
 use rusqlite::Connection;
 
-/// Where the summary is.
+/// Key of `meta` for the summary.
 const SUMMARY: &str = "retrieval";
 
-/// Stores what was found, in the place of all that was found before, and checks the drafts again.
-/// Returns the groups that show a change.
+/// Replaces all retrieval results and checks the affected drafts again. Returns the groups whose
+/// summaries changed.
 pub fn set_retrieved(
     db: &mut Connection,
     vocabulary: &Vocabulary,
     found: &[(GroupId, RetrievalResult)],
     summary: &RetrievalSummary,
 ) -> Result<Vec<GroupId>> {
-    let doing = doing("saving what was found");
-    let transaction = db.transaction().map_err(&doing)?;
+    let saving = journal_error("saving retrieval results");
+    let transaction = db.transaction().map_err(&saving)?;
     let mut groups = clear_retrieved(&transaction)?;
     for (group, retrieved) in found {
         write_retrieved(&transaction, *group, retrieved)?;
@@ -36,17 +36,17 @@ pub fn set_retrieved(
     }
     let changed = states.finish()?;
     meta::set(&transaction, SUMMARY, &to_json(summary)?)?;
-    transaction.commit().map_err(&doing)?;
+    transaction.commit().map_err(&saving)?;
     Ok(changed)
 }
 
-/// What came out the last time; `None` before the first.
+/// Returns the summary of the last retrieval; `None` before the first.
 pub fn retrieval(db: &Connection) -> Result<Option<RetrievalSummary>> {
     let text = meta::get(db, SUMMARY)?;
     text.map(|text| from_json(&text)).transpose()
 }
 
-/// The images whose content is known and that are at a path, with their SHA-256.
+/// Returns the images with a known hash that are not displaced, with their SHA-256.
 pub fn image_hashes(db: &Connection) -> Result<Vec<(GroupId, String)>> {
     db.prepare_cached(&format!(
         "SELECT g.id, g.sha256 FROM groups g
@@ -56,5 +56,5 @@ pub fn image_hashes(db: &Connection) -> Result<Vec<(GroupId, String)>> {
         let row = |row: &rusqlite::Row| Ok((GroupId(row.get(0)?), row.get(1)?));
         select.query_map([], row)?.collect()
     })
-    .map_err(doing("reading the images"))
+    .map_err(journal_error("reading the images"))
 }

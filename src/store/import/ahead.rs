@@ -1,9 +1,9 @@
-//! Reads a file of records ahead of their import: what takes a processor and no journal (decoding,
-//! parsing, the rules) is done on a thread of its own.
+//! Reads a labels file on a thread of its own, ahead of the import: decoding, parsing and the rules
+//! do not need the journal.
 
-use super::line::{self, Line};
+use super::line::{self, ImportedLine};
 use crate::error::Result;
-use crate::outdir::file;
+use crate::outdir::file_error;
 use crate::record::{Origin, Reason, Record, Vocabulary};
 use crate::store::rules::{Observed, reasons};
 use crate::store::tables::drafts::DraftRow;
@@ -22,26 +22,25 @@ pub struct ReadLine {
 }
 
 pub enum Decoded {
-    /// In no encoding that is known.
-    Not,
+    UnknownEncoding,
     Text {
         text: String,
         encoding: Encoding,
-        /// An error where it is no JSON.
-        found: Result<Vec<Found>, String>,
+        /// An error if it is not JSON.
+        records: Result<Vec<ParsedRecord>, String>,
     },
 }
 
-/// What stands in a line, most often alone.
-pub struct Found {
-    pub line: Line,
-    /// The text of its record, checked under the record's own name.
+/// A record in a line, usually the only one.
+pub struct ParsedRecord {
+    pub line: ImportedLine,
+    /// The record's text, checked with the record's own item name.
     pub draft: Option<DraftRow>,
 }
 
-/// Sends every line, until there is none or nobody wants more.
+/// Sends every line, until the end of the file or until the receiver is dropped.
 pub fn read(path: &Path, vocabulary: &Vocabulary, out: &Sender<ReadLine>) -> Result<()> {
-    let reading = file("reading", path);
+    let reading = file_error("reading", path);
     let opened = File::open(path).map_err(&reading)?;
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
     for number in 1.. {
@@ -52,11 +51,11 @@ pub fn read(path: &Path, vocabulary: &Vocabulary, out: &Sender<ReadLine>) -> Res
         let decoded = match decode_line(&bytes, lines.encoding) {
             Some((text, _)) if is_blank(&text) => continue,
             Some((text, encoding)) => Decoded::Text {
-                found: line::read(&text).map(|lines| with_drafts(lines, vocabulary)),
+                records: line::read(&text).map(|lines| with_drafts(lines, vocabulary)),
                 text,
                 encoding,
             },
-            None => Decoded::Not,
+            None => Decoded::UnknownEncoding,
         };
         let line = ReadLine {
             number,
@@ -74,21 +73,21 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c == '\u{feff}' || c.is_whitespace())
 }
 
-fn with_drafts(lines: Vec<Line>, vocabulary: &Vocabulary) -> Vec<Found> {
-    let found = |line: Line| Found {
+fn with_drafts(lines: Vec<ImportedLine>, vocabulary: &Vocabulary) -> Vec<ParsedRecord> {
+    let parsed = |line: ImportedLine| ParsedRecord {
         draft: line.record.as_ref().ok().map(|record| {
             let name = clean_text(&record.item_name);
             draft_of(record, vocabulary, &name)
         }),
         line,
     };
-    lines.into_iter().map(found).collect()
+    lines.into_iter().map(parsed).collect()
 }
 
-/// The text of a record, checked as that of an item of this name.
+/// Builds the draft of a record and checks it with this item name.
 pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRow {
-    let said = record.quality_flags.reasons.iter().copied();
-    let kept: Vec<Reason> = said
+    let flagged = record.quality_flags.reasons.iter().copied();
+    let kept: Vec<Reason> = flagged
         .clone()
         .filter(|reason| {
             matches!(
@@ -101,10 +100,12 @@ pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRo
         })
         .collect();
     let mut labels = record.labels.clone();
-    labels.model_reasons = said.filter(|reason| reason.reported_by_model()).collect();
+    labels.model_reasons = flagged
+        .filter(|reason| reason.reported_by_model())
+        .collect();
     let mut draft = DraftRow {
         origin: Origin::Import,
-        // The line keeps its name as it is.
+        // Not cleaned: the exported line keeps it unchanged.
         item_name: record.item_name.clone(),
         labels,
         reasons: Vec::new(),
@@ -116,12 +117,12 @@ pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRo
         prompt_version: record.prompt_version.clone(),
         generated_at: record.generated_at.clone(),
     };
-    draft.reasons = reasons_under(&draft, vocabulary, name);
+    draft.reasons = reasons_with_name(&draft, vocabulary, name);
     draft
 }
 
-/// What the rules say of a draft while nothing is known of the image.
-pub fn reasons_under(draft: &DraftRow, vocabulary: &Vocabulary, name: &str) -> Vec<Reason> {
+/// Applies the rules to a draft with this item name, before the image is measured.
+pub fn reasons_with_name(draft: &DraftRow, vocabulary: &Vocabulary, name: &str) -> Vec<Reason> {
     let observed = Observed::default();
     let facts = draft.facts(vocabulary, name, &observed);
     reasons(&draft.labels, &facts)

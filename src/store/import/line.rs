@@ -1,5 +1,5 @@
-//! One line of a `labels.jsonl` as other programs write it, read as far as it can be: only the
-//! path of the image is indispensable, anything else that is odd costs itself.
+//! Parses a line of a `labels.jsonl` that another program wrote. Only the path of the image is
+//! required; any other invalid field is dropped.
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
 use crate::source::json_line_error;
@@ -8,21 +8,21 @@ use serde_json::{Map, Value};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A record in the text of a line.
+/// A record in a line.
 #[derive(Debug)]
-pub struct Line {
-    /// The line as it is exported: JSON, without a byte order mark.
+pub struct ImportedLine {
+    /// The text to export: JSON, without a byte order mark.
     pub text: String,
     pub value: Value,
-    /// `None` where it is no object with an `image_path`, and why.
+    /// The record, or why the value is not one.
     pub record: Result<Box<Record>, String>,
-    /// NaN or Infinity stood there; `null` stands for it in `text`.
+    /// The line had NaN or Infinity, which is `null` in `text`.
     pub non_finite: bool,
 }
 
-/// The record of a line, or the records where line feeds between them were lost; an error where it
-/// is no JSON.
-pub fn read(text: &str) -> Result<Vec<Line>, String> {
+/// Parses the record of a line, or several records if the line feeds between them were lost. An
+/// error if the line is not JSON.
+pub fn read(text: &str) -> Result<Vec<ImportedLine>, String> {
     let (values, non_finite) = match values(text) {
         Ok(values) => (values, false),
         Err(error) => {
@@ -32,7 +32,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, String> {
     };
     Ok(values
         .into_iter()
-        .map(|(value, text)| Line {
+        .map(|(value, text)| ImportedLine {
             record: match &value {
                 Value::Object(fields) => record(fields).map(Box::new),
                 _ => Err("not a JSON object".to_owned()),
@@ -48,11 +48,11 @@ fn values_of(text: &str) -> Option<Vec<(Value, String)>> {
     values(text).ok()
 }
 
-/// The values of a line with their texts. A byte order mark is no part of any.
+/// Returns the values of a line with their texts, without byte order marks.
 fn values(text: &str) -> serde_json::Result<Vec<(Value, String)>> {
     let bare = text.trim_matches(BYTE_ORDER_MARK);
     let error = match serde_json::from_str(bare) {
-        // Byte for byte, blanks included.
+        // Byte for byte, including whitespace.
         Ok(value) => return Ok(vec![(value, bare.to_owned())]),
         Err(error) => error,
     };
@@ -79,7 +79,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
     let image_path = match fields.get("image_path") {
         Some(Value::String(path)) if !path.trim().is_empty() => path.clone(),
         Some(Value::String(_)) => return Err("image_path is empty".to_owned()),
-        Some(_) => return Err("image_path is not a text".to_owned()),
+        Some(_) => return Err("image_path is not a string".to_owned()),
         None => return Err("image_path is missing".to_owned()),
     };
     let none = Map::new();
@@ -99,7 +99,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
     Ok(Record {
         image_path,
         image_sha256: text(fields, "image_sha256"),
-        // What a source says of it later counts anyway.
+        // The source will correct it.
         source_type: text(fields, "source_type")
             .and_then(|text| SourceType::parse(&text))
             .unwrap_or(SourceType::Cash),
@@ -108,7 +108,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
         labels,
         quality_flags: QualityFlags {
             is_uncertain: flags.get("is_uncertain") == Some(&Value::Bool(true)),
-            // Codes that are not ours stay in the line and are not shown.
+            // Unknown codes stay in the exported line but are not shown.
             reasons: list(flags, "reasons")
                 .iter()
                 .filter_map(|code| Reason::parse(code))
@@ -135,9 +135,9 @@ fn list(fields: &Map<String, Value>, key: &str) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Whether both say the same, apart from what an export changes in a line: the path follows the
-/// picture, and `duplicate_label` comes and goes with other records.
-pub fn same(one: &Value, other: &Value) -> bool {
+/// Whether two lines are equal apart from what an export changes: the path of a moved image, and
+/// `duplicate_label`, which depends on other records.
+pub fn is_same(one: &Value, other: &Value) -> bool {
     one == other || comparable(one) == comparable(other)
 }
 
@@ -161,7 +161,7 @@ fn comparable(value: &Value) -> Value {
     value
 }
 
-/// What can still be told of the image of a line that cannot be read.
+/// Readable parts of an unreadable line.
 #[derive(Debug)]
 pub struct Fragment {
     pub image_path: String,
@@ -179,12 +179,12 @@ pub fn fragment(text: &str) -> Option<Fragment> {
     })
 }
 
-/// The whole text that follows `"key":`.
+/// Returns the string that follows `"key":`, if it is complete.
 fn string_after(text: &str, key: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("\"{key}\""))?;
     let rest = rest.trim_start().strip_prefix(':')?;
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-    // Characters that could not be decoded are no name of a file.
+    // A file name does not contain characters that could not be decoded.
     let found = values.next()?.ok()?;
     (!found.contains(char::REPLACEMENT_CHARACTER)).then_some(found)
 }
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_told_apart_where_line_feeds_were_lost() {
+    fn records_on_one_line_are_split() {
         let joined = "\u{feff}{\"image_path\": \"a\"}\u{feff}{\"image_path\": \"b\"} {\"x\":1}\r";
         let lines = read(joined).unwrap();
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_costs_itself() {
+    fn invalid_fields_are_dropped() {
         let line = r#"{"image_path":"a","item_name":7,"tags_ko":"하나","query_variants_ko":["a",1,null],
             "attributes":[],"quality_flags":{"is_uncertain":"yes","reasons":["few_tags","x",2]},
             "label_ko":"모자"}"#;
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_of_a_cut_line_is_told() {
+    fn the_image_of_a_truncated_line_is_found() {
         let cut =
             r#"{"image_path": "icons/\"모자\".png", "item_name": "모자", "label_ko": "붉은 모"#;
         let found = fragment(cut).unwrap();

@@ -1,33 +1,33 @@
-//! Imports a `labels.jsonl` that something else has written, such as an earlier Python run: its
-//! records are committed ones, its lines are exported byte for byte until an operator commits again.
+//! Imports a `labels.jsonl` that another program wrote, such as an earlier Python run. Its records
+//! count as committed, and its lines are exported byte for byte until an operator commits again.
 //!
-//! Nothing of it is lost. A line that cannot be read moves to `labels_unread.jsonl`, and its image,
-//! where it can be told, has a record that says so. A line that another one or the journal stands
-//! for moves to `labels_kept.jsonl`.
+//! No line is lost. An unreadable line moves to `labels_unread.jsonl`, and its image, if it can be
+//! identified, gets a placeholder record. A line that a later line or the journal supersedes moves
+//! to `labels_kept.jsonl`.
 
 mod ahead;
 mod line;
 mod tally;
 
-use super::errors::doing;
+use super::errors::journal_error;
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
-    GroupRow, find_by_hash, find_by_path, insert_group, link, order_of, path_key, read_group,
+    GroupRow, assign_path, find_by_hash, find_by_path, insert_group, order_of, path_key, read_group,
 };
-use super::tables::meta::{Content, bump};
+use super::tables::meta::{Content, bump_version};
 use super::tables::records::insert_record_row;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::outdir::{FileNotice, KEPT, UNREAD, file, keep_lines, refuse_irregular};
+use crate::outdir::{FileNotice, KEPT, UNREAD, file_error, keep_lines, refuse_irregular};
 use crate::record::{
     CommittedBy, CurrentState, Field, GroupId, Item, Labels, Reason, Record, SourceType, Vocabulary,
 };
 use crate::text::encoding::Encoding;
 use crate::text::{clean_text, for_line, hex, utc};
 use crate::threads;
-use ahead::{Decoded, Found, ReadLine, draft_of, reasons_under};
+use ahead::{Decoded, ParsedRecord, ReadLine, draft_of, reasons_with_name};
 use crossbeam_channel::bounded;
-use line::{Fragment, Line};
+use line::{Fragment, ImportedLine};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -36,74 +36,76 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::thread;
-use tally::Tally;
+use tally::ImportCounts;
 
-/// Where a group stands until a source names it: behind everything that a source has named.
+/// Position of a group that no source has named yet: after all groups of a source.
 const AFTER_SOURCES: i64 = 1 << 40;
 
-/// Lines read ahead of the journal.
+/// How many lines are read ahead.
 const LINES_AHEAD: usize = 256;
 
-/// Which one counts where a line and the journal's record differ.
+/// Which one wins if a line and the journal's record differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefer {
     Journal,
-    /// The journal was damaged; the file is what is known to be good.
+    /// The journal was damaged, and the file is known to be good.
     File,
 }
 
-/// What became of a file of records.
+/// Result of an import.
 #[derive(Debug)]
 pub struct Imported {
-    /// Of the file as it was read.
+    /// Hash of the file that was read.
     pub sha256: String,
-    /// The file is what an export would write now.
+    /// The file equals what an export would write now.
     pub is_current: bool,
     pub notices: Vec<FileNotice>,
 }
 
 /// A `labels.jsonl` to be imported.
 #[derive(Debug, Clone, Copy)]
-pub struct FileOfRecords<'a> {
+pub struct LabelsFile<'a> {
     pub path: &'a Path,
-    /// The SHA-256 that it has where there is nothing new in it.
-    pub known: Option<&'a str>,
-    /// It is older than the journal, because the last run was cut off.
-    pub is_behind: bool,
+    /// Hash of the file as last exported or imported. A file with this hash has nothing new.
+    pub known_sha256: Option<&'a str>,
+    /// The file is older than the journal, because the last run was interrupted.
+    pub is_stale: bool,
     pub prefer: Prefer,
 }
 
-/// Imports what a file of records holds that the journal does not know; see
+/// Imports the records of a labels file that the journal does not have, see
 /// [`super::Journal::import`].
 pub fn import(
     db: &mut Connection,
     vocabulary: &Vocabulary,
     outdir: &Path,
-    file_of_records: &FileOfRecords,
+    labels_file: &LabelsFile,
 ) -> Result<Option<Imported>> {
-    let path = file_of_records.path;
+    let path = labels_file.path;
     let Some(sha256) = file_sha256(path)? else {
         return Ok(None);
     };
-    if file_of_records.known == Some(sha256.as_str()) {
+    if labels_file.known_sha256 == Some(sha256.as_str()) {
         return Ok(None);
     }
-    let transaction = db.transaction().map_err(doing("importing labels"))?;
+    let transaction = db
+        .transaction()
+        .map_err(journal_error("importing labels"))?;
     let mut import = Import {
         db: &transaction,
         vocabulary,
         states: StateWriter::new(&transaction),
-        prefer: file_of_records.prefer,
-        is_behind: file_of_records.is_behind,
-        twins: equal_labels(&transaction)?,
+        prefer: labels_file.prefer,
+        is_stale: labels_file.is_stale,
+        duplicate_labels: duplicate_labels(&transaction)?,
         known_lines: known_lines(&transaction)?,
-        met: HashSet::new(),
+        imported_groups: HashSet::new(),
         fragments: Vec::new(),
         unread: Vec::new(),
         kept: Vec::new(),
         last: None,
         is_ordered: true,
-        tally: Tally::default(),
+        counts: ImportCounts::default(),
     };
     thread::scope(|scope| {
         let (lines, ahead) = bounded(LINES_AHEAD);
@@ -122,31 +124,33 @@ pub fn import(
         unread,
         kept,
         is_ordered,
-        tally,
+        counts,
         ..
     } = import;
     states.finish()?;
-    // Before the journal has imported the file: what is cut off in between is done once more,
-    // and adds nothing twice.
+    // Before the import is committed: if the run is killed in between, the next import repeats
+    // this, and no line is kept twice.
     keep_lines(outdir, UNREAD, &unread)?;
     keep_lines(outdir, KEPT, &kept)?;
-    let is_whole = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
-    let is_current = is_whole && is_ordered;
-    if tally.imported > 0 || !is_current {
-        bump(&transaction, Content::Records)?;
+    let is_complete = counts.exact == counts.lines && counts.lines == exported_lines(&transaction)?;
+    let is_current = is_complete && is_ordered;
+    if counts.imported > 0 || !is_current {
+        bump_version(&transaction, Content::Records)?;
     }
-    transaction.commit().map_err(doing("importing labels"))?;
+    transaction
+        .commit()
+        .map_err(journal_error("importing labels"))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Some(Imported {
         sha256,
         is_current,
-        notices: tally.notices(&name),
+        notices: counts.notices(&name),
     }))
 }
 
-/// The SHA-256 of a file; `None` where there is none.
+/// Returns the SHA-256 of a file; `None` if there is none.
 pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
-    let reading = file("reading", path);
+    let reading = file_error("reading", path);
     if let Ok(false) = path.try_exists() {
         return Ok(None);
     }
@@ -163,8 +167,8 @@ pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// How many lines an export has.
-fn exported(db: &Connection) -> Result<usize> {
+/// Returns how many lines an export would have.
+fn exported_lines(db: &Connection) -> Result<usize> {
     let lines: i64 = db
         .query_row(
             "SELECT count(*) FROM heads h JOIN records r ON r.id = h.record
@@ -172,22 +176,22 @@ fn exported(db: &Connection) -> Result<usize> {
             [],
             |row| row.get(0),
         )
-        .map_err(doing("counting"))?;
+        .map_err(journal_error("counting"))?;
     Ok(usize::try_from(lines).unwrap_or_default())
 }
 
-/// Labels that more than one record holds.
-fn equal_labels(db: &Connection) -> Result<HashSet<String>> {
+/// Returns the keys of labels that more than one record has.
+fn duplicate_labels(db: &Connection) -> Result<HashSet<String>> {
     db.prepare_cached(
         "SELECT r.label_key FROM heads h JOIN records r ON r.id = h.record
          WHERE r.label_key <> '' AND r.made_by <> 'unread'
          GROUP BY r.label_key HAVING count(*) > 1",
     )
     .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
-    .map_err(doing("looking for equal labels"))
+    .map_err(journal_error("looking for equal labels"))
 }
 
-/// The lines of earlier files that were ever imported, each with its group.
+/// Returns every line that was ever imported, with its group.
 fn known_lines(db: &Connection) -> Result<HashMap<String, GroupId>> {
     db.prepare_cached("SELECT raw, group_id FROM records WHERE raw IS NOT NULL")
         .and_then(|mut select| {
@@ -195,7 +199,7 @@ fn known_lines(db: &Connection) -> Result<HashMap<String, GroupId>> {
                 .query_map([], |row| Ok((row.get(0)?, GroupId(row.get(1)?))))?
                 .collect()
         })
-        .map_err(doing("reading the lines of earlier files"))
+        .map_err(journal_error("reading the imported lines"))
 }
 
 struct Import<'a> {
@@ -203,25 +207,25 @@ struct Import<'a> {
     vocabulary: &'a Vocabulary,
     states: StateWriter<'a>,
     prefer: Prefer,
-    is_behind: bool,
-    /// Labels that more than one of the journal's records holds.
-    twins: HashSet<String>,
+    is_stale: bool,
+    /// Keys of labels that more than one of the journal's records has.
+    duplicate_labels: HashSet<String>,
     known_lines: HashMap<String, GroupId>,
-    /// Groups that a line of this file has given its record.
-    met: HashSet<GroupId>,
-    /// What is left of lines that cannot be read.
+    /// Groups whose record came from this file.
+    imported_groups: HashSet<GroupId>,
+    /// Readable parts of unreadable lines.
     fragments: Vec<(u64, Fragment)>,
     unread: Vec<Vec<u8>>,
     kept: Vec<Vec<u8>>,
-    /// Where the group of the last line stands in the source.
+    /// Source position of the last line's group.
     last: Option<(i64, GroupId)>,
     /// The lines so far are in source order.
     is_ordered: bool,
-    tally: Tally,
+    counts: ImportCounts,
 }
 
-/// A record as it is stored.
-struct Stored {
+/// A stored record.
+struct StoredRecord {
     record: String,
     raw: Option<String>,
     label_key: String,
@@ -235,42 +239,46 @@ impl Import<'_> {
             bytes,
             decoded,
         } = read;
-        self.tally.lines += 1;
+        self.counts.lines += 1;
         let Decoded::Text {
             text,
             encoding,
-            found,
+            records,
         } = decoded
         else {
             let text = String::from_utf8_lossy(&bytes);
-            return self.unreadable(number, "its encoding is not known", &bytes, &text);
+            return self.unreadable(number, "its encoding is unknown", &bytes, &text);
         };
-        // UTF-16 would cut the file that it is kept in into other lines; its text is the same.
-        let whole = match encoding {
+        // UTF-16 bytes would break the lines of the file in which they are kept, so keep its text.
+        let kept_bytes = match encoding {
             Encoding::Utf16 => text.as_bytes(),
             Encoding::Utf8 | Encoding::Cp949 => &bytes,
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(why) => return self.unreadable(number, &why, whole, &text),
+        let records = match records {
+            Ok(records) => records,
+            Err(why) => return self.unreadable(number, &why, kept_bytes, &text),
         };
-        let alone = found.len() == 1;
+        let is_only_record = records.len() == 1;
         match encoding {
             Encoding::Utf8 => {}
-            Encoding::Utf16 => self.tally.utf16 = true,
-            Encoding::Cp949 => self.tally.cp949 += 1,
+            Encoding::Utf16 => self.counts.utf16 = true,
+            Encoding::Cp949 => self.counts.cp949 += 1,
         }
-        for Found { line, draft } in found {
+        for ParsedRecord { line, draft } in records {
             let exact = encoding == Encoding::Utf8 && line.text == text;
             if line.non_finite {
-                self.tally.non_finite += 1;
+                self.counts.non_finite += 1;
                 self.note(number, "NaN or Infinity became null", &text)?;
             }
             match (&line.record, draft) {
                 (Ok(record), Some(draft)) => self.record(number, &line, record, draft, exact)?,
                 (Ok(_), None) => {}
                 (Err(why), _) => {
-                    let bytes = if alone { whole } else { line.text.as_bytes() };
+                    let bytes = if is_only_record {
+                        kept_bytes
+                    } else {
+                        line.text.as_bytes()
+                    };
                     self.unreadable(number, why, bytes, &line.text)?;
                 }
             }
@@ -281,7 +289,7 @@ impl Import<'_> {
     fn record(
         &mut self,
         number: u64,
-        line: &Line,
+        line: &ImportedLine,
         record: &Record,
         draft: DraftRow,
         exact: bool,
@@ -290,8 +298,8 @@ impl Import<'_> {
         let place = Some((order_of(self.db, id)?, id));
         self.is_ordered &= self.last < place;
         self.last = place;
-        if record.image_sha256.is_none() && self.is_of_another(id, line) {
-            // A copy of a line about the picture that was at its path then.
+        if record.image_sha256.is_none() && self.is_of_other_group(id, line) {
+            // A copy of a line about the image that was at this path earlier.
             return Ok(());
         }
         let mut current = self.states.read(id)?;
@@ -299,52 +307,53 @@ impl Import<'_> {
             Some(record) => Some(self.stored(record)?),
             None => None,
         };
-        // A placeholder for a line that could not be read gives way to one that can.
+        // A readable line replaces the placeholder of an unreadable one.
         let stored = stored.filter(|stored| stored.by != CommittedBy::Unread.name());
         match &stored {
-            Some(stored) if self.met.contains(&id) => {
+            Some(stored) if self.imported_groups.contains(&id) => {
                 if stored.raw.as_deref() == Some(line.text.as_str()) {
                     return Ok(());
                 }
                 self.kept.extend(stored.raw.clone().map(String::into_bytes));
-                self.tally.doubled += 1;
+                self.counts.duplicate_images += 1;
             }
             Some(stored) => {
-                // An export writes the path at which the picture is; any other was typed.
+                // An export writes the current path of the image; any other path was edited by
+                // hand.
                 let is_own_path = find_by_path(self.db, &record.image_path)? == Some(id);
-                let stands = stored.raw.as_deref() == Some(line.text.as_str())
-                    || is_own_path && line::same(&line.value, &stored.value());
-                if stands {
-                    self.tally.exact +=
-                        usize::from(exact && stored.is_exported_as(line, &self.twins));
+                let is_unchanged = stored.raw.as_deref() == Some(line.text.as_str())
+                    || is_own_path && line::is_same(&line.value, &stored.value());
+                if is_unchanged {
+                    self.counts.exact +=
+                        usize::from(exact && stored.is_exported_as(line, &self.duplicate_labels));
                     return Ok(());
                 }
                 if is_own_path && self.was_a_record(id, &line.value)? {
-                    // A copy of an earlier line; the journal knows better.
+                    // A copy of an outdated line.
                     return Ok(());
                 }
                 if self.prefer == Prefer::Journal {
                     self.kept.push(line.text.clone().into_bytes());
-                    self.tally.changed += 1;
+                    self.counts.changed += 1;
                     return Ok(());
                 }
             }
-            // The export lacks the line because a commit has withdrawn the record.
-            None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
+            // A commit removed the record after the file was written.
+            None if self.is_stale && self.was_a_record(id, &line.value)? => return Ok(()),
             None => {}
         }
-        let draft = self.checked(id, record, draft)?;
+        let draft = self.rechecked(id, record, draft)?;
         let by = CommittedBy::Import;
         self.commit(id, &mut current, by, record, &draft, Some(&line.text))?;
-        if self.met.insert(id) {
-            self.tally.imported += 1;
-            self.tally.exact += usize::from(exact);
+        if self.imported_groups.insert(id) {
+            self.counts.imported += 1;
+            self.counts.exact += usize::from(exact);
         }
         Ok(())
     }
 
-    /// The group that a line speaks of; a new one where the journal knows none. A line that names
-    /// other bytes than the journal last met at its path is not about the picture of then.
+    /// Returns the group of a line, or creates one. A line with another hash than the image that
+    /// the journal last saw at its path is about another image.
     fn group_of(&self, number: u64, record: &Record) -> Result<GroupId> {
         let item = item_of(record);
         let path = path_key(&item);
@@ -354,7 +363,7 @@ impl Import<'_> {
         {
             return Ok(id);
         }
-        // As hashes are written here.
+        // The journal stores hashes in lower case.
         let sha256 = record.image_sha256.as_ref().map(|hash| hash.to_lowercase());
         let by_hash = match &sha256 {
             Some(sha256) => find_by_hash(self.db, sha256)?,
@@ -372,26 +381,28 @@ impl Import<'_> {
             rows: 1,
         };
         let id = insert_group(self.db, &row)?;
-        // Which of two pictures is at the path now, only the source can tell.
+        // If the path is taken, only the source can tell which image is there now.
         if by_path.is_none() {
-            link(self.db, &path, id)?;
+            assign_path(self.db, &path, id)?;
         }
         Ok(id)
     }
 
-    /// Whether the journal knows the very line as one of a group that is not at its path now.
-    fn is_of_another(&self, id: GroupId, line: &Line) -> bool {
+    /// Whether this exact line was imported for another group, whose image is no longer at the
+    /// path.
+    fn is_of_other_group(&self, id: GroupId, line: &ImportedLine) -> bool {
         let known = self.known_lines.get(&line.text);
         self.prefer == Prefer::Journal && known.is_some_and(|known| *known != id)
     }
 
+    /// Whether the record's hash differs from the group's.
     fn is_of_other_bytes(&self, id: GroupId, record: &Record) -> Result<bool> {
-        let (known, named) = (read_group(self.db, id)?.sha256, &record.image_sha256);
-        let known = known.zip(named.as_ref());
-        Ok(known.is_some_and(|(known, named)| !known.eq_ignore_ascii_case(named)))
+        let (known, claimed) = (read_group(self.db, id)?.sha256, &record.image_sha256);
+        let both = known.zip(claimed.as_ref());
+        Ok(both.is_some_and(|(known, claimed)| !known.eq_ignore_ascii_case(claimed)))
     }
 
-    /// Makes what the record says the group's line.
+    /// Stores a record as the group's line.
     fn commit(
         &mut self,
         id: GroupId,
@@ -402,7 +413,7 @@ impl Import<'_> {
         raw: Option<&str>,
     ) -> Result<()> {
         if current.failure.is_some() {
-            bump(self.db, Content::Failures)?;
+            bump_version(self.db, Content::Failures)?;
         }
         let version = insert_draft(self.db, id, draft)?;
         let record = insert_record_row(self.db, id, version, self.states.now, by, record, raw)?;
@@ -410,47 +421,47 @@ impl Import<'_> {
         self.states.write_draft(id, current, Some(draft))
     }
 
-    /// The draft, checked under the name that its item has by now.
-    fn checked(&self, group: GroupId, record: &Record, mut draft: DraftRow) -> Result<DraftRow> {
+    /// Checks the draft again if its item has another name now.
+    fn rechecked(&self, group: GroupId, record: &Record, mut draft: DraftRow) -> Result<DraftRow> {
         let name = read_group(self.db, group)?.item.item_name;
         if name != clean_text(&record.item_name) {
-            draft.reasons = reasons_under(&draft, self.vocabulary, &name);
+            draft.reasons = reasons_with_name(&draft, self.vocabulary, &name);
         }
         Ok(draft)
     }
 
-    fn stored(&self, record: i64) -> Result<Stored> {
+    fn stored(&self, record: i64) -> Result<StoredRecord> {
         self.db
             .prepare_cached("SELECT record, raw, label_key, made_by FROM records WHERE id = ?1")
             .and_then(|mut select| select.query_row([record], stored_row))
-            .map_err(doing("reading a record"))
+            .map_err(journal_error("reading a record"))
     }
 
-    /// Whether the line is one that the journal itself has exported for the group at some time.
+    /// Whether the line equals any record that the group ever had.
     fn was_a_record(&self, id: GroupId, line: &Value) -> Result<bool> {
-        let records: Vec<Stored> = self
+        let records: Vec<StoredRecord> = self
             .db
             .prepare_cached(
                 "SELECT record, raw, label_key, made_by FROM records WHERE group_id = ?1",
             )
             .and_then(|mut select| select.query_map([id.0], stored_row)?.collect())
-            .map_err(doing("reading the records"))?;
+            .map_err(journal_error("reading the records"))?;
         Ok(records
             .iter()
-            .any(|stored| line::same(line, &stored.value())))
+            .any(|stored| line::is_same(line, &stored.value())))
     }
 
     fn unreadable(&mut self, number: u64, why: &str, bytes: &[u8], text: &str) -> Result<()> {
         self.note(number, why, text)?;
-        self.tally.unread.push((number, for_line(why)));
+        self.counts.unread.push((number, for_line(why)));
         self.unread.push(bytes.to_vec());
         self.fragments
             .extend(line::fragment(text).map(|fragment| (number, fragment)));
         Ok(())
     }
 
-    /// Gives the images of lines that cannot be read a record that says so, which no export holds,
-    /// where no other line gave them one.
+    /// Stores placeholder records, which are never exported, for images of unreadable lines that
+    /// have no other record.
     fn mark_unread_images(&mut self) -> Result<()> {
         for (number, fragment) in std::mem::take(&mut self.fragments) {
             let record = placeholder(fragment);
@@ -480,13 +491,13 @@ impl Import<'_> {
                     text,
                 ])
             })
-            .map_err(doing("importing labels"))?;
+            .map_err(journal_error("importing labels"))?;
         Ok(())
     }
 }
 
-fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<Stored> {
-    Ok(Stored {
+fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<StoredRecord> {
+    Ok(StoredRecord {
         record: row.get(0)?,
         raw: row.get(1)?,
         label_key: row.get(2)?,
@@ -494,17 +505,17 @@ fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<Stored> {
     })
 }
 
-impl Stored {
+impl StoredRecord {
     fn value(&self) -> Value {
         let text = self.raw.as_ref().unwrap_or(&self.record);
-        // What is no JSON equals no line.
+        // Invalid JSON equals no line.
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    fn is_exported_as(&self, line: &Line, twins: &HashSet<String>) -> bool {
+    fn is_exported_as(&self, line: &ImportedLine, duplicate_labels: &HashSet<String>) -> bool {
         match &self.raw {
             Some(raw) => *raw == line.text,
-            None => self.record == line.text && !twins.contains(&self.label_key),
+            None => self.record == line.text && !duplicate_labels.contains(&self.label_key),
         }
     }
 }
@@ -527,7 +538,7 @@ fn placeholder(fragment: Fragment) -> Record {
     }
 }
 
-/// The item as a source would bring it: its name in the form that a new record has.
+/// Returns the item as a source would describe it, with a cleaned name.
 fn item_of(record: &Record) -> Item {
     Item {
         image_path: record.image_path.clone(),

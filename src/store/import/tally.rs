@@ -1,18 +1,19 @@
-//! What became of the lines of a file, in numbers.
+//! Counts of what happened to the lines of an imported file.
 
 use crate::outdir::FileNotice;
 
-/// Unreadable lines told one by one; the journal keeps the reason of each.
-const TOLD: usize = 5;
+/// How many unreadable lines are listed. The journal stores the reason for each.
+const MAX_LISTED: usize = 5;
 
-/// What the file held.
 #[derive(Default)]
-pub struct Tally {
+pub struct ImportCounts {
     pub lines: usize,
-    /// Lines that are exported exactly as they stand there.
+    /// Lines that an export would write unchanged.
     pub exact: usize,
     pub imported: usize,
-    pub doubled: usize,
+    /// Lines replaced by a later line for the same image.
+    pub duplicate_images: usize,
+    /// Lines that differ from the journal's record, which is kept.
     pub changed: usize,
     pub non_finite: usize,
     pub utf16: bool,
@@ -20,13 +21,13 @@ pub struct Tally {
     pub unread: Vec<(u64, String)>,
 }
 
-impl Tally {
-    /// What the user should know of it.
+impl ImportCounts {
+    /// Returns the notices for the user.
     pub fn notices(self, name: &str) -> Vec<FileNotice> {
         let name = || name.to_owned();
-        let mut told = Vec::new();
+        let mut notices = Vec::new();
         if self.imported > 0 {
-            told.push(FileNotice::Imported {
+            notices.push(FileNotice::Imported {
                 name: name(),
                 records: self.imported,
                 utf16: self.utf16,
@@ -34,7 +35,7 @@ impl Tally {
         }
         let mut lines = |lines: usize, notice: fn(String, usize) -> FileNotice| {
             if lines > 0 {
-                told.push(notice(name(), lines));
+                notices.push(notice(name(), lines));
             }
         };
         lines(self.cp949, |name, lines| FileNotice::Cp949 { name, lines });
@@ -42,21 +43,20 @@ impl Tally {
             name,
             lines,
         });
-        lines(self.doubled, |name, lines| FileNotice::Doubled {
-            name,
-            lines,
+        lines(self.duplicate_images, |name, lines| {
+            FileNotice::DuplicateImage { name, lines }
         });
         lines(self.changed, |name, lines| FileNotice::Changed {
             name,
             lines,
         });
         if !self.unread.is_empty() {
-            told.push(FileNotice::Unread {
+            notices.push(FileNotice::Unread {
                 name: name(),
                 lines: self.unread.len(),
-                first: self.unread.into_iter().take(TOLD).collect(),
+                first: self.unread.into_iter().take(MAX_LISTED).collect(),
             });
         }
-        told
+        notices
     }
 }

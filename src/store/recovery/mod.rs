@@ -1,8 +1,8 @@
-//! Moves, checks and rebuilds a journal without losing what it holds. All of it needs the lock.
+//! Backs up, restores, checks and rebuilds a journal. All commands that write need its lock.
 //!
-//! A journal is replaced by one rename; the present one and SQLite's log beside it are copied aside
-//! before. Cut off between the rename and the removal of the old log, the next start notices that
-//! the two do not belong together, since the new journal names itself.
+//! A journal is replaced by one rename, after it and SQLite's log were copied to `journal_kept_*`.
+//! If a run is killed between the rename and the removal of the old log, the next start detects
+//! that the log does not belong to the new journal, by its generation.
 
 mod contents;
 mod reading;
@@ -11,23 +11,25 @@ mod salvage;
 
 pub use reading::copy_to_read;
 pub use replay::{
-    Replayed, RunStep, RunStepKind, files_to_restore, is_run_file, replay, rescued_files,
+    Replayed, RunStep, RunStepKind, files_to_restore, is_steps_file, replay, rescued_files,
 };
 pub use salvage::{Rebuilt, rebuild};
 
 use super::Journal;
 use super::database::lock::Lock;
-use super::database::open::{begin_generation, damaged, log_name, open, open_copy, structure};
+use super::database::open::{
+    begin_generation, damaged, log_name, open, open_copy, structure_problems,
+};
 use super::database::schema::migrate;
-use super::errors::doing;
+use super::errors::journal_error;
 use super::import::file_sha256;
 use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file, sync_folder};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
-use replay::{RESCUED, restored_key};
+use replay::{RESCUED_PREFIX, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -36,49 +38,48 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Folders of this prefix hold copies that are being looked into.
-const STAGING: &str = ".labeler-journal-";
-/// How the names of copies of a journal begin.
-const COPIES: [&str; 3] = ["journal_kept_", "journal.replaced-", RESCUED];
-/// Rows that cannot be read are told one by one up to so many.
-const TOLD: usize = 20;
+/// Name prefix of folders and files in which a copy is prepared.
+const STAGING_PREFIX: &str = ".labeler-journal-";
+/// Name prefixes of copies of a journal.
+const COPY_PREFIXES: [&str; 3] = ["journal_kept_", "journal.replaced-", RESCUED_PREFIX];
+/// How many unreadable rows are listed.
+const MAX_LISTED: usize = 20;
 
-/// What a restore did.
+/// Result of a restore.
 #[derive(Debug)]
 pub struct Restored {
-    /// Where the journal of before is, if there was one.
+    /// Path of the copy of the previous journal, if there was one.
     pub kept: Option<PathBuf>,
-    /// The backup had a log beside it that belongs to another state, and was left out.
+    /// The backup's log was left out because it belongs to another database state.
     pub without_log: bool,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// What is wrong.
     pub problems: Vec<String>,
-    /// The journal as it was looked at; none where it cannot be opened.
+    /// The copy that was checked; `None` if there are problems.
     pub copy: Option<JournalCopy>,
 }
 
-/// A copy of a journal, to look into; removed when dropped.
+/// A temporary copy of a journal, removed when dropped.
 #[derive(Debug)]
 pub struct JournalCopy {
     pub journal: Journal,
     _folder: TempDir,
-    /// Of the outdir that it is a copy from, where nobody may work on that meanwhile.
+    /// The lock of the original outdir, if no process may use that one meanwhile.
     _lock: Option<Lock>,
 }
 
-/// Writes the whole journal of `outdir` into a new file, which is there only once it is complete.
+/// Copies the journal of `outdir` to a new file, which appears only when it is complete.
 pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
     let _lock = lock(outdir)?;
     if target.symlink_metadata().is_ok() {
         return Err(Error::new(
             ErrorKind::Usage,
-            format!("{} is there already", target.display()),
+            format!("{} already exists", target.display()),
         )
-        .with_hint("give another name; a backup replaces no file"));
+        .with_hint("choose another name; a backup never replaces a file"));
     }
     let saving = format!("writing {}", target.display());
     let db = open(outdir)?;
@@ -87,29 +88,29 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    platform::set_file_mode(builder.prefix(STAGING));
+    platform::set_file_mode(builder.prefix(STAGING_PREFIX));
     let temporary = builder
         .tempfile_in(folder)
-        .map_err(file("writing in", folder))?;
-    let mut copy = Connection::open(temporary.path()).map_err(doing(&saving))?;
+        .map_err(file_error("writing in", folder))?;
+    let mut copy = Connection::open(temporary.path()).map_err(journal_error(&saving))?;
     rusqlite::backup::Backup::new(&db, &mut copy)
         .and_then(|backup| backup.run_to_completion(1024, Duration::ZERO, None))
-        // One file, without a log beside it.
+        // A single file without a log.
         .and_then(|()| copy.pragma_update(None, "journal_mode", "DELETE"))
-        .map_err(doing(&saving))?;
+        .map_err(journal_error(&saving))?;
     refuse_damaged(&copy, &outdir.join(JOURNAL), "quick_check")?;
     drop(copy);
     temporary
         .as_file()
         .sync_all()
-        .map_err(file("writing", target))?;
+        .map_err(file_error("writing", target))?;
     temporary
         .persist_noclobber(target)
-        .map_err(|error| file("writing", target)(error.error))?;
+        .map_err(|error| file_error("writing", target)(error.error))?;
     sync_folder(folder)
 }
 
-/// Makes a backup the journal of `outdir`; the present journal is kept beside it.
+/// Replaces the journal of `outdir` with a backup and keeps a copy of the present journal.
 pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     let _lock = lock_any(outdir)?;
     if !from.exists() {
@@ -126,7 +127,10 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
         }
     };
     refuse_damaged(&db, from, "integrity_check")?;
-    if let Some(first) = orphans(&db).map_err(doing("checking the backup"))?.first() {
+    if let Some(first) = dangling_references(&db)
+        .map_err(journal_error("checking the backup"))?
+        .first()
+    {
         return Err(damaged(from, first));
     }
     begin_generation(&db)?;
@@ -134,68 +138,68 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
         meta::set(&db, &restored_key(&sha256), "yes")?;
     }
     db.pragma_update(None, "journal_mode", "DELETE")
-        .map_err(doing("preparing the backup"))?;
+        .map_err(journal_error("preparing the backup"))?;
     drop(db);
     let kept = staged.install(outdir)?;
     Ok(Restored { kept, without_log })
 }
 
-/// A file to restore that is not there; the hint names those that are.
+/// An error for a missing file to restore. Its hint lists the copies in the outdir.
 fn nothing_to_restore(outdir: &Path, from: &Path) -> Error {
     let entries = std::fs::read_dir(outdir).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut found: Vec<String> = names
-        .filter(|name| COPIES.iter().any(|begin| name.starts_with(begin)))
+        .filter(|name| COPY_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .filter(|name| name.ends_with(".sqlite") || name.ends_with(".jsonl"))
         .map(|name| outdir.join(name).display().to_string())
         .collect();
     found.sort();
     let hint = match found.is_empty() {
-        true => "give a file that `labeler-tui journal backup` wrote, or, without one, use \
-                 `labeler-tui journal rebuild`"
+        true => "give a file that `labeler-tui journal backup` wrote; if you have none, use \
+`labeler-tui journal rebuild`"
             .to_owned(),
         false => format!(
             "give a file that `labeler-tui journal backup` wrote, or one of {}",
             found.join(", ")
         ),
     };
-    let cause = format!("there is no file {}", from.display());
+    let cause = format!("{} does not exist", from.display());
     Error::new(ErrorKind::Usage, cause).with_hint(hint)
 }
 
-/// Looks through the journal of `outdir`; changes nothing.
+/// Checks a copy of the journal of `outdir` without changing anything there.
 pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     let lock = lock(outdir)?;
-    let shown = outdir.join(JOURNAL);
+    let display_path = outdir.join(JOURNAL);
     let mut found = Checked::default();
     if let Err(error) = outdir::check(outdir, None, &[]) {
         found.problems.push(error.cause);
         return Ok(found);
     }
-    let staged = Staged::copy(outdir, &shown)?;
-    let mut db = match open_copy(&staged.path, &shown) {
+    let staged = Staged::copy(outdir, &display_path)?;
+    let mut db = match open_copy(&staged.path, &display_path) {
         Ok(db) => db,
         Err(error) => {
             found.problems.push(error.cause);
             return Ok(found);
         }
     };
-    match structure(&db, "integrity_check") {
+    match structure_problems(&db, "integrity_check") {
         Ok(problems) => found.problems.extend(problems),
         Err(error) => found.problems.push(error.to_string()),
     }
-    match orphans(&db) {
+    match dangling_references(&db) {
         Ok(problems) => found.problems.extend(problems),
         Err(error) => found.problems.push(error.to_string()),
     }
-    // A copy may be brought up to date.
+    // Migrating is safe on a copy.
     match migrate(&mut db) {
-        Ok(()) => match contents::unreadable(&db) {
+        Ok(()) => match contents::unreadable_rows(&db) {
             Ok(rows) => {
-                let first = rows.iter().take(TOLD).map(ToString::to_string);
+                let first = rows.iter().take(MAX_LISTED).map(ToString::to_string);
                 found.problems.extend(first);
-                if rows.len() > TOLD {
-                    let more = rows.len() - TOLD;
+                if rows.len() > MAX_LISTED {
+                    let more = rows.len() - MAX_LISTED;
                     found
                         .problems
                         .push(format!("{more} more rows cannot be read"));
@@ -217,7 +221,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     Ok(found)
 }
 
-/// The lock of an outdir that has a journal.
+/// Locks an outdir that has a journal.
 fn lock(outdir: &Path) -> Result<Lock> {
     refuse_empty(outdir)?;
     lock_any(outdir)
@@ -240,18 +244,21 @@ fn lock_any(outdir: &Path) -> Result<Lock> {
     Ok(lock)
 }
 
-/// Copies of a command that was killed; without the lock nobody else makes any.
+/// Removes the staging folders of killed commands. Needs the lock, which all such commands hold.
 fn remove_leftovers(outdir: &Path) {
     for entry in std::fs::read_dir(outdir).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(STAGING);
-        if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // Where it cannot be removed, it only takes up space.
+        let is_staging = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(STAGING_PREFIX);
+        if is_staging && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            // A leftover only takes up space.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// A journal being prepared in a folder of its own inside the outdir.
+/// A journal that is prepared in a temporary folder.
 struct Staged {
     /// Removed with everything in it when dropped.
     folder: TempDir,
@@ -259,26 +266,26 @@ struct Staged {
 }
 
 impl Staged {
-    /// Where a journal is to be made.
+    /// Creates the folder.
     fn folder(outdir: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix(STAGING)
+            .prefix(STAGING_PREFIX)
             .tempdir_in(outdir)
-            .map_err(file("writing in", outdir))?;
+            .map_err(file_error("writing in", outdir))?;
         Ok(Self {
             path: folder.path().join(JOURNAL),
             folder,
         })
     }
 
-    /// An empty file, which SQLite would create without regard to the umask.
+    /// Creates the folder with an empty journal, since SQLite ignores the umask for new files.
     fn empty(outdir: &Path) -> Result<Self> {
         let staged = Self::folder(outdir)?;
-        File::create_new(&staged.path).map_err(file("writing", &staged.path))?;
+        File::create_new(&staged.path).map_err(file_error("writing", &staged.path))?;
         Ok(staged)
     }
 
-    /// A copy of a database and of the log beside it.
+    /// Creates the folder with a copy of a database and its log.
     fn copy(outdir: &Path, from: &Path) -> Result<Self> {
         let staged = Self::folder(outdir)?;
         staged.fill(from)?;
@@ -298,7 +305,7 @@ impl Staged {
         self.path.with_file_name(log_name(&self.path))
     }
 
-    /// Removes the log; tells whether there was one.
+    /// Removes the log. Returns whether there was one.
     fn drop_log(&self) -> Result<bool> {
         let log = self.log();
         let shared = self.path.with_file_name(JOURNAL_LOGS[1]);
@@ -306,7 +313,8 @@ impl Staged {
         remove(&log)
     }
 
-    /// Makes this the journal, in one step; where the one of before is kept.
+    /// Replaces the journal of `outdir` by one rename. Returns the path of the copy of the previous
+    /// one.
     fn install(self, outdir: &Path) -> Result<Option<PathBuf>> {
         let target = outdir.join(JOURNAL);
         let kept = keep_present(outdir)?;
@@ -314,14 +322,14 @@ impl Staged {
             && before.is_file()
         {
             std::fs::set_permissions(&self.path, before.permissions())
-                .map_err(file("writing", &self.path))?;
+                .map_err(file_error("writing", &self.path))?;
         }
         File::open(&self.path)
             .and_then(|staged| staged.sync_all())
-            .map_err(file("writing", &self.path))?;
-        std::fs::rename(&self.path, &target).map_err(file("replacing", &target))?;
+            .map_err(file_error("writing", &self.path))?;
+        std::fs::rename(&self.path, &target).map_err(file_error("replacing", &target))?;
         sync_folder(outdir)?;
-        // They go on from the journal of before, and are kept with it.
+        // They belong to the previous journal and were copied with it.
         for log in JOURNAL_LOGS {
             remove(&outdir.join(log))?;
         }
@@ -330,7 +338,7 @@ impl Staged {
     }
 }
 
-/// Copies the present journal aside, under the date, with its log beside it.
+/// Copies the present journal and its log to a `journal_kept_*` name with the current time.
 fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
     let present = outdir.join(JOURNAL);
     if !present.exists() {
@@ -359,38 +367,38 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
 
 fn copy_into(from: &Path, to: &Path) -> Result<()> {
     outdir::refuse_irregular(from)?;
-    let mut source = File::open(from).map_err(file("reading", from))?;
+    let mut source = File::open(from).map_err(file_error("reading", from))?;
     File::create_new(to)
         .and_then(|mut copy| io::copy(&mut source, &mut copy).map(|_| copy))
         .and_then(|copy| copy.sync_all())
-        .map_err(file("writing", to))
+        .map_err(file_error("writing", to))
 }
 
 fn remove(path: &Path) -> Result<bool> {
     match std::fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(file("removing", path)(error)),
+        Err(error) => Err(file_error("removing", path)(error)),
     }
 }
 
-fn refuse_damaged(db: &Connection, shown: &Path, check: &str) -> Result<()> {
-    match structure(db, check) {
+fn refuse_damaged(db: &Connection, display_path: &Path, check: &str) -> Result<()> {
+    match structure_problems(db, check) {
         Ok(problems) => match problems.first() {
-            Some(first) => Err(damaged(shown, first)),
+            Some(first) => Err(damaged(display_path, first)),
             None => Ok(()),
         },
-        Err(error) => Err(damaged(shown, &error.to_string())),
+        Err(error) => Err(damaged(display_path, &error.to_string())),
     }
 }
 
-/// Rows that name a row which is not there.
-fn orphans(db: &Connection) -> rusqlite::Result<Vec<String>> {
+/// Returns a message for each row that refers to a missing row.
+fn dangling_references(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut select = db.prepare("PRAGMA foreign_key_check")?;
     let rows = select.query_map([], |row| {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         Ok(format!(
-            "a row of {table} names one of {parent} that is not there"
+            "a row of {table} refers to a missing row of {parent}"
         ))
     })?;
     let mut found = rows.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -1,8 +1,7 @@
-//! Brings back what a run did whose journal did not survive: the steps that it wrote down, done
-//! again one by one.
+//! Replays the steps in a `journal.rescued-*.jsonl`, which a run writes when it loses its journal.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{file, refuse_irregular};
+use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{Attempt, Change, GroupId, Labels, Origin, PastStep, Version};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
@@ -10,28 +9,29 @@ use crate::store::{Journal, StepOutcome};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// How the names of files begin that hold what a run could not leave in its journal.
-pub const RESCUED: &str = "journal.rescued-";
+/// Name prefix of files that a run writes when it loses its journal.
+pub const RESCUED_PREFIX: &str = "journal.rescued-";
 
-/// One thing that a run did: a line of `journal.rescued-*.jsonl`.
+/// One step of a run: a line of `journal.rescued-*.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStep {
     pub at: String,
     pub kind: RunStepKind,
-    /// What it was, in words.
+    /// Description of the step.
     pub step: String,
-    /// The paths of its images.
+    /// Paths of the images that the step changed.
     pub images: Vec<String>,
-    /// Whether the journal had it before it was lost.
+    /// Whether the step was saved in the journal before that was lost.
     pub saved: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// The text that a change took from another version, whose number means nothing elsewhere.
+    /// The text that a change took from another version, whose id is valid only in the lost
+    /// journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Labels>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Box<Attempt>>,
-    /// What the attempt and the one before it came to.
+    /// The attempt merged with the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Merged>,
 }
@@ -43,42 +43,46 @@ pub enum RunStepKind {
     Undo,
     Redo,
     Answer,
-    /// The first image got the text, which was derived from the record of the second.
+    /// The first image got a text that was derived from the record of the second.
     Derived,
-    /// An answer became the record by itself.
+    /// `--batch` committed a draft.
     Commit,
 }
 
-/// What came of doing a run's steps again.
+/// Result of replaying a run's steps.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Steps that changed something.
     pub done: usize,
-    /// Steps that the journal held already.
+    /// Steps that the journal already had.
     pub known: usize,
-    /// Of the steps that were done, those that the run itself could not save.
+    /// Those of the `done` steps that the run could not save in its own journal.
     pub unsaved: usize,
-    /// Steps that could not be done, and why.
+    /// Steps that could not be replayed, and why.
     pub refused: Vec<String>,
 }
 
-/// Whether a file is one of steps, and not a database.
-pub fn is_run_file(path: &Path) -> bool {
+/// Whether a file to restore holds steps rather than a database, by its extension.
+pub fn is_steps_file(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "jsonl")
 }
 
-/// Files of earlier runs in an outdir that nobody has brought back yet.
+/// Returns the rescued files in the journal's outdir that were not restored yet.
 pub fn rescued_files(journal: &Journal) -> Result<Vec<PathBuf>> {
     files_to_restore(journal, journal.outdir())
 }
 
-/// The same in the outdir that the journal is a copy from.
+/// Returns the rescued files in `outdir` that were not restored yet, by the journal or its copy.
 pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(outdir).map_err(file("reading", outdir))?;
+    let entries = std::fs::read_dir(outdir).map_err(file_error("reading", outdir))?;
     let mut found = Vec::new();
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(RESCUED) {
+        if !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(RESCUED_PREFIX)
+        {
             continue;
         }
         let path = entry.path();
@@ -93,22 +97,22 @@ pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>
     Ok(found)
 }
 
-/// Where it is noted that a file has been brought back.
+/// Key of `meta` that marks a file as restored.
 pub fn restored_key(sha256: &str) -> String {
     format!("restored:{sha256}")
 }
 
-/// Does again what a run wrote down. Doing it twice changes nothing more.
+/// Replays the steps in a file. Replaying them again changes nothing.
 pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
     refuse_irregular(path)?;
-    let text = std::fs::read_to_string(path).map_err(file("reading", path))?;
+    let text = std::fs::read_to_string(path).map_err(file_error("reading", path))?;
     let mut steps = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let step: RunStep = serde_json::from_str(line).map_err(|error| {
             let place = format!("{} line {number}: {error}", path.display());
             Error::new(ErrorKind::Store, place).with_hint(
-                "nothing was changed; `journal restore` takes a journal.rescued-*.jsonl as it was \
-                 written, or a copy of a journal",
+                "nothing was changed; `journal restore` takes an unmodified journal.rescued-*.jsonl, \
+or a copy of a journal",
             )
         })?;
         steps.push(step);
@@ -122,7 +126,7 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
         return Ok(replayed);
     }
     for step in &steps {
-        match again(journal, step) {
+        match replay_step(journal, step) {
             Ok(true) => {
                 replayed.done += 1;
                 replayed.unsaved += usize::from(!step.saved);
@@ -144,8 +148,8 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
     Ok(replayed)
 }
 
-/// Whether the step changed something.
-fn again(journal: &mut Journal, step: &RunStep) -> Result<bool> {
+/// Replays one step. Returns whether it changed something.
+fn replay_step(journal: &mut Journal, step: &RunStep) -> Result<bool> {
     let groups = |journal: &Journal| -> Result<Vec<GroupId>> {
         let found = step.images.iter().map(|path| group_at(journal, path));
         found.collect()
@@ -154,7 +158,7 @@ fn again(journal: &mut Journal, step: &RunStep) -> Result<bool> {
         (RunStepKind::Change, Some(change), _) => {
             let groups = groups(journal)?;
             let before = journal.next_steps()?;
-            let changed = match taken(journal, change, step, &groups)? {
+            let changed = match with_local_version(journal, change, step, &groups)? {
                 Some(change) => journal.apply(&groups, &change, &step.step)?.changed,
                 None => Vec::new(),
             };
@@ -162,20 +166,20 @@ fn again(journal: &mut Journal, step: &RunStep) -> Result<bool> {
         }
         (RunStepKind::Undo, ..) => {
             let next = journal.next_steps()?.0;
-            back(journal, step, next, Journal::undo)
+            replay_undo_or_redo(journal, step, next, Journal::undo)
         }
         (RunStepKind::Redo, ..) => {
             let next = journal.next_steps()?.1;
-            back(journal, step, next, Journal::redo)
+            replay_undo_or_redo(journal, step, next, Journal::redo)
         }
         (RunStepKind::Answer, _, Some(attempt)) => {
             let mut changed = false;
             for group in groups(journal)? {
-                changed |= answer(journal, group, attempt, step.merged.as_ref())?;
+                changed |= replay_answer(journal, group, attempt, step.merged.as_ref())?;
             }
             Ok(changed)
         }
-        (RunStepKind::Derived, ..) => derived(journal, step, &groups(journal)?),
+        (RunStepKind::Derived, ..) => replay_derived(journal, step, &groups(journal)?),
         (RunStepKind::Commit, ..) => {
             let mut changed = false;
             for group in groups(journal)? {
@@ -183,31 +187,34 @@ fn again(journal: &mut Journal, step: &RunStep) -> Result<bool> {
             }
             Ok(changed)
         }
-        (RunStepKind::Change | RunStepKind::Answer, ..) => Err(refused("the line is not whole")),
+        (RunStepKind::Change | RunStepKind::Answer, ..) => Err(refused("the line is incomplete")),
     }
 }
 
 fn group_at(journal: &Journal, path: &str) -> Result<GroupId> {
     let known = journal.group_at(path)?;
-    known.ok_or_else(|| refused(&format!("the journal knows no image at {path}")))
+    known.ok_or_else(|| refused(&format!("the journal has no image at {path}")))
 }
 
-/// Undoes or redoes the step that the run did, where it is the next one here too.
-fn back(
+/// Undoes or redoes a step if it is the next one in this journal too.
+fn replay_undo_or_redo(
     journal: &mut Journal,
     step: &RunStep,
     next: Option<PastStep>,
     go: fn(&mut Journal) -> Result<Option<StepOutcome>>,
 ) -> Result<bool> {
-    // Of one that could not be saved nobody knows which it was.
+    // A step that could not be saved does not name its target.
     if step.saved && next.map(|next| next.done).as_ref() != Some(&step.step) {
-        return Err(refused("the step that it was about is not the newest here"));
+        return Err(refused(
+            "the step that it undid or redid is not the newest one here",
+        ));
     }
     Ok(go(journal)?.is_some())
 }
 
-/// A change that takes a text from another version, by the text; `None` where it is there already.
-fn taken(
+/// Maps a change that takes a text from another version to this journal's id of that text. `None`
+/// if the text is already the draft.
+fn with_local_version(
     journal: &Journal,
     change: &Change,
     step: &RunStep,
@@ -233,11 +240,11 @@ fn taken(
     {
         return Ok(None);
     }
-    let holds = detail.versions.iter().rev();
-    let version = holds
+    let newest_first = detail.versions.iter().rev();
+    let version = newest_first
         .into_iter()
         .find(|version| version.text.labels == *text);
-    let version = version.ok_or_else(|| refused("no version here holds the text"))?;
+    let version = version.ok_or_else(|| refused("no version here has the text"))?;
     Ok(Some(match change {
         Change::TakeField { field, .. } => Change::TakeField {
             version: version.number,
@@ -249,18 +256,18 @@ fn taken(
     }))
 }
 
-/// Stores a derived text again, unless it is there; whether it was not.
-fn derived(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> Result<bool> {
+/// Stores a derived text unless the journal has it. Returns whether it was stored.
+fn replay_derived(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> Result<bool> {
     let (Some(text), [group, from]) = (&step.text, groups) else {
-        return Err(refused("the line is not whole"));
+        return Err(refused("the line is incomplete"));
     };
     let Some(detail) = journal.detail(*group)? else {
         return Err(refused("the image is gone"));
     };
-    let is_it = |version: &Version| {
+    let is_same = |version: &Version| {
         matches!(version.text.origin, Origin::Derived(_)) && version.text.labels == *text
     };
-    if detail.versions.iter().any(is_it) {
+    if detail.versions.iter().any(is_same) {
         return Ok(false);
     }
     match journal.add_derived(*group, *from, text)? {
@@ -269,20 +276,20 @@ fn derived(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> Result<
     }
 }
 
-/// Stores an answer again, unless it is there; whether it was not.
-fn answer(
+/// Stores an answer unless the journal has it. Returns whether it was stored.
+fn replay_answer(
     journal: &mut Journal,
     group: GroupId,
     attempt: &Attempt,
     merged: Option<&Merged>,
 ) -> Result<bool> {
-    let is_same = |held: &Attempt| held.at == attempt.at && held.labels == attempt.labels;
-    let held = journal.attempts(group)?;
-    if held.iter().any(is_same) {
+    let is_same = |known: &Attempt| known.at == attempt.at && known.labels == attempt.labels;
+    let known = journal.attempts(group)?;
+    if known.iter().any(is_same) {
         return Ok(false);
     }
-    let newest = held.iter().rev();
-    let mut newest = newest.filter(|held| held.labels.is_some() && held.opinion_of.is_none());
+    let newest = known.iter().rev();
+    let mut newest = newest.filter(|known| known.labels.is_some() && known.opinion_of.is_none());
     let opinion_of = match attempt.opinion_of {
         None => None,
         Some(_) => match newest.next() {
@@ -290,7 +297,7 @@ fn answer(
             None => return Err(refused("the answer that it is an opinion on is not known")),
         },
     };
-    // Numbers of attempts are of the journal that was lost.
+    // Ids of attempts are valid only in the lost journal.
     let attempt = Attempt {
         id: 0,
         retry_of: None,

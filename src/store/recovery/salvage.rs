@@ -1,6 +1,6 @@
-//! Rebuilds a journal from `labels.jsonl` and whatever rows of the present one can be read.
+//! Rebuilds a journal from `labels.jsonl` and all readable rows of the present journal.
 
-use super::contents::unreadable;
+use super::contents::unreadable_rows;
 use super::{Staged, lock_any};
 use crate::error::Result;
 use crate::outdir::JOURNAL;
@@ -8,9 +8,9 @@ use crate::record::{CurrentState, GroupId, Vocabulary};
 use crate::store::Journal;
 use crate::store::database::open::begin_generation;
 use crate::store::database::schema::migrate;
-use crate::store::errors::doing;
-use crate::store::tables::groups::{find_by_path, link, path_key, read_group};
-use crate::store::tables::meta::{Content, bump};
+use crate::store::errors::journal_error;
+use crate::store::tables::groups::{assign_path, find_by_path, path_key, read_group};
+use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::records::read_line;
 use crate::store::tables::states::{StateWriter, read_current};
 use rusqlite::types::Value;
@@ -18,46 +18,46 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Numbers of rows tried one by one in the middle of a damaged table.
-const MOST_TRIED: i64 = 200_000;
+/// How many ids in the middle of a damaged table are tried one by one.
+const MAX_TRIED_IDS: i64 = 200_000;
 
-/// What a rebuild saved.
+/// Result of a rebuild.
 #[derive(Debug)]
 pub struct Rebuilt {
-    /// The new journal, with every row that could be read.
+    /// The new journal, with every readable row.
     pub journal: Journal,
-    /// Where the journal of before is, if there was one.
+    /// Path of the copy of the previous journal, if there was one.
     pub kept: Option<PathBuf>,
     pub attempts: u64,
-    /// Rows that could be found and not be read.
+    /// Number of rows that were found but not readable.
     pub lost: u64,
 }
 
-/// Builds the journal of `outdir` from the rows of the present one; the records of
-/// `labels.jsonl` are still to be imported.
+/// Builds a new journal for `outdir` from the rows of the present one. The caller then imports
+/// `labels.jsonl`.
 pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
     let lock = lock_any(outdir)?;
     let staged = Staged::empty(outdir)?;
-    let mut fresh = Connection::open(&staged.path).map_err(doing("rebuilding"))?;
+    let mut fresh = Connection::open(&staged.path).map_err(journal_error("rebuilding"))?;
     fresh
         .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF")
         .and_then(|()| migrate(&mut fresh))
-        .map_err(doing("rebuilding"))?;
+        .map_err(journal_error("rebuilding"))?;
     let present = outdir.join(JOURNAL);
     if present.exists() {
-        // By itself first: its log may belong to another state, and then adds what it can.
-        let alone = Staged::copy(outdir, &present)?;
-        if alone.drop_log()? {
-            take_rows(&alone.path, &mut fresh)?;
-            take_rows(&Staged::copy(outdir, &present)?.path, &mut fresh)?;
+        // First without the log, which may belong to another database state; then with it.
+        let without_log = Staged::copy(outdir, &present)?;
+        if without_log.drop_log()? {
+            copy_rows(&without_log.path, &mut fresh)?;
+            copy_rows(&Staged::copy(outdir, &present)?.path, &mut fresh)?;
         } else {
-            take_rows(&alone.path, &mut fresh)?;
+            copy_rows(&without_log.path, &mut fresh)?;
         }
     }
-    let lost = set_right(&mut fresh)?;
+    let lost = repair(&mut fresh)?;
     let attempts: i64 = fresh
         .query_row("SELECT count(*) FROM attempts", [], |row| row.get(0))
-        .map_err(doing("counting"))?;
+        .map_err(journal_error("counting"))?;
     begin_generation(&fresh)?;
     drop(fresh);
     let kept = staged.install(outdir)?;
@@ -70,27 +70,28 @@ pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
     })
 }
 
-/// Copies every row that can be read and is not there yet.
-fn take_rows(path: &Path, fresh: &mut Connection) -> Result<()> {
-    // One that cannot even be opened, or is no database at all, has no rows.
+/// Copies every readable row that the new journal does not have yet.
+fn copy_rows(path: &Path, fresh: &mut Connection) -> Result<()> {
+    // A file that cannot be opened has no rows.
     let Ok(mut old) = Connection::open(path) else {
         return Ok(());
     };
-    // An older layout is easier to read once it is up to date; damage may forbid that.
+    // An old schema is easier to read after migration, which damage may prevent.
     let _ = migrate(&mut old);
-    let transaction = fresh.transaction().map_err(doing("rebuilding"))?;
+    let transaction = fresh.transaction().map_err(journal_error("rebuilding"))?;
     let tables: Vec<String> = transaction
         .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
-        .map_err(doing("rebuilding"))?;
+        .map_err(journal_error("rebuilding"))?;
     for table in tables {
-        take_table(&old, &transaction, &table).map_err(doing("rebuilding"))?;
+        copy_table(&old, &transaction, &table).map_err(journal_error("rebuilding"))?;
     }
-    transaction.commit().map_err(doing("rebuilding"))
+    transaction.commit().map_err(journal_error("rebuilding"))
 }
 
-/// Errors are those of writing; where reading fails, the rest is reached another way or left.
-fn take_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Result<()> {
+/// Copies the readable rows of a table: from the front, from the back, and then one by one between
+/// the two. Fails only on errors of writing.
+fn copy_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Result<()> {
     let known = columns(old, table).unwrap_or_default();
     let columns: Vec<String> = columns(fresh, table)?
         .into_iter()
@@ -100,20 +101,20 @@ fn take_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Re
         return Ok(());
     }
     let list = columns.join(", ");
-    let marks = vec!["?"; columns.len()].join(", ");
+    let placeholders = vec!["?"; columns.len()].join(", ");
     let mut insert = fresh.prepare(&format!(
-        "INSERT OR IGNORE INTO {table} ({list}) VALUES ({marks})"
+        "INSERT OR IGNORE INTO {table} ({list}) VALUES ({placeholders})"
     ))?;
     let keys: Vec<(String, String)> = fresh
         .prepare("SELECT name, type FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?
         .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    // Where the rows have numbers: the column that holds them.
-    let number = match &keys[..] {
+    // The position of the integer id column, if there is one.
+    let id_column = match &keys[..] {
         [(name, kind)] if kind == "INTEGER" => columns.iter().position(|column| column == name),
         _ => None,
     };
-    // From the front and from the back, up to what cannot be read.
+    // The last readable id from each end.
     let mut ends = [None, None];
     for (end, direction) in ends.iter_mut().zip([" ASC", " DESC"]) {
         let order = keys.iter().map(|(name, _)| format!("{name}{direction}"));
@@ -123,24 +124,26 @@ fn take_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Re
         }
         let order = order.join(", ");
         let all = format!("SELECT {list} FROM {table} ORDER BY {order}");
-        let whole = each_row(old, &all, columns.len(), &mut |row| {
-            if let Some(Value::Integer(id)) = number.and_then(|number| row.get(number)) {
+        let is_complete = each_row(old, &all, columns.len(), &mut |row| {
+            if let Some(Value::Integer(id)) = id_column.and_then(|column| row.get(column)) {
                 *end = Some(*id);
             }
             insert.execute(params_from_iter(row)).map(drop)
         })?;
-        if whole {
+        if is_complete {
             return Ok(());
         }
     }
-    // Between the two one by one.
-    let Some(number) = number else {
+    let Some(id_column) = id_column else {
         return Ok(());
     };
     let front = ends[0].unwrap_or(0);
-    let back = ends[1].unwrap_or(front.saturating_add(MOST_TRIED));
-    let one = format!("SELECT {list} FROM {table} WHERE {} = ?1", columns[number]);
-    for id in (front + 1..back).take(usize::try_from(MOST_TRIED).unwrap_or_default()) {
+    let back = ends[1].unwrap_or(front.saturating_add(MAX_TRIED_IDS));
+    let one = format!(
+        "SELECT {list} FROM {table} WHERE {} = ?1",
+        columns[id_column]
+    );
+    for id in (front + 1..back).take(usize::try_from(MAX_TRIED_IDS).unwrap_or_default()) {
         let row = old.prepare_cached(&one).and_then(|mut select| {
             select
                 .query_row([id], |row| values(row, columns.len()))
@@ -158,7 +161,7 @@ fn columns(db: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     select.query_map([table], |row| row.get(0))?.collect()
 }
 
-/// Gives rows to `take` until one cannot be read; tells whether all could.
+/// Passes rows to `take` until one cannot be read. Returns whether all could.
 fn each_row(
     old: &Connection,
     sql: &str,
@@ -187,13 +190,13 @@ fn values(row: &rusqlite::Row, width: usize) -> rusqlite::Result<Vec<Value>> {
     (0..width).map(|column| row.get(column)).collect()
 }
 
-/// Removes what cannot be read back or names what is gone, and recomputes where each group stands;
-/// how many rows could not be read.
-fn set_right(fresh: &mut Connection) -> Result<u64> {
-    let transaction = fresh.transaction().map_err(doing("rebuilding"))?;
+/// Deletes rows that are unreadable or refer to missing rows, and recomputes the state of each
+/// group. Returns the number of unreadable rows.
+fn repair(fresh: &mut Connection) -> Result<u64> {
+    let transaction = fresh.transaction().map_err(journal_error("rebuilding"))?;
     let mut lost = 0;
-    for row in unreadable(&transaction)? {
-        // Where a group stands follows from the rest.
+    for row in unreadable_rows(&transaction)? {
+        // The state of a group is recomputed.
         if row.table == "heads" {
             continue;
         }
@@ -203,7 +206,7 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
                 &format!("DELETE FROM {} WHERE id = ?1", row.table),
                 [row.id],
             )
-            .map_err(doing("rebuilding"))?;
+            .map_err(journal_error("rebuilding"))?;
     }
     transaction
         .execute_batch(
@@ -227,37 +230,38 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
                  OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
                  OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
                  OR json_extract(after, '$.record') NOT IN (SELECT id FROM records);
-             -- Of the exports as they were and of the log of before.
+             -- These describe the previous exports and log.
              DELETE FROM meta WHERE key LIKE 'written:%' OR key LIKE 'exported:%'
                  OR key LIKE 'replaced:%' OR key LIKE 'version:%' OR key LIKE 'journal:%';",
         )
-        .map_err(doing("rebuilding"))?;
+        .map_err(journal_error("rebuilding"))?;
     let groups: Vec<i64> = transaction
         .prepare("SELECT id FROM groups ORDER BY id")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
-        .map_err(doing("rebuilding"))?;
+        .map_err(journal_error("rebuilding"))?;
     let mut states = StateWriter::new(&transaction);
     for id in groups.into_iter().map(GroupId) {
         let item = read_group(&transaction, id)?.item;
         let path = path_key(&item);
         if find_by_path(&transaction, &path)?.is_none() {
-            link(&transaction, &path, id)?;
+            assign_path(&transaction, &path, id)?;
         }
-        states.write(id, &state(&transaction, id)?)?;
+        states.write(id, &repaired_state(&transaction, id)?)?;
     }
     states.finish()?;
-    bump(&transaction, Content::Records)?;
-    bump(&transaction, Content::Failures)?;
-    transaction.commit().map_err(doing("rebuilding"))?;
+    bump_version(&transaction, Content::Records)?;
+    bump_version(&transaction, Content::Failures)?;
+    transaction.commit().map_err(journal_error("rebuilding"))?;
     Ok(lost)
 }
 
-/// Where a group stands, without what is gone; by its newest rows where that cannot be read.
-fn state(db: &Connection, id: GroupId) -> Result<CurrentState> {
+/// Returns the state of a group without references to missing rows. Falls back to the newest rows
+/// if the stored state is unreadable.
+fn repaired_state(db: &Connection, id: GroupId) -> Result<CurrentState> {
     let newest = |sql: &str| -> Result<Option<i64>> {
         db.prepare_cached(sql)
             .and_then(|mut select| select.query_row([id.0], |row| row.get(0)))
-            .map_err(doing("rebuilding"))
+            .map_err(journal_error("rebuilding"))
     };
     let draft = newest("SELECT max(id) FROM drafts WHERE group_id = ?1")?;
     let line = match newest("SELECT max(id) FROM records WHERE group_id = ?1")? {
@@ -273,7 +277,7 @@ fn state(db: &Connection, id: GroupId) -> Result<CurrentState> {
             return Ok(current);
         }
     };
-    let there = |table: &str, row: Option<i64>| -> Result<Option<i64>> {
+    let existing = |table: &str, row: Option<i64>| -> Result<Option<i64>> {
         let Some(row) = row else {
             return Ok(None);
         };
@@ -281,17 +285,17 @@ fn state(db: &Connection, id: GroupId) -> Result<CurrentState> {
             "SELECT id FROM {table} WHERE id = ?1 AND group_id = ?2"
         ))
         .and_then(|mut select| select.query_row([row, id.0], |row| row.get(0)).optional())
-        .map_err(doing("rebuilding"))
+        .map_err(journal_error("rebuilding"))
     };
     let review = &mut current.review;
     if review.draft.is_some() {
-        review.draft = there("drafts", review.draft)?.or(draft);
+        review.draft = existing("drafts", review.draft)?.or(draft);
     }
-    if let Some(held) = review.line {
-        let is_there = there("records", held.record)?.is_some();
-        review.line = if is_there { Some(held) } else { line };
+    if let Some(stored) = review.line {
+        let exists = existing("records", stored.record)?.is_some();
+        review.line = if exists { Some(stored) } else { line };
     }
-    current.answer = there("drafts", current.answer)?;
-    current.failure = there("failures", current.failure)?;
+    current.answer = existing("drafts", current.answer)?;
+    current.failure = existing("failures", current.failure)?;
     Ok(current)
 }

@@ -1,10 +1,11 @@
-//! `attempts` and `failures`: what models answered, and why items have no answer. Both only grow.
+//! Tables `attempts` and `failures`: model answers, and why items have no answer. Both are
+//! append-only.
 
-use super::meta::{Content, bump};
+use super::meta::{Content, bump_version};
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{Attempt, Failure, FailureCode, GroupId, Labels};
-use crate::store::errors::{doing, unreadable};
+use crate::store::errors::{journal_error, unreadable};
 use rusqlite::{Connection, params};
 
 pub fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<i64> {
@@ -25,18 +26,18 @@ pub fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Res
             text,
         ])
     })
-    .map_err(doing("saving an answer"))
+    .map_err(journal_error("saving an answer"))
 }
 
 pub fn read_attempt(db: &Connection, group: GroupId, id: i64) -> Result<Attempt> {
     let text: String = db
         .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
         .and_then(|mut select| select.query_row([id, group.0], |row| row.get(0)))
-        .map_err(doing("reading an answer"))?;
+        .map_err(journal_error("reading an answer"))?;
     from_json(&text)
 }
 
-/// The answers of a group, oldest first.
+/// Reads the attempts of a group, oldest first.
 pub fn attempts_of(db: &Connection, group: GroupId) -> Result<Vec<Attempt>> {
     let rows: Vec<(i64, String)> = db
         .prepare_cached("SELECT id, attempt FROM attempts WHERE group_id = ?1 ORDER BY id")
@@ -45,7 +46,7 @@ pub fn attempts_of(db: &Connection, group: GroupId) -> Result<Vec<Attempt>> {
                 .query_map([group.0], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
-        .map_err(doing("reading the answers"))?;
+        .map_err(journal_error("reading the answers"))?;
     rows.into_iter()
         .map(|(id, text)| {
             let mut attempt: Attempt = from_json(&text)?;
@@ -55,7 +56,7 @@ pub fn attempts_of(db: &Connection, group: GroupId) -> Result<Vec<Attempt>> {
         .collect()
 }
 
-/// The labels of the second opinions on an answer, oldest first.
+/// Reads the labels of the second opinions on an answer, oldest first.
 pub fn opinions_on(db: &Connection, group: GroupId, answer: i64) -> Result<Vec<Labels>> {
     let rows: Vec<String> = db
         .prepare_cached(
@@ -67,7 +68,7 @@ pub fn opinions_on(db: &Connection, group: GroupId, answer: i64) -> Result<Vec<L
                 .query_map([group.0, answer], |row| row.get(0))?
                 .collect()
         })
-        .map_err(doing("reading the answers"))?;
+        .map_err(journal_error("reading the answers"))?;
     let mut opinions = Vec::with_capacity(rows.len());
     for text in rows {
         opinions.extend(from_json::<Attempt>(&text)?.labels);
@@ -76,19 +77,19 @@ pub fn opinions_on(db: &Connection, group: GroupId, answer: i64) -> Result<Vec<L
 }
 
 pub fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
-    bump(db, Content::Failures)?;
+    bump_version(db, Content::Failures)?;
     db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| {
             insert.insert(params![group.0, at, failure.code.code(), failure.detail])
         })
-        .map_err(doing("saving a failure"))
+        .map_err(journal_error("saving a failure"))
 }
 
 pub fn read_failure(db: &Connection, id: i64) -> Result<Failure> {
     let (code, detail): (String, String) = db
         .prepare_cached("SELECT code, detail FROM failures WHERE id = ?1")
         .and_then(|mut select| select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
-        .map_err(doing("reading a failure"))?;
+        .map_err(journal_error("reading a failure"))?;
     let code = FailureCode::parse(&code).ok_or_else(|| unreadable("reading a failure", code))?;
     Ok(Failure { code, detail })
 }

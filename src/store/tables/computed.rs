@@ -1,6 +1,5 @@
-//! `colors`, `drawings`, `retrieved` and `checks`, and what the estimate of uncertainty is made from: what is
-//! computed from images, drafts and second opinions. Rebuilt where it is gone, so that the tables it
-//! is computed from are never changed.
+//! Tables `colors`, `drawings`, `retrieved` and `checks`, and the inputs of the uncertainty score.
+//! All of it is computed from images, drafts and second opinions and can be rebuilt.
 
 use super::answers::opinions_on;
 use super::drafts::{DraftRow, codes};
@@ -9,7 +8,7 @@ use super::{from_json, to_json};
 use crate::error::Result;
 use crate::icon::{Drawing, Edges};
 use crate::record::{ColorHistogram, GroupId, Origin, Reason, RetrievalResult, Signal, agreement};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::rules::Observed;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -17,7 +16,7 @@ pub fn write_colors(db: &Connection, group: GroupId, colors: &ColorHistogram) ->
     let text = to_json(colors)?;
     db.prepare_cached("INSERT OR REPLACE INTO colors (group_id, histogram) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![group.0, text]))
-        .map_err(doing("saving colors"))?;
+        .map_err(journal_error("saving colors"))?;
     Ok(())
 }
 
@@ -25,34 +24,34 @@ pub fn read_colors(db: &Connection, group: GroupId) -> Result<Option<ColorHistog
     let text: Option<String> = db
         .prepare_cached("SELECT histogram FROM colors WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
-        .map_err(doing("reading colors"))?;
+        .map_err(journal_error("reading colors"))?;
     text.map(|text| from_json(&text)).transpose()
 }
 
-/// How well its texts find the image of a group, and no others'.
+/// Stores how well a group's texts find its image among all images.
 pub fn write_retrieved(db: &Connection, group: GroupId, retrieved: &RetrievalResult) -> Result<()> {
     let text = to_json(retrieved)?;
     db.prepare_cached("INSERT OR REPLACE INTO retrieved (group_id, finding) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![group.0, text]))
-        .map_err(doing("saving what was found"))?;
+        .map_err(journal_error("saving retrieval results"))?;
     Ok(())
 }
 
-/// Forgets what was found; the groups that something was known of.
+/// Deletes all retrieval results. Returns the groups that had one.
 pub fn clear_retrieved(db: &Connection) -> Result<Vec<GroupId>> {
     db.prepare_cached("DELETE FROM retrieved RETURNING group_id")
         .and_then(|mut delete| {
             let ids = delete.query_map([], |row| row.get(0).map(GroupId))?;
             ids.collect()
         })
-        .map_err(doing("saving what was found"))
+        .map_err(journal_error("deleting retrieval results"))
 }
 
 pub fn read_retrieved(db: &Connection, group: GroupId) -> Result<Option<RetrievalResult>> {
     let text: Option<String> = db
         .prepare_cached("SELECT finding FROM retrieved WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
-        .map_err(doing("reading what was found"))?;
+        .map_err(journal_error("reading retrieval results"))?;
     text.map(|text| from_json(&text)).transpose()
 }
 
@@ -63,7 +62,7 @@ pub fn read_observed(db: &Connection, group: GroupId) -> Result<Observed> {
     })
 }
 
-/// Stores the drawing of a group's image, or that it has none; its family stays as it is.
+/// Stores the drawing of a group's image, or that it has none. Does not change its family.
 pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Result<()> {
     let outline = drawing.map(|drawing| drawing.outline.as_slice());
     let edges = drawing.map(|drawing| drawing.edges.values().iter());
@@ -74,17 +73,17 @@ pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>)
          ON CONFLICT (group_id) DO UPDATE SET outline = excluded.outline, edges = excluded.edges",
     )
     .and_then(|mut insert| insert.execute(params![group.0, outline, edges]))
-    .map_err(doing("saving a drawing"))?;
+    .map_err(journal_error("saving a drawing"))?;
     Ok(())
 }
 
-/// All groups but this one whose images have this outline, with their families and edges.
-pub fn drawn(
+/// Returns the other groups whose images have this outline, with their families and edges.
+pub fn drawings_with_outline(
     db: &Connection,
     outline: [u8; 32],
-    but: GroupId,
+    except: GroupId,
 ) -> Result<Vec<(GroupId, Option<GroupId>, Edges)>> {
-    let drawn = |row: &Row| {
+    let drawing = |row: &Row| {
         let group = row.get(0).map(GroupId)?;
         let family = row.get::<_, Option<i64>>(1)?.map(GroupId);
         let edges = row.get_ref(2)?.as_blob()?.iter();
@@ -95,13 +94,14 @@ pub fn drawn(
         "SELECT group_id, family, edges FROM drawings WHERE outline = ?1 AND group_id <> ?2",
     )
     .and_then(|mut select| {
-        let others = select.query_map(params![outline.as_slice(), but.0], drawn)?;
+        let others = select.query_map(params![outline.as_slice(), except.0], drawing)?;
         others.collect()
     })
-    .map_err(doing("reading the drawings"))
+    .map_err(journal_error("reading the drawings"))
 }
 
-/// The drawing of a group's image; `None` before it was looked at.
+/// Reads the drawing of a group's image. `None` if the image was not measured yet, `Some(None)` if
+/// it has no drawing.
 pub fn read_drawing(db: &Connection, group: GroupId) -> Result<Option<Option<Drawing>>> {
     let drawing = |row: &Row| {
         let outline: Option<[u8; 32]> = row.get(0)?;
@@ -113,25 +113,25 @@ pub fn read_drawing(db: &Connection, group: GroupId) -> Result<Option<Option<Dra
     };
     db.prepare_cached("SELECT outline, edges FROM drawings WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], drawing).optional())
-        .map_err(doing("reading a drawing"))
+        .map_err(journal_error("reading a drawing"))
 }
 
 pub fn read_family(db: &Connection, group: GroupId) -> Result<Option<GroupId>> {
     db.prepare_cached("SELECT family FROM drawings WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
         .map(|family: Option<Option<i64>>| family.flatten().map(GroupId))
-        .map_err(doing("reading a family"))
+        .map_err(journal_error("reading a family"))
 }
 
 pub fn write_family(db: &Connection, group: GroupId, family: GroupId) -> Result<()> {
     db.prepare_cached("UPDATE drawings SET family = ?2 WHERE group_id = ?1")
         .and_then(|mut update| update.execute([group.0, family.0]))
-        .map_err(doing("saving a family"))?;
+        .map_err(journal_error("saving a family"))?;
     Ok(())
 }
 
-/// Makes all groups of a family ones of another; returns them.
-pub fn rename_family(db: &Connection, family: GroupId, to: GroupId) -> Result<Vec<GroupId>> {
+/// Moves all groups of a family to another one and returns them.
+pub fn merge_family(db: &Connection, family: GroupId, to: GroupId) -> Result<Vec<GroupId>> {
     if family == to {
         return Ok(Vec::new());
     }
@@ -140,26 +140,26 @@ pub fn rename_family(db: &Connection, family: GroupId, to: GroupId) -> Result<Ve
             let ids = update.query_map([family.0, to.0], |row| row.get(0).map(GroupId))?;
             ids.collect()
         })
-        .map_err(doing("saving a family"))
+        .map_err(journal_error("saving a family"))
 }
 
-/// Whether all that is computed from a group's image is there.
+/// Whether the colors and the drawing of a group's image are stored.
 pub fn is_measured(db: &Connection, group: GroupId) -> Result<bool> {
     db.prepare_cached("SELECT 1 FROM colors JOIN drawings USING (group_id) WHERE group_id = ?1")
         .and_then(|mut select| select.exists([group.0]))
-        .map_err(doing("reading colors"))
+        .map_err(journal_error("reading colors"))
 }
 
-/// Notes what the rules say of a stored draft now.
+/// Stores the current reasons of a draft.
 pub fn write_check(db: &Connection, id: i64, draft: &mut DraftRow, now: Vec<Reason>) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO checks (draft, reasons) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![id, codes(&now)]))
-        .map_err(doing("saving reasons"))?;
+        .map_err(journal_error("saving reasons"))?;
     draft.reasons = now;
     Ok(())
 }
 
-/// How firmly the model held the fields of a draft, and how far second opinions agree with it.
+/// Returns the model's confidence in the fields of a draft, and its agreement with second opinions.
 pub fn signals_of(db: &Connection, group: GroupId, draft: &DraftRow) -> Result<Vec<Signal>> {
     let opinions = match draft.origin {
         Origin::Attempt(id) => opinions_on(db, group, id)?,

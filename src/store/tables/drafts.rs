@@ -1,25 +1,25 @@
-//! `drafts`: every text that a group has had. It only grows; what the rules say of a text later is
-//! kept in [`super::computed`].
+//! Table `drafts`: every version of a group's text. It is append-only; reasons found later are
+//! stored in [`super::computed`].
 
 use super::{from_json, json_value};
 use crate::error::Result;
 use crate::record::{FieldConfidence, GroupId, Labels, Origin, Reason};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// A row of `drafts`, without its number.
+/// A row of `drafts`, without its id.
 #[derive(Debug, Clone)]
 pub struct DraftRow {
     pub origin: Origin,
-    /// The name of the item that the labels were made under; empty where nobody knows it.
+    /// The item name for which the labels were written; empty if unknown.
     pub item_name: String,
     pub labels: Labels,
-    /// What the rules say of it; `duplicate_label` depends on others and is not in it.
+    /// Without `duplicate_label`, which depends on other groups.
     pub reasons: Vec<Reason>,
-    /// Those of `reasons` that no text can show and an edit therefore keeps.
+    /// The `reasons` that cannot be found in the text, so that an edit keeps them.
     pub kept: Vec<Reason>,
     pub confidence: Vec<FieldConfidence>,
-    /// What the answer behind it was given; the rules ask for no more than that can show.
+    /// Whether the model saw the image. The rules do not require what it could not see.
     pub with_image: bool,
     pub with_metadata: bool,
     pub model: String,
@@ -32,7 +32,7 @@ pub fn codes(reasons: &[Reason]) -> String {
     codes.join(" ")
 }
 
-/// The reasons behind stored codes, with `duplicate_label` in its place.
+/// Parses stored codes; adds `duplicate_label` if `duplicate`.
 pub fn reasons_of(codes: &str, duplicate: bool) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = codes.split(' ').filter_map(Reason::parse).collect();
     if duplicate {
@@ -65,11 +65,11 @@ pub fn insert_draft(db: &Connection, group: GroupId, draft: &DraftRow) -> Result
             draft.item_name,
         ])
     })
-    .map_err(doing("saving a draft"))
+    .map_err(journal_error("saving a draft"))
 }
 
-/// Drafts with the reasons of now.
-const DRAFT: &str = "SELECT d.id, d.origin, d.labels, coalesce(c.reasons, d.reasons),
+/// Selects drafts with their current reasons.
+const SELECT_DRAFT: &str = "SELECT d.id, d.origin, d.labels, coalesce(c.reasons, d.reasons),
         d.kept_reasons, d.confidence, d.with_image, d.with_metadata, d.model, d.prompt_version,
         d.generated_at, d.item_name
     FROM drafts d LEFT JOIN checks c ON c.draft = d.id";
@@ -80,7 +80,7 @@ struct RawDraft {
     texts: [String; 5],
     with_image: bool,
     with_metadata: bool,
-    made: [String; 4],
+    provenance: [String; 4],
 }
 
 fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
@@ -95,14 +95,14 @@ fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
         ],
         with_image: row.get(6)?,
         with_metadata: row.get(7)?,
-        made: [row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?],
+        provenance: [row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?],
     })
 }
 
 impl RawDraft {
     fn parse(self) -> Result<(i64, DraftRow)> {
         let [origin, labels, reasons, kept, confidence] = self.texts;
-        let [model, prompt_version, generated_at, item_name] = self.made;
+        let [model, prompt_version, generated_at, item_name] = self.provenance;
         let draft = DraftRow {
             item_name,
             origin: from_json(&origin)?,
@@ -122,36 +122,40 @@ impl RawDraft {
 
 pub fn read_draft(db: &Connection, id: i64) -> Result<DraftRow> {
     let raw = db
-        .prepare_cached(&format!("{DRAFT} WHERE d.id = ?1"))
+        .prepare_cached(&format!("{SELECT_DRAFT} WHERE d.id = ?1"))
         .and_then(|mut select| select.query_row([id], raw_draft))
-        .map_err(doing("reading a draft"))?;
+        .map_err(journal_error("reading a draft"))?;
     Ok(raw.parse()?.1)
 }
 
-/// The versions of a group with their numbers, oldest first.
+/// Reads the versions of a group with their ids, oldest first.
 pub fn read_drafts(db: &Connection, group: GroupId) -> Result<Vec<(i64, DraftRow)>> {
     let rows: Vec<RawDraft> = db
-        .prepare_cached(&format!("{DRAFT} WHERE d.group_id = ?1 ORDER BY d.id"))
+        .prepare_cached(&format!(
+            "{SELECT_DRAFT} WHERE d.group_id = ?1 ORDER BY d.id"
+        ))
         .and_then(|mut select| select.query_map([group.0], raw_draft)?.collect())
-        .map_err(doing("reading the versions"))?;
+        .map_err(journal_error("reading the versions"))?;
     rows.into_iter().map(RawDraft::parse).collect()
 }
 
-/// The labels of a group's first version.
+/// Reads the labels of a group's first version.
 pub fn first_text(db: &Connection, group: GroupId) -> Result<Option<Labels>> {
     let labels: Option<String> = db
         .prepare_cached("SELECT labels FROM drafts WHERE group_id = ?1 ORDER BY id LIMIT 1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
-        .map_err(doing("reading a version"))?;
+        .map_err(journal_error("reading a version"))?;
     labels.map(|labels| from_json(&labels)).transpose()
 }
 
-/// One version, where it is one of this group.
+/// Reads a version; `None` if it does not belong to the group.
 pub fn read_draft_of(db: &Connection, group: GroupId, id: i64) -> Result<Option<DraftRow>> {
     let raw = db
-        .prepare_cached(&format!("{DRAFT} WHERE d.id = ?1 AND d.group_id = ?2"))
+        .prepare_cached(&format!(
+            "{SELECT_DRAFT} WHERE d.id = ?1 AND d.group_id = ?2"
+        ))
         .and_then(|mut select| select.query_row([id, group.0], raw_draft).optional())
-        .map_err(doing("reading a version"))?;
+        .map_err(journal_error("reading a version"))?;
     Ok(raw
         .map(RawDraft::parse)
         .transpose()?

@@ -1,12 +1,12 @@
-//! `groups` and `paths`: every image that was ever met, and what the source says of it now.
+//! Tables `groups` and `paths`: every known image, and what the source reports about it.
 //!
 //! A group is one image: once its bytes are known, its hash never changes. Another image at the
-//! same path is another group, and the one before is *displaced* until its image turns up again.
+//! same path is another group, and the earlier group is *displaced* until its image is found again.
 
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{GroupId, Item};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub struct GroupRow {
     pub rows: u64,
 }
 
-/// Whether the image of group `g` is displaced: its path names another group now.
+/// SQL condition: another group is at the path of group `g`, so `g` is displaced.
 pub const IS_DISPLACED: &str = "(g.image_path <> '' AND EXISTS (
     SELECT 1 FROM paths p WHERE p.path = g.image_path AND p.group_id <> g.id))";
 
@@ -30,7 +30,7 @@ pub fn is_displaced(db: &Connection, id: GroupId) -> Result<bool> {
         "SELECT 1 FROM groups g WHERE g.id = ?1 AND {IS_DISPLACED}"
     ))
     .and_then(|mut select| select.exists([id.0]))
-    .map_err(doing("reading a group"))
+    .map_err(journal_error("reading a group"))
 }
 
 pub fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
@@ -39,7 +39,7 @@ pub fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
              rows)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )
-    .map_err(doing("saving a group"))?
+    .map_err(journal_error("saving a group"))?
     .insert(params![
         row.order,
         row.image_path,
@@ -49,20 +49,20 @@ pub fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
         row.item.source_type.as_str(),
         row.item.item_part,
         to_json(&row.other_names)?,
-        order_value(row.rows),
+        sql_integer(row.rows),
     ])
     .map(GroupId)
-    .map_err(doing("saving a group"))
+    .map_err(journal_error("saving a group"))
 }
 
-/// What the source says of a group now; a hash that was not known is added.
+/// Replaces what the source reports about a group. The hash is set only if it was unknown.
 pub fn update_group(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
     db.prepare_cached(
         "UPDATE groups SET ord = ?2, image_path = ?3, sha256 = coalesce(sha256, ?4), item = ?5,
              name = ?6, source_type = ?7, part = ?8, other_names = ?9, rows = ?10
          WHERE id = ?1",
     )
-    .map_err(doing("saving a group"))?
+    .map_err(journal_error("saving a group"))?
     .execute(params![
         id.0,
         row.order,
@@ -73,36 +73,36 @@ pub fn update_group(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> 
         row.item.source_type.as_str(),
         row.item.item_part,
         to_json(&row.other_names)?,
-        order_value(row.rows),
+        sql_integer(row.rows),
     ])
-    .map_err(doing("saving a group"))?;
+    .map_err(journal_error("saving a group"))?;
     Ok(())
 }
 
 pub fn add_rows(db: &Connection, id: GroupId, rows: u64) -> Result<()> {
     db.prepare_cached("UPDATE groups SET rows = rows + ?2 WHERE id = ?1")
-        .and_then(|mut update| update.execute(params![id.0, order_value(rows)]))
-        .map_err(doing("saving rows"))?;
+        .and_then(|mut update| update.execute(params![id.0, sql_integer(rows)]))
+        .map_err(journal_error("saving rows"))?;
     Ok(())
 }
 
 pub fn write_names(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
     db.prepare_cached("UPDATE groups SET other_names = ?2, rows = ?3 WHERE id = ?1")
-        .map_err(doing("saving names"))?
+        .map_err(journal_error("saving names"))?
         .execute(params![
             id.0,
             to_json(&row.other_names)?,
-            order_value(row.rows)
+            sql_integer(row.rows)
         ])
-        .map_err(doing("saving names"))?;
+        .map_err(journal_error("saving names"))?;
     Ok(())
 }
 
-/// Where a group stands in the source.
+/// Returns a group's position in the source.
 pub fn order_of(db: &Connection, id: GroupId) -> Result<i64> {
     db.prepare_cached("SELECT ord FROM groups WHERE id = ?1")
         .and_then(|mut select| select.query_row([id.0], |row| row.get(0)))
-        .map_err(doing("reading a group"))
+        .map_err(journal_error("reading a group"))
 }
 
 pub fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {
@@ -122,7 +122,7 @@ pub fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {
                 ))
             })
         })
-        .map_err(doing("reading a group"))?;
+        .map_err(journal_error("reading a group"))?;
     Ok(GroupRow {
         order,
         image_path,
@@ -133,7 +133,7 @@ pub fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {
     })
 }
 
-/// What stands for the path of an item; one that has none goes by its address, then its name.
+/// Returns the key of an item in `paths`: its path, or else its URL, or else its name.
 pub fn path_key(item: &Item) -> String {
     if !item.image_path.is_empty() {
         return item.image_path.clone();
@@ -148,26 +148,26 @@ pub fn find_by_path(db: &Connection, path: &str) -> Result<Option<GroupId>> {
     db.prepare_cached("SELECT group_id FROM paths WHERE path = ?1")
         .and_then(|mut select| select.query_row([path], |row| row.get(0)).optional())
         .map(|id| id.map(GroupId))
-        .map_err(doing("looking for a path"))
+        .map_err(journal_error("looking for a path"))
 }
 
 pub fn find_by_hash(db: &Connection, sha256: &str) -> Result<Option<GroupId>> {
     db.prepare_cached("SELECT id FROM groups WHERE sha256 = ?1 ORDER BY id LIMIT 1")
         .and_then(|mut select| select.query_row([sha256], |row| row.get(0)).optional())
         .map(|id| id.map(GroupId))
-        .map_err(doing("looking for a hash"))
+        .map_err(journal_error("looking for a hash"))
 }
 
-/// Makes a path lead to a group.
-pub fn link(db: &Connection, path: &str, id: GroupId) -> Result<()> {
+/// Assigns a path to a group.
+pub fn assign_path(db: &Connection, path: &str, id: GroupId) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO paths (path, group_id) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![path, id.0]))
-        .map_err(doing("saving a path"))?;
+        .map_err(journal_error("saving a path"))?;
     Ok(())
 }
 
-/// Adds names that the group does not have yet. One that has none takes the first as its own.
-pub fn join_names(row: &mut GroupRow, names: &[String]) {
+/// Adds new names to a group. A group without a name takes the first one.
+pub fn add_new_names(row: &mut GroupRow, names: &[String]) {
     let mut known: HashSet<String> = row.other_names.iter().cloned().collect();
     known.insert(row.item.item_name.clone());
     known.insert(String::new());
@@ -182,7 +182,7 @@ pub fn join_names(row: &mut GroupRow, names: &[String]) {
     }
 }
 
-/// SQLite knows signed numbers only.
-pub fn order_value(value: u64) -> i64 {
+/// Converts to SQLite's signed integers.
+pub fn sql_integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,17 +1,17 @@
-//! `judgments`: what people judged of committed records in an audit. It only grows: one that is
-//! taken back is followed by a row that says so.
+//! Table `judgments`: judgments of committed records in an audit. It is append-only: a retraction
+//! is another row.
 
 use crate::error::Result;
 use crate::record::{GroupId, Judgment, Verdict};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::text::utc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// In the place of a verdict: the newest judgment of the group is none any more.
+/// Stored as the verdict of a row that retracts the newest judgment of a version.
 const TAKEN_BACK: &str = "taken_back";
 
-/// Stores what a person says of a version; `None` takes the newest judgment of it back.
+/// Stores a judgment of a version. `None` retracts the newest judgment of it.
 pub fn insert_judgment(
     db: &Connection,
     seed: u64,
@@ -33,20 +33,20 @@ pub fn insert_judgment(
             verdict.and_then(Verdict::field).map(|field| field.key()),
         ])
     })
-    .map_err(doing("saving a judgment"))?;
+    .map_err(journal_error("saving a judgment"))?;
     Ok(())
 }
 
-/// The seed of the audit that was judged last.
+/// Returns the seed of the most recent audit.
 pub fn newest_seed(db: &Connection) -> Result<Option<u64>> {
     let seed: Option<i64> = db
         .prepare_cached("SELECT seed FROM judgments ORDER BY id DESC LIMIT 1")
         .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
-        .map_err(doing("reading the judgments"))?;
+        .map_err(journal_error("reading the judgments"))?;
     Ok(seed.map(i64::cast_unsigned))
 }
 
-/// The judgments of one audit that nobody has taken back, in the order of time.
+/// Reads the judgments of an audit that were not retracted, oldest first.
 pub fn read_judgments(db: &Connection, seed: u64) -> Result<Vec<Judgment>> {
     type Row = (i64, i64, String, Option<String>);
     let rows: Vec<Row> = db
@@ -58,19 +58,19 @@ pub fn read_judgments(db: &Connection, seed: u64) -> Result<Vec<Judgment>> {
                 |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
             select.query_map([seed.cast_signed()], row)?.collect()
         })
-        .map_err(doing("reading the judgments"))?;
-    let mut standing: Vec<Judgment> = Vec::new();
+        .map_err(journal_error("reading the judgments"))?;
+    let mut judgments: Vec<Judgment> = Vec::new();
     for (group, version, verdict, field) in rows {
         let group = GroupId(group);
         if verdict == TAKEN_BACK {
-            let is_it = |of: &Judgment| of.group == group && of.version == version;
-            if let Some(at) = standing.iter().rposition(is_it) {
-                standing.remove(at);
+            let is_same = |other: &Judgment| other.group == group && other.version == version;
+            if let Some(at) = judgments.iter().rposition(is_same) {
+                judgments.remove(at);
             }
             continue;
         }
-        // A field that this program does not know is of a later one: nothing is said of it here.
-        standing.extend(
+        // An unknown field was written by a newer version; the judgment is skipped.
+        judgments.extend(
             Verdict::parse(&verdict, field.as_deref()).map(|verdict| Judgment {
                 group,
                 version,
@@ -78,5 +78,5 @@ pub fn read_judgments(db: &Connection, seed: u64) -> Result<Vec<Judgment>> {
             }),
         );
     }
-    Ok(standing)
+    Ok(judgments)
 }

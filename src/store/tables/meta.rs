@@ -1,10 +1,10 @@
-//! `meta`: small values kept between runs, and the version of each part that is shown elsewhere.
+//! Table `meta`: small values kept between runs, and version counters of the exported contents.
 
 use crate::error::Result;
-use crate::store::errors::{doing, unreadable};
+use crate::store::errors::{journal_error, unreadable};
 use rusqlite::{Connection, OptionalExtension};
 
-/// A part of the journal that is shown elsewhere.
+/// A part of the journal that is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     Records,
@@ -24,17 +24,17 @@ impl Content {
 pub fn get(db: &Connection, key: &str) -> Result<Option<String>> {
     db.prepare_cached("SELECT value FROM meta WHERE key = ?1")
         .and_then(|mut select| select.query_row([key], |row| row.get(0)).optional())
-        .map_err(doing("reading a setting"))
+        .map_err(journal_error("reading a setting"))
 }
 
 pub fn set(db: &Connection, key: &str, value: &str) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute([key, value]))
-        .map_err(doing("saving a setting"))?;
+        .map_err(journal_error("saving a setting"))?;
     Ok(())
 }
 
-/// Every value whose key begins with `prefix`, the prefix cut off.
+/// Returns every entry whose key starts with `prefix`, without the prefix.
 pub fn with_prefix(db: &Connection, prefix: &str) -> Result<Vec<(String, String)>> {
     let rows: Vec<(String, String)> = db
         .prepare_cached("SELECT key, value FROM meta ORDER BY key")
@@ -43,7 +43,7 @@ pub fn with_prefix(db: &Connection, prefix: &str) -> Result<Vec<(String, String)
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
-        .map_err(doing("reading a setting"))?;
+        .map_err(journal_error("reading a setting"))?;
     Ok(rows
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value)))
@@ -59,13 +59,13 @@ pub fn version(db: &Connection, content: Content) -> Result<u64> {
     }
 }
 
-/// Notes one change of `content`, inside the transaction that makes it.
-pub fn bump(db: &Connection, content: Content) -> Result<()> {
+/// Increments the version of `content`, in the transaction that changes it.
+pub fn bump_version(db: &Connection, content: Content) -> Result<()> {
     let next = version(db, content)? + 1;
     set(db, content.key(), &next.to_string())
 }
 
-/// Where the hash of a file, as its exporter last wrote it or as it was imported, is kept.
+/// Key of `meta` for the hash of a file as it was last exported or imported.
 pub fn written_key(name: &str) -> String {
     format!("written:{name}")
 }

@@ -1,4 +1,4 @@
-//! The journal's tables, one module for each: rows in, rows out, inside the caller's transaction.
+//! Reads and writes rows of the journal's tables, inside the caller's transaction.
 
 pub mod answers;
 pub mod computed;
@@ -23,7 +23,7 @@ pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| unreadable("reading a value", error))
 }
 
-/// A value as JSON inside a statement, so that its error travels with the statement's.
+/// Serializes a value as a statement parameter; the statement reports a serialization error.
 pub fn json_value<T: Serialize>(value: &T) -> Json {
     Json(serde_json::to_string(value))
 }

@@ -1,18 +1,18 @@
-//! `records`: every text that was ever made a line of `labels.jsonl`. It only grows.
+//! Table `records`: every record that was ever committed to `labels.jsonl`. It is append-only.
 
 use super::drafts::read_draft;
 use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{CommittedBy, GroupId, Line, QualityFlags, Reason, Record};
-use crate::store::errors::{doing, unreadable};
+use crate::store::errors::{journal_error, unreadable};
 use crate::store::rules::label_key;
 use crate::text::{hex, utc};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-/// Stores the record that a draft makes.
+/// Builds the record of a draft and stores it.
 pub fn insert_record(
     db: &Connection,
     group: GroupId,
@@ -24,14 +24,14 @@ pub fn insert_record(
     insert_record_row(db, group, draft, now, by, &record, None)
 }
 
-/// The record that a draft makes; its flags lack `duplicate_label`, which the export adds.
+/// Builds the record of a draft. Its flags lack `duplicate_label`, which the export adds.
 pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> {
     let group_row = read_group(db, group)?;
     let row = read_draft(db, draft)?;
     let labels = row.labels;
     let mut reasons = row.reasons;
     if row.with_metadata && row.item_name != group_row.item.item_name {
-        // It was checked against the name that it was made under; the record has that of its item.
+        // The draft was checked against an earlier item name; the record has the current one.
         reasons.retain(|reason| *reason != Reason::ItemNameMissing);
         if !labels.label_ko().contains(&group_row.item.item_name) {
             reasons.push(Reason::ItemNameMissing);
@@ -81,24 +81,24 @@ pub fn insert_record_row(
             checksum_of(&text, raw),
         ])
     })
-    .map_err(doing("saving a record"))
+    .map_err(journal_error("saving a record"))
 }
 
-/// A record; none where it only stands for a line that cannot be read.
+/// Reads a record; `None` for the placeholder of an unreadable line.
 pub fn read_record(db: &Connection, id: i64) -> Result<Option<Record>> {
     let text: Option<String> = db
         .prepare_cached("SELECT record FROM records WHERE id = ?1 AND made_by <> 'unread'")
         .and_then(|mut select| select.query_row([id], |row| row.get(0)).optional())
-        .map_err(doing("reading a record"))?;
+        .map_err(journal_error("reading a record"))?;
     text.map(|text| from_json(&text)).transpose()
 }
 
-/// The line that a record makes.
+/// Reads the line that a record stands for.
 pub fn read_line(db: &Connection, record: i64) -> Result<Line> {
     let (version, by): (i64, String) = db
         .prepare_cached("SELECT draft, made_by FROM records WHERE id = ?1")
         .and_then(|mut select| select.query_row([record], |row| Ok((row.get(0)?, row.get(1)?))))
-        .map_err(doing("reading a record"))?;
+        .map_err(journal_error("reading a record"))?;
     Ok(Line {
         record: Some(record),
         version,
@@ -106,17 +106,17 @@ pub fn read_line(db: &Connection, record: i64) -> Result<Line> {
     })
 }
 
-/// Stored with a record when it is committed, so that damage is noticed before it is exported.
+/// Computes the checksum of a record, which reveals damage before an export.
 pub fn checksum_of(record: &str, raw: Option<&str>) -> String {
     let mut hash = Sha256::new();
     hash.update(record);
-    // No byte of UTF-8, so that the two cannot run into each other.
+    // Never occurs in UTF-8, so it separates the two unambiguously.
     hash.update([0xff]);
     hash.update(raw.unwrap_or_default());
     hex(&hash.finalize())
 }
 
-/// A text column, whatever bytes damage has left in it.
+/// Reads a text column that may hold damaged UTF-8.
 pub fn lossy(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Option<String>> {
     let value = row.get_ref(column)?;
     Ok(value
@@ -124,7 +124,7 @@ pub fn lossy(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Option<Stri
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
-/// Part of a migration: gives records of an earlier version of the journal their checksums.
+/// Part of a migration: adds checksums to records of an earlier schema version.
 pub fn fill_checksums(db: &mut Connection) -> rusqlite::Result<()> {
     let is_missing = db
         .prepare("SELECT 1 FROM records WHERE checksum IS NULL")?

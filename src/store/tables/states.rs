@@ -1,4 +1,4 @@
-//! `heads`: the current state of each group, and what the queue shows of it.
+//! Table `heads`: the current state of each group, and what the queue shows.
 
 use super::computed::signals_of;
 use super::drafts::{DraftRow, codes, read_draft, reasons_of};
@@ -7,14 +7,14 @@ use super::records::read_line;
 use super::{from_json, json_value, to_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{CurrentState, Decision, GroupId, Labels, ReviewState};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use crate::store::rules::label_key;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A review state as `heads` and `step_entries` hold it: the line by the number of its record.
+/// A review state as stored in `heads` and `step_entries`: the line is the id of its record.
 #[derive(Serialize, Deserialize)]
 struct StoredReview {
     draft: Option<i64>,
@@ -29,8 +29,8 @@ struct StoredReview {
 pub fn review_json(review: &ReviewState) -> Result<String> {
     let record = match review.line {
         Some(line) => {
-            let unsaved = "journal, saving a group: its record was not stored before; this is a \
-                           bug in labeler-tui";
+            let unsaved = "journal, saving a group: its record was not stored first; this is a \
+bug in labeler-tui";
             let unsaved = || Error::new(ErrorKind::Store, unsaved);
             Some(line.record.ok_or_else(unsaved)?)
         }
@@ -71,7 +71,7 @@ pub fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentSta
                 })
                 .optional()
         })
-        .map_err(doing("reading a group"))?;
+        .map_err(journal_error("reading a group"))?;
     row.map(|(head, answer, failure)| {
         Ok(CurrentState {
             review: read_review(db, &head)?,
@@ -82,7 +82,8 @@ pub fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentSta
     .transpose()
 }
 
-/// Writes current states inside one transaction and keeps `duplicate_label` true on both sides.
+/// Writes current states in one transaction, and updates `duplicate_label` in all groups whose
+/// labels become or stop being equal.
 pub struct StateWriter<'a> {
     db: &'a Connection,
     pub now: Timestamp,
@@ -112,7 +113,7 @@ impl<'a> StateWriter<'a> {
         self.write_draft(group, current, draft.as_ref())
     }
 
-    /// The same where the draft's row is at hand.
+    /// Like [`Self::write`], with the draft already read.
     pub fn write_draft(
         &mut self,
         group: GroupId,
@@ -123,10 +124,10 @@ impl<'a> StateWriter<'a> {
             .db
             .prepare_cached("SELECT label_key FROM heads WHERE group_id = ?1")
             .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
-            .map_err(doing("reading a group"))?
+            .map_err(journal_error("reading a group"))?
             .flatten();
         let rejected = matches!(current.review.decision, Decision::Rejected(_));
-        // A label whose image nobody can find is no twin of others.
+        // Rejected and displaced groups do not count as duplicates.
         let counts = !rejected && !is_displaced(self.db, group)?;
         let key = draft
             .filter(|_| counts)
@@ -138,14 +139,14 @@ impl<'a> StateWriter<'a> {
         self.store(group, current, draft, key.as_deref(), duplicate, true)?;
         if old_key != key {
             self.labels.extend(old_key);
-            // Without a twin nobody else's is another one than before.
+            // A label without a duplicate affects no other group.
             self.labels.extend(key.filter(|_| duplicate));
         }
         self.changed.insert(group);
         Ok(())
     }
 
-    /// Settles the twins of every label that came or went; every group that shows a change.
+    /// Updates the groups that share an added or removed label. Returns every changed group.
     pub fn finish(mut self) -> Result<Vec<GroupId>> {
         for key in std::mem::take(&mut self.labels) {
             let twins: Vec<i64> = self
@@ -156,7 +157,7 @@ impl<'a> StateWriter<'a> {
                         .query_map([&key], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()
                 })
-                .map_err(doing("looking for equal labels"))?;
+                .map_err(journal_error("looking for equal labels"))?;
             let duplicate = twins.len() > 1;
             let stale: Vec<i64> = self
                 .db
@@ -168,7 +169,7 @@ impl<'a> StateWriter<'a> {
                         .query_map(params![key, !duplicate], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()
                 })
-                .map_err(doing("looking for equal labels"))?;
+                .map_err(journal_error("looking for equal labels"))?;
             for group in stale.into_iter().map(GroupId) {
                 let current = self.read(group)?;
                 let draft = match current.review.draft {
@@ -193,7 +194,7 @@ impl<'a> StateWriter<'a> {
         self.db
             .prepare_cached("SELECT 1 FROM heads WHERE label_key = ?1 AND group_id <> ?2 LIMIT 1")
             .and_then(|mut select| select.exists(params![key, group.0]))
-            .map_err(doing("looking for equal labels"))
+            .map_err(journal_error("looking for equal labels"))
     }
 
     fn store(
@@ -240,7 +241,7 @@ impl<'a> StateWriter<'a> {
                     touched.then(|| self.now.as_millisecond()),
                 ])
             })
-            .map_err(doing("saving a group"))?;
+            .map_err(journal_error("saving a group"))?;
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
-//! `steps` and `step_entries`: what operators did, undid and redid. Both only grow.
+//! Tables `steps` and `step_entries`: what operators did, undid and redid. Both are append-only.
 
 use super::states::{read_review, review_json};
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{Change, GroupId, PastStep, ReviewStep};
-use crate::store::errors::doing;
+use crate::store::errors::journal_error;
 use rusqlite::{Connection, params};
 
 pub fn insert_step(
@@ -20,22 +20,22 @@ pub fn insert_step(
         "INSERT INTO steps (at, kind, target, change, done) VALUES (?1, ?2, ?3, ?4, ?5)",
     )
     .and_then(|mut insert| insert.insert(params![at, kind, target, change, done]))
-    .map_err(doing("saving a step"))
+    .map_err(journal_error("saving a step"))
 }
 
-/// What a step did, in words.
+/// Reads the description of a step.
 pub fn describe(db: &Connection, step: i64) -> Result<String> {
     db.prepare_cached("SELECT done FROM steps WHERE id = ?1")
         .and_then(|mut select| select.query_row([step], |row| row.get(0)))
-        .map_err(doing("reading a step"))
+        .map_err(journal_error("reading a step"))
 }
 
-/// The step as undo and redo name it.
+/// Reads a step as undo and redo describe it.
 pub fn read_past_step(db: &Connection, step: i64) -> Result<PastStep> {
     let records: i64 = db
         .prepare_cached("SELECT count(*) FROM step_entries WHERE step = ?1")
         .and_then(|mut select| select.query_row([step], |row| row.get(0)))
-        .map_err(doing("reading a step"))?;
+        .map_err(journal_error("reading a step"))?;
     Ok(PastStep {
         done: describe(db, step)?,
         change: read_change(db, step)?.map(Box::new),
@@ -43,16 +43,16 @@ pub fn read_past_step(db: &Connection, step: i64) -> Result<PastStep> {
     })
 }
 
-/// What a step of the operator's changed; `None` where it cannot be read.
+/// Reads the change of a step; `None` for undo and redo, and if it cannot be parsed.
 pub fn read_change(db: &Connection, step: i64) -> Result<Option<Change>> {
     let change: Option<String> = db
         .prepare_cached("SELECT change FROM steps WHERE id = ?1")
         .and_then(|mut select| select.query_row([step], |row| row.get(0)))
-        .map_err(doing("reading a step"))?;
+        .map_err(journal_error("reading a step"))?;
     Ok(change.and_then(|change| from_json(&change).ok()))
 }
 
-/// What operators did that gave a group another draft.
+/// Returns the changes that gave a group another draft.
 pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Change>> {
     let changes: Vec<String> = db
         .prepare_cached(
@@ -61,11 +61,11 @@ pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Change>> {
                  AND json_extract(e.before, '$.draft') IS NOT json_extract(e.after, '$.draft')",
         )
         .and_then(|mut select| select.query_map([group.0], |row| row.get(0))?.collect())
-        .map_err(doing("reading the steps"))?;
+        .map_err(journal_error("reading the steps"))?;
     changes.iter().map(|change| from_json(change)).collect()
 }
 
-/// Every step in order: its number, its kind, and the step that it undid or redid.
+/// Returns every step in order: its id, its kind, and the step that it undid or redid.
 pub fn all_steps(db: &Connection) -> Result<Vec<(i64, String, Option<i64>)>> {
     db.prepare("SELECT id, kind, target FROM steps ORDER BY id")
         .and_then(|mut select| {
@@ -73,7 +73,7 @@ pub fn all_steps(db: &Connection) -> Result<Vec<(i64, String, Option<i64>)>> {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect()
         })
-        .map_err(doing("reading the steps"))
+        .map_err(journal_error("reading the steps"))
 }
 
 pub fn insert_entry(db: &Connection, step: i64, group: GroupId, entry: &ReviewStep) -> Result<()> {
@@ -83,7 +83,7 @@ pub fn insert_entry(db: &Connection, step: i64, group: GroupId, entry: &ReviewSt
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )
     .and_then(|mut insert| insert.execute(params![step, group.0, was, is, entry.answer]))
-    .map_err(doing("saving a step"))?;
+    .map_err(journal_error("saving a step"))?;
     Ok(())
 }
 
@@ -99,7 +99,7 @@ pub fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, ReviewSt
                 })?
                 .collect()
         })
-        .map_err(doing("reading a step"))?;
+        .map_err(journal_error("reading a step"))?;
     rows.into_iter()
         .map(|(group, before, after, answer)| {
             let step = ReviewStep {

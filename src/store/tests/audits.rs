@@ -1,4 +1,4 @@
-//! Audits: what is drawn, and which judgments count.
+//! Audits: which records are drawn, and which judgments count.
 
 use super::*;
 use crate::record::Verdict;
@@ -11,7 +11,7 @@ fn committed(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     let (mut journal, ids) = labeled(outdir, &names);
     let mut few = labels("장갑");
     few.set(Field::TagsKo, list(&["모자"]));
-    let more = meet(&mut journal, &group(4, "장갑")).id;
+    let more = upsert(&mut journal, &group(4, "장갑")).id;
     let flagged = attempt(few, &[Reason::FewTags]);
     journal.add_attempt(more, &flagged).unwrap();
     for id in ids.iter().chain([&more]) {
@@ -35,7 +35,7 @@ fn judge(journal: &mut Journal, group: GroupId, verdict: Option<Verdict>) {
 }
 
 #[test]
-fn records_without_a_reason_are_drawn_and_judged_once() {
+fn records_without_a_reason_are_drawn_once() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = committed(dir.path());
     assert_eq!(journal.audit(None, WIDTH).unwrap(), None);
@@ -58,7 +58,7 @@ fn records_without_a_reason_are_drawn_and_judged_once() {
         Some(wrong)
     );
     drop(journal);
-    // Another run goes on.
+    // Another run continues the audit.
     let mut journal = open(dir.path());
     assert_eq!(journal.newest_audit().unwrap(), Some(0));
     let judged = journal.audit_sample(0, 100).unwrap().into_iter();
@@ -72,7 +72,7 @@ fn records_without_a_reason_are_drawn_and_judged_once() {
 }
 
 #[test]
-fn a_judgment_is_about_the_committed_text_and_no_other() {
+fn a_judgment_counts_only_for_the_committed_text() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = committed(dir.path());
     let wrong = Verdict::Wrong(Field::LabelKo);
@@ -80,14 +80,14 @@ fn a_judgment_is_about_the_committed_text_and_no_other() {
     judge(&mut journal, ids[1], Some(Verdict::Right));
     let edit = set_label("은빛 보석이 박힌 반지");
     journal.apply(&ids[..1], &edit, "edit").unwrap();
-    // The line is still the text that was judged.
+    // The committed text is still the one that was judged.
     assert_eq!(counts(&journal), (1, 1, 0, 0));
     journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
     assert_eq!(counts(&journal), (1, 0, 0, 1));
     assert_eq!(journal.summary(ids[0]).unwrap().unwrap().judged, None);
     let before = journal.audit(None, WIDTH).unwrap().unwrap();
     assert_eq!(before.error_before_changes.unwrap().hits, 1);
-    // It is to be judged again, until the edit is undone.
+    // It has to be judged again, until the edit is undone.
     let again = journal.audit_sample(0, 100).unwrap().into_iter();
     assert_eq!(again.filter(|drawn| drawn.judged.is_none()).count(), 3);
     journal.undo().unwrap();
@@ -95,7 +95,7 @@ fn a_judgment_is_about_the_committed_text_and_no_other() {
 }
 
 #[test]
-fn judgments_outlast_a_rebuild() {
+fn judgments_survive_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = committed(dir.path());
     judge(&mut journal, ids[0], Some(Verdict::Right));

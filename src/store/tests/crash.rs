@@ -1,10 +1,10 @@
-//! A run that ends badly: cut off in the middle, a full disk, a folder that cannot be written.
+//! Killed runs, a full disk, and a folder that cannot be written.
 
 use super::*;
 use crate::outdir::LABELS;
 
 #[test]
-fn what_was_finished_is_there_after_a_kill() {
+fn a_kill_loses_no_finished_work() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -24,7 +24,7 @@ fn what_was_finished_is_there_after_a_kill() {
 }
 
 #[test]
-fn a_step_that_was_cut_off_leaves_no_trace() {
+fn an_interrupted_step_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let seen = journal.summaries().unwrap();
@@ -39,7 +39,7 @@ fn a_step_that_was_cut_off_leaves_no_trace() {
 }
 
 #[test]
-fn a_full_disk_fails_the_step_alone() {
+fn a_full_disk_fails_only_the_step() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let pages: i64 = journal
@@ -65,14 +65,14 @@ fn a_full_disk_fails_the_step_alone() {
 }
 
 #[test]
-fn an_export_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
+fn a_failed_export_leaves_the_old_file_and_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
-    let whole = read(dir.path(), LABELS);
+    let before = read(dir.path(), LABELS);
     journal.commit_automatic(ids[1]).unwrap();
-    // The disk that a link leads to is gone, then there again.
+    // The disk behind a link is gone, then back.
     let (here, disk) = (dir.path().join(LABELS), dir.path().join("disk"));
     std::fs::create_dir(&disk).unwrap();
     std::fs::rename(&here, disk.join(LABELS)).unwrap();
@@ -80,13 +80,13 @@ fn an_export_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
     std::fs::rename(&disk, dir.path().join("elsewhere")).unwrap();
     assert!(journal.export(false).is_err());
     std::fs::rename(dir.path().join("elsewhere"), &disk).unwrap();
-    assert_eq!(read(dir.path(), LABELS), whole);
+    assert_eq!(read(dir.path(), LABELS), before);
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 2);
 }
 
 #[test]
-fn an_outdir_that_is_a_file_is_refused_in_words() {
+fn an_outdir_that_is_a_file_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("labels");
     std::fs::write(&path, "").unwrap();

@@ -1,4 +1,4 @@
-//! Groups whose images are the same drawing.
+//! Recolor families and derived records.
 
 use super::*;
 use crate::icon::{Drawing, Edges, Measured};
@@ -6,7 +6,7 @@ use crate::record::{ApprovedRecords, ColorHistogram, Origin, Recoloring, to_okla
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A drawing of this outline; `edges` tell which drawings are the same.
+/// A drawing with this outline; drawings with similar `edges` are the same.
 fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
     Measured {
         drawing: Some(Drawing {
@@ -23,7 +23,7 @@ fn families(journal: &Journal) -> Vec<Option<GroupId>> {
 }
 
 #[test]
-fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
+fn families_grow_and_merge_as_images_are_measured() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자", "검", "장갑", "망토"]);
@@ -45,28 +45,28 @@ fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
     assert_eq!(journal.set_measured(&[(ids[2], other)]).unwrap(), []);
     assert_eq!(families(&journal), [None; 5]);
 
-    // It shows both: what was two drawings is one family.
+    // It matches both drawings, so they become one family.
     let changed = journal.set_measured(&[(ids[3], between)]).unwrap();
     assert_eq!(changed, ids[1..4]);
     let family = Some(ids[1]);
     assert_eq!(families(&journal), [None, family, family, family, None]);
-    // Once more changes nothing.
+    // Measuring an image again changes nothing.
     assert_eq!(journal.set_measured(&[(ids[1], steep)]).unwrap(), []);
 
-    // Computed: what was lost is found again when the pictures are read.
+    // Lost drawings are measured again when the images are read.
     journal.db().execute("DELETE FROM drawings", []).unwrap();
     assert_eq!(families(&journal), [None; 5]);
     assert!(!journal.is_measured(ids[1]).unwrap());
 }
 
-/// The rule as it is said: every picture is compared with every other.
+/// Reference implementation: compares every image with every other.
 #[derive(Default)]
-struct Plain {
+struct Reference {
     drawings: Vec<Option<Drawing>>,
     families: Vec<Option<GroupId>>,
 }
 
-impl Plain {
+impl Reference {
     fn measure(&mut self, ids: &[GroupId], at: usize, measured: &Measured) {
         self.drawings[at].clone_from(&measured.drawing);
         let Some(drawing) = &measured.drawing else {
@@ -91,14 +91,14 @@ impl Plain {
 }
 
 #[test]
-fn families_are_those_of_comparing_every_picture_with_every_other() {
+fn families_equal_those_of_comparing_all_pairs() {
     let mut random = StdRng::seed_from_u64(11);
     let names: Vec<String> = (0..150).map(|at| format!("모자 {at}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &names);
-    let mut plain = Plain {
+    let mut reference = Reference {
         drawings: vec![None; ids.len()],
         families: vec![None; ids.len()],
     };
@@ -118,21 +118,21 @@ fn families_are_those_of_comparing_every_picture_with_every_other() {
                 (at, measured)
             })
             .collect();
-        let before = plain.families.clone();
+        let before = reference.families.clone();
         for (at, measured) in &batch {
-            plain.measure(&ids, *at, measured);
+            reference.measure(&ids, *at, measured);
         }
         let batch: Vec<_> = batch.into_iter().map(|(at, it)| (ids[at], it)).collect();
         let changed = journal.set_measured(&batch).unwrap();
-        assert_eq!(families(&journal), plain.families, "round {round}");
+        assert_eq!(families(&journal), reference.families, "round {round}");
         for (at, id) in ids.iter().enumerate() {
-            if before[at] != plain.families[at] {
+            if before[at] != reference.families[at] {
                 assert!(changed.contains(id), "round {round}");
                 joined += 1;
             }
         }
         if round % 20 == 19 {
-            // What is known in memory is read again.
+            // The cache starts empty.
             drop(journal);
             journal = open(dir.path());
         }
@@ -141,7 +141,7 @@ fn families_are_those_of_comparing_every_picture_with_every_other() {
 }
 
 #[test]
-fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
+fn a_derived_record_is_an_answer_with_its_origin() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자", "검"]);
@@ -169,7 +169,7 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
         .add_derived(ids[0], ids[1], &derived)
         .unwrap()
         .unwrap();
-    assert!(added.shown);
+    assert!(added.is_draft);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.derived_from.as_deref(), Some("모자"));
     let draft = detail.draft.unwrap();
@@ -177,7 +177,7 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
     assert_eq!(draft.model, "Qwen/Qwen2-VL-2B-Instruct");
     assert!(detail.attempts.is_empty());
 
-    // No record is derived from a derived one, unless a person has made it their own.
+    // No record is derived from a derived one unless an operator has edited it.
     journal
         .apply(
             &[ids[1]],
@@ -198,7 +198,7 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
 }
 
 #[test]
-fn what_an_operator_has_committed_can_be_found_by_its_icon_until_it_is_taken_back() {
+fn operator_commits_are_found_by_icon_until_undone() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["눈꽃 모자", "별빛 모자", "달빛 모자"]);
     let red = ColorHistogram {
@@ -213,7 +213,7 @@ fn what_an_operator_has_committed_can_be_found_by_its_icon_until_it_is_taken_bac
     let all = ids.iter().map(|id| (*id, measured.clone()));
     journal.set_measured(&all.collect::<Vec<_>>()).unwrap();
     journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
-    // The machine's own record is no example of what a person wants.
+    // A record that the batch committed is not an example.
     journal.commit_automatic(ids[1]).unwrap();
     let approved = journal.approved(None).unwrap();
     assert_eq!(approved.len(), 1);

@@ -1,5 +1,5 @@
-//! The journal only grows: while a whole life of one is played, no row of the tables that grow is
-//! changed or removed.
+//! The journal is append-only: no row of an append-only table is changed or removed in a long
+//! session.
 
 use super::*;
 use crate::icon::{Drawing, Edges, Measured};
@@ -7,7 +7,7 @@ use crate::record::{ColorHistogram, Verdict, to_oklab};
 use crate::store::database::schema::{COMPUTED, CURRENT, GROWING};
 use crate::store::{Basis, Merged};
 
-/// From here on, every change of a row that must stay is an error.
+/// Makes every change of an append-only row an error.
 fn forbid_changes(journal: &Journal) {
     let db = journal.db();
     // `INSERT OR REPLACE` fires the triggers of what it deletes too.
@@ -21,7 +21,7 @@ fn forbid_changes(journal: &Journal) {
             .unwrap();
         }
     }
-    // A group is one image for good.
+    // The image of a group never changes.
     db.execute_batch(
         "CREATE TRIGGER IF NOT EXISTS removes_groups BEFORE DELETE ON groups
          BEGIN SELECT RAISE(ABORT, 'removes a group'); END;
@@ -40,7 +40,6 @@ fn count(journal: &Journal, table: &str) -> i64 {
         .unwrap()
 }
 
-/// All of one drawing.
 fn red_cap() -> Measured {
     Measured {
         colors: ColorHistogram {
@@ -56,7 +55,7 @@ fn red_cap() -> Measured {
 }
 
 #[test]
-fn every_table_is_of_one_kind() {
+fn every_table_is_append_only_current_or_computed() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
     let mut select = journal
@@ -72,7 +71,7 @@ fn every_table_is_of_one_kind() {
 }
 
 #[test]
-fn a_change_of_what_must_stay_would_be_noticed() {
+fn the_triggers_detect_changes() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     forbid_changes(&journal);
@@ -87,9 +86,9 @@ fn a_change_of_what_must_stay_would_be_noticed() {
 }
 
 #[test]
-fn a_whole_life_changes_and_removes_no_row() {
+fn a_long_session_changes_and_removes_no_row() {
     let dir = tempfile::tempdir().unwrap();
-    // An earlier program's lines, one of which cannot be read and one of which stands twice.
+    // An earlier program's lines, one of them unreadable and two for the same image.
     let earlier = "{\"image_path\": \"icons/반지.png\", \"item_name\": \"반지\", \
         \"label_ko\": \"푸른 반지\", \"attributes\": {\"colors\": [\"blue\"]}}\n\
         {\"image_path\": \"icons/반지.png\", \"label_ko\": \"은빛 반지\"}\n\
@@ -147,7 +146,7 @@ fn a_whole_life_changes_and_removes_no_row() {
     while journal.redo().unwrap().is_some() {}
     journal.export(true).unwrap();
 
-    // Pictures move, change places, and give way to others.
+    // Images move, swap places, and are replaced.
     add(&mut journal, &["모자", "반지", "검"]);
     journal.begin_source();
     for (order, name) in (0..).zip(names) {
@@ -156,46 +155,46 @@ fn a_whole_life_changes_and_removes_no_row() {
         if order == 2 {
             other.sha256 = Some("another".into());
         }
-        meet(&mut journal, &other);
+        upsert(&mut journal, &other);
     }
     journal
         .add_paths(&[(ids[0], "icons/모자.png".into())])
         .unwrap();
     journal.export(true).unwrap();
 
-    // The file is changed by hand, and other rules check everything again.
+    // The file is edited by hand, and another version of the rules checks everything again.
     let text = read(dir.path(), "labels.jsonl");
     std::fs::write(
         dir.path().join("labels.jsonl"),
         text.replace("붉은", "손으로 고친"),
     )
     .unwrap();
-    journal.meta_set("checked by", "rules of before").unwrap();
+    journal.meta_set("checked by", "earlier rules").unwrap();
     let (drafts, records) = (count(&journal, "drafts"), count(&journal, "records"));
     drop(journal);
     let journal = open(dir.path());
     assert_eq!(count(&journal, "drafts"), drafts);
     assert_eq!(count(&journal, "records"), records);
     for table in GROWING {
-        assert!(count(&journal, table) > 0, "{table} was not played");
+        assert!(count(&journal, table) > 0, "{table} was not used");
     }
 }
 
 #[test]
-fn other_rules_check_everything_again_and_change_no_draft() {
+fn new_rules_check_everything_again_without_changing_drafts() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let stored = |journal: &Journal| -> String {
         let sql = "SELECT group_concat(reasons, '|') FROM drafts";
         journal.db().query_row(sql, [], |row| row.get(0)).unwrap()
     };
-    // As rules that knew no better stored it.
+    // As earlier rules stored it.
     let mut few = labels("모자");
     few.set(Field::TagsKo, list(&["모자"]));
     journal.add_attempt(ids[1], &attempt(few, &[])).unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
     let before = stored(&journal);
-    journal.meta_set("checked by", "rules of before").unwrap();
+    journal.meta_set("checked by", "earlier rules").unwrap();
     drop(journal);
     let journal = open(dir.path());
     assert_eq!(stored(&journal), before);
@@ -206,7 +205,6 @@ fn other_rules_check_everything_again_and_change_no_draft() {
     assert_eq!(found.draft.unwrap().reasons, [Reason::FewTags]);
 }
 
-/// SQLite would compile it again for each value, as long as it may.
 #[test]
 fn a_statement_is_compiled_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -224,7 +222,7 @@ fn a_statement_is_compiled_once() {
 }
 
 #[test]
-fn what_a_source_says_again_is_not_written_again() {
+fn unchanged_source_rows_write_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let written = |journal: &Journal| journal.db().total_changes();
@@ -234,7 +232,7 @@ fn what_a_source_says_again_is_not_written_again() {
     journal.begin_source();
     let mut named = group(1, "모자");
     named.item.item_name = "비니".to_owned();
-    let met = meet(&mut journal, &named);
-    assert!(met.changed && met.id == ids[1]);
+    let upserted = upsert(&mut journal, &named);
+    assert!(upserted.changed && upserted.id == ids[1]);
     assert!(written(&journal) > before);
 }

@@ -1,4 +1,4 @@
-//! A labels.jsonl that something else has written.
+//! Import of a labels.jsonl that another program wrote.
 
 use super::*;
 use crate::outdir::{KEPT, LABELS, UNREAD};
@@ -24,7 +24,7 @@ pub(super) fn with_lines(lines: &[&str]) -> tempfile::TempDir {
 }
 
 #[test]
-fn its_records_are_committed_and_their_faults_become_reasons() {
+fn imported_records_are_committed_and_get_reasons() {
     let dir = with_lines(&[
         &line("반지", "반지", "\"too_small\", \"their_own_code\""),
         &line("모자", "붉은 천의 모자", ""),
@@ -81,7 +81,7 @@ fn only_a_commit_changes_a_line() {
 }
 
 #[test]
-fn a_replacement_touches_only_what_holds_the_text() {
+fn a_replacement_changes_only_records_with_the_text() {
     let dir = with_lines(&[
         &line("모자", "붉은  천의 모자", ""),
         &line("검", "은빛 긴 검", ""),
@@ -96,7 +96,7 @@ fn a_replacement_touches_only_what_holds_the_text() {
 }
 
 #[test]
-fn a_source_meets_the_groups_again() {
+fn a_source_finds_the_imported_groups() {
     let dir = with_lines(&[
         &line("모자", "붉은 천의 모자", ""),
         &line("검", "은빛 긴 검", ""),
@@ -105,7 +105,7 @@ fn a_source_meets_the_groups_again() {
     let ids = add(&mut journal, &["반지", "검", "모자"]);
     assert_eq!(journal.waiting().unwrap(), [ids[0]]);
     assert!(journal.summary(ids[2]).unwrap().unwrap().has_record);
-    // Nothing was committed: the lines are as they were, in source order.
+    // Nothing was committed: the lines are unchanged, in source order.
     let before = read(dir.path(), LABELS);
     journal.export(true).unwrap();
     let mut lines_before: Vec<&str> = before.lines().collect();
@@ -127,7 +127,7 @@ fn a_source_meets_the_groups_again() {
 }
 
 #[test]
-fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
+fn unreadable_lines_are_kept_and_their_images_are_marked() {
     let good = line("반지", "반지", "");
     let cut = line("모자", "붉은 천의 모자", "");
     let cut = &cut[..cut.len() - 80];
@@ -174,7 +174,7 @@ fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
     );
     assert!(marked.reasons.contains(&Reason::UnreadLine));
     assert_eq!(marked.labels.label_ko(), "붉은 천의 모자");
-    // A batch leaves it as it is; a commit of the operator gives it a line.
+    // A batch does not change it; an operator's commit gives it a line.
     assert!(journal.commit_automatic(marked.id).unwrap().is_empty());
     assert!(journal.waiting().unwrap().is_empty());
     let whole = set_label("흰 리본이 달린 붉은 모자");
@@ -196,7 +196,7 @@ fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
 }
 
 #[test]
-fn odd_values_of_any_key_cost_themselves_and_their_line_stays() {
+fn invalid_values_are_ignored_and_their_lines_are_unchanged() {
     let mut written = Vec::new();
     let whole: serde_json::Value = serde_json::from_str(&line("0", "", "")).unwrap();
     let keys = whole.as_object().unwrap().keys();
@@ -205,7 +205,7 @@ fn odd_values_of_any_key_cost_themselves_and_their_line_stays() {
             let name = format!("{}-{key}", written.len());
             let mut text = line(&name, "붉은 천의 모자", "");
             text.truncate(text.len() - 1);
-            // The key stands twice; the last one counts, as most readers have it.
+            // A duplicate key; the last one wins, as in most parsers.
             written.push(format!("{text}, \"{key}\": {odd}}}"));
             let mut alone: serde_json::Value = serde_json::from_str(&line(&name, "", "")).unwrap();
             alone["image_path"] = format!("icons/{name}-alone.png").into();
@@ -232,7 +232,7 @@ fn odd_values_of_any_key_cost_themselves_and_their_line_stays() {
 }
 
 #[test]
-fn a_readable_line_stands_for_one_that_is_not() {
+fn a_readable_line_replaces_an_unreadable_one() {
     let good = line("모자", "붉은 천의 모자", "");
     let dir = with_lines(&[&good[..good.len() - 1], &good, &good[..good.len() - 9]]);
     let journal = open(dir.path());
@@ -244,7 +244,7 @@ fn a_readable_line_stands_for_one_that_is_not() {
 }
 
 #[test]
-fn the_last_of_doubled_lines_counts_and_the_others_are_kept() {
+fn the_last_line_of_an_image_wins_and_the_others_are_kept() {
     let first = line("모자", "붉은 천의 모자", "");
     let second = line("모자", "푸른 천의 모자", "");
     let dir = with_lines(&[&first, &first, &second]);
@@ -259,7 +259,7 @@ fn the_last_of_doubled_lines_counts_and_the_others_are_kept() {
 }
 
 #[test]
-fn a_number_that_is_none_is_no_value() {
+fn nan_is_imported_as_null() {
     let nan = line("모자", "붉은 천의 모자", "").replace("null, \"label_ko\"", "NaN, \"label_ko\"");
     let dir = with_lines(&[&nan]);
     let mut journal = open(dir.path());
@@ -278,7 +278,7 @@ fn a_number_that_is_none_is_no_value() {
 }
 
 #[test]
-fn a_line_for_a_group_that_has_only_an_answer_becomes_its_record() {
+fn a_line_becomes_the_record_of_a_group_with_only_an_answer() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["모자"]);
     let answer = journal.detail(ids[0]).unwrap().unwrap().attempts[0].clone();
@@ -299,7 +299,7 @@ fn a_line_for_a_group_that_has_only_an_answer_becomes_its_record() {
 }
 
 #[test]
-fn records_added_behind_our_back_are_imported_and_changed_ones_are_kept() {
+fn lines_added_between_runs_are_imported_and_changed_ones_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -321,7 +321,7 @@ fn records_added_behind_our_back_are_imported_and_changed_ones_are_kept() {
     assert_eq!(read(dir.path(), KEPT), changed);
 }
 
-/// What can befall a line, and what must be found afterwards.
+/// What can happen to a line.
 #[derive(Debug, Clone)]
 enum Mishap {
     None,
@@ -357,7 +357,8 @@ fn mishap() -> impl Strategy<Value = Mishap> {
     ]
 }
 
-/// The file, and every line that must still be there: as it should be read, and as it stands.
+/// Returns a file with mishaps, and every line that must be kept: as it should be read, and its
+/// bytes.
 fn spoiled(mishaps: &[Mishap], wide: bool) -> (Vec<u8>, Vec<[Vec<u8>; 2]>) {
     let mut file = Vec::new();
     let mut lines = Vec::new();
@@ -368,15 +369,15 @@ fn spoiled(mishaps: &[Mishap], wide: bool) -> (Vec<u8>, Vec<[Vec<u8>; 2]>) {
             "\"few_tags\"",
         );
         let mut bytes = whole.clone().into_bytes();
-        let mut told = None;
+        let mut expected = None;
         match mishap {
             Mishap::None | Mishap::WithoutLineFeed => {}
             Mishap::MarkInFront => {
-                told = Some(bytes.clone());
+                expected = Some(bytes.clone());
                 bytes.splice(0..0, *b"\xef\xbb\xbf");
             }
             Mishap::NaN => {
-                told = Some(bytes.clone());
+                expected = Some(bytes.clone());
                 let nan = whole.replace("\"label_en\": null", "\"label_en\": NaN");
                 assert_ne!(nan, whole);
                 bytes = nan.into_bytes();
@@ -388,7 +389,7 @@ fn spoiled(mishaps: &[Mishap], wide: bool) -> (Vec<u8>, Vec<[Vec<u8>; 2]>) {
             Mishap::CarriageReturn => bytes.push(b'\r'),
             Mishap::Cut(at) => bytes.truncate(*at),
             Mishap::Korean => {
-                told = Some(bytes);
+                expected = Some(bytes);
                 bytes = encoding_rs::EUC_KR.encode(&whole).0.into_owned();
             }
             Mishap::Byte(at, byte) if *byte != b'\n' => {
@@ -402,11 +403,11 @@ fn spoiled(mishaps: &[Mishap], wide: bool) -> (Vec<u8>, Vec<[Vec<u8>; 2]>) {
                 lines.push([whole.clone().into_bytes(), Vec::new()]);
                 let again = whole.replace("붉은", "푸른").into_bytes();
                 bytes.extend_from_slice(&again);
-                told = Some(again);
+                expected = Some(again);
             }
         }
         file.extend_from_slice(&bytes);
-        lines.push([told.unwrap_or_else(|| bytes.clone()), bytes]);
+        lines.push([expected.unwrap_or_else(|| bytes.clone()), bytes]);
         if !matches!(mishap, Mishap::WithoutLineFeed) {
             file.push(b'\n');
         }
@@ -419,8 +420,8 @@ fn spoiled(mishaps: &[Mishap], wide: bool) -> (Vec<u8>, Vec<[Vec<u8>; 2]>) {
     (file, lines)
 }
 
-/// A line that names a known image by its hash under another path, with the path where the image
-/// is: that is how it is exported.
+/// Returns the exported form of a line that has a known image's hash but another path: with the
+/// image's own path.
 fn at_its_path(line: &[u8], known: &[&str]) -> Option<String> {
     let line = str::from_utf8(line).ok()?;
     let record: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -437,13 +438,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_line_of_an_earlier_file_is_somewhere(
+    fn every_line_of_an_imported_file_is_kept(
         mishaps in proptest::collection::vec(mishap(), 1..7),
         wide in proptest::bool::weighted(0.2),
         known in 0_usize..3,
     ) {
         let dir = tempfile::tempdir().unwrap();
-        // Some of the images have an answer or a record of ours already.
+        // Some of the images already have an answer or a record.
         let names: Vec<String> = (0..known).map(|n| format!("모자 {n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let (mut journal, ids) = labeled(dir.path(), &names);
@@ -462,23 +463,22 @@ proptest! {
                 .to_vec()
         };
         let first = contents();
-        let held: Vec<&[u8]> = first.iter().flat_map(|text| text.split(|&b| b == b'\n')).collect();
+        let present: Vec<&[u8]> = first.iter().flat_map(|text| text.split(|&b| b == b'\n')).collect();
         let is_there = |line: &[u8]| {
-            held.iter().any(|held| held.windows(line.len().max(1)).any(|part| part == line))
+            present.iter().any(|text| text.windows(line.len().max(1)).any(|part| part == line))
         };
-        // Those of the journal and those of the file: a broken digit may name one by the hash of
-        // another.
+        // Images of the journal and the file: a changed digit may turn one hash into another.
         let images: Vec<String> = (0..known.max(mishaps.len())).map(|n| format!("모자 {n}")).collect();
         let images: Vec<&str> = images.iter().map(String::as_str).collect();
-        for [read, stood] in lines {
-            // Where a lost line feed joins two lines, they may not be read as they should be.
-            let (read, stood) = (read.trim_ascii(), stood.trim_ascii());
+        for [read, original] in lines {
+// Lines joined by a lost line feed may not be read as expected.
+let (read, original) = (read.trim_ascii(), original.trim_ascii());
             let moved = at_its_path(read, &images);
             prop_assert!(
                 read.is_empty()
                     || is_there(read)
                     || moved.is_some_and(|line| is_there(line.as_bytes()))
-                    || (!stood.is_empty() && is_there(stood)),
+                    || (!original.is_empty() && is_there(original)),
                 "{}\nis not in\n{}",
                 String::from_utf8_lossy(read),
                 String::from_utf8_lossy(&first.concat()),
@@ -494,8 +494,8 @@ proptest! {
 }
 
 #[test]
-fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
-    let unlawful = line("모자", "붉은  천의 모자", "")
+fn adding_a_tag_to_an_imported_line_changes_nothing_else() {
+    let irregular = line("모자", "붉은  천의 모자", "")
         .replace(
             "\"colors\": []",
             "\"colors\": [\"황금\", \"수상한 색\", \"황금\"]",
@@ -509,7 +509,7 @@ fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
             "\"query_variants_ko\": []",
             "\"query_variants_ko\": [\" 붉은  모자\"]",
         );
-    let dir = with_lines(&[&unlawful]);
+    let dir = with_lines(&[&irregular]);
     let mut journal = open(dir.path());
     let id = journal.summaries().unwrap()[0].id;
     let tag = Change::Add {
@@ -520,9 +520,9 @@ fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
     journal.apply(&[id], &Change::Commit, "commit").unwrap();
     journal.export(false).unwrap();
     let mut is = lines(dir.path(), LABELS).remove(0);
-    let mut was: serde_json::Value = serde_json::from_str(&unlawful).unwrap();
+    let mut was: serde_json::Value = serde_json::from_str(&irregular).unwrap();
     assert_eq!(is["tags_ko"], serde_json::json!(["하나", "여름"]));
-    // When it was edited, and what the rules say of it, is not the line's to say.
+    // The edit changes the time and the flags.
     for key in ["tags_ko", "quality_flags", "generated_at"] {
         is[key] = serde_json::Value::Null;
         was[key] = serde_json::Value::Null;
@@ -531,7 +531,7 @@ fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
 }
 
 #[test]
-fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter() {
+fn a_name_is_missing_unless_the_exported_label_contains_it_exactly() {
     let lines_in = [
         line("붉은  모자", "천으로 만든 붉은  모자", ""),
         line("붉은\u{a0}망토", "천으로 만든 붉은 망토", ""),
@@ -545,7 +545,7 @@ fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter
             .map(|reasons| reasons.contains(&Reason::ItemNameMissing))
             .collect()
     };
-    // The lines are exported as they are.
+    // The lines are exported unchanged.
     assert_eq!(missing(&journal), [false, true]);
     let ids: Vec<GroupId> = journal
         .summaries()
@@ -558,7 +558,7 @@ fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter
     journal.set_measured(&colors).unwrap();
     assert_eq!(missing(&journal), [false, true]);
 
-    // A new record has the name in its one form.
+    // A new record has the cleaned name.
     let tag = Change::Add {
         field: Field::TagsKo,
         value: "둘".into(),

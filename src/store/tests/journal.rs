@@ -1,10 +1,10 @@
-//! Groups met again, answers, failures, counts, and what is kept between runs.
+//! Matching of groups, answers, failures, counts, and settings kept between runs.
 
 use super::*;
 use crate::icon::Measured;
 use crate::outdir::{KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
-use crate::store::{Basis, Members, Merged};
+use crate::store::{Basis, ExtraRows, Merged};
 
 #[test]
 fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
@@ -16,7 +16,7 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
     let added = journal
         .add_attempt(ids[0], &attempt(labels("반지"), &[]))
         .unwrap();
-    assert!(added.shown);
+    assert!(added.is_draft);
     assert_eq!(added.changed, [ids[0]]);
     journal
         .add_attempt(ids[1], &attempt(labels("모자"), &[Reason::TooSmall]))
@@ -38,7 +38,7 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
 }
 
 #[test]
-fn everything_is_there_after_a_restart() {
+fn a_restart_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -65,21 +65,21 @@ fn everything_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_group_is_met_again_by_path_and_by_hash() {
+fn a_group_is_found_by_path_and_by_hash() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.begin_source();
 
     let mut moved = group(7, "옮긴 반지");
     moved.sha256 = Some("sha-반지".into());
-    let by_hash = meet(&mut journal, &moved);
+    let by_hash = upsert(&mut journal, &moved);
     assert_eq!(
         (by_hash.id, by_hash.new, by_hash.first),
         (ids[0], false, true)
     );
     let mut unread = group(8, "반지");
     unread.sha256 = None;
-    let by_path = meet(&mut journal, &unread);
+    let by_path = upsert(&mut journal, &unread);
     assert_eq!((by_path.id, by_path.first), (ids[0], false));
 
     let detail = journal.detail(ids[0]).unwrap().unwrap();
@@ -90,13 +90,13 @@ fn a_group_is_met_again_by_path_and_by_hash() {
 }
 
 #[test]
-fn names_join_and_rows_are_recounted_by_each_reading() {
+fn names_are_merged_and_each_source_pass_recounts_rows() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     for _ in 0..2 {
         let ids = add(&mut journal, &["반지"]);
         journal
-            .add_names(&[Members {
+            .add_names(&[ExtraRows {
                 group: ids[0],
                 rows: 3,
                 names: list(&["반지", "은반지", "금반지", "은반지"]),
@@ -108,21 +108,21 @@ fn names_join_and_rows_are_recounted_by_each_reading() {
     }
 }
 
-/// Other bytes have come to these paths.
-fn replace_pictures(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
+/// Reads a source with other images at these paths.
+fn replace_images(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     journal.begin_source();
-    let met = (0..).zip(names).map(|(order, name)| {
+    let ids = (0..).zip(names).map(|(order, name)| {
         let mut other = group(order, name);
         other.sha256 = Some(format!("other-{name}"));
-        let met = meet(journal, &other);
-        assert!(met.new && met.first && !met.moved);
-        met.id
+        let upserted = upsert(journal, &other);
+        assert!(upserted.new && upserted.first && !upserted.moved);
+        upserted.id
     });
-    met.collect()
+    ids.collect()
 }
 
 #[test]
-fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
+fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
     let dir = tempfile::tempdir().unwrap();
     let names = ["답만", "고친", "받은", "올린", "물린", "기다림"];
     let (mut journal, ids) = labeled(dir.path(), &names[..5]);
@@ -144,7 +144,7 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
     };
     journal.apply(&[rejected], &reject, "reject").unwrap();
     journal.begin_source();
-    ids.push(meet(&mut journal, &group(5, names[5])).id);
+    ids.push(upsert(&mut journal, &group(5, names[5])).id);
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 1);
     let before: Vec<_> = ids
@@ -152,7 +152,7 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
         .map(|id| journal.detail(*id).unwrap().unwrap())
         .collect();
 
-    let now = replace_pictures(&mut journal, &names);
+    let now = replace_images(&mut journal, &names);
     journal.export(false).unwrap();
     assert!(now.iter().all(|id| !ids.contains(id)));
     assert_eq!(journal.waiting().unwrap(), now);
@@ -169,9 +169,9 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
         );
     }
     assert_eq!(read(dir.path(), LABELS), "");
-    let tally = journal.exports.tally(&journal.journal).unwrap();
-    assert_eq!((tally.withheld, tally.withheld_edits), (1, 2));
-    assert_eq!(tally.withheld_paths.len(), 3);
+    let issues = journal.exports.issues(&journal.journal).unwrap();
+    assert_eq!((issues.withheld, issues.withheld_edits), (1, 2));
+    assert_eq!(issues.withheld_paths.len(), 3);
     let kept = read(dir.path(), KEPT);
     let kept: Vec<bool> = [names[1], names[2], names[3]]
         .iter()
@@ -179,14 +179,14 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
         .collect();
     assert_eq!(kept, [true; 3]);
 
-    // They turn up again elsewhere: nothing is asked twice.
+    // The images reappear at other paths, and no answer is requested again.
     journal.begin_source();
     for (order, name) in (10..).zip(&names[..5]) {
         let mut back = group(order, &format!("옮긴 {name}"));
         back.sha256 = Some(format!("sha-{name}"));
         back.item.item_name = name.to_string();
-        let met = meet(&mut journal, &back);
-        assert_eq!((met.new, met.moved), (false, *name == "올린"));
+        let upserted = upsert(&mut journal, &back);
+        assert_eq!((upserted.new, upserted.moved), (false, *name == "올린"));
     }
     journal.export(false).unwrap();
     for (id, before) in ids.iter().zip(&before).take(5) {
@@ -203,7 +203,7 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
 }
 
 #[test]
-fn items_without_a_path_stay_apart() {
+fn items_without_a_path_are_different_groups() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let pathless = |order, name: &str| {
@@ -225,7 +225,7 @@ fn items_without_a_path_stay_apart() {
 }
 
 #[test]
-fn a_failure_stands_until_an_answer_comes() {
+fn an_answer_clears_a_failure() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자"]);
@@ -249,7 +249,7 @@ fn a_failure_stands_until_an_answer_comes() {
         .add_attempt(ids[1], &attempt(labels("모자"), &[]))
         .unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
-    // A later failure takes nothing away.
+    // A later failure does not remove the answer.
     journal.add_attempt(ids[1], &failed).unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
     let counts = journal.counts().unwrap();
@@ -258,7 +258,7 @@ fn a_failure_stands_until_an_answer_comes() {
 }
 
 #[test]
-fn an_answer_does_not_push_an_edit_aside() {
+fn an_answer_does_not_replace_an_edit() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal
@@ -267,7 +267,7 @@ fn an_answer_does_not_push_an_edit_aside() {
     let added = journal
         .add_attempt(ids[0], &attempt(labels("다른 반지"), &[]))
         .unwrap();
-    assert!(!added.shown);
+    assert!(!added.is_draft);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.summary.labels.label_ko(), "내가 쓴 은빛 반지");
     assert_eq!(detail.attempts.len(), 2);
@@ -275,7 +275,7 @@ fn an_answer_does_not_push_an_edit_aside() {
 }
 
 #[test]
-fn the_better_fields_of_two_answers_can_be_shown() {
+fn the_merge_of_a_retry_becomes_the_draft() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let mut both = labels("은반지");
@@ -297,7 +297,7 @@ fn the_better_fields_of_two_answers_can_be_shown() {
 }
 
 #[test]
-fn an_answer_waits_for_its_retry_until_it_is_committed() {
+fn an_uncommitted_answer_without_a_retry_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let waiting = |journal: &Journal, id| journal.answer_without_retry(id).unwrap().map(|a| a.id);
@@ -326,7 +326,7 @@ fn an_answer_waits_for_its_retry_until_it_is_committed() {
 }
 
 #[test]
-fn equal_labels_flag_each_other_as_long_as_both_are_there() {
+fn equal_labels_are_flagged_while_both_exist() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자", "검"]);
@@ -362,7 +362,7 @@ fn equal_labels_flag_each_other_as_long_as_both_are_there() {
 }
 
 #[test]
-fn colors_that_come_late_are_judged() {
+fn drafts_are_checked_again_when_colors_are_measured() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let blue = Measured {
@@ -385,7 +385,7 @@ fn colors_that_come_late_are_judged() {
 }
 
 #[test]
-fn a_second_holder_is_told_who_the_first_is() {
+fn a_second_instance_reports_the_holder_of_the_lock() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
     let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
@@ -396,7 +396,7 @@ fn a_second_holder_is_told_who_the_first_is() {
 }
 
 #[test]
-fn a_journal_of_before_the_attributes_were_counted_gets_them() {
+fn a_journal_from_before_attribute_counts_is_migrated() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let before = journal.summary(ids[0]).unwrap();
@@ -414,12 +414,12 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
 }
 
 #[test]
-fn a_journal_of_before_answers_were_offered_goes_on() {
+fn a_journal_from_before_offers_is_migrated() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     drop(journal);
-    // As an earlier program wrote them: a record accepted where it stood, an edit to undo.
+    // As an earlier version wrote them: an accepted record, and a rejection to undo.
     let db = as_of_version(dir.path(), 2);
     let old = |draft: i64, record: &str, edited: bool, decision: &str| {
         format!(
@@ -456,12 +456,12 @@ fn a_journal_of_before_answers_were_offered_goes_on() {
     journal.undo().unwrap().unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
     let newer = attempt(labels("새 반지"), &[]);
-    assert!(!journal.add_attempt(ids[0], &newer).unwrap().shown);
+    assert!(!journal.add_attempt(ids[0], &newer).unwrap().is_draft);
     assert!(journal.summary(ids[0]).unwrap().unwrap().offered);
 }
 
 #[test]
-fn a_journal_of_a_newer_program_is_left_alone() {
+fn a_journal_of_a_newer_version_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
     let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
@@ -472,7 +472,7 @@ fn a_journal_of_a_newer_program_is_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_journal_is_refused_with_a_hint() {
+fn a_file_that_is_not_a_journal_is_rejected_with_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("journal.sqlite"), "not a database, surely").unwrap();
     let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();

@@ -1,4 +1,4 @@
-//! What operators do with some records changes the order of the others.
+//! Decisions about some records change the uncertainty scores of similar ones.
 
 use super::*;
 use crate::record::{Estimator, FixKind};
@@ -8,7 +8,7 @@ const NAMES: [&str; 14] = [
     "별",
 ];
 
-/// All with the same reason, about which nothing is known yet.
+/// Groups that all have the same reason, without any decisions.
 fn comma_lists(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     let mut journal = open(outdir);
     let ids = add(&mut journal, &NAMES);
@@ -23,13 +23,13 @@ fn score(journal: &Journal, id: GroupId) -> f32 {
     journal.summary(id).unwrap().unwrap().uncertainty
 }
 
-/// How many of so many such records were changed.
-fn alike(journal: &Journal) -> Option<(u32, u32)> {
-    let alike = journal
+/// How many records with the reason were changed, and how many were decided.
+fn changed_of_decided(journal: &Journal) -> Option<(u32, u32)> {
+    let stats = journal
         .learned()
         .0
         .similar_decisions(&[Reason::CommaList])?;
-    Some((alike.changed, alike.decided))
+    Some((stats.changed, stats.decided))
 }
 
 fn reject() -> Change {
@@ -44,7 +44,7 @@ fn decisions_change_the_score_of_the_others() {
     let (mut journal, ids) = comma_lists(dir.path());
     let last = ids[13];
     let before = score(&journal, last);
-    assert_eq!(alike(&journal), None);
+    assert_eq!(changed_of_decided(&journal), None);
     for (at, id) in ids[..12].iter().enumerate() {
         let change = match at % 3 {
             0 => set_label("푸른 보석이 박힌 것"),
@@ -56,11 +56,11 @@ fn decisions_change_the_score_of_the_others() {
         };
         journal.apply(&[*id], &change, "a step").unwrap();
     }
-    assert_eq!(alike(&journal), Some((12, 12)));
+    assert_eq!(changed_of_decided(&journal), Some((12, 12)));
     let after = score(&journal, last);
     assert!(after > before + 0.1, "{before} {after}");
 
-    // It is all in the steps.
+    // The score follows from the steps alone.
     drop(journal);
     let mut journal = open(dir.path());
     assert_eq!(score(&journal, last), after);
@@ -71,23 +71,23 @@ fn decisions_change_the_score_of_the_others() {
 }
 
 #[test]
-fn records_that_stand_as_they_came_bring_theirs_down() {
+fn unchanged_records_lower_the_score_of_similar_ones() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = comma_lists(dir.path());
     let before = score(&journal, ids[13]);
     for id in &ids[..10] {
         journal.apply(&[*id], &Change::Accept, "accept").unwrap();
     }
-    // All accepted ones at once: each was looked at before.
+    // Committed in bulk, but each was reviewed before.
     journal
         .apply(&ids[..10], &Change::Commit, "commit")
         .unwrap();
-    assert_eq!(alike(&journal), Some((0, 10)));
+    assert_eq!(changed_of_decided(&journal), Some((0, 10)));
     assert!(score(&journal, ids[13]) < before);
 }
 
 #[test]
-fn a_fix_says_something_once_somebody_goes_on() {
+fn a_fix_counts_only_after_a_review() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = comma_lists(dir.path());
     let nothing = Estimator::default();
@@ -105,7 +105,7 @@ fn a_fix_says_something_once_somebody_goes_on() {
 }
 
 #[test]
-fn form_and_steps_over_many_say_nothing() {
+fn bulk_steps_and_added_tags_teach_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = comma_lists(dir.path());
     let nothing = Estimator::default();
@@ -124,7 +124,7 @@ fn form_and_steps_over_many_say_nothing() {
     journal.apply(&ids, &reject(), "reject").unwrap();
     assert_eq!(*journal.learned().0, nothing);
     journal.undo().unwrap();
-    // Whoever then accepts one leaves it as it was, and takes that back.
+    // Accepting one record counts as unchanged; reopening it takes that back.
     journal.apply(&ids[..1], &Change::Accept, "accept").unwrap();
     assert_ne!(*journal.learned().0, nothing);
     journal.apply(&ids[..1], &Change::Reopen, "reopen").unwrap();

@@ -1,4 +1,4 @@
-//! The journal in use: helpers, and what it must keep.
+//! Tests of the journal, and their helpers.
 
 mod audits;
 mod crash;
@@ -7,8 +7,8 @@ mod families;
 mod growth;
 mod import;
 mod journal;
-mod layouts;
 mod learning;
+mod migrations;
 mod names;
 mod opinions;
 mod outdir;
@@ -31,7 +31,8 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a killed process leaves: its files as they are, write-ahead log included, no goodbye.
+/// Copies the files of an open outdir, including the write-ahead log, as a killed process leaves
+/// them.
 fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(outdir).unwrap() {
@@ -45,7 +46,7 @@ fn vocabulary() -> Arc<Vocabulary> {
     Arc::clone(&VOCABULARY)
 }
 
-/// A journal with its exports, as the engine holds them.
+/// A journal with its exports, as in the engine.
 struct Outdir {
     journal: Journal,
     exports: Exports,
@@ -59,7 +60,7 @@ impl Outdir {
             true => {
                 let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
                 exports.update(&mut self.journal, true)?;
-                self.notices.extend(in_words(exports.take_notices()));
+                self.notices.extend(notice_texts(exports.take_notices()));
                 Ok(())
             }
         }
@@ -70,12 +71,13 @@ impl Outdir {
     }
 
     fn take_notices(&mut self) -> Vec<String> {
-        self.notices.extend(in_words(self.exports.take_notices()));
+        self.notices
+            .extend(notice_texts(self.exports.take_notices()));
         std::mem::take(&mut self.notices)
     }
 }
 
-fn in_words(notices: Vec<FileNotice>) -> impl Iterator<Item = String> {
+fn notice_texts(notices: Vec<FileNotice>) -> impl Iterator<Item = String> {
     let notices = notices.into_iter();
     notices.map(|notice| Words::ENGLISH.file_notice(&notice))
 }
@@ -105,7 +107,7 @@ fn open(outdir: &Path) -> Outdir {
     }
 }
 
-/// A group whose hash follows from its name.
+/// A group with a hash made from its name.
 fn group(order: u64, name: &str) -> NewGroup {
     NewGroup {
         order,
@@ -145,7 +147,7 @@ fn failure(code: FailureCode) -> Failure {
     }
 }
 
-/// A journal with these groups, in this order, each with a good answer.
+/// Opens a journal with these groups, in this order, each with a good answer.
 fn labeled(outdir: &Path, names: &[&str]) -> (Outdir, Vec<GroupId>) {
     let mut journal = open(outdir);
     let ids = add(&mut journal, names);
@@ -157,6 +159,7 @@ fn labeled(outdir: &Path, names: &[&str]) -> (Outdir, Vec<GroupId>) {
     (journal, ids)
 }
 
+/// Reads a source with these items.
 fn add(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     journal.begin_source();
     let groups: Vec<NewGroup> = (0..).zip(names).map(|(at, name)| group(at, name)).collect();
@@ -164,10 +167,9 @@ fn add(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     upserted.into_iter().map(|upserted| upserted.id).collect()
 }
 
-/// A reading of the source meets one group.
-fn meet(journal: &mut Journal, group: &NewGroup) -> Upserted {
-    let met = journal.upsert_groups(std::slice::from_ref(group)).unwrap();
-    met[0]
+fn upsert(journal: &mut Journal, group: &NewGroup) -> Upserted {
+    let upserted = journal.upsert_groups(std::slice::from_ref(group)).unwrap();
+    upserted[0]
 }
 
 fn state(journal: &Journal, id: GroupId) -> GroupState {
@@ -192,7 +194,7 @@ fn lines(outdir: &Path, name: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// Makes the journal one of an earlier layout: its first migrations, filled with what it holds.
+/// Replaces the journal with one of an earlier schema version and the same content.
 pub(super) fn as_of_version(outdir: &Path, version: usize) -> rusqlite::Connection {
     let (now, old) = (outdir.join("journal.sqlite"), outdir.join("old.sqlite"));
     let mut db = rusqlite::Connection::open(&old).unwrap();

@@ -1,21 +1,21 @@
-//! Texts that were made under another name than the source gives their item now.
+//! Texts that were written for another item name than the source's current one.
 
 use super::import::line;
 use super::*;
 use crate::outdir::LABELS;
-use crate::store::Members;
+use crate::store::ExtraRows;
 
-/// The image of one item under the name of another.
+/// The image of item `from` under the name `to`.
 fn renamed(order: u64, from: &str, to: &str) -> NewGroup {
     let mut renamed = group(order, from);
     renamed.item.item_name = to.to_owned();
     renamed
 }
 
-/// The source is read again and names the first image otherwise.
+/// Reads the source again with another name for the first image.
 fn rename(journal: &mut Journal, from: &str, to: &str) -> GroupId {
     journal.begin_source();
-    meet(journal, &renamed(0, from, to)).id
+    upsert(journal, &renamed(0, from, to)).id
 }
 
 fn reasons(journal: &Journal, id: GroupId) -> Vec<Reason> {
@@ -28,7 +28,7 @@ fn label(journal: &Journal, id: GroupId) -> String {
 }
 
 #[test]
-fn a_text_under_another_name_is_flagged_and_brought_over_in_one_step() {
+fn a_text_for_another_name_is_flagged_and_updated_in_one_step() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
     let id = rename(&mut journal, "눈꽃 모자", "설산");
@@ -63,8 +63,8 @@ fn a_committed_line_keeps_its_name_until_the_next_commit() {
     journal.export(false).unwrap();
     let before = read(dir.path(), LABELS);
     journal.begin_source();
-    meet(&mut journal, &renamed(0, "눈꽃 모자", "설산 모자"));
-    meet(&mut journal, &group(1, "반지"));
+    upsert(&mut journal, &renamed(0, "눈꽃 모자", "설산 모자"));
+    upsert(&mut journal, &group(1, "반지"));
     journal.export(false).unwrap();
     assert_eq!(read(dir.path(), LABELS), before);
     assert_eq!(reasons(&journal, ids[0]), [Reason::NameMismatch]);
@@ -83,7 +83,7 @@ fn a_committed_line_keeps_its_name_until_the_next_commit() {
 }
 
 #[test]
-fn a_record_committed_as_it_is_says_that_it_lacks_the_name() {
+fn a_record_committed_without_the_new_name_is_flagged() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
     let id = rename(&mut journal, "눈꽃 모자", "설산");
@@ -95,7 +95,7 @@ fn a_record_committed_as_it_is_says_that_it_lacks_the_name() {
 }
 
 #[test]
-fn an_imported_line_may_name_its_item_otherwise() {
+fn an_imported_line_may_have_another_item_name() {
     let dir = tempfile::tempdir().unwrap();
     let line = line("왕관", "금빛 보석이 박힌 왕관을 쓴 왕관", "") + "\n";
     std::fs::write(dir.path().join(LABELS), &line).unwrap();
@@ -125,7 +125,7 @@ fn a_line_imported_after_the_source_was_read_is_flagged_too() {
 }
 
 #[test]
-fn an_operator_may_bring_a_text_over_by_hand() {
+fn an_operator_may_update_the_name_by_hand() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
     let id = rename(&mut journal, "눈꽃 모자", "설산 모자");
@@ -146,17 +146,17 @@ fn an_operator_may_bring_a_text_over_by_hand() {
 }
 
 #[test]
-fn an_image_without_a_name_takes_that_of_another_row_and_keeps_it() {
+fn an_image_without_a_name_takes_and_keeps_that_of_another_row() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["", "반지"]);
     let id = ids[0];
     let named = |journal: &mut Outdir| {
-        let members = Members {
+        let rows = ExtraRows {
             group: id,
             rows: 1,
             names: list(&["설산", "눈꽃 모자"]),
         };
-        journal.add_names(&[members]).unwrap()
+        journal.add_names(&[rows]).unwrap()
     };
     assert_eq!(named(&mut journal), [id]);
     let known = |journal: &Journal| {
@@ -165,13 +165,13 @@ fn an_image_without_a_name_takes_that_of_another_row_and_keeps_it() {
     };
     let own = ("설산".to_owned(), list(&["눈꽃 모자"]));
     assert_eq!(known(&journal), own);
-    // Its text does not say the name.
+    // Its text does not contain the name.
     assert_eq!(reasons(&journal, id), [Reason::ItemNameMissing]);
 
-    // The next reading meets the row without a name first again.
+    // The next pass reads the row without a name first again.
     journal.begin_source();
-    let met = meet(&mut journal, &group(0, ""));
-    assert_eq!(met.id, id);
+    let upserted = upsert(&mut journal, &group(0, ""));
+    assert_eq!(upserted.id, id);
     assert!(named(&mut journal).is_empty());
     assert_eq!(known(&journal), own);
 }

@@ -1,4 +1,4 @@
-//! Second opinions are kept beside the answer, and count in its score.
+//! Second opinions are stored with the answer and affect its uncertainty score.
 
 use super::*;
 use crate::record::Agreement;
@@ -13,7 +13,7 @@ fn opinion(of: i64, colors: &[&str]) -> Attempt {
     }
 }
 
-fn on_colors(journal: &Journal, id: GroupId) -> Option<Agreement> {
+fn color_agreement(journal: &Journal, id: GroupId) -> Option<Agreement> {
     let signals = journal.summary(id).unwrap().unwrap().signals;
     let signal = signals.iter().find(|signal| signal.field == Field::Colors);
     signal.and_then(|signal| signal.agreement)
@@ -30,7 +30,7 @@ fn opinions_raise_the_score_and_never_become_the_draft() {
     let agreeing = journal
         .add_attempt(id, &opinion(answer.id, &["red"]))
         .unwrap();
-    assert!(!agreeing.shown);
+    assert!(!agreeing.is_draft);
     let same = journal.summary(id).unwrap().unwrap();
     assert_eq!(same.uncertainty, before.summary.uncertainty);
     for colors in [&["blue"][..], &["gold"]] {
@@ -39,19 +39,22 @@ fn opinions_raise_the_score_and_never_become_the_draft() {
             .unwrap();
         assert_eq!(added.changed, [id]);
     }
-    let unsure = journal.detail(id).unwrap().unwrap();
-    assert!(unsure.summary.uncertainty > same.uncertainty);
-    assert_eq!(on_colors(&journal, id), Some(Agreement { agree: 1, of: 3 }));
-    assert_eq!(unsure.current, before.current);
-    assert_eq!(unsure.versions.len(), 4);
+    let disputed = journal.detail(id).unwrap().unwrap();
+    assert!(disputed.summary.uncertainty > same.uncertainty);
+    assert_eq!(
+        color_agreement(&journal, id),
+        Some(Agreement { agree: 1, of: 3 })
+    );
+    assert_eq!(disputed.current, before.current);
+    assert_eq!(disputed.versions.len(), 4);
     assert_eq!(journal.answer_to_review(id).unwrap().unwrap().1, 3);
-    assert_eq!(on_colors(&journal, ids[1]), None);
+    assert_eq!(color_agreement(&journal, ids[1]), None);
 
-    // The same after a restart, and an operator may take one.
+    // The same after a restart; an operator may take one.
     drop(journal);
     let mut journal = open(dir.path());
-    assert_eq!(journal.detail(id).unwrap().unwrap(), unsure);
-    let version = unsure.versions[2].number;
+    assert_eq!(journal.detail(id).unwrap().unwrap(), disputed);
+    let version = disputed.versions[2].number;
     journal
         .apply(&[id], &Change::TakeVersion { version }, "take")
         .unwrap();
@@ -62,7 +65,7 @@ fn opinions_raise_the_score_and_never_become_the_draft() {
 }
 
 #[test]
-fn an_opinion_that_failed_is_no_failure_of_the_item() {
+fn a_failed_opinion_does_not_fail_the_item() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let before = journal.summary(ids[0]).unwrap().unwrap();
@@ -78,6 +81,6 @@ fn an_opinion_that_failed_is_no_failure_of_the_item() {
         (before.state, before.uncertainty)
     );
     assert_eq!(journal.counts().unwrap().failures, []);
-    // It was asked for; another one will not be.
+    // It counts as an opinion, so no other one is requested for it.
     assert_eq!(journal.answer_to_review(ids[0]).unwrap().unwrap().1, 1);
 }

@@ -1,4 +1,4 @@
-//! Outdirs that hold what is not ours, and journals that were copied around.
+//! Outdirs with foreign files, and journals that were copied.
 
 use super::*;
 use crate::export::check_outdir;
@@ -6,7 +6,7 @@ use crate::outdir::{JOURNAL, LABELS, open_own};
 use crate::store::{Checked, Rebuilt, backup, check, copy_to_read, rebuild, restore};
 use std::fs::OpenOptions;
 
-/// As the command does it.
+/// Rebuilds a journal like `journal rebuild`.
 fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut rebuilt = rebuild(outdir, vocabulary()).unwrap();
     let mut exports = Exports::new(outdir, &[]);
@@ -14,13 +14,13 @@ fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     rebuilt
 }
 
-/// What the command finds wrong.
-fn look(outdir: &Path) -> Checked {
+/// Checks a journal like `journal check`.
+fn check_journal(outdir: &Path) -> Checked {
     check(outdir, vocabulary()).unwrap()
 }
 
 #[test]
-fn a_database_of_another_program_is_refused_untouched() {
+fn a_database_of_another_program_is_rejected_and_unchanged() {
     for setup in [
         "CREATE TABLE runs (run_id TEXT); INSERT INTO runs VALUES ('x')",
         "PRAGMA user_version = 2; CREATE TABLE meta (key, value)",
@@ -39,7 +39,7 @@ fn a_database_of_another_program_is_refused_untouched() {
     }
 }
 
-/// Names, lengths and times of all files in a folder.
+/// Returns names, sizes and times of all files in a folder.
 fn files_of(folder: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTime)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -54,11 +54,11 @@ fn files_of(folder: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTim
 }
 
 #[test]
-fn a_copy_to_read_shows_what_is_saved_and_writes_nothing_there() {
+fn a_copy_to_read_has_saved_data_and_writes_nothing_in_the_outdir() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "검"]);
     let before = files_of(dir.path());
-    // Another one works on the outdir meanwhile.
+    // Another process uses the outdir meanwhile.
     let copy = copy_to_read(dir.path(), vocabulary()).unwrap();
     assert_eq!(files_of(dir.path()), before);
     journal.apply(&ids, &Change::Accept, "accept").unwrap();
@@ -73,7 +73,7 @@ fn a_copy_to_read_shows_what_is_saved_and_writes_nothing_there() {
 }
 
 #[test]
-fn there_is_nothing_to_read_in_a_folder_without_a_journal() {
+fn a_folder_without_a_journal_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let refused = copy_to_read(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.cause.contains("no journal.sqlite"), "{refused}");
@@ -81,7 +81,7 @@ fn there_is_nothing_to_read_in_a_folder_without_a_journal() {
 }
 
 #[test]
-fn a_journal_of_before_journals_said_so_is_taken() {
+fn a_journal_without_an_application_id_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let seen = journal.summary(ids[0]).unwrap();
@@ -97,7 +97,7 @@ fn a_journal_of_before_journals_said_so_is_taken() {
 }
 
 #[test]
-fn nothing_is_written_through_a_link_under_one_of_our_names() {
+fn links_under_our_names_are_never_written() {
     for name in ["labeler.lock", JOURNAL, "journal.sqlite-wal", "labeler.log"] {
         for hard in [false, true] {
             let dir = tempfile::tempdir().unwrap();
@@ -136,7 +136,7 @@ fn an_outdir_may_itself_be_a_link() {
 }
 
 #[test]
-fn an_export_may_be_a_link_to_its_own_kind_only() {
+fn an_export_may_only_be_a_link_to_its_own_file_type() {
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join(LABELS);
     std::fs::write(dir.path().join("mine.jsonl"), "").unwrap();
@@ -148,7 +148,7 @@ fn an_export_may_be_a_link_to_its_own_kind_only() {
     assert!(check_outdir(dir.path(), None).is_err());
 }
 
-/// A journal with one record, its backup, and what a kill in the middle of a later run left.
+/// A journal with one record, its backup, and the files of a later run that was killed.
 fn killed_after_backup(dir: &Path) -> std::path::PathBuf {
     let out = dir.join("out");
     let (mut journal, ids) = labeled(&out, &["반지", "모자"]);
@@ -168,7 +168,7 @@ fn killed_after_backup(dir: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
+fn a_backup_copied_beside_another_log_is_detected_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let killed = killed_after_backup(dir.path());
     std::fs::copy(dir.path().join("backup"), killed.join(JOURNAL)).unwrap();
@@ -181,7 +181,7 @@ fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
         std::fs::read(killed.join("journal.sqlite-wal")).unwrap(),
         log
     );
-    let found = look(&killed);
+    let found = check_journal(&killed);
     assert!(found.problems[0].contains("different states"), "{found:?}");
 
     let restored = restore(&killed, &killed.join(JOURNAL)).unwrap();
@@ -189,24 +189,24 @@ fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
     let kept = restored.kept.unwrap();
     let kept_log = kept.with_file_name(format!("{}-wal", kept.file_name().unwrap().display()));
     assert_eq!(std::fs::read(kept_log).unwrap(), log);
-    assert!(look(&killed).problems.is_empty());
-    // The line that the backup's journal lacks comes back from the file.
+    assert!(check_journal(&killed).problems.is_empty());
+    // The record that the backup lacks is imported from the file.
     let journal = open(&killed);
     assert_eq!(journal.counts().unwrap().records, 2);
     assert_eq!(read(&killed, LABELS), labels);
 }
 
 #[test]
-fn a_kill_alone_is_no_reason_to_refuse() {
+fn a_journal_opens_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let killed = killed_after_backup(dir.path());
-    assert!(look(&killed).problems.is_empty());
+    assert!(check_journal(&killed).problems.is_empty());
     let journal = open(&killed);
     assert_eq!(journal.counts().unwrap().records, 2);
 }
 
 #[test]
-fn a_backup_holds_everything_and_replaces_no_file() {
+fn a_backup_is_complete_and_never_replaces_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let (mut journal, ids) = labeled(&out, &["반지", "모자"]);
@@ -219,7 +219,7 @@ fn a_backup_holds_everything_and_replaces_no_file() {
     assert!(backup(&out, &target).is_err(), "it is in use");
     drop(journal);
     backup(&out, &target).unwrap();
-    assert!(backup(&out, &target).is_err(), "it is there already");
+    assert!(backup(&out, &target).is_err(), "it already exists");
 
     let mut journal = open(&out);
     journal.undo().unwrap();
@@ -231,7 +231,7 @@ fn a_backup_holds_everything_and_replaces_no_file() {
     assert_eq!(journal.summaries().unwrap(), seen);
     assert!(journal.undo().unwrap().is_some());
     drop(journal);
-    // And back again, from what was kept.
+    // The copy that was kept can be restored too.
     restore(&out, &restored.kept.unwrap()).unwrap();
     assert_eq!(open(&out).summaries().unwrap(), newer);
     let other = dir.path().join("other");
@@ -241,7 +241,7 @@ fn a_backup_holds_everything_and_replaces_no_file() {
 }
 
 #[test]
-fn what_is_no_sound_journal_is_not_restored() {
+fn an_invalid_journal_is_not_restored() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     let seen = journal.summaries().unwrap();
@@ -266,7 +266,7 @@ fn what_is_no_sound_journal_is_not_restored() {
 }
 
 #[test]
-fn a_damaged_journal_is_rebuilt_from_what_is_left() {
+fn a_damaged_journal_is_rebuilt_from_readable_rows() {
     let names: Vec<String> = (0..300).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let whole = tempfile::tempdir().unwrap();
@@ -289,12 +289,15 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
         damaged[page * 4096..(page + 1) * 4096].fill(0x5a);
         std::fs::write(dir.path().join(JOURNAL), &damaged).unwrap();
         std::fs::write(dir.path().join(LABELS), &labels).unwrap();
-        assert!(!look(dir.path()).problems.is_empty(), "page {page}");
+        assert!(
+            !check_journal(dir.path()).problems.is_empty(),
+            "page {page}"
+        );
         let rebuilt = rebuild_with_exports(dir.path());
         assert!(std::fs::read(rebuilt.kept.unwrap()).unwrap() == damaged);
         saved += rebuilt.attempts;
         drop(rebuilt.journal);
-        assert_eq!(look(dir.path()).problems, [""; 0], "page {page}");
+        assert_eq!(check_journal(dir.path()).problems, [""; 0], "page {page}");
         let mut journal = open(dir.path());
         assert_eq!(journal.counts().unwrap().records, 300, "page {page}");
         let mut is: Vec<String> = read(dir.path(), LABELS)
@@ -305,7 +308,7 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
         is.sort();
         was.sort();
         assert_eq!(is, was, "page {page}");
-        // It can be worked with.
+        // The rebuilt journal can be used.
         let ids = add(&mut journal, &names);
         journal.apply(&ids, &Change::Accept, "accept").unwrap();
         while journal.undo().unwrap().is_some() {}
@@ -314,7 +317,7 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
 }
 
 #[test]
-fn without_a_journal_the_lines_make_one() {
+fn a_missing_journal_is_rebuilt_from_the_labels() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -327,11 +330,11 @@ fn without_a_journal_the_lines_make_one() {
     assert_eq!((records, rebuilt.kept), (1, None));
     drop(rebuilt.journal);
     assert_eq!(read(dir.path(), LABELS), labels);
-    assert!(look(dir.path()).problems.is_empty());
+    assert!(check_journal(dir.path()).problems.is_empty());
 }
 
 #[test]
-fn a_check_names_rows_that_cannot_be_read() {
+fn a_check_reports_unreadable_rows() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     journal
@@ -339,6 +342,6 @@ fn a_check_names_rows_that_cannot_be_read() {
         .execute("UPDATE drafts SET labels = '{'", [])
         .unwrap();
     drop(journal);
-    let found = look(dir.path());
+    let found = check_journal(dir.path());
     assert!(found.problems[0].contains("row 1 of drafts"), "{found:?}");
 }

@@ -1,4 +1,4 @@
-//! What an operator does, undone and done again.
+//! Operators' steps, undo and redo.
 
 use super::*;
 use crate::outdir::LABELS;
@@ -13,7 +13,7 @@ fn done(journal: &mut Journal, ids: &[GroupId], change: &Change) -> StepOutcome 
 }
 
 #[test]
-fn an_edit_runs_the_rules_and_the_flags_follow() {
+fn an_edit_applies_the_rules() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("반지"));
@@ -27,7 +27,7 @@ fn an_edit_runs_the_rules_and_the_flags_follow() {
 }
 
 #[test]
-fn accept_commit_and_back() {
+fn accept_commit_and_undo() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
@@ -36,7 +36,7 @@ fn accept_commit_and_back() {
     done(&mut journal, &ids, &Change::Accept);
     assert_eq!(state(&journal, ids[0]), GroupState::Accepted);
     done(&mut journal, &ids, &Change::Commit);
-    // A person has decided: it leaves the queue, and the record keeps its flag.
+    // An operator has decided: it leaves the queue, and the record keeps its flag.
     assert_eq!(state(&journal, ids[0]), GroupState::Committed);
     journal.export(false).unwrap();
     assert!(read(dir.path(), LABELS).contains("\"reasons\":[\"too_small\"]"));
@@ -55,7 +55,7 @@ fn accept_commit_and_back() {
 }
 
 #[test]
-fn a_change_that_changes_nothing_is_no_step() {
+fn a_change_without_effect_is_not_a_step() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
@@ -70,7 +70,7 @@ fn a_change_that_changes_nothing_is_no_step() {
 }
 
 #[test]
-fn what_cannot_be_done_to_one_is_done_to_the_others() {
+fn a_change_refused_by_one_group_is_applied_to_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let many: Vec<String> = (0..15).map(|n| format!("태그 {n}")).collect();
@@ -93,7 +93,7 @@ fn what_cannot_be_done_to_one_is_done_to_the_others() {
 }
 
 #[test]
-fn a_step_says_what_it_left_as_it_was() {
+fn a_step_reports_unchanged_groups() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, mut ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     done(&mut journal, &ids[..1], &Change::Accept);
@@ -106,7 +106,7 @@ fn a_step_says_what_it_left_as_it_was() {
         (2, 1, 1)
     );
 
-    // What waits for the model gets no draft that holds one tag and nothing else.
+    // A waiting group does not get a draft with a single tag.
     let tag = Change::Add {
         field: Field::TagsKo,
         value: "장비".into(),
@@ -118,7 +118,7 @@ fn a_step_says_what_it_left_as_it_was() {
 }
 
 #[test]
-fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
+fn only_a_commit_removes_a_rejected_record() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -138,7 +138,7 @@ fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
 }
 
 #[test]
-fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
+fn a_bulk_step_is_undone_at_once_even_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     let before = journal.summaries().unwrap();
@@ -170,7 +170,7 @@ fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
 }
 
 #[test]
-fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
+fn a_new_step_clears_redo_but_deletes_no_step() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("첫 붉은 반지"));
@@ -186,7 +186,7 @@ fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
 }
 
 #[test]
-fn an_answer_that_lands_between_survives_undo() {
+fn an_answer_between_step_and_undo_survives() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("내 붉은 반지"));
@@ -205,7 +205,7 @@ fn an_answer_that_lands_between_survives_undo() {
 }
 
 #[test]
-fn a_record_that_the_batch_made_between_survives_undo() {
+fn a_batch_commit_between_step_and_undo_survives() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let note = Change::SetNote {
@@ -220,7 +220,7 @@ fn a_record_that_the_batch_made_between_survives_undo() {
 }
 
 #[test]
-fn a_version_is_taken_whole_or_by_field() {
+fn a_version_or_one_of_its_fields_can_be_taken() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal
@@ -229,35 +229,38 @@ fn a_version_is_taken_whole_or_by_field() {
     let [first, second] = numbers(&journal, ids[0])[..] else {
         panic!("two answers")
     };
-    let shown = |journal: &Journal| journal.summary(ids[0]).unwrap().unwrap();
-    assert_eq!(shown(&journal).reasons, [Reason::Truncated]);
+    let summary = |journal: &Journal| journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(summary(&journal).reasons, [Reason::Truncated]);
     done(
         &mut journal,
         &ids[..1],
         &Change::TakeVersion { version: first },
     );
-    assert_eq!(shown(&journal).labels.label_ko(), labels("반지").label_ko());
-    assert_eq!(shown(&journal).state, GroupState::Edited);
+    assert_eq!(
+        summary(&journal).labels.label_ko(),
+        labels("반지").label_ko()
+    );
+    assert_eq!(summary(&journal).state, GroupState::Edited);
     let field = Change::TakeField {
         version: second,
         field: Field::LabelKo,
     };
     done(&mut journal, &ids[..1], &field);
     assert_eq!(
-        shown(&journal).labels.label_ko(),
+        summary(&journal).labels.label_ko(),
         labels("둘째 반지").label_ko()
     );
     let take = Change::TakeVersion { version: second };
     done(&mut journal, &ids[..1], &take);
-    assert_eq!(shown(&journal).state, GroupState::Uncertain);
-    // Another group's version is none of this one's.
+    assert_eq!(summary(&journal).state, GroupState::Uncertain);
+    // A version of another group cannot be taken.
     for change in [field, take] {
         let foreign = journal.apply(&ids[1..], &change, "take").unwrap_err();
         assert!(foreign.cause.contains("no version"), "{foreign}");
     }
 }
 
-/// The numbers of a group's versions, oldest first.
+/// Returns the ids of a group's versions, oldest first.
 fn numbers(journal: &Journal, id: GroupId) -> Vec<i64> {
     let detail = journal.detail(id).unwrap().unwrap();
     detail
@@ -288,7 +291,7 @@ fn timeless(journal: &Journal) -> Vec<crate::record::GroupSummary> {
     timeless_of(journal.summaries().unwrap())
 }
 
-/// Without the time of the last change, which undo moves on.
+/// Clears the time of the last change, which undo updates.
 fn timeless_of(mut groups: Vec<crate::record::GroupSummary>) -> Vec<crate::record::GroupSummary> {
     for group in &mut groups {
         group.changed_at = 0;
@@ -337,7 +340,7 @@ fn everything(journal: &mut Outdir, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]
     let details = groups.iter().map(|group| {
         let mut detail = journal.detail(group.id).unwrap().unwrap();
         detail.summary.changed_at = 0;
-        // What was once there stays, and is listed.
+        // Versions are never removed.
         detail.versions.clear();
         format!("{detail:?}")
     });
@@ -349,7 +352,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_steps_undone_give_the_first_state_and_exports(
+    fn undo_restores_the_first_state_and_redo_the_last(
         steps in prop::collection::vec((any_change(), prop::collection::vec(0..4_usize, 1..5)), 1..12)
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -358,9 +361,9 @@ proptest! {
         journal.commit_automatic(ids[0]).unwrap();
         let first = everything(&mut journal, dir.path());
         let mut taken = 0;
-        for (change, whom) in &steps {
-            let whom: Vec<GroupId> = whom.iter().map(|at| ids[*at]).collect();
-            let stepped = journal.apply(&whom, change, "step");
+        for (change, targets) in &steps {
+            let targets: Vec<GroupId> = targets.iter().map(|at| ids[*at]).collect();
+            let stepped = journal.apply(&targets, change, "step");
             taken += usize::from(stepped.is_ok_and(|stepped| !stepped.changed.is_empty()));
         }
         let last = everything(&mut journal, dir.path());

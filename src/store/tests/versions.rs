@@ -1,5 +1,5 @@
-//! Earlier work: it stays the draft until the operator takes a new answer, it stays in
-//! labels.jsonl until a commit, and all of it can be taken back.
+//! Versions: earlier text stays the draft until the operator takes a new answer, stays in
+//! labels.jsonl until a commit, and can always be taken back.
 
 use super::import::{line, with_lines};
 use super::*;
@@ -26,7 +26,7 @@ fn exported(journal: &mut Outdir, outdir: &Path) -> String {
     std::fs::read_to_string(outdir.join(LABELS)).unwrap_or_default()
 }
 
-/// Label of each version, and of the draft.
+/// Returns the label of each version, and of the draft.
 fn texts(journal: &Journal, id: GroupId) -> (Vec<String>, Option<String>) {
     let detail = journal.detail(id).unwrap().unwrap();
     let versions = detail.versions.into_iter();
@@ -45,7 +45,7 @@ fn a_retry_of_an_imported_record_is_an_offer() {
     let mut journal = open(dir.path());
     let id = only(&journal);
     let answer = attempt(labels("반지"), &[]);
-    assert!(!journal.add_attempt(id, &answer).unwrap().shown);
+    assert!(!journal.add_attempt(id, &answer).unwrap().is_draft);
     let ours = labels("반지").label_ko().to_owned();
     let imported = "푸른 보석이 박힌 반지".to_owned();
     assert_eq!(
@@ -72,7 +72,7 @@ fn a_retry_of_an_imported_record_is_an_offer() {
 
     apply(&mut journal, id, &Change::Commit);
     assert!(exported(&mut journal, dir.path()).contains(&ours));
-    // The imported text can be taken back, and undo gives its very line back.
+    // The imported text can be taken again, and undo restores its exact line.
     assert_eq!(texts(&journal, id).0, [imported.clone(), ours]);
     for _ in 0..2 {
         journal.undo().unwrap().unwrap();
@@ -83,7 +83,7 @@ fn a_retry_of_an_imported_record_is_an_offer() {
 }
 
 #[test]
-fn a_line_for_an_uncommitted_answer_is_imported_and_comes_back() {
+fn a_line_for_an_uncommitted_answer_is_imported_and_restored_by_undo() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     drop(journal);
@@ -105,7 +105,7 @@ fn a_line_for_an_uncommitted_answer_is_imported_and_comes_back() {
 }
 
 #[test]
-fn a_line_beside_an_edit_is_replaced_by_its_commit_alone() {
+fn only_a_commit_of_the_edit_replaces_an_imported_line() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     apply(&mut journal, ids[0], &set_label("내가 쓴 붉은 반지"));
@@ -126,7 +126,7 @@ fn a_line_beside_an_edit_is_replaced_by_its_commit_alone() {
 }
 
 #[test]
-fn a_committed_record_is_confirmed_and_its_line_stays() {
+fn confirming_a_record_does_not_change_its_line() {
     let dir = with_lines(&[
         &line("반지", "반지", "\"too_small\", \"their_own_code\""),
         "",
@@ -149,7 +149,7 @@ fn a_committed_record_is_confirmed_and_its_line_stays() {
 }
 
 #[test]
-fn a_step_says_what_it_means_for_lines() {
+fn a_step_reports_its_effect_on_lines() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in &ids[..2] {
@@ -171,7 +171,7 @@ fn a_step_says_what_it_means_for_lines() {
 }
 
 #[test]
-fn versions_and_failed_attempts_are_listed_in_the_order_of_time() {
+fn versions_and_failed_attempts_are_listed_in_chronological_order() {
     let dir = with_lines(&[&line("반지", "푸른 보석이 박힌 반지", "")]);
     let mut journal = open(dir.path());
     let id = only(&journal);
@@ -245,7 +245,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn committed_text_stays_reachable_and_lines_change_by_commits_alone(
+    fn committed_text_stays_available_and_only_commits_change_lines(
         import: bool,
         events in prop::collection::vec(any_event(), 1..16)
     ) {
@@ -262,14 +262,14 @@ proptest! {
             let is_commit = matches!(event, Event::Change(Change::Commit) | Event::Batch
                 | Event::Undo | Event::Redo);
             match event {
-                // A version that there is not is refused.
+                // A missing version is rejected.
                 Event::Change(change) => drop(journal.apply(&[id], &change, "step")),
                 Event::Answer => {
                     let name = format!("{count}번째 반지");
                     let added = journal.add_attempt(id, &attempt(labels(&name), &[])).unwrap();
                     let after = journal.detail(id).unwrap().unwrap();
-                    prop_assert_eq!(added.shown, after.draft != before.draft);
-                    prop_assert_eq!(added.shown, !after.summary.offered);
+                    prop_assert_eq!(added.is_draft, after.draft != before.draft);
+                    prop_assert_eq!(added.is_draft, !after.summary.offered);
                 }
                 Event::Batch => drop(journal.commit_automatic(id).unwrap()),
                 Event::Undo => drop(journal.undo().unwrap()),
@@ -290,12 +290,12 @@ proptest! {
             for text in committed.iter().chain(&draft) {
                 prop_assert!(versions.contains(text), "{text} is not listed");
             }
-            let stands = before.versions.iter().all(|version| {
+            let are_unchanged = before.versions.iter().all(|version| {
                 detail
                     .version(version.number)
                     .is_some_and(|now| now.text == version.text)
             });
-            prop_assert!(stands, "a version was changed");
+            prop_assert!(are_unchanged, "a version was changed");
         }
     }
 }

@@ -1,28 +1,28 @@
-//! What a form of a dataset has to do.
+//! The traits of dataset formats.
 
 use crate::error::Result;
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::Shards;
 
-/// A form of a dataset.
+/// A dataset format.
 pub trait Format {
-    /// After `--format`.
+    /// Value of `--format`.
     fn name(&self) -> &'static str;
 
-    /// Who reads it.
+    /// Describes the files and the programs that read them.
     fn describe(&self) -> &'static str;
 
-    /// The files and folders that a split is made of, by their paths in the destination.
+    /// Returns the files and folders of a split, as paths in the destination.
     fn files(&self, split: &Split) -> Vec<String>;
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>>;
 
-    /// Whether it names images by their paths, which can be chosen.
+    /// Whether it refers to images by paths, so that `--paths` applies.
     fn names_paths(&self) -> bool {
         false
     }
 
-    /// For the card of the Hugging Face hub: which files hold a split.
+    /// Returns the pattern of a split's files, for the front matter of the card.
     fn data_files(&self, split: &str) -> Option<String> {
         let _ = split;
         None
@@ -36,7 +36,7 @@ pub trait Writer {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// A split that is its shards and nothing beside them.
+/// For formats that have only shards.
 impl Writer for Shards<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         Shards::add(self, example)

@@ -25,7 +25,7 @@ impl Format for ImageFolder {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Images {
+        Ok(Box::new(ImageFolderWriter {
             images: Shards::new(split, folder, images),
             rows: split.destination.begin_file(&metadata(split))?,
         }))
@@ -40,7 +40,7 @@ fn metadata(split: &Split) -> String {
     format!("{}/metadata.jsonl", split.name)
 }
 
-/// One image in `metadata.jsonl`: where it is beside that, what is said of it, and its record.
+/// A line of `metadata.jsonl`. `file_name` is relative to that file.
 #[derive(Serialize)]
 struct Row<'a> {
     file_name: String,
@@ -50,12 +50,12 @@ struct Row<'a> {
     record: &'a Record,
 }
 
-struct Images<'a> {
+struct ImageFolderWriter<'a> {
     images: Shards<'a>,
     rows: PendingFile,
 }
 
-impl Writer for Images<'_> {
+impl Writer for ImageFolderWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         self.images.add(example)?;
         let row = serde_json::to_string(&Row {

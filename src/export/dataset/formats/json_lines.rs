@@ -1,8 +1,7 @@
-//! `jsonl`: records with their captions, and paths that lead to the images from anywhere, or from
-//! the dataset.
+//! `jsonl`: records with their captions, and absolute or relative paths to the images.
 
 use super::format::{Format, Writer};
-use super::table::{Located, located_files};
+use super::table::{ImagePaths, files_with_images};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
@@ -25,12 +24,12 @@ impl Format for JsonLines {
     }
 
     fn files(&self, split: &Split) -> Vec<String> {
-        located_files(split, lines(split))
+        files_with_images(split, lines(split))
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
         Ok(Box::new(Lines {
-            images: Located::new(split),
+            images: ImagePaths::new(split),
             rows: split.destination.begin_file(&lines(split))?,
         }))
     }
@@ -48,7 +47,7 @@ struct Row<'a> {
 }
 
 struct Lines<'a> {
-    images: Located<'a>,
+    images: ImagePaths<'a>,
     rows: PendingFile,
 }
 
@@ -56,7 +55,7 @@ impl Writer for Lines<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         let row = serde_json::to_string(&Row {
             record: Record {
-                image_path: self.images.locate(example)?,
+                image_path: self.images.resolve(example)?,
                 ..example.record.clone()
             },
             captions: &example.captions,

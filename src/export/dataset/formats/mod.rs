@@ -1,4 +1,4 @@
-//! The forms of a dataset, one file each.
+//! The dataset formats, one file each.
 
 pub(super) mod format;
 mod image_folder;

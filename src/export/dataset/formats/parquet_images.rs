@@ -1,5 +1,5 @@
-//! `parquet-images`: Parquet shards that hold the images, with the features by which Hugging Face
-//! datasets shows them.
+//! `parquet-images`: Parquet shards with embedded images, and the feature types that Hugging Face
+//! datasets needs to show them.
 
 use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Images that are held before they are written: a group of rows, which readers load whole.
+/// Number of rows in a row group, which readers load at once.
 const ROWS: usize = 1000;
 
 pub struct ParquetImages;
@@ -60,40 +60,40 @@ fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
         .build();
     let writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties))
         .map_err(|error| broken(target.path(), error))?;
-    Ok(Box::new(Table {
+    Ok(Box::new(ParquetShard {
         split,
         target,
         schema,
         writer,
-        held: Held::default(),
+        pending: PendingRows::default(),
     }))
 }
 
 /// Rows that are not written yet.
 #[derive(Default)]
-struct Held {
+struct PendingRows {
     images: Vec<Vec<u8>>,
     names: Vec<String>,
     captions: Vec<Vec<String>>,
     records: Vec<Record>,
 }
 
-struct Table<'a> {
+struct ParquetShard<'a> {
     split: &'a Split<'a>,
     target: Target,
     schema: Arc<Schema>,
     writer: ArrowWriter<Sink>,
-    held: Held,
+    pending: PendingRows,
 }
 
-impl Table<'_> {
-    fn write_held(&mut self) -> Result<()> {
-        let held = std::mem::take(&mut self.held);
-        if held.records.is_empty() {
+impl ParquetShard<'_> {
+    fn write_pending(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.records.is_empty() {
             return Ok(());
         }
         let path = self.target.path();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns(&held)?)
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns(&pending)?)
             .map_err(|error| unfit(&error))?;
         self.writer
             .write(&batch)
@@ -102,22 +102,22 @@ impl Table<'_> {
     }
 }
 
-impl Shard for Table<'_> {
+impl Shard for ParquetShard<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let pictures = self.split.pictures;
-        let picture = pictures.written(&example.record.image_path, &example.bytes)?;
-        self.held.images.push(picture.into_owned());
-        self.held.names.push(example.file_name());
-        self.held.captions.push(example.captions.clone());
-        self.held.records.push(example.record.clone());
-        match self.held.records.len() >= ROWS {
-            true => self.write_held(),
+        let images = self.split.images;
+        let image = images.written(&example.record.image_path, &example.bytes)?;
+        self.pending.images.push(image.into_owned());
+        self.pending.names.push(example.file_name());
+        self.pending.captions.push(example.captions.clone());
+        self.pending.records.push(example.record.clone());
+        match self.pending.records.len() >= ROWS {
+            true => self.write_pending(),
             false => Ok(()),
         }
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.write_held()?;
+        self.write_pending()?;
         let path = self.target.path().to_owned();
         let sink = self.writer.into_inner();
         let sink = sink.map_err(|error| broken(&path, error))?;
@@ -156,8 +156,8 @@ fn schema() -> Result<Schema> {
     Ok(Schema::new_with_metadata(fields, metadata))
 }
 
-/// A column in the words of Hugging Face datasets; a list is written as it always was, which old
-/// and new versions read.
+/// Returns the Hugging Face feature type of a column. Lists use the old notation, which old and new
+/// versions of the library read.
 fn feature(field: &Field) -> Value {
     match field.data_type() {
         DataType::Struct(_) if field.name() == "image" => json!({ "_type": "Image" }),
@@ -173,19 +173,19 @@ fn feature(field: &Field) -> Value {
     }
 }
 
-fn columns(held: &Held) -> Result<Vec<ArrayRef>> {
-    let images = BinaryArray::from_iter_values(&held.images);
-    let names = StringArray::from_iter_values(&held.names);
+fn columns(rows: &PendingRows) -> Result<Vec<ArrayRef>> {
+    let images = BinaryArray::from_iter_values(&rows.images);
+    let names = StringArray::from_iter_values(&rows.names);
     let images = StructArray::try_new(
         image_fields(),
         vec![Arc::new(images), Arc::new(names)],
         None,
     )
     .map_err(|error| unfit(&error))?;
-    let texts = held.captions.iter().map(|captions| captions.first());
+    let texts = rows.captions.iter().map(|captions| captions.first());
     let texts: StringArray = texts.collect();
     let mut captions = ListBuilder::new(StringBuilder::new());
-    for all in &held.captions {
+    for all in &rows.captions {
         for caption in all {
             captions.values().append_value(caption);
         }
@@ -196,7 +196,7 @@ fn columns(held: &Held) -> Result<Vec<ArrayRef>> {
         Arc::new(texts),
         Arc::new(captions.finish()),
     ];
-    columns.extend(record_columns(&held.records)?);
+    columns.extend(record_columns(&rows.records)?);
     Ok(columns)
 }
 
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hugging_face_is_told_which_column_holds_images() {
+    fn the_schema_declares_the_image_column_to_hugging_face() {
         let schema = schema().unwrap();
         let about: Value = serde_json::from_str(&schema.metadata["huggingface"]).unwrap();
         let features = &about["info"]["features"];

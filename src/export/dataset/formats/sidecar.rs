@@ -1,4 +1,4 @@
-//! `sidecar`: images, each with its captions in a text file of the same name beside it.
+//! `sidecar`: images, each with its captions in a text file of the same name.
 
 use super::format::{Format, Writer};
 use crate::error::Result;
@@ -13,7 +13,7 @@ impl Format for Sidecar {
     }
 
     fn describe(&self) -> &'static str {
-        "images, each with a .txt of its captions beside it"
+        "images, each with its captions in a .txt file of the same name"
     }
 
     fn files(&self, split: &Split) -> Vec<String> {

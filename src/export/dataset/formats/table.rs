@@ -1,11 +1,11 @@
-//! `csv` and `tsv`: one row for each caption of an image, in the columns that OpenCLIP reads.
+//! `csv` and `tsv`: one row per caption of an image, with the columns that OpenCLIP reads.
 
 use super::format::{Format, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, images};
 use crate::export::target::{Sink, Target};
-use crate::outdir::file;
+use crate::outdir::file_error;
 use crate::settings::PathStyle;
 use std::path::{Component, Path, PathBuf};
 
@@ -19,7 +19,7 @@ impl Table {
     pub fn csv() -> Self {
         Self {
             name: "csv",
-            describe: "filepath,title with a row for each caption, for OpenCLIP",
+            describe: "filepath,title with one row per caption, for OpenCLIP",
             delimiter: b',',
         }
     }
@@ -27,7 +27,7 @@ impl Table {
     pub fn tsv() -> Self {
         Self {
             name: "tsv",
-            describe: "the same with tabs, OpenCLIP's own default",
+            describe: "the same with tabs, OpenCLIP's default",
             delimiter: b'\t',
         }
     }
@@ -51,7 +51,7 @@ impl Format for Table {
     }
 
     fn files(&self, split: &Split) -> Vec<String> {
-        located_files(split, self.file(split))
+        files_with_images(split, self.file(split))
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
@@ -63,7 +63,7 @@ impl Format for Table {
         rows.write_record(["filepath", "title"])
             .map_err(|error| failed(&target, &error))?;
         Ok(Box::new(Rows {
-            images: Located::new(split),
+            images: ImagePaths::new(split),
             rows,
             target,
         }))
@@ -71,14 +71,14 @@ impl Format for Table {
 }
 
 struct Rows<'a> {
-    images: Located<'a>,
+    images: ImagePaths<'a>,
     rows: csv::Writer<Sink>,
     target: Target,
 }
 
 impl Writer for Rows<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let path = self.images.locate(example)?;
+        let path = self.images.resolve(example)?;
         for caption in &example.captions {
             self.rows
                 .write_record([path.as_str(), caption.as_str()])
@@ -90,7 +90,7 @@ impl Writer for Rows<'_> {
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.images.close()?;
         let sink = self.rows.into_inner().map_err(|error| {
-            file("writing", self.target.path())(std::io::Error::other(error.to_string()))
+            file_error("writing", self.target.path())(std::io::Error::other(error.to_string()))
         })?;
         self.target.replace(sink.finish()?)
     }
@@ -101,14 +101,14 @@ fn failed(target: &Target, error: &csv::Error) -> Error {
     Error::new(ErrorKind::Store, cause)
 }
 
-/// Where the images of a dataset are that names them: where they were, or copies in it.
-pub(super) struct Located<'a> {
+/// Resolves the image paths in a dataset: the original files, or copies in the dataset.
+pub(super) struct ImagePaths<'a> {
     split: &'a Split<'a>,
     copies: Option<Shards<'a>>,
     root: PathBuf,
 }
 
-impl<'a> Located<'a> {
+impl<'a> ImagePaths<'a> {
     pub fn new(split: &'a Split<'a>) -> Self {
         let root = split.destination.root();
         Self {
@@ -119,8 +119,8 @@ impl<'a> Located<'a> {
         }
     }
 
-    /// The path of the example's image; copies it where that is asked for.
-    pub fn locate(&mut self, example: &Example) -> Result<String> {
+    /// Returns the path of an example's image. Copies it into the dataset with `--copy-images`.
+    pub fn resolve(&mut self, example: &Example) -> Result<String> {
         let path = match (&mut self.copies, &example.file) {
             (Some(copies), _) => {
                 copies.add(example)?;
@@ -131,9 +131,9 @@ impl<'a> Located<'a> {
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{} has no file of its own", example.record.image_path),
+                    format!("{} is not a separate file", example.record.image_path),
                 )
-                .with_hint("--copy-images puts the images into the dataset"));
+                .with_hint("--copy-images writes the images into the dataset"));
             }
         };
         let path = match self.split.options.paths {
@@ -142,7 +142,7 @@ impl<'a> Located<'a> {
         };
         path.to_str().map(str::to_owned).ok_or_else(|| {
             let cause = format!(
-                "{} is not UTF-8 and cannot stand in a table",
+                "{} is not UTF-8 and cannot be written to a table",
                 path.display()
             );
             Error::new(ErrorKind::Usage, cause).with_hint("rename it, or give --copy-images")
@@ -154,8 +154,8 @@ impl<'a> Located<'a> {
     }
 }
 
-/// The files of a split whose rows are in `rows`.
-pub(super) fn located_files(split: &Split, rows: String) -> Vec<String> {
+/// Returns the files of a split: its file of rows, and the folders of its copied images.
+pub(super) fn files_with_images(split: &Split, rows: String) -> Vec<String> {
     let shards = match copies_images(split) {
         true => split.shard_count(),
         false => 0,
@@ -165,14 +165,14 @@ pub(super) fn located_files(split: &Split, rows: String) -> Vec<String> {
 }
 
 fn copies_images(split: &Split) -> bool {
-    split.options.copy_images || split.pictures.are_changed()
+    split.options.copy_images || split.images.are_changed()
 }
 
 fn folder(split: &Split, number: usize) -> String {
     format!("images/{}/{number:04}", split.name)
 }
 
-/// `path` as seen from a folder; both absolute.
+/// Returns `path` relative to `folder`; both are absolute.
 fn relative(path: &Path, folder: &Path) -> PathBuf {
     let mut to = path.components().peekable();
     let mut from = folder.components().peekable();
@@ -191,14 +191,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_seen_from_the_dataset() {
+    fn a_path_is_relative_to_the_dataset() {
         for (path, folder, expected) in [
             ("/a/b/c.png", "/a/b", "c.png"),
             ("/a/icons/c.png", "/a/set", "../icons/c.png"),
             ("/x/c.png", "/a/set", "../../x/c.png"),
         ] {
-            let seen = relative(Path::new(path), Path::new(folder));
-            assert_eq!(seen, Path::new(expected));
+            let found = relative(Path::new(path), Path::new(folder));
+            assert_eq!(found, Path::new(expected));
         }
     }
 }

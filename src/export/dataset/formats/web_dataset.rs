@@ -1,12 +1,12 @@
-//! `webdataset`: tar files in which the image, its text and its record of one key follow each
-//! other, with `sizes.json` beside them as OpenCLIP reads it.
+//! `webdataset`: tar files with an image, a text and a record for each key, and `sizes.json`, which
+//! OpenCLIP reads.
 
 use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::target::{Sink, Target};
-use crate::outdir::file;
+use crate::outdir::file_error;
 use crate::record::Record;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ impl Format for WebDataset {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Tars {
+        Ok(Box::new(WebDatasetWriter {
             split,
             shards: Shards::new(split, shard, begin),
         }))
@@ -36,10 +36,10 @@ impl Format for WebDataset {
 }
 
 fn shard(split: &Split, number: usize) -> String {
-    format!("{}/{}", split.name, file_of(number))
+    format!("{}/{}", split.name, file_name(number))
 }
 
-fn file_of(number: usize) -> String {
+fn file_name(number: usize) -> String {
     format!("{number:05}.tar")
 }
 
@@ -47,12 +47,12 @@ fn sizes(split: &Split) -> String {
     format!("{}/sizes.json", split.name)
 }
 
-struct Tars<'a> {
+struct WebDatasetWriter<'a> {
     split: &'a Split<'a>,
     shards: Shards<'a>,
 }
 
-impl Writer for Tars<'_> {
+impl Writer for WebDatasetWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         self.shards.add(example)
     }
@@ -60,11 +60,11 @@ impl Writer for Tars<'_> {
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.shards.close()?;
         let size = self.split.options.shard_size;
-        let sizes_of = (0..self.split.shard_count()).map(|number| {
+        let shard_sizes = (0..self.split.shard_count()).map(|number| {
             let left = self.split.count - number * size;
-            (file_of(number), Value::from(left.min(size)))
+            (file_name(number), Value::from(left.min(size)))
         });
-        let all = Value::Object(sizes_of.collect::<Map<_, _>>());
+        let all = Value::Object(shard_sizes.collect::<Map<_, _>>());
         let name = sizes(self.split);
         self.split
             .destination
@@ -74,49 +74,49 @@ impl Writer for Tars<'_> {
 
 fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
     let (sink, target) = split.destination.begin_file(name)?.into_parts();
-    Ok(Box::new(Tar {
+    Ok(Box::new(TarShard {
         split,
         target,
         tar: tar::Builder::new(sink),
     }))
 }
 
-struct Tar<'a> {
+struct TarShard<'a> {
     split: &'a Split<'a>,
     target: Target,
     tar: tar::Builder<Sink>,
 }
 
-/// The `.json` of one key.
+/// Content of the `.json` file of a key.
 #[derive(Serialize)]
-struct About<'a> {
+struct Metadata<'a> {
     key: &'a str,
     captions: &'a [String],
     #[serde(flatten)]
     record: &'a Record,
 }
 
-impl Tar<'_> {
+impl TarShard<'_> {
     fn append(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         self.tar
             .append_data(&mut header, name, bytes)
-            .map_err(file("writing", self.target.path()))
+            .map_err(file_error("writing", self.target.path()))
     }
 }
 
-impl Shard for Tar<'_> {
+impl Shard for TarShard<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let about = serde_json::to_vec(&About {
+        let about = serde_json::to_vec(&Metadata {
             key: &example.key,
             captions: &example.captions,
             record: &example.record,
         });
-        let pictures = self.split.pictures;
-        let picture = pictures.written(&example.record.image_path, &example.bytes)?;
-        self.append(&example.file_name(), &picture)?;
+        let images = self.split.images;
+        let image = images.written(&example.record.image_path, &example.bytes)?;
+        self.append(&example.file_name(), &image)?;
         self.append(&format!("{}.txt", example.key), example.text().as_bytes())?;
         let about = about.context(ErrorKind::Internal, "writing a record")?;
         self.append(&format!("{}.json", example.key), &about)
@@ -124,7 +124,10 @@ impl Shard for Tar<'_> {
 
     fn finish(self: Box<Self>) -> Result<()> {
         let path = self.target.path().to_owned();
-        let sink = self.tar.into_inner().map_err(file("writing", &path))?;
+        let sink = self
+            .tar
+            .into_inner()
+            .map_err(file_error("writing", &path))?;
         self.target.replace(sink.finish()?)
     }
 }

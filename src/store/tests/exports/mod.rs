@@ -1,4 +1,4 @@
-//! The files that others read: right types, source order, whole or not there.
+//! Exported files: types, source order, and atomic replacement.
 
 mod moves;
 
@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 #[test]
-fn records_are_exported_in_source_order_with_the_keys_of_the_contract() {
+fn records_are_exported_in_source_order_with_fixed_keys() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in [ids[2], ids[0]] {
@@ -54,7 +54,7 @@ fn nothing_is_written_before_a_commit() {
 }
 
 #[test]
-fn twins_are_flagged_in_both_lines() {
+fn duplicate_labels_are_flagged_in_both_lines() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자"]);
@@ -105,14 +105,14 @@ fn failed_items_are_listed_until_they_succeed() {
 }
 
 #[test]
-fn exports_that_are_gone_or_behind_are_rebuilt() {
+fn missing_or_stale_exports_are_rebuilt() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(true).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
     drop(journal);
-    // Cut off before the second record was exported, and a half-made file left behind.
+    // Killed before the second record was exported, with a partial temporary file.
     std::fs::write(dir.path().join(".labels.jsonl.tmp"), "{\"image_pa").unwrap();
     drop(open(dir.path()));
     let whole = read(dir.path(), LABELS);
@@ -144,7 +144,7 @@ fn an_up_to_date_export_is_not_written_again() {
 }
 
 #[test]
-fn parquet_has_the_types_of_the_contract_even_where_all_is_empty() {
+fn parquet_has_fixed_types_even_if_columns_are_empty() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
@@ -213,7 +213,7 @@ fn parquet_names(outdir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_others_write_into_an_export_is_kept() {
+fn lines_that_others_write_into_an_export_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -245,7 +245,7 @@ fn what_others_write_into_an_export_is_kept() {
             .any(|text| text.starts_with("labels.parquet was changed"))
     );
 
-    // Known now, and not kept twice.
+    // Not kept twice.
     journal
         .apply(&ids[2..], &set_label("흰 리본이 달린 푸른 검"), "edit")
         .unwrap();
@@ -256,7 +256,7 @@ fn what_others_write_into_an_export_is_kept() {
 }
 
 #[test]
-fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
+fn our_own_lines_are_not_kept_after_an_interrupted_run() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
@@ -268,7 +268,7 @@ fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
     journal.apply(&ids, &Change::Commit, "commit").unwrap();
     journal.export(false).unwrap();
     drop(journal);
-    // As if cut off before the rename, or put back from a backup.
+    // As if killed before the rename, or restored from a backup.
     std::fs::write(dir.path().join(LABELS), old).unwrap();
     let mut journal = open(dir.path());
     assert_eq!(journal.take_notices(), [""; 0]);
@@ -277,7 +277,7 @@ fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
 }
 
 #[test]
-fn both_files_are_in_source_order_after_an_import() {
+fn all_files_are_in_source_order_after_an_import() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in ids {
@@ -304,7 +304,7 @@ fn both_files_are_in_source_order_after_an_import() {
 }
 
 #[test]
-fn lines_that_were_put_in_another_order_go_back_into_that_of_the_source() {
+fn reordered_lines_return_to_source_order() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     for id in ids {
@@ -354,14 +354,14 @@ fn an_earlier_journal_gets_its_checksums_and_versions() {
     .unwrap();
     drop(db);
     let mut journal = open(dir.path());
-    let tally = journal.exports.tally(&journal.journal).unwrap();
-    assert_eq!(tally.damaged.len(), 1);
+    let issues = journal.exports.issues(&journal.journal).unwrap();
+    assert_eq!(issues.damaged.len(), 1);
 }
 
-/// So many records make files large.
+/// Enough records to make the files large.
 const MANY: usize = 250;
 
-/// A journal whose files are large, with the file of records up to date but for the last one.
+/// A journal with large files. All records but the last are exported.
 fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     let names: Vec<String> = (0..MANY).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -382,68 +382,70 @@ fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
 }
 
 impl Outdir {
-    fn want(&mut self) {
-        self.exports.want(&mut self.journal, true).unwrap();
+    fn request_update(&mut self) {
+        self.exports
+            .request_update(&mut self.journal, true)
+            .unwrap();
     }
 
-    /// As the engine does between two messages, until the file has so many lines.
-    fn follow_until(&mut self, outdir: &Path, count: usize) {
+    /// Polls as the engine does between two messages, until the file has `count` lines.
+    fn poll_until(&mut self, outdir: &Path, count: usize) {
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while lines(outdir, LABELS).len() != count {
             assert!(std::time::Instant::now() < end, "the export never came");
-            self.exports.follow(&mut self.journal, true).unwrap();
+            self.exports.poll(&mut self.journal, true).unwrap();
             std::thread::yield_now();
         }
     }
 }
 
 #[test]
-fn nobody_waits_for_large_files() {
+fn large_files_are_exported_in_the_background() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
     journal
         .apply(&ids[MANY - 1..], &Change::Commit, "commit")
         .unwrap();
-    // The last export was a moment ago.
-    journal.want();
+    // Too soon after the last export.
+    journal.request_update();
     assert_eq!(lines(dir.path(), LABELS).len(), MANY - 1);
     drop(journal);
-    // Another run exports what this one had not come to, and then has time for the next.
+    // The next run exports what is left, and then may start another export at once.
     let mut journal = open(dir.path());
     assert_eq!(lines(dir.path(), LABELS).len(), MANY);
     journal.exports = Exports::new(dir.path(), &[]);
     journal.undo().unwrap().unwrap();
-    journal.want();
+    journal.request_update();
     assert_eq!(
         lines(dir.path(), LABELS).len(),
         MANY,
-        "it was not written beside the session"
+        "it was not written in the background"
     );
-    journal.follow_until(dir.path(), MANY - 1);
-    // All that there is, at the end of a run.
+    journal.poll_until(dir.path(), MANY - 1);
+    // Everything at the end of a run.
     journal.redo().unwrap().unwrap();
-    journal.want();
+    journal.request_update();
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), MANY);
     assert!(journal.take_notices().is_empty());
 }
 
 #[test]
-fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
+fn records_committed_during_a_background_export_are_exported_next() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
     journal.exports = Exports::new(dir.path(), &[]);
     let label = set_label(&format!("{} 푸른 것", "나".repeat(900)));
     journal.apply(&ids[..1], &label, "edit").unwrap();
     journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
-    journal.want();
+    journal.request_update();
     journal
         .apply(&ids[MANY - 1..], &Change::Commit, "commit")
         .unwrap();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !read(dir.path(), LABELS).contains("푸른 것") {
         assert!(std::time::Instant::now() < end, "the export never came");
-        journal.exports.follow(&mut journal.journal, true).unwrap();
+        journal.exports.poll(&mut journal.journal, true).unwrap();
         std::thread::yield_now();
     }
     assert_eq!(
@@ -456,14 +458,14 @@ fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
 }
 
 #[test]
-fn files_that_cannot_be_prepared_are_an_error_and_written_once_they_can() {
+fn a_failed_background_export_is_reported_and_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
     journal.exports = Exports::new(dir.path(), &[]);
     journal
         .apply(&ids[MANY - 1..], &Change::Commit, "commit")
         .unwrap();
-    // Nothing can be put where a folder is.
+    // A file cannot replace a folder.
     let (labels, aside) = (dir.path().join(LABELS), dir.path().join("aside"));
     std::fs::rename(&labels, &aside).unwrap();
     std::fs::create_dir(&labels).unwrap();
@@ -471,7 +473,7 @@ fn files_that_cannot_be_prepared_are_an_error_and_written_once_they_can() {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let error = loop {
         assert!(std::time::Instant::now() < end, "no error came");
-        if let Err(error) = journal.exports.want(&mut journal.journal, true) {
+        if let Err(error) = journal.exports.request_update(&mut journal.journal, true) {
             break error;
         }
         std::thread::yield_now();

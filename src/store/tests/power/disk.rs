@@ -1,8 +1,8 @@
-//! A file system of SQLite's over the real one, for tests: the n-th write or sync fails or is torn,
-//! and what has not been synced can be lost.
+//! An SQLite VFS over the real one, for tests: the n-th write or sync fails or is torn, and
+//! unsynced changes can be lost.
 //!
-//! It is registered as the default one of this process, and does something only on a thread that
-//! has a [`Disk`] in its slot.
+//! It is registered as the default VFS of the process, and is active only on a thread that has a
+//! [`Disk`] in its slot.
 
 #![allow(unsafe_code, reason = "SQLite's interface to file systems")]
 
@@ -16,7 +16,7 @@ use std::ptr::{self, null_mut};
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What an operation does to a file.
+/// A change of a file.
 #[derive(Debug, Clone)]
 pub enum Change {
     Write { at: usize, bytes: Vec<u8> },
@@ -38,18 +38,18 @@ impl Change {
     }
 }
 
-/// A file as the disk has it for sure, and what may or may not have reached it.
+/// A file's synced content, and changes that may not have reached the disk.
 #[derive(Debug, Default)]
 pub struct File {
     synced: Vec<u8>,
     pending: Vec<Change>,
-    /// Deleted, which may not have reached the disk either.
+    /// The deletion may not have reached the disk either.
     pub is_deleted: bool,
 }
 
 impl File {
-    /// What is left of it where `survives` decides about each change, in their order: not at all,
-    /// up to so many bytes of a write, or whole.
+    /// Returns the content after a power failure. `survives` decides about each change, in order:
+    /// `None` if it is lost, or the number of bytes of a write that survive.
     pub fn after_power_loss(&self, mut survives: impl FnMut(&Change) -> Option<usize>) -> Vec<u8> {
         let mut content = self.synced.clone();
         for change in &self.pending {
@@ -75,16 +75,16 @@ pub enum Fault {
     Torn,
 }
 
-/// What looks on at every moment.
+/// Observes the disk after each operation.
 pub type Watcher = Box<dyn FnMut(&Disk)>;
 
-/// The disk under the journals of this thread.
+/// The simulated disk for the journals of this thread.
 #[derive(Default)]
 pub struct Disk {
     pub files: BTreeMap<PathBuf, File>,
-    /// Writes, truncations, syncs and deletions so far.
+    /// Number of writes, truncations, syncs and deletions so far.
     pub operations: usize,
-    /// The operation that fails.
+    /// Number of the operation that fails, and how.
     pub fault: Option<(usize, Fault)>,
     /// Called after each operation.
     pub watcher: Option<Watcher>,
@@ -95,13 +95,13 @@ thread_local! {
 }
 
 impl Disk {
-    /// From now on the journals of this thread lie on this disk.
+    /// Installs this disk for the journals of this thread.
     pub fn insert(self) {
         register();
         SLOT.set(Some(self));
     }
 
-    /// The disk of this thread, which from now on has none.
+    /// Uninstalls and returns the disk of this thread.
     pub fn remove() -> Self {
         SLOT.take().unwrap_or_default()
     }
@@ -114,7 +114,7 @@ impl Disk {
     fn opened(&mut self, path: &Path) {
         let file = self.files.entry(path.to_owned()).or_default();
         if file.is_deleted || (file.synced.is_empty() && file.pending.is_empty()) {
-            // What was there before counts as synced.
+            // Earlier content counts as synced.
             let synced = std::fs::read(path).unwrap_or_default();
             *file = File {
                 synced,
@@ -123,10 +123,15 @@ impl Disk {
         }
     }
 
-    fn operate(&mut self, path: &Path, what: What, real: &mut dyn FnMut(usize) -> c_int) -> c_int {
+    fn operate(
+        &mut self,
+        path: &Path,
+        operation: Operation,
+        real: &mut dyn FnMut(usize) -> c_int,
+    ) -> c_int {
         self.operations += 1;
-        let length = match &what {
-            What::Change(Change::Write { bytes, .. }) => bytes.len(),
+        let length = match &operation {
+            Operation::Change(Change::Write { bytes, .. }) => bytes.len(),
             _ => 0,
         };
         let fault = self.fault.filter(|(at, _)| *at == self.operations);
@@ -134,24 +139,24 @@ impl Disk {
             if fault == Fault::Torn && length > 0 {
                 real(length / 2);
             }
-            return match (fault, &what) {
+            return match (fault, &operation) {
                 (Fault::Full, _) => ffi::SQLITE_FULL,
-                (_, What::Sync) => ffi::SQLITE_IOERR_FSYNC,
+                (_, Operation::Sync) => ffi::SQLITE_IOERR_FSYNC,
                 _ => ffi::SQLITE_IOERR_WRITE,
             };
         }
         let code = real(length);
         if code == ffi::SQLITE_OK {
             let file = self.files.entry(path.to_owned()).or_default();
-            match what {
-                What::Change(change) => file.pending.push(change),
-                What::Sync => {
+            match operation {
+                Operation::Change(change) => file.pending.push(change),
+                Operation::Sync => {
                     for change in std::mem::take(&mut file.pending) {
                         change.apply(&mut file.synced);
                     }
                 }
-                What::Delete { is_synced: false } => file.is_deleted = true,
-                What::Delete { is_synced: true } => {
+                Operation::Delete { is_synced: false } => file.is_deleted = true,
+                Operation::Delete { is_synced: true } => {
                     self.files.remove(path);
                 }
             }
@@ -164,36 +169,37 @@ impl Disk {
     }
 }
 
-enum What {
+enum Operation {
     Change(Change),
     Sync,
-    /// With its folder synced it does not come back.
+    /// With the folder synced, the file does not reappear.
     Delete {
         is_synced: bool,
     },
 }
 
-/// Does something to a file; `real` does it really, to so many bytes of a write.
+/// Performs an operation on the simulated disk. `real` performs it on the real file, with a number
+/// of bytes for a write.
 fn operate(
     path: &Path,
-    what: impl FnOnce() -> What,
+    operation: impl FnOnce() -> Operation,
     length: usize,
     mut real: impl FnMut(usize) -> c_int,
 ) -> c_int {
-    // Out of its slot meanwhile.
+    // Taken out of its slot meanwhile.
     let Some(mut disk) = SLOT.take() else {
         return real(length);
     };
-    let code = disk.operate(path, what(), &mut real);
+    let code = disk.operate(path, operation(), &mut real);
     SLOT.set(Some(disk));
     code
 }
 
-/// An open file: ours, with the real one right behind it.
+/// An open file, followed in memory by the real one.
 #[repr(C)]
 struct OpenFile {
     base: ffi::sqlite3_file,
-    /// `None` of files without a name.
+    /// Null for files without a name.
     path: *mut PathBuf,
 }
 
@@ -202,7 +208,7 @@ static REAL: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(null_mut());
 /// # Safety
 /// `file` is one of ours.
 unsafe fn real(file: *mut ffi::sqlite3_file) -> *mut ffi::sqlite3_file {
-    // SAFETY: `szOsFile` has room for both, one behind the other.
+    // SAFETY: `szOsFile` has room for both, one after the other.
     unsafe { file.cast::<OpenFile>().add(1).cast() }
 }
 
@@ -213,10 +219,11 @@ unsafe fn path<'a>(file: *mut ffi::sqlite3_file) -> Option<&'a Path> {
     unsafe { (*file.cast::<OpenFile>()).path.as_ref() }.map(PathBuf::as_path)
 }
 
-/// Passes a call on to the real file, whose methods are all there.
+/// Forwards a call to the real file, which has all methods.
 macro_rules! pass {
     ($file:ident, $method:ident $(, $argument:expr)*) => {{
-        // SAFETY: SQLite gives files that we have opened, and arguments that the real method takes.
+        // SAFETY: SQLite passes files that we have opened, and arguments that the real method
+        // takes.
         unsafe {
             let real = real($file);
             match (*(*real).pMethods).$method {
@@ -259,15 +266,15 @@ unsafe extern "C" fn write(
     let Some(path) = (unsafe { path(file) }) else {
         return write(n as usize);
     };
-    let what = || {
-        // SAFETY: SQLite gives so many bytes.
+    let operation = || {
+        // SAFETY: SQLite passes `n` bytes.
         let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), n as usize) };
-        What::Change(Change::Write {
+        Operation::Change(Change::Write {
             at: at as usize,
             bytes: bytes.to_vec(),
         })
     };
-    operate(path, what, n as usize, write)
+    operate(path, operation, n as usize, write)
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
@@ -278,7 +285,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
     };
     operate(
         path,
-        || What::Change(Change::Truncate(size as usize)),
+        || Operation::Change(Change::Truncate(size as usize)),
         0,
         truncate,
     )
@@ -290,7 +297,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     let Some(path) = (unsafe { path(file) }) else {
         return sync(0);
     };
-    operate(path, || What::Sync, 0, sync)
+    operate(path, || Operation::Sync, 0, sync)
 }
 
 unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, size: *mut i64) -> c_int {
@@ -354,7 +361,7 @@ unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, delete: c_int) -> c
     pass!(file, xShmUnmap, delete)
 }
 
-/// Without the mapping of pages, which would go past all this.
+/// Without memory-mapped pages, which would bypass these methods.
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     iVersion: 2,
     xClose: Some(close),
@@ -378,7 +385,7 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
 };
 
 /// # Safety
-/// `name` is null or a text that ends in a zero.
+/// `name` is null or a null-terminated string.
 unsafe fn path_of(name: *const c_char) -> Option<PathBuf> {
     // SAFETY: the caller's promise.
     let name = unsafe { (!name.is_null()).then(|| CStr::from_ptr(name)) }?;
@@ -392,7 +399,7 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite gives room for `szOsFile` bytes and a name, and the real one opens its own part.
+    // SAFETY: SQLite passes `szOsFile` bytes and a name, and the real VFS opens its own part.
     unsafe {
         let ours = file.cast::<OpenFile>();
         ptr::write(
@@ -425,20 +432,20 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync: c_int) -> c_int {
     let delete = |_: usize| {
         let vfs = REAL.load(Ordering::Acquire);
-        // SAFETY: the real one, with what SQLite gave.
+        // SAFETY: calls the real VFS with SQLite's arguments.
         unsafe {
             (*vfs)
                 .xDelete
                 .map_or(ffi::SQLITE_IOERR, |delete| delete(vfs, name, sync))
         }
     };
-    // SAFETY: SQLite gives a name.
+    // SAFETY: SQLite passes a name.
     let Some(path) = (unsafe { path_of(name) }) else {
         return ffi::SQLITE_IOERR_DELETE;
     };
     operate(
         &path,
-        || What::Delete {
+        || Operation::Delete {
             is_synced: sync != 0,
         },
         0,
@@ -446,12 +453,12 @@ unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync:
     )
 }
 
-/// Once a process.
+/// Registers the VFS, once per process.
 fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: called once; the copy of the real one is never freed, and what it does not
-        // replace works on the real one's files.
+        // SAFETY: called once; the copy of the real VFS is never freed, and its methods that are
+        // not replaced work on the real VFS's files.
         unsafe {
             let real = ffi::sqlite3_vfs_find(ptr::null());
             REAL.store(real, Ordering::Release);

@@ -1,11 +1,11 @@
-//! A program that is killed while it opens its journal, and killed again the next time.
+//! A program that is killed while it opens its journal, and again at the next start.
 
 use super::*;
 use crate::outdir::JOURNAL_LOGS;
 
 const JOURNAL_FILES: [&str; 2] = [JOURNAL, JOURNAL_LOGS[0]];
 
-/// Opens the journal; returns all that may be left of it where that is killed.
+/// Opens the journal. Returns every state in which a kill may leave its files.
 fn killed_while_opening(outdir: &Path, moment: &str) -> Vec<tempfile::TempDir> {
     let left = Rc::new(RefCell::new(Vec::new()));
     let watcher = {
@@ -32,11 +32,11 @@ fn killed_while_opening(outdir: &Path, moment: &str) -> Vec<tempfile::TempDir> {
 }
 
 #[test]
-fn a_journal_opens_after_kill_upon_kill() {
-    let mut life = Life::new();
-    assert_eq!(live(&mut life, |_| {}), STEPS.len());
-    let wanted = content(&life.outdir().journal);
-    let killed = as_if_killed(life.folder.path());
+fn a_journal_opens_after_two_kills() {
+    let mut session = Session::new();
+    assert_eq!(run(&mut session, |_| {}), STEPS.len());
+    let expected = content(&session.outdir().journal);
+    let killed = as_if_killed(session.folder.path());
     for (at, once) in killed_while_opening(killed.path(), "killed")
         .iter()
         .enumerate()
@@ -49,7 +49,7 @@ fn a_journal_opens_after_kill_upon_kill() {
             let moment = format!("{moment} and at {again} of the second");
             let journal = Journal::lock(twice.path(), vocabulary());
             let journal = journal.unwrap_or_else(|error| panic!("{moment}: {error}"));
-            assert_eq!(content(&journal), wanted, "{moment}");
+            assert_eq!(content(&journal), expected, "{moment}");
         }
     }
 }

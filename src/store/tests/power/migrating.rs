@@ -1,16 +1,16 @@
-//! A journal of an earlier layout, brought up to date over such a disk.
+//! Migration of a journal on a failing disk.
 
 use super::*;
-use crate::store::tests::layouts;
+use crate::store::tests::migrations;
 
-/// Layouts that the way begins at: the first one, and others that much is done to.
+/// Schema versions to migrate from: the first one, and others that need much work.
 const FROM: [usize; 4] = [1, 4, 9, schema::VERSION - 1];
 
-/// An outdir with a full journal of an earlier layout. A backup has no log beside it, the journal
-/// of a program that wrote one has.
+/// An outdir with a full journal of an earlier schema version, with a write-ahead log or, like a
+/// backup, without.
 fn earlier(version: usize, mode: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = layouts::full(dir.path());
+    let mut journal = migrations::full(dir.path());
     journal.export(false).unwrap();
     drop(journal);
     let db = as_of_version(dir.path(), version);
@@ -18,10 +18,10 @@ fn earlier(version: usize, mode: &str) -> tempfile::TempDir {
     dir
 }
 
-/// What a journal of an earlier layout comes to.
+/// A journal to migrate, and the expected result.
 struct Migration {
     outdir: tempfile::TempDir,
-    /// What the journal says behind it, and the file of records.
+    /// Content of the journal and of `labels.jsonl` after the migration.
     after: (String, String),
     operations: usize,
     name: String,
@@ -34,24 +34,24 @@ fn all() -> impl Iterator<Item = Migration> {
         let outdir = earlier(version, mode);
         let copy = as_if_killed(outdir.path());
         Disk::default().insert();
-        let after = found(copy.path(), "undisturbed");
+        let after = open_and_read(copy.path(), "undisturbed");
         Migration {
             outdir,
             after,
             operations: Disk::remove().operations,
-            name: format!("layout {version}, {mode}"),
+            name: format!("version {version}, {mode}"),
         }
     })
 }
 
-fn found(outdir: &Path, moment: &str) -> (String, String) {
+fn open_and_read(outdir: &Path, moment: &str) -> (String, String) {
     let journal = try_open(outdir).unwrap_or_else(|error| panic!("{moment}: {error}"));
     let content = content(&journal.journal);
     (content, read(outdir, LABELS))
 }
 
 #[test]
-fn a_migration_that_fails_is_done_the_next_time() {
+fn a_failed_migration_is_repeated_at_the_next_start() {
     for migration in all() {
         let most = migration.operations;
         for (turn, at) in spread(states().div_ceil(4), most).into_iter().enumerate() {
@@ -68,13 +68,17 @@ fn a_migration_that_fails_is_done_the_next_time() {
             if let Err(error) = opened {
                 assert!(!error.cause.is_empty(), "{moment}");
             }
-            assert_eq!(found(copy.path(), &moment), migration.after, "{moment}");
+            assert_eq!(
+                open_and_read(copy.path(), &moment),
+                migration.after,
+                "{moment}"
+            );
         }
     }
 }
 
 #[test]
-fn a_migration_outlasts_a_loss_of_power() {
+fn a_migration_survives_a_power_failure() {
     for migration in all() {
         let most = migration.operations;
         let moments = spread(states().div_ceil(4), most);
@@ -96,12 +100,16 @@ fn a_migration_outlasts_a_loss_of_power() {
             ..Disk::default()
         }
         .insert();
-        let undisturbed = found(copy.path(), "undisturbed");
+        let undisturbed = open_and_read(copy.path(), "undisturbed");
         Disk::remove();
         assert_eq!(undisturbed, migration.after);
         for (at, folder) in left.take() {
             let moment = format!("{}, power lost at {at} of {most}", migration.name);
-            assert_eq!(found(folder.path(), &moment), migration.after, "{moment}");
+            assert_eq!(
+                open_and_read(folder.path(), &moment),
+                migration.after,
+                "{moment}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The journal over a disk that fails at any write or sync, or loses its power: what was told is
-//! there afterwards, once and whole. `STATES=1000` tries more than a few moments.
+//! The journal on a disk that fails at any write or sync, or loses power: what was reported as done
+//! is there afterwards, exactly once. `STATES=1000` tries more moments.
 
 mod disk;
 mod killed;
@@ -13,76 +13,76 @@ use rand::{Rng, SeedableRng};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Moments that are tried, evenly over all of a life.
+/// Number of moments to try, spread evenly over a session.
 fn states() -> usize {
-    let told = std::env::var("STATES").ok();
-    told.and_then(|n| n.parse().ok()).unwrap_or(25)
+    let states = std::env::var("STATES").ok();
+    states.and_then(|n| n.parse().ok()).unwrap_or(25)
 }
 
-/// An outdir in use, and what its steps come to.
-struct Life {
+/// A session on an outdir.
+struct Session {
     folder: tempfile::TempDir,
     outdir: Option<Outdir>,
     ids: Vec<GroupId>,
-    /// The image files that records are true of.
+    /// Names of the items.
     names: [&'static str; 4],
 }
 
-type Step = (&'static str, fn(&mut Life) -> Result<()>);
+type Step = (&'static str, fn(&mut Session) -> Result<()>);
 
-/// A life in steps; each is all there or not at all.
+/// The steps of a session. Each is atomic.
 const STEPS: [Step; 18] = [
-    ("open", |life| life.open()),
-    ("meet", |life| {
+    ("open", |session| session.open()),
+    ("read source", |session| {
         let groups: Vec<NewGroup> = (0..)
-            .zip(life.names)
+            .zip(session.names)
             .map(|(at, name)| group(at, name))
             .collect();
-        let journal = life.journal();
+        let journal = session.journal();
         journal.begin_source();
-        let met = journal.upsert_groups(&groups)?;
-        life.ids = met.into_iter().map(|met| met.id).collect();
+        let upserted = journal.upsert_groups(&groups)?;
+        session.ids = upserted.into_iter().map(|group| group.id).collect();
         Ok(())
     }),
-    ("answer 1", |life| life.answer(0)),
-    ("answer 2", |life| life.answer(1)),
-    ("answer 3", |life| life.answer(2)),
-    ("failure", |life| {
-        let id = life.ids[3];
+    ("answer 1", |session| session.answer(0)),
+    ("answer 2", |session| session.answer(1)),
+    ("answer 3", |session| session.answer(2)),
+    ("failure", |session| {
+        let id = session.ids[3];
         let failed = failure(FailureCode::MissingImage);
-        life.journal().add_failure(id, &failed).map(|_| ())
+        session.journal().add_failure(id, &failed).map(|_| ())
     }),
-    ("record", |life| {
-        let id = life.ids[0];
-        life.journal().commit_automatic(id).map(|_| ())
+    ("record", |session| {
+        let id = session.ids[0];
+        session.journal().commit_automatic(id).map(|_| ())
     }),
-    ("export", |life| life.outdir().export(false)),
-    ("edit", |life| {
-        life.apply(&[1], &set_label("푸른 천으로 만든 것"))
+    ("export", |session| session.outdir().export(false)),
+    ("edit", |session| {
+        session.apply(&[1], &set_label("푸른 천으로 만든 것"))
     }),
-    ("commit", |life| life.apply(&[0, 1], &Change::Commit)),
-    ("undo", |life| life.journal().undo().map(|_| ())),
-    ("redo", |life| life.journal().redo().map(|_| ())),
-    ("export again", |life| life.outdir().export(false)),
-    ("close", |life| {
-        life.outdir = None;
+    ("commit", |session| session.apply(&[0, 1], &Change::Commit)),
+    ("undo", |session| session.journal().undo().map(|_| ())),
+    ("redo", |session| session.journal().redo().map(|_| ())),
+    ("export again", |session| session.outdir().export(false)),
+    ("close", |session| {
+        session.outdir = None;
         Ok(())
     }),
-    ("open again", |life| life.open()),
-    ("note", |life| {
+    ("open again", |session| session.open()),
+    ("note", |session| {
         let note = Some("가".repeat(3000));
-        life.apply(&[2], &Change::SetNote { note })
+        session.apply(&[2], &Change::SetNote { note })
     }),
-    ("edit all", |life| {
-        life.apply(&[0, 1, 2], &set_label("모두 같은 것"))
+    ("edit all", |session| {
+        session.apply(&[0, 1, 2], &set_label("모두 같은 것"))
     }),
-    ("commit all", |life| {
-        life.apply(&[0, 1, 2], &Change::Commit)?;
-        life.outdir().export(false)
+    ("commit all", |session| {
+        session.apply(&[0, 1, 2], &Change::Commit)?;
+        session.outdir().export(false)
     }),
 ];
 
-impl Life {
+impl Session {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -128,11 +128,11 @@ fn try_open(outdir: &Path) -> Result<Outdir> {
     })
 }
 
-/// All that a journal says, but for when.
+/// Returns the content of a journal without times.
 fn content(journal: &Journal) -> String {
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     for group in journal.summaries().unwrap() {
-        said.push(format!(
+        lines.push(format!(
             "{} {:?} {} {:?} {:?}",
             group.name, group.state, group.has_record, group.labels, group.note
         ));
@@ -142,7 +142,7 @@ fn content(journal: &Journal) -> String {
             assert!(committed.is_intact);
             let mut record: serde_json::Value = serde_json::from_str(&committed.record).unwrap();
             record["generated_at"].take();
-            said.push(record.to_string());
+            lines.push(record.to_string());
             Ok(())
         })
         .unwrap();
@@ -152,21 +152,21 @@ fn content(journal: &Journal) -> String {
             .db()
             .query_row(&count, [], |row| row.get(0))
             .unwrap();
-        said.push(format!("{rows} {table}"));
+        lines.push(format!("{rows} {table}"));
     }
     let (undo, redo) = journal.next_steps().unwrap();
-    said.push(format!("{} {}", undo.is_some(), redo.is_some()));
-    said.join("\n")
+    lines.push(format!("{} {}", undo.is_some(), redo.is_some()));
+    lines.join("\n")
 }
 
-/// What a journal says before its life and after each step of it.
-fn contents_of_a_life() -> Vec<String> {
-    let nothing = tempfile::tempdir().unwrap();
-    let mut contents = vec![content(&open(nothing.path()).journal)];
-    let mut life = Life::new();
+/// Returns the content of a journal before a session and after each of its steps.
+fn contents_of_a_session() -> Vec<String> {
+    let empty = tempfile::tempdir().unwrap();
+    let mut contents = vec![content(&open(empty.path()).journal)];
+    let mut session = Session::new();
     for (name, step) in STEPS {
-        step(&mut life).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let now = match &life.outdir {
+        step(&mut session).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let now = match &session.outdir {
             Some(outdir) => content(&outdir.journal),
             None => contents[contents.len() - 1].clone(),
         };
@@ -175,11 +175,11 @@ fn contents_of_a_life() -> Vec<String> {
     contents
 }
 
-/// Opens what is left of an outdir whose first `done` steps were told as done: they are there, and
-/// the one after them is there or is not.
+/// Opens an outdir after a failure. Its first `done` steps were reported as done and must be there.
+/// The next one may be there or not.
 fn check(outdir: &Path, done: usize, contents: &[String], moment: &str) {
-    let left = try_open(outdir).unwrap_or_else(|error| panic!("{moment}: {error}"));
-    let found = content(&left.journal);
+    let reopened = try_open(outdir).unwrap_or_else(|error| panic!("{moment}: {error}"));
+    let found = content(&reopened.journal);
     let may_be = &contents[done..contents.len().min(done + 2)];
     assert!(
         may_be.contains(&found),
@@ -187,18 +187,19 @@ fn check(outdir: &Path, done: usize, contents: &[String], moment: &str) {
         STEPS[..done].last().map_or("nothing", |(name, _)| name),
         may_be.join("\nor\n")
     );
-    let sound: String = left
+    let sound: String = reopened
         .db()
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
     assert_eq!(sound, "ok", "{moment}");
-    // Opening it has brought the file of records up to date.
+    // Opening it has updated `labels.jsonl`.
     let mut records = Vec::new();
-    left.each_record(|committed| {
-        records.push(committed.image_path);
-        Ok(())
-    })
-    .unwrap();
+    reopened
+        .each_record(|committed| {
+            records.push(committed.image_path);
+            Ok(())
+        })
+        .unwrap();
     let exported = match outdir.join(LABELS).exists() {
         true => lines(outdir, LABELS),
         false => Vec::new(),
@@ -210,27 +211,27 @@ fn check(outdir: &Path, done: usize, contents: &[String], moment: &str) {
     assert_eq!(exported, records, "{moment}");
 }
 
-/// Lives until a step fails; how many were told as done.
-fn live(life: &mut Life, told: impl Fn(usize)) -> usize {
+/// Runs a session until a step fails. Returns how many steps were done.
+fn run(session: &mut Session, done: impl Fn(usize)) -> usize {
     for (at, (_, step)) in STEPS.iter().enumerate() {
-        if step(life).is_err() {
+        if step(session).is_err() {
             return at;
         }
-        told(at + 1);
+        done(at + 1);
     }
     STEPS.len()
 }
 
-/// How many operations a life takes.
+/// Returns the number of disk operations of a session.
 fn operations() -> usize {
     Disk::default().insert();
-    let mut life = Life::new();
-    assert_eq!(live(&mut life, |_| {}), STEPS.len());
-    drop(life);
+    let mut session = Session::new();
+    assert_eq!(run(&mut session, |_| {}), STEPS.len());
+    drop(session);
     Disk::remove().operations
 }
 
-/// `states` of the numbers from 1 to `most`, evenly.
+/// Returns `states` numbers from 1 to `most`, evenly spaced.
 fn spread(states: usize, most: usize) -> Vec<usize> {
     let mut all: Vec<usize> = (1..=states).map(|n| (n * most).div_ceil(states)).collect();
     all.dedup();
@@ -238,8 +239,8 @@ fn spread(states: usize, most: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_write_or_sync_that_fails_costs_at_most_its_step() {
-    let contents = contents_of_a_life();
+fn a_failed_write_or_sync_loses_at_most_its_step() {
+    let contents = contents_of_a_session();
     let most = operations();
     for (turn, at) in spread(states(), most).into_iter().enumerate() {
         let fault = [Fault::Io, Fault::Torn, Fault::Full][turn % 3];
@@ -248,36 +249,37 @@ fn a_write_or_sync_that_fails_costs_at_most_its_step() {
             ..Disk::default()
         }
         .insert();
-        let mut life = Life::new();
-        let done = live(&mut life, |_| {});
+        let mut session = Session::new();
+        let done = run(&mut session, |_| {});
         Disk::remove();
         let moment = format!("{fault:?} at {at} of {most}");
-        // The disk is well again, and whoever worked goes on.
+        // The disk works again, and the session continues.
         if let Some((name, step)) = STEPS.get(done) {
-            let is_done = life.outdir.as_ref().is_some_and(|outdir| {
+            let is_done = session.outdir.as_ref().is_some_and(|outdir| {
                 let now = content(&outdir.journal);
                 now != contents[done] && now == contents[done + 1]
             });
             if !is_done {
-                step(&mut life).unwrap_or_else(|error| panic!("{moment}: {name} again: {error}"));
+                step(&mut session)
+                    .unwrap_or_else(|error| panic!("{moment}: {name} again: {error}"));
             }
-            let went_on = done + 1;
-            life.outdir = None;
-            check(life.folder.path(), went_on, &contents[..=went_on], &moment);
+            let steps = done + 1;
+            session.outdir = None;
+            check(session.folder.path(), steps, &contents[..=steps], &moment);
         } else {
-            life.outdir = None;
-            check(life.folder.path(), done, &contents, &moment);
+            session.outdir = None;
+            check(session.folder.path(), done, &contents, &moment);
         }
     }
 }
 
-/// What the disk holds after the power was lost at this moment.
+/// Returns a folder with the files that a power failure at this moment leaves.
 fn after_power_loss(disk: &Disk, outdir: &Path, random: &mut StdRng) -> tempfile::TempDir {
     let left = tempfile::tempdir().unwrap();
     let kind = random.random_range(0..4);
     for (path, file) in &disk.files {
         let is_there = path.exists();
-        // A deletion may not have reached the disk, as long as nothing new has the name.
+        // A deletion may not have reached the disk, unless a new file has the name.
         let comes_back = file.is_deleted && !is_there && random.random_bool(0.5);
         if !(is_there || comes_back) || path.parent() != Some(outdir) {
             continue;
@@ -293,7 +295,7 @@ fn after_power_loss(disk: &Disk, outdir: &Path, random: &mut StdRng) -> tempfile
         });
         std::fs::write(left.path().join(path.file_name().unwrap()), content).unwrap();
     }
-    // What SQLite does not write is synced before it counts.
+    // Other files are synced before they matter.
     for entry in std::fs::read_dir(outdir).unwrap() {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), entry.file_name());
@@ -306,15 +308,15 @@ fn after_power_loss(disk: &Disk, outdir: &Path, random: &mut StdRng) -> tempfile
 }
 
 #[test]
-fn what_was_told_outlasts_a_loss_of_power() {
-    let contents = contents_of_a_life();
+fn finished_steps_survive_a_power_failure() {
+    let contents = contents_of_a_session();
     let most = operations();
-    // Each life is looked at in so many moments, to hold few folders at a time.
+    // Few moments per session, to limit the number of folders.
     for moments in spread(states(), most).chunks(50) {
         let done = Rc::new(Cell::new(0));
         let left = Rc::new(RefCell::new(Vec::new()));
-        let mut life = Life::new();
-        let outdir = life.folder.path().canonicalize().unwrap();
+        let mut session = Session::new();
+        let outdir = session.folder.path().canonicalize().unwrap();
         let watcher = {
             let (done, left) = (Rc::clone(&done), Rc::clone(&left));
             let (moments, outdir) = (moments.to_vec(), outdir);
@@ -332,8 +334,8 @@ fn what_was_told_outlasts_a_loss_of_power() {
             ..Disk::default()
         }
         .insert();
-        assert_eq!(live(&mut life, |step| done.set(step)), STEPS.len());
-        drop(life);
+        assert_eq!(run(&mut session, |step| done.set(step)), STEPS.len());
+        drop(session);
         Disk::remove();
         for (at, done, folder) in left.take() {
             let moment = format!("power lost at {at} of {most}");

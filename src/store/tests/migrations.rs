@@ -1,4 +1,4 @@
-//! Journals of every earlier layout are brought up to date, and nothing in them is lost.
+//! Migration from every earlier schema version loses nothing.
 
 use super::import::line;
 use super::*;
@@ -6,7 +6,7 @@ use crate::outdir::LABELS;
 use crate::record::{GroupDetail, Labels};
 
 /// A journal with an imported record, a committed, an edited, a rejected and a plain draft, a
-/// failure and an item that nobody has asked about.
+/// failure, and a waiting item.
 pub(super) fn full(outdir: &Path) -> Outdir {
     let imported = line("왕관", "금빛 보석이 박힌 왕관", "\"too_small\"") + "\n";
     std::fs::write(outdir.join(LABELS), imported).unwrap();
@@ -46,7 +46,7 @@ fn details(journal: &Journal) -> Vec<GroupDetail> {
 }
 
 #[test]
-fn nothing_is_lost_on_the_way_from_any_layout() {
+fn migration_from_any_version_loses_nothing() {
     for version in 1..=schema::VERSION {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = full(dir.path());
@@ -60,7 +60,7 @@ fn nothing_is_lost_on_the_way_from_any_layout() {
         assert_eq!(details(&journal), before, "from version {version}");
         journal.export(false).unwrap();
         assert_eq!(read(dir.path(), LABELS), exported);
-        // The steps of before can be undone, and the journal goes on.
+        // Earlier steps can be undone, and new ones can be done.
         for _ in 0..3 {
             journal.undo().unwrap().unwrap();
         }
@@ -76,9 +76,8 @@ fn nothing_is_lost_on_the_way_from_any_layout() {
     }
 }
 
-/// What the queue shows of a draft is what it shows of the same draft in a journal of today.
 #[test]
-fn summaries_keep_every_value_of_the_draft() {
+fn migrated_summaries_have_every_value_of_the_draft() {
     let dir = tempfile::tempdir().unwrap();
     drop(full(dir.path()));
     drop(as_of_version(dir.path(), 1));

@@ -1,4 +1,5 @@
-//! The pictures of records: found, compared with what was labeled, and made ready for a dataset.
+//! Finds the images of records, checks that they are unchanged since they were labeled, and
+//! prepares them for a dataset.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
@@ -9,33 +10,33 @@ use crate::store::Journal;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// Where pictures are and how they are written.
+/// Where images are and how they are written.
 #[derive(Debug)]
-pub(super) struct Pictures {
-    /// Stands in the place of where the source found them.
+pub(super) struct Images {
+    /// The folder of `--images`, instead of the paths that the source found.
     base: Option<PathBuf>,
     flatten: Option<Background>,
     upscale: u32,
 }
 
-/// A picture as it is on disk.
+/// An image as it is on disk.
 pub(super) struct Found {
     pub bytes: Vec<u8>,
     pub sha256: String,
-    /// `None` for one that has no file of its own.
+    /// `None` if the image is not a separate file.
     pub file: Option<PathBuf>,
 }
 
-/// Why a record's picture cannot be had.
+/// Why a record's image cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unusable {
     Missing,
     Unreadable,
-    /// Other bytes than those that were labeled.
+    /// It has other bytes than the image that was labeled.
     Changed,
 }
 
-impl Pictures {
+impl Images {
     pub fn new(options: &DatasetOptions) -> Self {
         Self {
             base: options.images.clone(),
@@ -44,7 +45,7 @@ impl Pictures {
         }
     }
 
-    /// The picture that a record was made of.
+    /// Reads the image of a record.
     pub fn find(
         &self,
         journal: &Journal,
@@ -76,12 +77,12 @@ impl Pictures {
         })
     }
 
-    /// Whether pictures are written other than they are.
+    /// Whether images are written in another form than their files.
     pub fn are_changed(&self) -> bool {
         self.flatten.is_some() || self.upscale > 1
     }
 
-    /// Of a picture as it is written.
+    /// Returns the file extension of a written image.
     pub fn extension(&self, bytes: &[u8]) -> &'static str {
         match self.are_changed() {
             true => "png",
@@ -89,7 +90,7 @@ impl Pictures {
         }
     }
 
-    /// A picture as it is written: its own bytes, or what the model saw of it.
+    /// Returns the bytes to write: the original file, or the enlarged image that the model saw.
     pub fn written<'a>(&self, name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         if !self.are_changed() {
             return Ok(Cow::Borrowed(bytes));

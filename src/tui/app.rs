@@ -1,11 +1,11 @@
-//! The workstation: takes messages, routes them to the session, the shown screen or the open
+//! The workstation application: routes messages to the session, the current screen or the open
 //! dialog, and draws them.
 
 use super::bars::{self, Press};
 use super::dialogs::Dialog;
 use super::engine_status::ModelState;
 use super::flow::{Clicks, Visibility};
-use super::handlers::{self, Scene};
+use super::handlers::{self, ActionContext};
 use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
 use super::records::TaskResult;
@@ -29,14 +29,14 @@ pub struct App {
     session: Session,
     screens: Screens,
     dialog: Option<Dialog>,
-    /// The keys pressed of a longer sequence.
+    /// Keys of an unfinished key sequence.
     prefix: Vec<Key>,
-    /// Whether the cursor stays at the head of the queue, whatever comes there: until the first
-    /// key, or until all pictures are measured.
-    follows_head: bool,
-    /// How many frames had been drawn when the key in hand was read.
-    frames: u64,
-    /// An action was refused since the last key.
+    /// Keeps the cursor on the first row while the queue fills. Ends with the first key, or once
+    /// all icons are measured.
+    stays_at_top: bool,
+    /// Number of frames drawn when the current key was read.
+    frames_at_key: u64,
+    /// Set when an action was refused; the playback of keys then stops.
     refused: bool,
     clicks: Clicks,
 }
@@ -48,8 +48,8 @@ impl App {
             screens: Screens::default(),
             dialog: None,
             prefix: Vec::new(),
-            follows_head: true,
-            frames: 0,
+            stays_at_top: true,
+            frames_at_key: 0,
             refused: false,
             clicks: Clicks::default(),
         }
@@ -63,7 +63,7 @@ impl App {
         self.dialog.as_ref()
     }
 
-    /// The keys that work now.
+    /// Key context of the current screen.
     pub fn context(&self) -> KeyContext {
         self.screens.shown().context()
     }
@@ -72,31 +72,31 @@ impl App {
         self.session.size
     }
 
-    /// Whether the engine has ended.
     pub fn has_ended(&self) -> bool {
         self.session.engine.ended
     }
 
-    /// Whether an action would do something now.
+    /// Whether an action would have an effect now.
     pub fn can(&self, action: Action) -> bool {
         handlers::can(action, self.screens.shown().is_bulk(), &self.session)
     }
 
-    /// Takes a message. Cheap: [`App::prepare_frame`] follows once for many.
+    /// Handles a message. It is cheap; the costly work waits for [`App::prepare_frame`], which runs
+    /// once for many messages.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.follows_head &= match &message {
+        self.stays_at_top &= match &message {
             Message::Key(..) | Message::Paste(_) => false,
             Message::Mouse(mouse, _) => mouse.kind == MouseEventKind::Moved,
             _ => true,
         };
         match message {
             Message::Key(key, frames) if key.kind != KeyEventKind::Release => {
-                self.frames = frames;
-                self.record_and_take(&key);
+                self.frames_at_key = frames;
+                self.handle_and_record_key(&key);
             }
             Message::Key(..) => {}
             Message::Mouse(mouse, frames) => {
-                self.frames = frames;
+                self.frames_at_key = frames;
                 self.mouse(&mouse);
             }
             Message::Paste(text) => {
@@ -108,10 +108,10 @@ impl App {
                 self.session.size = size;
                 self.session.pictures.clear();
             }
-            Message::Engine(event) => self.engine(event),
+            Message::Engine(event) => self.handle_event(event),
             Message::Progress(progress) => self.session.engine.progress = *progress,
             Message::TaskDone(TaskResult::Filtered { number, rows }) => {
-                self.filtered(number, rows);
+                self.set_filtered_rows(number, rows);
             }
             Message::TaskDone(TaskResult::Counted(counts)) => {
                 self.session.records.set_counts(*counts);
@@ -122,7 +122,7 @@ impl App {
                 }
             }
             Message::Picture(picture) => self.session.pictures.insert(picture),
-            Message::Pixels(fine) => self.session.pictures.set_draws_pixels(fine),
+            Message::Pixels(pixels) => self.session.pictures.set_draws_pixels(pixels),
             Message::Ground(ground) => self.session.theme.ground = ground,
             Message::Resumed => self.session.request(Effect::Redraw),
             Message::Terminate => self.session.request(Effect::Quit),
@@ -130,9 +130,9 @@ impl App {
         self.session.take_effects()
     }
 
-    /// Takes a key, and records it where keys are recorded: not the one that begins the recording
-    /// or ends it.
-    fn record_and_take(&mut self, event: &KeyEvent) {
+    /// Handles a key and adds it to a running recording. The keys that start and stop the recording
+    /// are left out.
+    fn handle_and_record_key(&mut self, event: &KeyEvent) {
         let recording = self.session.repeats.is_recording();
         self.key(event);
         if recording && self.session.repeats.is_recording() {
@@ -140,9 +140,9 @@ impl App {
         }
     }
 
-    /// Plays the recorded keys, up to the first one that is refused.
+    /// Plays the recorded keys; stops at the first one that is refused.
     fn play(&mut self) {
-        let Some(keys) = self.session.repeats.begin_to_play() else {
+        let Some(keys) = self.session.repeats.start_playing() else {
             return self.session.warn(self.session.words.keys_busy());
         };
         if keys.is_empty() {
@@ -156,15 +156,15 @@ impl App {
             }
         }
         self.prefix.clear();
-        self.session.repeats.end_playing();
+        self.session.repeats.stop_playing();
     }
 
     fn key(&mut self, event: &KeyEvent) {
         if self.session.is_too_small() {
-            return self.blind_key(event);
+            return self.key_when_too_small(event);
         }
         if self.dialog.is_some() {
-            if !self.tries_again(event) {
+            if !self.handle_try_again_key(event) {
                 self.dialog_key(event);
             }
             return;
@@ -186,16 +186,16 @@ impl App {
                 }
             }
             if self.dialog.is_some() {
-                // The rest of a syllable must not be typed into what just opened.
+                // The rest of a Hangul syllable must not be typed into the new dialog.
                 self.prefix.clear();
                 return;
             }
         }
     }
 
-    /// Takes a key while the screen is too small to show what it would do: one may leave, and close
-    /// what is open.
-    fn blind_key(&mut self, event: &KeyEvent) {
+    /// Handles a key while the screen is too small to show its effect: only quitting, closing a
+    /// dialog and a few harmless actions work.
+    fn key_when_too_small(&mut self, event: &KeyEvent) {
         match &self.dialog {
             Some(dialog) if dialog.asks_to_leave() || event.code == KeyCode::Esc => {
                 self.dialog_key(event);
@@ -205,7 +205,7 @@ impl App {
                 self.prefix.extend(Key::from_event(event));
                 match self.look_up() {
                     Lookup::Prefix => return,
-                    Lookup::Action(action) if action.works_blind() => self.perform(action),
+                    Lookup::Action(action) if action.works_when_too_small() => self.perform(action),
                     Lookup::Action(_) | Lookup::None => {}
                 }
                 self.prefix.clear();
@@ -237,9 +237,9 @@ impl App {
         }
     }
 
-    /// Handles the key that tries to save again. The screen names it while a dialog is open too, so
-    /// it works there as well, unless it is a letter that may be typed. The typed text stays.
-    fn tries_again(&mut self, event: &KeyEvent) -> bool {
+    /// Handles the key that tries to save again; returns `false` for other keys. The hint line
+    /// names it, so it also works in a dialog, unless it is a character to type. Typed text stays.
+    fn handle_try_again_key(&mut self, event: &KeyEvent) -> bool {
         let chord = KeyModifiers::CONTROL | KeyModifiers::ALT;
         let typed = matches!(event.code, KeyCode::Char(_)) && !event.modifiers.intersects(chord);
         if self.session.engine.blocked.is_none() || typed {
@@ -262,22 +262,22 @@ impl App {
             return self.play();
         }
         let session = &mut self.session;
-        if !action.moves() {
+        if !action.is_movement() {
             session.notices.dismiss();
         }
         let targets = self.screens.targets(session);
-        let refusal = handlers::refuse(action, session)
-            .or_else(|| handlers::refuse_unseen(action, &targets, self.frames, session));
+        let refusal = handlers::refuse_unsaved(action, session)
+            .or_else(|| handlers::refuse_unseen(action, &targets, self.frames_at_key, session));
         self.refused |= refusal.is_some();
         let outcome = refusal
             .or_else(|| self.screens.shown_mut().act(action, session))
             .or_else(|| {
-                let scene = Scene {
+                let context = ActionContext {
                     targets,
                     is_bulk: self.screens.shown().is_bulk(),
                     is_workbench: self.screens.is_workbench(),
                 };
-                handlers::act(action, scene, session)
+                handlers::act(action, context, session)
             })
             .or_else(|| self.screens.act_elsewhere(action, session));
         let ActionOutcome { show, open } = outcome.unwrap_or_default();
@@ -298,7 +298,7 @@ impl App {
         self.session.digit = None;
         let at = Position::new(mouse.column, mouse.row);
         let click = mouse.kind == MouseEventKind::Down(MouseButton::Left);
-        let twice = click && self.clicks.is_second(at, Instant::now());
+        let twice = click && self.clicks.is_double(at, Instant::now());
         match self.press_at(at).filter(|_| click) {
             Some(Press::Action(action)) => return self.perform(action),
             Some(Press::Key(key)) => return self.dialog_key(&key.to_event()),
@@ -317,7 +317,7 @@ impl App {
         }
     }
 
-    /// What a click on one of the bars does.
+    /// The target of a click on the header or the hint line.
     fn press_at(&self, at: Position) -> Option<Press> {
         let session = &self.session;
         let frame = frame(session.area());
@@ -334,7 +334,7 @@ impl App {
         press_at(&pieces, at.x)
     }
 
-    fn engine(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         let session = &mut self.session;
         let words = session.words;
         match event {
@@ -353,7 +353,7 @@ impl App {
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
-                    handlers::stepped(&step, &groups, session);
+                    handlers::report_step(&step, &groups, session);
                 }
                 self.ask_again_to_leave();
             }
@@ -379,7 +379,7 @@ impl App {
                 session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
-            Event::Found { text, groups } => session.show_found(text, groups),
+            Event::Found { text, groups } => session.show_search_results(text, groups),
             Event::Audited(estimate) => session.audit = estimate,
             Event::AuditDrawn { .. } => session.notify(words.no_record_to_audit()),
             Event::SourceRead { pictures, .. } => {
@@ -408,7 +408,7 @@ impl App {
                 session.engine.add_labeled(group);
                 session.notify_answer(group, reasons.len(), offered);
             }
-            Event::Idle if session.engine.rings() => session.request(Effect::Ring),
+            Event::Idle if session.engine.should_ring() => session.request(Effect::Ring),
             Event::Idle => {}
             Event::Failed {
                 group,
@@ -443,36 +443,35 @@ impl App {
         let text = words.not_saved(words.blocked(&blocked).cause);
         self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
-        self.session.refuses_step();
-        // An open question about leaving is another one now.
+        self.session.refuse_unsaved();
         self.ask_again_to_leave();
     }
 
-    /// Updates an open question about leaving: a step that finishes meanwhile may change it, or
-    /// make it needless.
+    /// Updates an open quit confirmation: an event may have changed what it warns about, or made it
+    /// unnecessary.
     fn ask_again_to_leave(&mut self) {
         if self.dialog().is_some_and(Dialog::asks_to_leave) {
             self.dialog = handlers::quit(&mut self.session);
         }
     }
 
-    fn filtered(&mut self, number: u64, rows: Vec<u32>) {
+    fn set_filtered_rows(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = self.follows_head;
+        let filling = self.stays_at_top;
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
-        self.follows_head &= !is_settled;
+        self.stays_at_top &= !is_settled;
         let (queue, records) = (&mut session.queue, &session.records);
-        if queue.take_rows(number, rows, records, filling, self.dialog.is_some()) {
+        if queue.set_rows(number, rows, records, filling, self.dialog.is_some()) {
             session.selection.count_hidden(queue.ids(records));
         }
-        if session.queue.gives_up_seeking() {
+        if session.queue.take_failed_seek() {
             let hidden = format!("; {}", session.words.hidden_by_filter());
             session.notices.add(&hidden);
         }
     }
 
-    /// After any number of messages, before a frame: scrolls to the cursors, and asks for what
-    /// the frame will need.
+    /// Prepares the next frame, after any number of messages: scrolls to the cursors and requests
+    /// the details and pictures that the frame needs.
     pub fn prepare_frame(&mut self) -> Vec<Effect> {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
@@ -524,7 +523,7 @@ impl App {
         }
     }
 
-    /// The frame that was prepared is on the screen; gives how many there have been.
+    /// Records that the prepared frame is on the screen; returns the number of frames so far.
     pub fn drawn(&mut self) -> u64 {
         let session = &mut self.session;
         let shown = match self.dialog.is_some() || session.is_too_small() {
@@ -535,12 +534,12 @@ impl App {
         session.seen.frames()
     }
 
-    /// A frame is on the screen that shows something else.
+    /// Records a frame in which something else covers the workstation.
     pub fn covered(&mut self) {
         self.session.seen.drawn(None, Visibility::Hidden);
     }
 
-    /// What the window is called: how much is left, and of what.
+    /// The window title: how many records are left, and the outdir.
     pub fn title(&self) -> String {
         let session = &self.session;
         let open = count(session.records.groups().open());
@@ -552,8 +551,8 @@ impl App {
         for_screen(&title).into_owned()
     }
 
-    /// Where the terminal's own cursor belongs: in a text being typed, so that an input method
-    /// composes there, else on what is in hand, so that a screen reader reads it.
+    /// Position of the terminal's own cursor. In a text being typed, it lets an input method
+    /// compose there; elsewhere it is on the current item, so that a screen reader reads it.
     pub fn cursor(&self) -> Option<Position> {
         if self.session.is_too_small() {
             return None;

@@ -1,4 +1,4 @@
-//! The header shows how the run stands; the hint line shows the last notice and useful keys.
+//! Header and hint line: the state of the run, the last notice and useful keys.
 
 use super::dialogs::Dialog;
 use super::handlers::can;
@@ -13,11 +13,11 @@ use crate::text::{count, fit, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// What a click on a part of the bars does.
+/// The target of a click on the header or the hint line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Press {
     Action(Action),
-    /// The key of a dialog.
+    /// A key of the open dialog.
     Key(Key),
 }
 
@@ -30,7 +30,7 @@ pub fn tabs(session: &Session, shown: ScreenId, area: Rect) -> Vec<Piece<Press>>
         if area.width < 76 && !here {
             continue;
         }
-        // Where there is room, each with the key that shows it.
+        // On a wide screen, each tab shows its key.
         let keys = session.keymap.keys_of(KeyContext::Global, action);
         let name = session.words.phrase(name);
         let name = match keys.first() {
@@ -46,7 +46,7 @@ pub fn tabs(session: &Session, shown: ScreenId, area: Rect) -> Vec<Piece<Press>>
     pieces.all
 }
 
-/// The tabs, how many records are in which state, what the model does.
+/// Draws the tabs, the number of records in each state, and the activity of the model.
 pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     buf.set_style(area, theme.text());
@@ -86,7 +86,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
     }
     let left = usize::from(area.right().saturating_sub(x));
     let cells = width(&right).min(left);
-    let style = match session.engine.is_bad() {
+    let style = match session.engine.needs_attention() {
         true => theme.bad(),
         false => theme.dim(),
     };
@@ -100,16 +100,16 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
     );
 }
 
-/// From this width on the hint line has room for more than keys.
-const WIDE: u16 = 110;
-/// Cells of the name of a step.
-const STEP: usize = 30;
+/// From this width on, the hint line has room for more than keys.
+const WIDE_LINE: u16 = 110;
+/// Cells for the name of a step.
+const STEP_CELLS: usize = 30;
 
-/// What the operator has decided, how fast, how long the rest takes at this pace, and how many of
-/// all records are committed.
-fn meter(session: &Session, width: u16) -> Option<String> {
+/// Progress of the review: records decided, decisions per hour, time left at this pace and, on a
+/// very wide screen, how many records are committed.
+fn review_progress(session: &Session, width: u16) -> Option<String> {
     let decided = session.tally().decided();
-    if width < WIDE || decided == 0 {
+    if width < WIDE_LINE || decided == 0 {
         return None;
     }
     let words = session.words;
@@ -121,7 +121,7 @@ fn meter(session: &Session, width: u16) -> Option<String> {
     if let Some(seconds) = session.pace.seconds_left(decided, open) {
         parts.push(words.time_left(words.rough_duration(seconds)));
     }
-    if width >= WIDE + 40 {
+    if width >= WIDE_LINE + 40 {
         let groups = session.records.groups();
         let committed = count(groups.count(GroupState::Committed));
         parts.push(words.of_committed(committed, count(groups.len() as u64)));
@@ -129,7 +129,7 @@ fn meter(session: &Session, width: u16) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// What happened last, then the keys that work right now.
+/// Draws the last notice and the keys that work now.
 pub fn hints(
     session: &Session,
     screen: &dyn Screen,
@@ -152,10 +152,13 @@ pub fn hint_pieces(
 ) -> Vec<Piece<Press>> {
     let theme = &session.theme;
     let mut line = Pieces::of(area);
-    // Trouble is shown until it is over; a notice covers it for a moment.
-    let trouble = session.trouble().map(|text| Notice { text, bad: true });
+    // Trouble is shown until it is over; a notice replaces it for a moment.
+    let trouble = session.trouble().map(|text| Notice {
+        text,
+        is_warning: true,
+    });
     if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
-        match notice.bad {
+        match notice.is_warning {
             true => line.add(&format!("! {}", notice.text), theme.bad(), None),
             false => line.add(&notice.text, theme.good(), None),
         }
@@ -176,13 +179,13 @@ pub fn hint_pieces(
     line.all
 }
 
-/// Whether a hint of these texts fits behind what stands in the line up to `right`.
+/// Whether a hint fits between the end of the line and the column `right`.
 fn fits(line: &Pieces<Press>, right: u16, keys: &str, short: &str) -> bool {
     let cells = width(keys) + 1 + width(short) + 2;
     cells <= usize::from(right.saturating_sub(line.x)) + 2
 }
 
-/// The keys of a dialog; each of several may be clicked.
+/// Adds the keys of a dialog; each key can be clicked.
 fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     let theme = &session.theme;
     for (keys, short) in dialog.hints(session.words) {
@@ -200,8 +203,8 @@ fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     }
 }
 
-/// The most useful actions of a screen; help keeps its place at the right end, and the meter before
-/// it.
+/// Adds the most useful actions of a screen. Help keeps its place at the right end, after the
+/// progress of the review.
 fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>) {
     let theme = &session.theme;
     let words = session.words;
@@ -221,14 +224,14 @@ fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>)
         ends.extend(end.all);
         right = right.saturating_sub(cells + 1);
     }
-    if let Some(text) = meter(session, area.width) {
+    if let Some(text) = review_progress(session, area.width) {
         let mut end = Pieces::of(area);
         end.x = right.saturating_sub(width(&text) as u16 + 1);
         right = end.x.saturating_sub(1);
         end.add(&text, theme.dim(), None);
         ends.extend(end.all);
     }
-    // First the way back from what hides the rest.
+    // A zoomed picture hides the rest: the way back comes first.
     let back = screen.way_back();
     for action in back.iter().chain(screen.hints()) {
         if !can(*action, screen.is_bulk(), session) {
@@ -245,22 +248,22 @@ fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>)
         line.add(&short, theme.dim(), press);
         line.x += 2;
     }
-    // A long notice may have gone over them.
+    // Last, because a long notice may have overwritten them.
     line.all.extend(ends);
 }
 
-/// An action in a word or two, with what it is about where that is known and there is room.
+/// Name of an action in a word or two, with its object where that is known and there is room.
 fn short(action: Action, is_way_back: bool, room: u16, session: &Session) -> String {
     let words = session.words;
     match action {
         Action::Pause if session.engine.paused => words.go_on().to_owned(),
         Action::Zoom if is_way_back => words.back().to_owned(),
-        Action::Undo if room >= WIDE => match &session.engine.undo {
-            Some(step) => words.undo_step(fit(&words.past_step(step), STEP)),
+        Action::Undo if room >= WIDE_LINE => match &session.engine.undo {
+            Some(step) => words.undo_step(fit(&words.past_step(step), STEP_CELLS)),
             None => words.undo().to_owned(),
         },
-        Action::RepeatEdit if room >= WIDE => match session.repeats.last() {
-            Some(change) => words.again_change(fit(&words.change(change), STEP)),
+        Action::RepeatEdit if room >= WIDE_LINE => match session.repeats.last() {
+            Some(change) => words.again_change(fit(&words.change(change), STEP_CELLS)),
             None => words.again().to_owned(),
         },
         Action::CommitCertain => {

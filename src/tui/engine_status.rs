@@ -1,4 +1,4 @@
-//! The engine's last reports: the model, the run, whether anything can be saved.
+//! The engine's last reports: state of the model, progress of the run, whether saving works.
 
 use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
@@ -19,18 +19,18 @@ pub enum ModelState {
 pub struct EngineStatus {
     pub model: ModelState,
     pub progress: Progress,
-    /// The records that were labeled last, the newest first.
+    /// Records labeled most recently, newest first.
     labeled: VecDeque<GroupId>,
-    /// How many icons were labeled when the operator was called the last time.
-    rung: u64,
+    /// Number of icons that were labeled when the bell rang last.
+    rang_at: u64,
     pub paused: bool,
-    /// The steps that undo and redo would take.
+    /// The steps that undo would revert and redo would repeat.
     pub undo: Option<PastStep>,
     pub redo: Option<PastStep>,
-    /// Why nothing can be saved for now.
+    /// Set while nothing can be saved.
     pub blocked: Option<Blocked>,
     pub ended: bool,
-    /// Why the engine could not go on.
+    /// The error that stopped the engine.
     pub broken: Option<Error>,
 }
 
@@ -44,7 +44,7 @@ impl EngineStatus {
             },
             progress: Progress::default(),
             labeled: VecDeque::new(),
-            rung: 0,
+            rang_at: 0,
             paused: false,
             undo: None,
             redo: None,
@@ -54,42 +54,41 @@ impl EngineStatus {
         }
     }
 
-    /// A record was labeled.
     pub fn add_labeled(&mut self, id: GroupId) {
-        const MOST: usize = 100;
+        const MAX: usize = 100;
         self.labeled.retain(|have| *have != id);
         self.labeled.push_front(id);
-        self.labeled.truncate(MOST);
+        self.labeled.truncate(MAX);
     }
 
     pub fn recently_labeled(&self) -> impl Iterator<Item = GroupId> + '_ {
         self.labeled.iter().copied()
     }
 
-    /// The queue of the model is empty: whether that is worth a bell. A few icons more are not.
-    pub fn rings(&mut self) -> bool {
-        const LONG: u64 = 10;
+    /// Whether to ring the bell now that the model's queue is empty: only after enough new icons.
+    pub fn should_ring(&mut self) -> bool {
+        const MIN_ICONS: u64 = 10;
         let done = self.progress.done;
-        let long = done >= self.rung + LONG;
-        if long {
-            self.rung = done;
+        let enough = done >= self.rang_at + MIN_ICONS;
+        if enough {
+            self.rang_at = done;
         }
-        long
+        enough
     }
 
-    /// Whether a model works or is about to.
+    /// Whether a model is ready or still loading.
     pub fn has_model(&self) -> bool {
         matches!(self.model, ModelState::Ready(_) | ModelState::Loading)
     }
 
-    /// Whether there is anything to see of the model's work: it is at work or about to be, or has
+    /// Whether the progress screen has something to show about the model: it is working or has
     /// labeled something.
     pub fn has_activity(&self) -> bool {
         let is_idle = self.progress.stage == Stage::Idle && self.labeled.is_empty();
         self.has_model() && !is_idle
     }
 
-    /// Why no answer can be requested of the model.
+    /// Reason why the model cannot be asked; `None` if it can.
     pub fn no_model(&self, words: Words) -> Option<String> {
         match &self.model {
             ModelState::Off => Some(words.no_model_off().to_owned()),
@@ -98,7 +97,8 @@ impl EngineStatus {
         }
     }
 
-    /// Why nothing that is decided now would be saved, and what to do about it.
+    /// Reason why decisions would not be saved now, with what to do about it; `None` if they would
+    /// be.
     pub fn trouble(&self, keymap: &Keymap, words: Words) -> Option<String> {
         if self.ended {
             let why = match &self.broken {
@@ -113,7 +113,7 @@ impl EngineStatus {
             Some(key) => key,
             None => words.the_action(Action::TryAgain.info().name),
         };
-        // The cause names a path, and the end of the line may be cut off.
+        // What to do comes first: the cause names a path, and a long line is cut off.
         let cure = match blocked.cure {
             Cure::Wait => words.key_tries_again(key),
             Cure::Rewrite => words.key_rewrites(key),
@@ -122,14 +122,13 @@ impl EngineStatus {
         Some(words.trouble(cure, words.blocked(blocked).cause))
     }
 
-    /// Whether the header shows trouble.
-    pub fn is_bad(&self) -> bool {
+    pub fn needs_attention(&self) -> bool {
         matches!(self.model, ModelState::Failed(_))
             || self.broken.is_some()
             || self.blocked.is_some()
     }
 
-    /// What the model does, in a word.
+    /// Stage of the model, in a word or two.
     pub fn stage(&self, words: Words) -> &'static str {
         match &self.model {
             _ if self.broken.is_some() => words.stage_stopped(),
@@ -141,7 +140,7 @@ impl EngineStatus {
         }
     }
 
-    /// What the model does, in a few words.
+    /// Stage of the model with its speed and the time left.
     pub fn activity(&self, words: Words) -> String {
         if let Some(error) = &self.broken {
             return words.stage_stopped_because(words.cause(error));

@@ -1,5 +1,4 @@
-//! Performs the actions that belong to no screen: decisions about the targets, and the program's
-//! own.
+//! Performs the actions that belong to no screen: decisions on records and program-wide actions.
 
 use super::dialogs::{
     ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
@@ -15,27 +14,27 @@ use crate::record::filter::{FAILED, NEEDS_REVIEW};
 use crate::record::{Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, Reason};
 use crate::wording::Words;
 
-/// What an action is about.
-pub struct Scene {
-    /// What is selected in the gallery, else the current record.
+/// The records and the screen that an action works on.
+pub struct ActionContext {
+    /// The records selected in the gallery, else the current record.
     pub targets: Vec<GroupId>,
-    /// The shown screen works on all selected records.
+    /// Whether the screen works on all selected records.
     pub is_bulk: bool,
     pub is_workbench: bool,
 }
 
-/// Refuses an action whose decision would not be saved, with the reason.
-pub fn refuse(action: Action, session: &mut Session) -> Option<ActionOutcome> {
-    let why = session.trouble().filter(|_| action.decides())?;
-    if action.prompts() {
-        // What is typed next must go somewhere.
+/// Refuses an action that could not be saved, with the reason; `None` where it may run.
+pub fn refuse_unsaved(action: Action, session: &mut Session) -> Option<ActionOutcome> {
+    let why = session.trouble().filter(|_| action.writes_journal())?;
+    if action.opens_prompt() {
+        // The operator goes on typing; a box must take the text.
         return Some(ActionOutcome::open(Dialog::refusal(why)));
     }
     session.warn(why);
     Some(ActionOutcome::done())
 }
 
-/// Refuses to decide about a record that was not on screen when the key was read.
+/// Refuses to change a record that was not on screen when the key was read; `None` where it was.
 pub fn refuse_unseen(
     action: Action,
     targets: &[GroupId],
@@ -43,27 +42,27 @@ pub fn refuse_unseen(
     session: &mut Session,
 ) -> Option<ActionOutcome> {
     let [id] = targets[..] else { return None };
-    // What is being edited is on screen, and so is what is typed.
-    let much = match action {
+    // A prompt shows the text that it edits.
+    let needed = match action {
         Action::Reject => Visibility::Full,
-        action if !action.is_about_record() => Visibility::Hidden,
-        action if action.prompts() => Visibility::Text,
+        action if !action.changes_record() => Visibility::Hidden,
+        action if action.opens_prompt() => Visibility::Text,
         _ => Visibility::Full,
     };
-    if session.seen.was_seen(id, much, frames) {
+    if session.seen.was_seen(id, needed, frames) {
         return None;
     }
     let name = session.name_of(id);
     let why = session.words.not_seen(name);
-    if action.prompts() {
+    if action.opens_prompt() {
         return Some(ActionOutcome::open(Dialog::refusal(why)));
     }
     session.warn(why);
     Some(ActionOutcome::done())
 }
 
-/// Tells what a step did, and goes to what undo and redo have changed.
-pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
+/// Reports what a step did. After undo and redo, goes to the changed record.
+pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
     for id in groups {
         session.retries.acknowledge(*id);
     }
@@ -75,20 +74,20 @@ pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
                 session.go_to(id);
             }
         }
-        Step::Done(report) if report.records > 0 => session.count_step(&report.change, groups),
+        Step::Done(report) if report.records > 0 => session.track_pace(&report.change, groups),
         Step::Done(_) => {}
     }
     let name = about.map(|id| session.name_of(id)).unwrap_or_default();
     session.notify(session.words.step(step, groups.len(), &name));
 }
 
-/// Performs an action; `None` where it is a screen's own.
-pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<ActionOutcome> {
-    let Scene { targets, .. } = scene;
+/// Performs an action; `None` where only a screen can.
+pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Option<ActionOutcome> {
+    let ActionContext { targets, .. } = context;
     let words = session.words;
     let mut open = None;
     match action {
-        // On a screen where nothing moves.
+        // The screen has nothing to move.
         Action::Up
         | Action::Down
         | Action::Left
@@ -107,7 +106,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::CommitAccepted => open = commit_all(GroupState::Accepted, session),
         Action::CommitCertain => open = commit_all(GroupState::Draft, session),
         Action::Reject => {
-            open = about(targets, words, |groups| {
+            open = prompt_about(targets, words, |groups| {
                 Dialog::prompt(PromptPurpose::Reject { groups }, "")
             })
         }
@@ -120,20 +119,20 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             open = Some(form);
         }
         Action::Fix => fix(session),
-        Action::FixAll => open = fix_all(scene.is_bulk, session),
+        Action::FixAll => open = fix_all(context.is_bulk, session),
         Action::RepeatEdit => open = repeat(targets, session),
         Action::RecordKeys => record_keys(session),
         Action::RemoveTag if targets.len() == 1 && session.labels().is_none() => {
             open = Some(PromptRefusal::nothing_to_edit(session));
         }
         Action::RemoveTag => {
-            open = about(targets, words, |groups| {
+            open = prompt_about(targets, words, |groups| {
                 let field = Field::TagsKo;
                 Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
         }
         Action::Bulk => {
-            let scope = match scene.is_bulk && !session.selection.is_empty() {
+            let scope = match context.is_bulk && !session.selection.is_empty() {
                 true => Scope::Selection,
                 false => Scope::Shown,
             };
@@ -142,13 +141,13 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
-            open = about(targets, words, |_| {
+            open = prompt_about(targets, words, |_| {
                 Dialog::prompt(PromptPurpose::Note, &note)
             });
         }
         Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
-            let scope = match scene.is_bulk && !session.selection.is_empty() {
+            let scope = match context.is_bulk && !session.selection.is_empty() {
                 true => Scope::Selection,
                 false => Scope::Record,
             };
@@ -160,13 +159,13 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
                 strict: true,
                 ..Retry::default()
             };
-            open = ask_again(session, targets, how, scene.is_workbench);
+            open = ask_again(session, targets, how, context.is_workbench);
         }
         Action::RetryWith => {
             open = match session.no_model() {
-                Some(why) => Some(Dialog::refusal(capital(&why))),
-                None => about(targets, words, |groups| {
-                    Dialog::Retry(RetryForm::new(groups, scene.is_workbench))
+                Some(why) => Some(Dialog::refusal(capitalize(&why))),
+                None => prompt_about(targets, words, |groups| {
+                    Dialog::Retry(RetryForm::new(groups, context.is_workbench))
                 }),
             }
         }
@@ -186,8 +185,8 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             session.set_sort(sort);
         }
         Action::Search => {
-            let before = session.queue.search_text().unwrap_or_default().to_owned();
-            open = Some(Dialog::prompt(PromptPurpose::Search, &before));
+            let text = session.queue.search_text().unwrap_or_default().to_owned();
+            open = Some(Dialog::prompt(PromptPurpose::Search, &text));
         }
         Action::FoldFamilies => {
             let folded = !session.queue.is_folded();
@@ -209,8 +208,8 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
     Some(ActionOutcome { show: None, open })
 }
 
-/// A prompt about the targets. Where there are none, what is typed must go somewhere.
-fn about(
+/// Opens a prompt about the targets. Without targets, a refusal takes what the operator types.
+fn prompt_about(
     targets: Vec<GroupId>,
     words: Words,
     prompt: impl FnOnce(Vec<GroupId>) -> Dialog,
@@ -221,7 +220,7 @@ fn about(
     })
 }
 
-/// Accepts or commits, then goes to the next uncertain record; many only once confirmed.
+/// Accepts or commits, then goes to the next uncertain record. Many records need a confirmation.
 fn decide(change: Change, groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let words = session.words;
     let accepts = change == Change::Accept;
@@ -265,7 +264,7 @@ fn decide(change: Change, groups: Vec<GroupId>, session: &mut Session) -> Option
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
 
-/// Brings texts over to the names of their items; many only once confirmed.
+/// Replaces outdated item names in the texts. Many records need a confirmation.
 fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let change = Change::UpdateName;
     if groups.len() < 2 {
@@ -280,7 +279,7 @@ fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     Some(Dialog::Confirm(confirm))
 }
 
-/// Does the last edit again on these records; on many only once confirmed.
+/// Repeats the last edit on these records. Many records need a confirmation.
 fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let Some(change) = session.repeats.last().cloned() else {
         session.notify(session.words.no_edit_yet());
@@ -315,7 +314,7 @@ fn record_keys(session: &mut Session) {
     session.notify(text);
 }
 
-/// Commits all accepted records, or all drafts without a reason, once confirmed.
+/// Asks to commit all accepted records, or all drafts without a reason.
 fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
     let ready = session.records.groups().ids_where(|summary| {
         summary.state == state && (state != GroupState::Draft || summary.reasons.is_empty())
@@ -342,8 +341,8 @@ fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
 
-/// Selects what the filter shows of the current record's recolor family, and shows the gallery,
-/// where keys act on all that is selected. Nothing is changed that nobody sees.
+/// Selects the current record's recolor family and opens the gallery, where keys act on the whole
+/// selection. Records that the filter hides are left out, so that no key changes an unseen record.
 fn select_family(session: &mut Session) -> ActionOutcome {
     let family = session.family();
     if family.len() < 2 {
@@ -361,9 +360,9 @@ fn select_family(session: &mut Session) -> ActionOutcome {
     ActionOutcome::show(KeyContext::Gallery)
 }
 
-/// Takes one of the fixes that stand under the reasons of the current record.
+/// Applies the numbered fix of the current record.
 fn fix(session: &mut Session) {
-    let Some((reason, kind)) = offered(session) else {
+    let Some((reason, kind)) = chosen_fix(session) else {
         return session.notify(session.words.no_such_fix());
     };
     let current = session.current().into_iter().collect();
@@ -372,7 +371,7 @@ fn fix(session: &mut Session) {
 
 /// Opens the preview of a fix for all records with its reason.
 fn fix_all(is_bulk: bool, session: &mut Session) -> Option<Dialog> {
-    let Some((reason, kind)) = offered(session) else {
+    let Some((reason, kind)) = chosen_fix(session) else {
         session.notify(session.words.no_such_fix());
         return None;
     };
@@ -383,7 +382,7 @@ fn fix_all(is_bulk: bool, session: &mut Session) -> Option<Dialog> {
     Some(FixAllForm::open(reason, kind, scope, session))
 }
 
-fn offered(session: &Session) -> Option<(Reason, FixKind)> {
+fn chosen_fix(session: &Session) -> Option<(Reason, FixKind)> {
     let fix = session.detail()?.fixes.get(session.fix_index()?)?;
     Some((fix.reason, fix.kind))
 }
@@ -404,7 +403,7 @@ fn pause(session: &mut Session) {
 
 pub fn try_again(session: &mut Session) {
     match (session.engine.ended, &session.engine.blocked) {
-        (true, _) => drop(session.refuses_step()),
+        (true, _) => drop(session.refuse_unsaved()),
         (false, None) => session.notify(session.words.nothing_to_try()),
         (false, Some(_)) => {
             session.send(Command::TryAgain);
@@ -413,7 +412,7 @@ pub fn try_again(session: &mut Session) {
     }
 }
 
-/// Leaves, or asks first where something is open.
+/// Quits, or asks first while drafts are uncommitted or unsaved.
 pub fn quit(session: &mut Session) -> Option<Dialog> {
     let confirm = Confirm::leave(session);
     if confirm.is_none() {
@@ -422,7 +421,7 @@ pub fn quit(session: &mut Session) -> Option<Dialog> {
     confirm.map(Dialog::Confirm)
 }
 
-/// Whether an action would do something now; the hint line shows only those.
+/// Whether an action would have an effect now; the hint line shows only such actions.
 pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
     let current = session.current().and_then(|id| session.records.get(id));
     let draft = session.labels().is_some();
@@ -460,7 +459,7 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
     }
 }
 
-fn capital(word: &str) -> String {
+fn capitalize(word: &str) -> String {
     let mut chars = word.chars();
     chars
         .next()

@@ -1,15 +1,14 @@
-//! Filters and rejection reasons that the operator typed earlier, and saved filters, kept between
-//! runs.
+//! Earlier filters and rejection reasons, and named filters; the journal keeps them between runs.
 
 use crate::engine::Command;
 use crate::record::filter::{NEEDS_REVIEW, Views};
 
-/// The journal keeps the filters under this key, one a line: the last one, then those before it.
+/// Journal key of the filters: one per line, newest first.
 const FILTER_KEY: &str = "tui.filter";
-/// The reasons of earlier rejections, one a line.
+/// Journal key of the rejection reasons: one per line, newest first.
 const REJECTIONS_KEY: &str = "tui.rejections";
 
-/// Texts typed before, newest first.
+/// Texts typed earlier, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputHistory(Vec<String>);
 
@@ -56,8 +55,8 @@ impl History {
         &self.rejections
     }
 
-    /// Takes what an earlier run remembered; gives the filter to begin with, if there is one. A
-    /// filter that shows everything is no place to begin: the queue opens on what needs review.
+    /// Restores a value that an earlier run saved. Returns the filter to start with, unless it is
+    /// empty: then the queue starts on the records that need review.
     pub fn restore(&mut self, key: &str, value: &str) -> Option<String> {
         match key {
             FILTER_KEY => {
@@ -78,7 +77,8 @@ impl History {
         }
     }
 
-    /// Saves a filter under a name, or removes the one that has it; the command keeps that.
+    /// Saves a filter under a name, or removes the name for `None`; the returned command stores
+    /// this.
     pub fn remember_view(&mut self, name: &str, filter: Option<&str>) -> Command {
         match filter {
             Some(filter) => self.views.put(name, filter),
@@ -90,7 +90,7 @@ impl History {
         }
     }
 
-    /// Adds a filter; the command keeps it for the next run.
+    /// Adds a filter; the returned command stores it for the next run.
     pub fn remember_filter(&mut self, text: &str) -> Command {
         let earlier: Vec<&str> = self.filters.iter().filter(|have| *have != text).collect();
         let lines: Vec<&str> = std::iter::once(text).chain(earlier).collect();

@@ -1,4 +1,4 @@
-//! What reaches the application, and what it asks of the loop in return.
+//! Messages that the application receives, and the effects that it requests from the loop.
 
 use super::picture::{LoadedPicture, PictureRequest};
 use super::records::{Task, TaskResult};
@@ -8,24 +8,24 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 pub enum Message {
-    /// A key, and how many frames had been drawn when it was read.
+    /// A key, with the number of frames drawn when it was read.
     Key(KeyEvent, u64),
-    /// The same for the mouse.
+    /// A mouse event, with the same number.
     Mouse(MouseEvent, u64),
     Paste(String),
     Resize(Size),
     Engine(Event),
-    /// The latest state of the run.
+    /// The latest progress of the run.
     Progress(Box<Progress>),
     TaskDone(TaskResult),
     Picture(LoadedPicture),
-    /// Whether the terminal shows real pixels; known once it has replied.
+    /// Whether the terminal draws real pixels; sent once it has replied.
     Pixels(bool),
-    /// What the terminal reports to be behind its text.
+    /// The background that the terminal reports: dark or light.
     Ground(Ground),
-    /// The process was stopped and continues.
+    /// The process continues after a stop.
     Resumed,
-    /// A signal asks for the end (SIGTERM, SIGHUP).
+    /// A signal asks the program to end (SIGTERM, SIGHUP).
     Terminate,
 }
 
@@ -33,11 +33,11 @@ pub enum Message {
 pub enum Effect {
     Send(Command),
     Work(Task),
-    /// All icons to show, the most important one first.
+    /// All icons to load, the most important one first.
     Pictures(Vec<PictureRequest>),
-    /// A long job has ended: call the operator.
+    /// Rings the bell: a long job has ended.
     Ring,
-    /// Redraw everything.
+    /// Redraws every cell.
     Redraw,
     Suspend,
     Quit,

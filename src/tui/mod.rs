@@ -1,4 +1,4 @@
-//! The workstation: what an operator looks at, decides and edits, on top of the engine.
+//! The workstation: terminal front end of the engine for review, decisions and edits.
 
 pub mod app;
 mod bars;
@@ -34,7 +34,7 @@ pub use workstation::run;
 
 use crate::error::Result;
 
-/// Loads the key bindings and the colors, and refuses to start where there is no terminal.
+/// Loads the key bindings and the colors. Fails where there is no terminal.
 pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
     let prepared = Prepared::load(keymap, theme)?;
     terminal::check("the workstation", "use --batch to label unattended")?;

@@ -1,4 +1,4 @@
-//! What the hint line reports, and the last errors for the progress screen.
+//! The notice in the hint line, and the last errors for the progress screen.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ const MAX_ERRORS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub text: String,
-    pub bad: bool,
+    pub is_warning: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,18 +29,18 @@ impl Notices {
     pub fn notify(&mut self, text: impl Into<String>) {
         self.current = Some(Notice {
             text: text.into(),
-            bad: false,
+            is_warning: false,
         });
     }
 
     pub fn warn(&mut self, text: impl Into<String>) {
         self.current = Some(Notice {
             text: text.into(),
-            bad: true,
+            is_warning: true,
         });
     }
 
-    /// Says one thing more about what the notice is about.
+    /// Appends to the current notice, if there is one.
     pub fn add(&mut self, text: &str) {
         if let Some(notice) = &mut self.current {
             notice.text.push_str(text);

@@ -1,4 +1,4 @@
-//! What an operator has chosen for the workstation, read from files.
+//! Key bindings and colors of the workstation, read from files.
 
 use super::keymap::Keymap;
 use super::theme::Palette;

@@ -1,5 +1,5 @@
-//! What all screens and dialogs work on: records, queue, selection, pictures, the engine's state.
-//! Screens and dialogs read it, and change it through its methods.
+//! State shared by all screens and dialogs: records, queue, selection, pictures, engine status.
+//! Screens and dialogs read it and change it through its methods.
 
 use super::engine_status::EngineStatus;
 use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
@@ -25,22 +25,22 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Icons of one drawing shown beside the current one.
-const MOST_SIBLINGS: usize = 24;
+/// Most icons of the same recolor family shown beside the current one.
+const MAX_SIBLINGS: usize = 24;
 
-/// What a run of the workstation is started with.
+/// Startup settings of the workstation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub icon: IconOptions,
-    /// Whether there is a model at all (`--no-model` reviews only).
+    /// Whether a model labels; without one (`--no-model`) the workstation only reviews.
     pub model: bool,
-    /// Where records go, as it is shown to people.
+    /// The output folder, as shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
     pub pictures: PictureChoice,
     /// Whether the prompt asks for English labels.
     pub english: bool,
-    /// What the workstation speaks.
+    /// Language of the interface.
     pub language: Language,
 }
 
@@ -57,19 +57,19 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
-    /// How many previews were asked for.
-    previews: u64,
-    /// What scores are by.
+    /// Number of previews requested so far.
+    preview_count: u64,
+    /// Computes the uncertainty scores.
     estimator: Estimator,
-    /// What they will be by once the operator goes on to another record.
-    learned: Option<Estimator>,
+    /// The estimator to use once the operator moves to another record.
+    next_estimator: Option<Estimator>,
     pub seen: SeenRecords,
     pub repeats: Repeats,
     pub retries: Retries,
     pub pace: Pace,
-    /// What the last audit has found.
+    /// Result of the last audit.
     pub audit: Option<Box<AuditEstimate>>,
-    /// The digit that the key in hand is; `None` for other keys and for clicks.
+    /// Digit of the current key; `None` for other keys and for clicks.
     pub digit: Option<usize>,
     effects: Vec<Effect>,
 }
@@ -93,9 +93,9 @@ impl Session {
             pictures,
             notices: Notices::default(),
             history: History::default(),
-            previews: 0,
+            preview_count: 0,
             estimator: Estimator::default(),
-            learned: None,
+            next_estimator: None,
             seen: SeenRecords::default(),
             repeats: Repeats::default(),
             retries: Retries::default(),
@@ -106,7 +106,7 @@ impl Session {
         }
     }
 
-    /// The place of the fix that the key in hand means: the first one where it is no digit.
+    /// Index of the fix that the current key selects: the first fix unless the key is a digit.
     pub fn fix_index(&self) -> Option<usize> {
         self.digit.unwrap_or(1).checked_sub(1)
     }
@@ -115,12 +115,12 @@ impl Session {
         Rect::from(self.size)
     }
 
-    /// What is left between header and hint line.
+    /// The area between header and hint line.
     pub fn body(&self) -> Rect {
         layout::frame(self.area()).body
     }
 
-    /// Whether there is no room to draw anything.
+    /// Whether the terminal is too small to draw anything.
     pub fn is_too_small(&self) -> bool {
         self.size.width < layout::MIN_SIZE.0 || self.size.height < layout::MIN_SIZE.1
     }
@@ -129,24 +129,24 @@ impl Session {
         &self.settings.vocabulary
     }
 
-    /// Everything typed and shown from now on goes by these words.
+    /// Switches to another vocabulary.
     pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
         self.settings.vocabulary = vocabulary;
         self.queue.refresh();
-        self.records.recount();
+        self.records.invalidate_counts();
     }
 
     pub fn current(&self) -> Option<GroupId> {
         self.queue.current()
     }
 
-    /// Everything about the current record, once the engine has sent it.
+    /// Detail of the current record, once the engine has sent it.
     pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
         self.records.detail(self.current()?)
     }
 
-    /// Takes new summaries. A record whose text they change is one that nobody has seen, unless its
-    /// new text is on screen already, or was before the last steps of this session.
+    /// Takes new summaries. A record with a changed text counts as unseen, unless its new text is
+    /// already on screen or comes from a step of this session.
     pub fn update_records(&mut self, groups: Vec<GroupSummary>) {
         let current = self.current();
         for summary in &groups {
@@ -169,13 +169,13 @@ impl Session {
         }
         let id = detail.summary.id;
         let before = self.records.detail(id);
-        let is_another = before.is_some_and(|before| text(before) != text(&detail));
-        if self.records.put_detail(detail) && is_another {
+        let is_changed = before.is_some_and(|before| text(before) != text(&detail));
+        if self.records.put_detail(detail) && is_changed {
             self.seen.forget(id);
         }
     }
 
-    /// The icons that are the same drawing as the current one, itself included.
+    /// The current record's recolor family, including the record itself.
     pub fn family(&self) -> Vec<GroupId> {
         let groups = self.records.groups();
         let family = self.current().map(|id| groups.family(id));
@@ -183,22 +183,22 @@ impl Session {
         family.map(|member| member.id).collect()
     }
 
-    /// Those of these records that the filter shows.
+    /// Those of `groups` that pass the filter.
     pub fn passing(&self, groups: &[GroupId]) -> Vec<GroupId> {
         let views = self.history.views();
         self.queue
             .passing(groups, &self.records, self.vocabulary(), views)
     }
 
-    /// The others of the current icon's family that are shown beside it.
+    /// Other members of the current record's family that are shown beside it.
     pub fn siblings(&self) -> Vec<GroupId> {
         let mut siblings = self.family();
         siblings.retain(|id| Some(*id) != self.current());
-        siblings.truncate(MOST_SIBLINGS);
+        siblings.truncate(MAX_SIBLINGS);
         siblings
     }
 
-    /// The groups whose committed records stand beside the current one.
+    /// The similar committed records that are shown beside the current one.
     pub fn neighbors(&self) -> Vec<GroupId> {
         let near = self
             .detail()
@@ -207,7 +207,7 @@ impl Session {
         near.map(|near| near.group).collect()
     }
 
-    /// The icon that a search by the current label finds instead.
+    /// The icon that a search for the current label finds instead.
     pub fn confused(&self) -> Option<GroupId> {
         Some(self.detail()?.confused.as_ref()?.group)
     }
@@ -221,7 +221,8 @@ impl Session {
         self.queue.row(row, &self.records)
     }
 
-    /// English labels are shown where there are some, or where the prompt asks for them.
+    /// Whether a field is shown. The English label is hidden unless the record has one or the
+    /// prompt requests it.
     pub fn has_field(&self, field: Field) -> bool {
         field != Field::LabelEn
             || self.settings.english
@@ -230,21 +231,21 @@ impl Session {
                 .is_some_and(|labels| labels.text(field).is_some())
     }
 
-    /// The rows that the queue has of these, nearest to its cursor first.
+    /// Those of `rows` that the queue has, nearest to its cursor first.
     pub fn rows_near_cursor(&self, rows: Range<usize>) -> Vec<usize> {
         let mut rows: Vec<usize> = (rows.start..rows.end.min(self.queue.len())).collect();
         rows.sort_by_key(|row| row.abs_diff(self.queue.cursor()));
         rows
     }
 
-    /// The icons of these rows as tiles of a size, nearest to the cursor first.
+    /// Requests the icons of these rows as tiles, nearest to the cursor first.
     pub fn tile_requests(&self, rows: Range<usize>, room: Size) -> Vec<PictureRequest> {
         let rows = self.rows_near_cursor(rows).into_iter();
         let ids: Vec<GroupId> = rows.filter_map(|row| Some(self.row(row)?.id)).collect();
         self.tiles_of(&ids, room)
     }
 
-    /// The icons of these groups as tiles of a size, as far as their details are there.
+    /// Requests the icons of these groups as tiles, as far as their details are loaded.
     pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
         let tile = |id: &GroupId| {
             let file = self.records.detail(*id)?.item.file.clone()?;
@@ -270,7 +271,7 @@ impl Session {
         self.notices.warn(text);
     }
 
-    /// Tells what has become of records and edits whose pictures are not where they were.
+    /// Reports what happened to records and edits whose pictures were moved or are gone.
     pub fn notify_moved(&mut self, pictures: &MovedPictures) {
         let Some(text) = self.words.moved_pictures(pictures) else {
             return;
@@ -283,18 +284,18 @@ impl Session {
         }
     }
 
-    /// Why nothing that is decided now would be saved.
+    /// Reason why decisions would not be saved now; `None` if they would be.
     pub fn trouble(&self) -> Option<String> {
         self.engine.trouble(&self.keymap, self.words)
     }
 
-    /// Why no answer can be requested of the model.
+    /// Reason why the model cannot be asked; `None` if it can.
     pub fn no_model(&self) -> Option<String> {
         self.engine.no_model(self.words)
     }
 
-    /// Refuses, with a notice, what would not be saved.
-    pub fn refuses_step(&mut self) -> bool {
+    /// Returns whether decisions would not be saved now, after a notice with the reason.
+    pub fn refuse_unsaved(&mut self) -> bool {
         let why = self.trouble();
         let refused = why.is_some();
         if let Some(why) = why {
@@ -303,15 +304,15 @@ impl Session {
         refused
     }
 
-    /// Sends a command unless it would be lost: once the engine takes nothing more it must not
-    /// look as if it did.
+    /// Sends a command, or warns instead where it would be lost: the operator must not believe that
+    /// it was saved.
     pub fn send(&mut self, command: Command) {
         let decides = matches!(
             command,
             Command::Apply { .. } | Command::Undo | Command::Redo | Command::Retry { .. }
         );
         let lost = self.engine.ended && !matches!(command, Command::Open(_));
-        if (decides || lost) && self.refuses_step() {
+        if (decides || lost) && self.refuse_unsaved() {
             return;
         }
         if self.engine.ended {
@@ -323,15 +324,16 @@ impl Session {
                     .records
                     .get(*id)
                     .map_or(0, |summary| summary.reasons.len());
-                self.retries.ask(*id, reasons);
+                self.retries.request(*id, reasons);
             }
         }
         self.effects.push(Effect::Send(command));
     }
 
-    /// One step over these groups; `false`, with the reason in a notice, where it cannot be done.
+    /// Applies a change to these groups in one step. Returns `false`, after a notice with the
+    /// reason, where that is not possible.
     pub fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
-        if self.refuses_step() {
+        if self.refuse_unsaved() {
             return false;
         }
         if let [group] = groups[..] {
@@ -352,30 +354,30 @@ impl Session {
             }
         }
         if !groups.is_empty() {
-            self.repeats.done(&change);
+            self.repeats.remember(&change);
             self.send(Command::Apply { groups, change });
         }
         true
     }
 
-    /// Has the worker count what a change would do; the preview comes with this number.
+    /// Starts counting what a change would do; the preview arrives with the returned number.
     pub fn preview(&mut self, groups: &[GroupId], change: Change) -> u64 {
-        self.previews += 1;
+        self.preview_count += 1;
         let vocabulary = Arc::clone(&self.settings.vocabulary);
         let records = &self.records;
-        let task = records.preview_task(self.previews, groups, change, vocabulary);
+        let task = records.preview_task(self.preview_count, groups, change, vocabulary);
         self.request(Effect::Work(task));
-        self.previews
+        self.preview_count
     }
 
-    /// One step over the current record.
+    /// Applies a change to the current record in one step.
     pub fn apply_to_current(&mut self, change: Change) {
         self.apply(self.current().into_iter().collect(), change);
     }
 
-    /// Asks the model again; `false` where that cannot be done.
+    /// Asks the model again; returns `false` where that is not possible.
     pub fn retry(&mut self, groups: Vec<GroupId>, how: Retry) -> bool {
-        if groups.is_empty() || self.refuses_step() {
+        if groups.is_empty() || self.refuse_unsaved() {
             return false;
         }
         if let Some(why) = self.no_model() {
@@ -391,38 +393,38 @@ impl Session {
         true
     }
 
-    /// Goes to a row. The queue keeps its order while the operator stands on a record; what has
-    /// been learned meanwhile counts from here on.
+    /// Moves the cursor to a row. The queue keeps its order while the operator is on a record;
+    /// leaving the record applies the newest estimator.
     pub fn put_cursor(&mut self, row: usize) {
         let before = self.current();
         self.queue.put_cursor(row, &self.records);
         if self.current() != before
-            && let Some(estimator) = self.learned.take()
+            && let Some(estimator) = self.next_estimator.take()
         {
-            self.score_by(estimator);
+            self.rescore(estimator);
         }
     }
 
-    /// Takes what the operator's decisions have taught.
+    /// Takes an estimator trained on the operator's decisions.
     pub fn learn(&mut self, estimator: Estimator) {
         match self.current() {
-            Some(_) => self.learned = Some(estimator),
-            None => self.score_by(estimator),
+            Some(_) => self.next_estimator = Some(estimator),
+            None => self.rescore(estimator),
         }
     }
 
-    fn score_by(&mut self, estimator: Estimator) {
-        self.records.score_by(&estimator);
+    fn rescore(&mut self, estimator: Estimator) {
+        self.records.rescore(&estimator);
         self.estimator = estimator;
         self.queue.refresh();
     }
 
-    /// A record's reasons, those first that say most about whether it is wrong.
+    /// A record's reasons, the strongest sign of an error first.
     pub fn sorted_by_weight(&self, summary: &GroupSummary) -> Vec<Reason> {
         self.estimator.sorted_by_weight(&summary.reasons)
     }
 
-    /// What a record's score means, in words; `None` where nothing is left to decide.
+    /// A record's score in words; `None` where nothing is left to decide.
     pub fn score(&self, summary: &GroupSummary) -> Option<String> {
         let is_open = matches!(
             summary.state,
@@ -432,7 +434,7 @@ impl Session {
         is_open.then(|| self.words.score(summary.uncertainty, alike))
     }
 
-    /// A color as the vocabulary has it.
+    /// RGB value of a color word in the vocabulary.
     pub fn color_of(&self, word: &str) -> Option<[u8; 3]> {
         let word = self.vocabulary().find_exact(Field::Colors, word)?;
         word.anchors.first().copied().map(to_rgb)
@@ -446,23 +448,25 @@ impl Session {
     }
 
     /// Counts a step for the pace of the session.
-    pub fn count_step(&mut self, change: &Change, groups: &[GroupId]) {
+    pub fn track_pace(&mut self, change: &Change, groups: &[GroupId]) {
         match change {
-            Change::Accept | Change::Reject { .. } => self.pace.decided(groups, Instant::now()),
-            // What a commit of many finds was decided before, or by nobody.
-            Change::Commit if groups.len() == 1 => self.pace.decided(groups, Instant::now()),
+            Change::Accept | Change::Reject { .. } => {
+                self.pace.add_decisions(groups, Instant::now())
+            }
+            // A bulk commit takes records that were decided earlier or not reviewed at all.
+            Change::Commit if groups.len() == 1 => self.pace.add_decisions(groups, Instant::now()),
             Change::Commit | Change::Reopen | Change::SetNote { .. } => {}
-            Change::Fix { .. } => self.pace.worked_on(groups, Effort::Fixed),
-            _ => self.pace.worked_on(groups, Effort::Edited),
+            Change::Fix { .. } => self.pace.add_effort(groups, Effort::Fixed),
+            _ => self.pace.add_effort(groups, Effort::Edited),
         }
     }
 
-    /// What this session has decided, without what was taken back.
+    /// Decisions of this session, without those that were undone.
     pub fn tally(&self) -> Tally {
         self.pace.tally(|id| self.is_decided(id))
     }
 
-    /// The records that this session has decided, the last ones first.
+    /// The records that this session has decided, newest first.
     pub fn decided(&self) -> impl Iterator<Item = GroupId> + '_ {
         self.pace.newest().filter(|id| self.is_decided(*id))
     }
@@ -477,17 +481,17 @@ impl Session {
         })
     }
 
-    /// Goes to a record, and says so where the filter hides it.
+    /// Goes to a record; a notice tells where the filter hides it.
     pub fn go_to(&mut self, id: GroupId) {
         self.queue.go_to(id, &self.records);
     }
 
-    /// Moves the cursor by so many rows, as far as there are any.
+    /// Moves the cursor by a number of rows, at most to the first or last one.
     pub fn move_cursor(&mut self, rows: isize) {
         self.put_cursor(self.queue.cursor().saturating_add_signed(rows));
     }
 
-    /// Goes to the next record that needs review, or to the next one.
+    /// Goes to the next record that needs review, or else to the next row.
     pub fn go_to_next(&mut self) {
         match self.queue.next_to_review(&self.records) {
             Some(row) => self.put_cursor(row),
@@ -496,7 +500,7 @@ impl Session {
         }
     }
 
-    /// Shows what passes a filter, and keeps the filter for later.
+    /// Filters the queue and adds the filter to the history.
     pub fn set_filter(&mut self, text: impl Into<String>) {
         let text = text.into();
         let remember = self.history.remember_filter(&text);
@@ -504,7 +508,7 @@ impl Session {
         self.send(remember);
     }
 
-    /// Saves the present filter under a name.
+    /// Saves the current filter under a name.
     pub fn save_view(&mut self, name: &str) {
         let filter = self.queue.filter().to_owned();
         let remember = self.history.remember_view(name, Some(&filter));
@@ -519,7 +523,8 @@ impl Session {
         self.notify(self.words.removed_view(name));
     }
 
-    /// Has the queue ordered by how like a text the icons are; by an empty one no more.
+    /// Sorts the queue by the similarity of the icons to a text; an empty text restores the sort
+    /// order.
     pub fn search(&mut self, text: String) {
         if text.is_empty() {
             return self.set_sort(self.queue.sort());
@@ -528,14 +533,14 @@ impl Session {
         self.send(Command::Search(text));
     }
 
-    /// Shows all images, those most like the text first.
-    pub fn show_found(&mut self, text: String, groups: Vec<GroupId>) {
+    /// Shows all images, the most similar to the text first.
+    pub fn show_search_results(&mut self, text: String, groups: Vec<GroupId>) {
         self.notify(self.words.found_by(quoted(&text)));
         self.set_filter("");
-        self.queue.set_found(text, groups);
+        self.queue.set_search_results(text, groups);
     }
 
-    /// Tells that an item has failed, and of one that was asked for at once.
+    /// Logs that an item failed. If this session had requested it, a notice tells too.
     pub fn notify_failed(&mut self, group: GroupId, text: String) {
         if self.retries.fail(group) {
             self.warn(self.words.asked_again(&text));
@@ -553,9 +558,9 @@ impl Session {
         self.send(remember);
     }
 
-    /// Tells of an answer that was asked for, or that waits beside a draft: what it has changed.
+    /// Reports a requested answer with the change in reasons, or an answer offered beside a draft.
     pub fn notify_answer(&mut self, id: GroupId, reasons: usize, offered: bool) {
-        let answer = self.retries.answer(id, reasons);
+        let answer = self.retries.complete(id, reasons);
         if answer.is_none() && !offered {
             return;
         }

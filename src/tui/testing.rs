@@ -1,4 +1,4 @@
-//! Keys in, screen out: the application with a played engine, for tests.
+//! Test bench: the application with a fake engine; keys go in, a screen of text comes out.
 
 pub mod items;
 
@@ -39,18 +39,19 @@ fn dark() -> Theme {
 type World = BTreeMap<GroupId, GroupDetail>;
 type Steps = Vec<(PastStep, Vec<(GroupId, ReviewStep)>)>;
 
-/// The application between a keyboard of texts and a screen of text.
+/// The application with keys given as text, a fake engine, and a screen read as text.
 pub struct Bench {
     pub app: App,
     terminal: Terminal<TestBackend>,
     graphics: Graphics,
-    /// Everything but `Open`, in order.
+    /// All commands sent, in order, except `Open`.
     pub commands: Vec<Command>,
+    /// All records of the fake engine.
     pub world: World,
     past: Steps,
     future: Steps,
     pub quit: bool,
-    /// What an engine that is busy has not come to.
+    /// Commands that a busy engine has not handled yet; `None` for an engine that answers at once.
     pub waiting: Option<VecDeque<Command>>,
 }
 
@@ -59,7 +60,7 @@ impl Bench {
         Self::new_in(dark(), width, height)
     }
 
-    /// As with `--pictures none`.
+    /// The evening fixture with `--pictures none`.
     pub fn without_pictures(width: u16, height: u16) -> Self {
         Self::with(
             dark(),
@@ -71,7 +72,7 @@ impl Bench {
         .with_evening()
     }
 
-    /// The evening of an operator who reads this language.
+    /// The evening fixture in a language.
     pub fn evening_for(language: Language, width: u16, height: u16) -> Self {
         Self::with(dark(), PictureChoice::Auto, language, width, height).with_evening()
     }
@@ -124,7 +125,7 @@ impl Bench {
         bench
     }
 
-    /// A small evening's work: some uncertain, some done, one failed, one still waiting.
+    /// An evening's work: uncertain, decided, failed and waiting records.
     pub fn evening(width: u16, height: u16) -> Self {
         Self::new(width, height).with_evening()
     }
@@ -133,7 +134,7 @@ impl Bench {
         Self::new_in(theme, width, height).with_evening()
     }
 
-    /// The same with `--no-model`: only review.
+    /// The evening fixture with `--no-model`.
     pub fn evening_without_model(width: u16, height: u16) -> Self {
         let mut settings = Self::settings(PictureChoice::Auto, Language::English);
         settings.model = false;
@@ -217,7 +218,7 @@ impl Bench {
             }
             self.carry_out(effects);
         }
-        panic!("the application never settles");
+        panic!("the application keeps requesting effects");
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -258,8 +259,8 @@ impl Bench {
                     .collect();
             }
             Command::Apply { groups, change } => self.apply(groups, change),
-            Command::Undo => self.travel(Direction::Undo),
-            Command::Redo => self.travel(Direction::Redo),
+            Command::Undo => self.undo_or_redo(Direction::Undo),
+            Command::Redo => self.undo_or_redo(Direction::Redo),
             Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
             Command::PreviewFix {
                 groups,
@@ -338,7 +339,7 @@ impl Bench {
         self.step_events(Step::Done(Box::new(report)), changed)
     }
 
-    fn travel(&mut self, direction: Direction) -> Vec<Event> {
+    fn undo_or_redo(&mut self, direction: Direction) -> Vec<Event> {
         let (from, to) = match direction {
             Direction::Undo => (&mut self.past, &mut self.future),
             Direction::Redo => (&mut self.future, &mut self.past),
@@ -361,7 +362,7 @@ impl Bench {
         self.step_events(step, groups)
     }
 
-    /// A model's new answer about an item.
+    /// Adds a new answer of the model to an item.
     pub fn answer(&mut self, id: i64, color: &str) {
         let detail = self.world.get_mut(&GroupId(id)).unwrap();
         let number = detail.versions.last().map_or(id * 10, |last| last.number) + 1;
@@ -430,7 +431,7 @@ impl Bench {
         }
     }
 
-    /// Keys as key files write them: `j`, `enter`, `ctrl-r`; texts behind a quote, `_` for a space.
+    /// Presses keys, written as in key files; `"some_text` types a text, with `_` for a space.
     pub fn keys(&mut self, script: &str) -> &mut Self {
         for word in script.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
@@ -451,7 +452,7 @@ impl Bench {
         self.message(Message::Key(key, frames));
     }
 
-    /// Keys typed so fast that no frame is drawn between them.
+    /// Presses keys so fast that no frame is drawn between them.
     pub fn burst(&mut self, keys: &str) {
         let frames = self.session().seen.frames();
         for key in keys.chars() {
@@ -476,7 +477,7 @@ impl Bench {
         self.message(Message::Resize(Size::new(width, height)));
     }
 
-    /// As in a terminal with sixels; every item has this file for an icon.
+    /// Switches to a terminal with sixel graphics and gives every item this icon.
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
         self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
@@ -486,7 +487,7 @@ impl Bench {
         self.message(Message::Pixels(true));
     }
 
-    /// Where a picture of pixels begins on the screen.
+    /// Top-left cells of all pixel pictures on the screen.
     pub fn images(&mut self) -> Vec<Position> {
         let app = &self.app;
         let area = Rect::from(app.size());
@@ -496,7 +497,7 @@ impl Bench {
         area.positions().filter(begins).collect()
     }
 
-    /// What stands on the screen, without colors; `|` behind the last cell.
+    /// The text on the screen without colors, then the position of the cursor.
     pub fn screen(&mut self) -> String {
         let app = &self.app;
         let mut cursor = None;
@@ -544,7 +545,7 @@ impl Bench {
     }
 
     pub fn current_name(&self) -> String {
-        let id = self.session().current().expect("nothing is in hand");
+        let id = self.session().current().expect("no current record");
         self.session().records.get(id).unwrap().name.clone()
     }
 
@@ -564,7 +565,7 @@ impl Bench {
         self.message(Message::Progress(Box::new(progress)));
     }
 
-    /// The lines of the pane or box whose title begins so, by their row; `None` where there is no
+    /// The lines, by row, of the pane or box whose title begins with `title`; `None` if there is no
     /// such box.
     pub fn pane(&mut self, title: &str) -> Option<BTreeMap<u16, String>> {
         self.screen();

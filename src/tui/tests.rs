@@ -1,4 +1,4 @@
-//! Scripts of keys through the application, and what is then on the screen.
+//! Plays keys through the application and checks the screen.
 
 mod audit;
 mod editing;
@@ -47,7 +47,7 @@ fn pane(name: &str, title: &str, keys: &str) {
 }
 
 #[test]
-fn opens_on_what_needs_review_by_uncertainty() {
+fn the_queue_opens_on_records_that_need_review_most_uncertain_first() {
     let bench = Bench::evening(80, 24);
     let names: Vec<_> = (0..bench.session().queue.len())
         .map(|row| bench.session().row(row).unwrap().name.as_str())
@@ -81,11 +81,11 @@ fn panes_and_screens() {
     pane("everything", "Queue", "\\");
 }
 
-/// In the place of a pane where there is none.
+/// Stands for the whole screen where an entry names a pane.
 const SCREEN: &str = "all";
 
-/// An action, the keys that lead to it from the queue of [`Bench::evening`], and the pane or box
-/// that shows what it did.
+/// Each action, the keys that reach it from the queue of [`Bench::evening`], and the pane or box
+/// that shows its effect.
 const ACTION_KEYS: &[(Action, &str, &str)] = &[
     (Action::AcceptNext, "a", "Queue"),
     (Action::CommitNext, "c", "Queue"),
@@ -179,14 +179,14 @@ const ACTION_KEYS: &[(Action, &str, &str)] = &[
     (Action::Quit, "a q", "Sure?"),
 ];
 
-/// What the last key of each action changes: the header, its pane, the hint line.
+/// Snapshots of what the last key of each action changes: header, pane, hint line.
 #[test]
 fn every_action() {
     for info in ACTIONS {
         let (_, keys, title) = ACTION_KEYS
             .iter()
             .find(|(action, ..)| *action == info.action)
-            .unwrap_or_else(|| panic!("no keys lead to {}", info.name));
+            .unwrap_or_else(|| panic!("no keys reach {}", info.name));
         for (width, height) in SIZES {
             Bench::evening(width, height).keys(keys).screen();
         }
@@ -205,7 +205,7 @@ fn every_action() {
     }
 }
 
-/// Header, hint line, and the pane or box of this title, where there is one.
+/// The header, the hint line, and the pane or box of this title, if there is one.
 fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
     let screen = bench.screen();
     let mut lines: BTreeMap<u16, String> = (0..).zip(screen.lines().map(str::to_owned)).collect();
@@ -217,11 +217,11 @@ fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
 }
 
 #[test]
-fn the_picture_can_have_the_screen() {
+fn the_picture_zooms_to_the_full_screen() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("tab z");
     assert!(bench.screen().contains("> Picture"), "{}", bench.screen());
-    // No key reaches a record that is not seen.
+    // Keys do not change a record that is hidden.
     bench.keys("d esc");
     assert!(bench.commands.is_empty());
     bench.keys("j");
@@ -243,7 +243,7 @@ fn writing(group: GroupId, text: &str) -> InFlight {
 }
 
 #[test]
-fn progress_is_live() {
+fn progress_shows_text_as_it_is_generated() {
     let mut bench = Bench::evening(120, 40);
     bench.progress(Progress {
         stage: Stage::Decode,
@@ -300,7 +300,7 @@ fn the_mouse_clicks_scrolls_and_drags() {
     assert_eq!(*field, Field::TagsKo);
 }
 
-/// The column between queue and record.
+/// The column of the divider between queue and record.
 fn divider(bench: &mut Bench) -> u16 {
     let screen = bench.screen();
     let line = screen.lines().nth(1).unwrap();
@@ -308,7 +308,7 @@ fn divider(bench: &mut Bench) -> u16 {
     columns.unwrap()
 }
 
-/// The path of an icon that is all red.
+/// Saves an all-red icon and returns its path.
 fn red_icon(folder: &std::path::Path) -> std::path::PathBuf {
     let icon = folder.join("icon.png");
     let dot = image::Rgba([200, 30, 30, 255]);
@@ -319,7 +319,7 @@ fn red_icon(folder: &std::path::Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn pictures_under_a_box_are_left_out_whole() {
+fn a_picture_partly_under_a_box_is_not_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let icon = red_icon(folder.path());
     let gallery = [
@@ -341,7 +341,7 @@ fn pictures_under_a_box_are_left_out_whole() {
         assert!(all.len() > 1);
         bench.keys(keys);
         assert!(bench.images().len() < all.len(), "{keys}");
-        // And all of them are back when it is gone.
+        // Closing the box brings all of them back.
         bench.keys("esc esc esc");
         assert!(bench.images().len() >= all.len(), "{keys}");
     }
@@ -373,7 +373,7 @@ fn no_box_covers_the_picture_of_the_record() {
 }
 
 #[test]
-fn without_pictures_the_record_has_their_room() {
+fn without_pictures_the_record_gets_their_space() {
     let mut bench = Bench::without_pictures(120, 36);
     let screen = bench.screen();
     assert!(!screen.contains("Picture"), "{screen}");
@@ -384,7 +384,7 @@ fn without_pictures_the_record_has_their_room() {
 }
 
 #[test]
-fn a_larger_screen_is_filled() {
+fn lists_fill_a_larger_screen() {
     let mut bench = Bench::evening(64, 16);
     for (screen, last) in [("\\ F2 G", "은반지"), ("\\ F3 G", "은반지")] {
         bench.resize(64, 14);
@@ -416,7 +416,7 @@ fn a_box_over_korean_keeps_its_border() {
     }
 }
 
-/// What stands in a column of a line of the screen.
+/// The character in a column of a line of the screen.
 fn cell(line: &str, column: u16) -> char {
     let mut at = 0;
     for c in line.chars() {
@@ -428,9 +428,9 @@ fn cell(line: &str, column: u16) -> char {
     ' '
 }
 
-/// Texts that move the cursor, speak to the terminal, run right to left, or are wider or narrower
-/// than they are long.
-fn nasty() -> impl proptest::strategy::Strategy<Value = String> {
+/// Texts with control characters, escape sequences, right-to-left marks, and characters whose width
+/// differs from their length.
+fn hostile_text() -> impl proptest::strategy::Strategy<Value = String> {
     proptest::collection::vec(
         proptest::sample::select(vec![
             "\u{1b}]0;x\u{7}",
@@ -463,7 +463,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
     #[test]
     fn hostile_texts_are_harmless(
-        texts in proptest::collection::vec(nasty(), 13),
+        texts in proptest::collection::vec(hostile_text(), 13),
         width in 40u16..140,
         height in 10u16..45,
     ) {
@@ -540,7 +540,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_clear_word_when_too_small() {
+fn a_screen_that_is_too_small_says_so() {
     let mut bench = Bench::evening(39, 9);
     assert!(bench.screen().contains("too small: 40x10 needed"));
     bench.resize(300, 100);

@@ -1,5 +1,4 @@
-//! The workstation as the terminal runs it: its screens, or over them an audit that was begun from
-//! one of them.
+//! The workstation as the terminal runs it: its screens, or an audit that covers them.
 
 use super::app::App;
 use super::judging::{Ballot, Choice, Deck, JudgingScreen, Outcome};
@@ -16,7 +15,7 @@ use ratatui::layout::{Position, Rect, Size};
 use ratatui::widgets::Widget as _;
 use std::path::Path;
 
-/// Runs the workstation until the operator leaves; then the engine has saved everything.
+/// Runs the workstation until the operator quits and the engine has saved everything.
 pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
     let words = Words::new(settings.language);
     let Prepared { keymap, palette } = prepared;
@@ -33,9 +32,9 @@ pub struct Workstation {
 
 /// An audit that covers the screens.
 struct Audit {
-    screen: JudgingScreen<SentBallot>,
-    /// What the judgments come to was asked for.
-    is_asked: bool,
+    screen: JudgingScreen<EngineBallot>,
+    /// The estimate was requested from the engine.
+    estimate_requested: bool,
 }
 
 impl Workstation {
@@ -43,12 +42,12 @@ impl Workstation {
         Self { app, audit: None }
     }
 
-    fn begin(&mut self, seed: u64, sample: Vec<SampledRecord>) -> Vec<Effect> {
+    fn begin_audit(&mut self, seed: u64, sample: Vec<SampledRecord>) -> Vec<Effect> {
         let session = self.app.session();
         let about = session.settings.outdir.clone();
         let deck = Deck::audit(&sample, about, |item| item.file.clone());
         let drawn = sample.iter().map(|drawn| (drawn.group, drawn.version));
-        let ballot = SentBallot {
+        let ballot = EngineBallot {
             seed,
             drawn: drawn.collect(),
             commands: Vec::new(),
@@ -56,19 +55,22 @@ impl Workstation {
         let (words, theme) = (session.words, session.theme);
         let pictures = session.settings.pictures;
         let screen = JudgingScreen::new(session.size, theme, words, pictures, deck, ballot);
-        let mut screen = screen.behind(self.app.session().seen.frames());
+        let mut screen = screen.with_frames(self.app.session().seen.frames());
         let mut effects = screen.update(Message::Pixels(session.pictures.draws_pixels()));
-        let is_asked = screen.is_at_end();
-        if is_asked {
+        let estimate_requested = screen.is_at_end();
+        if estimate_requested {
             effects.push(Effect::Send(Command::Audit));
         }
-        self.audit = Some(Audit { screen, is_asked });
+        self.audit = Some(Audit {
+            screen,
+            estimate_requested,
+        });
         effects.push(Effect::Redraw);
         effects
     }
 
-    /// Gives the audit what is meant for it, and the workstation what is not.
-    fn audit(&mut self, message: Message) -> Vec<Effect> {
+    /// Routes a message to the audit, the screens or both.
+    fn route(&mut self, message: Message) -> Vec<Effect> {
         let Some(audit) = &mut self.audit else {
             return self.app.update(message);
         };
@@ -80,13 +82,13 @@ impl Workstation {
                 let commands = std::mem::take(&mut audit.screen.ballot().commands);
                 effects.extend(commands.into_iter().map(Effect::Send));
                 let is_over = audit.screen.is_at_end();
-                if leaves || (is_over && !audit.is_asked) {
+                if leaves || (is_over && !audit.estimate_requested) {
                     effects.push(Effect::Send(Command::Audit));
                 }
-                audit.is_asked = is_over;
+                audit.estimate_requested = is_over;
                 if leaves {
                     self.audit = None;
-                    // Nothing of what the screens had drawn is there any more.
+                    // The audit overwrote the screens: load their pictures and draw them again.
                     effects.extend(self.app.update(Message::Resize(self.app.size())));
                     effects.push(Effect::Redraw);
                 }
@@ -98,9 +100,9 @@ impl Workstation {
                 effects.extend(self.app.update(Message::Resize(size)));
                 effects
             }
-            Message::Pixels(fine) => {
-                let mut effects = audit.screen.update(Message::Pixels(fine));
-                effects.extend(self.app.update(Message::Pixels(fine)));
+            Message::Pixels(pixels) => {
+                let mut effects = audit.screen.update(Message::Pixels(pixels));
+                effects.extend(self.app.update(Message::Pixels(pixels)));
                 effects
             }
             Message::Ground(ground) => {
@@ -136,9 +138,9 @@ impl Application for Workstation {
             Message::Engine(Event::AuditDrawn { seed, sample })
                 if !sample.is_empty() && self.audit.is_none() =>
             {
-                self.begin(seed, sample)
+                self.begin_audit(seed, sample)
             }
-            message => self.audit(message),
+            message => self.route(message),
         }
     }
 
@@ -191,15 +193,15 @@ impl Application for Workstation {
     }
 }
 
-/// Judgments that the engine saves.
-struct SentBallot {
+/// Sends judgments to the engine, which saves them.
+struct EngineBallot {
     seed: u64,
-    /// The records of the cards, each with the version that is judged.
+    /// Group and judged version of each card.
     drawn: Vec<(GroupId, i64)>,
     commands: Vec<Command>,
 }
 
-impl Ballot for SentBallot {
+impl Ballot for EngineBallot {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
         let (group, version) = self.drawn[card];
         self.commands.push(Command::Judge {
@@ -211,7 +213,7 @@ impl Ballot for SentBallot {
         Ok(())
     }
 
-    /// Comes later, by [`Event::Audited`].
+    /// Always `None`: the estimate arrives later as [`Event::Audited`].
     fn outcome(&self) -> Result<Option<Outcome>> {
         Ok(None)
     }

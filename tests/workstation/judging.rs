@@ -1,8 +1,8 @@
-//! An audit and a comparison of two sets, judged blind.
+//! An audit and a blind comparison of two sets, from start to report.
 
 use super::*;
 
-/// Records of an earlier run that no rule has anything against, with their icons.
+/// Writes records of an earlier run that pass all rules, with their icons.
 fn good_records(dir: &Path, file: &str, color: &str) {
     let mut lines = String::new();
     for (name, red) in [("모자", 200), ("장갑", 220), ("망토", 240)] {
@@ -28,7 +28,7 @@ fn good_records(dir: &Path, file: &str, color: &str) {
     std::fs::write(path, lines).unwrap();
 }
 
-/// What a command without a screen prints, on both streams.
+/// Runs a command without a screen; returns its output on both streams.
 #[track_caller]
 fn prints(dir: &Path, arguments: &[&str]) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
@@ -45,11 +45,11 @@ fn json_of(dir: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 #[test]
-fn an_audit_is_judged_blind_gone_on_with_and_told_everywhere() {
+fn an_audit_is_judged_blind_resumed_and_reported_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     good_records(dir.path(), "out/labels.jsonl", "붉은");
     prints(dir.path(), &["journal", "rebuild", "--outdir", "out"]);
-    // Nobody need wait for the icons.
+    // Without pictures there are no icons to wait for.
     let audit = ["audit", "--outdir", "out", "--pictures", "none"];
     let json = ["audit", "--outdir", "out", "--json"];
     let before = json_of(dir.path(), &json);
@@ -62,7 +62,7 @@ fn an_audit_is_judged_blind_gone_on_with_and_told_everywhere() {
     operator.wait_for("Is this right?");
     operator.press("1");
     operator.wait_for("1/3");
-    // Wrong in the colors, which is taken back; wrong in the tags.
+    // Wrong in the colors, taken back; then wrong in the tags.
     operator.press("2");
     operator.wait_for("What is wrong?");
     operator.press("3");
@@ -83,7 +83,7 @@ fn an_audit_is_judged_blind_gone_on_with_and_told_everywhere() {
     );
     assert!(after.contains("error rate: 50.0 % (1.3-98.7 %)"), "{after}");
 
-    // The next one goes on with the record that is left.
+    // The next audit continues with the remaining record.
     let mut operator = Operator::start(dir.path(), &audit);
     operator.wait_for("2/3");
     operator.press("0");
@@ -144,7 +144,7 @@ fn an_audit_is_judged_blind_gone_on_with_and_told_everywhere() {
 }
 
 #[test]
-fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
+fn votes_of_a_blind_comparison_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     good_records(dir.path(), "first/labels.jsonl", "붉은");
     prints(dir.path(), &["journal", "rebuild", "--outdir", "first"]);
@@ -163,7 +163,7 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_for("0/3");
     for (key, far) in [("1", "1/3"), ("0", "2/3")] {
-        // Which one is whose nobody can tell.
+        // The two texts may be in either order.
         operator.wait_until("both texts", |screen| {
             screen.contains("새빨간 천으로") && screen.contains(" 붉은 천으로")
         });
@@ -175,7 +175,7 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     assert_eq!(status, 0);
     assert!(output.contains("votes are in out/votes.jsonl"), "{output}");
 
-    // A line that was cut off by a crash.
+    // A crash cut off the last line.
     let votes = dir.path().join("out/votes.jsonl");
     let mut text = std::fs::read_to_string(&votes).unwrap();
     assert_eq!(text.lines().count(), 2);
@@ -195,7 +195,7 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
         (&found["differing"], &found["votes"], &found["equal"]),
         (&3.into(), &3.into(), &1.into())
     );
-    // The same votes, whichever set is called A.
+    // Swapping the sets swaps the counts.
     let votes = ["--blind", "--json", "--votes", "out/votes.jsonl"];
     let swapped = [&["compare", "second.jsonl", "first"][..], &votes].concat();
     let swapped = json_of(dir.path(), &swapped);

@@ -1,4 +1,4 @@
-//! The real program in a real pseudo-terminal, from the first frame to a committed record.
+//! The real program in a pseudo-terminal, from the first frame to a committed record.
 
 #![allow(
     clippy::expect_used,
@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const LEAVE_SCREEN: &str = "\x1b[?1049l";
-/// Without a model, over what [`earlier_run`] left.
+/// Arguments for review without a model, on the files of [`earlier_run`].
 const REVIEW: [&str; 5] = ["--input", "items.jsonl", "--outdir", "out", "--no-model"];
 
-/// A terminal with somebody in front of it.
+/// A pseudo-terminal with the program in it, and an operator who types and reads.
 struct Operator {
     screen: vt100::Parser,
     output: Receiver<Vec<u8>>,
@@ -33,20 +33,21 @@ struct Operator {
     pty: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     raw: Vec<u8>,
-    /// Whether the terminal answers at once, as most do.
+    /// Whether the terminal replies at once, as most do.
     answers: bool,
     _unchanged: Sources,
 }
 
 impl Operator {
-    /// 100 by 30 cells, 256 colors, an empty home.
+    /// Starts the program on 100 by 30 cells with 256 colors and an empty home.
     fn start(home: &Path, arguments: &[&str]) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_labeler-tui"));
         command.args(arguments);
         Self::run(home, command)
     }
 
-    /// As a job of a shell that says when the job has stopped, waits for a line, and goes on.
+    /// Starts the program as a job of a shell. When the job stops, the shell prints a line, waits
+    /// for input and resumes the job.
     fn start_in_shell(home: &Path, arguments: &[&str]) -> Self {
         let mut command = CommandBuilder::new("/bin/sh");
         let script = r#"set -m; "$0" "$@"; echo "at the shell"; read line; fg; echo "ended: $?""#;
@@ -89,12 +90,12 @@ impl Operator {
 
     fn take(&mut self, bytes: &[u8]) {
         self.screen.process(bytes);
-        // The question for its status may come in two parts.
+        // A status query may arrive in two parts.
         let seen = self.raw.len().saturating_sub(STATUS.len() - 1);
         self.raw.extend_from_slice(bytes);
         let new = &self.raw[seen..];
         if self.answers && new.windows(STATUS.len()).any(|part| part == STATUS) {
-            // What every terminal answers.
+            // The reply of every terminal.
             self.press("\x1b[0n");
         }
     }
@@ -116,8 +117,8 @@ impl Operator {
         }
     }
 
-    /// A frame comes in pieces: the line below may still show what it showed before the prompt,
-    /// and a key right behind the escape would be one with Alt.
+    /// Closes a prompt and waits for the hint line. A frame arrives in pieces, and a key right
+    /// after the escape would be read as Alt with that key.
     #[track_caller]
     fn close_prompt(&mut self) {
         self.press("\x1b");
@@ -131,14 +132,14 @@ impl Operator {
         self.keyboard.flush().unwrap();
     }
 
-    /// Commits the record in hand, once its picture is on the screen too.
+    /// Commits the current record, once its picture is on the screen.
     #[track_caller]
     fn commits(&mut self) {
         self.wait_for("24x24 px");
         self.press("c");
     }
 
-    /// Adds tags to the record in hand, each once the one before is on the screen.
+    /// Adds tags to the current record; waits for each before typing the next.
     #[track_caller]
     fn add_tags(&mut self, tags: &[&str]) {
         self.press("t");
@@ -162,7 +163,7 @@ impl Operator {
         kill_process(Pid::from_raw(id as i32).unwrap(), signal).unwrap();
     }
 
-    /// The exit status, and all that was written.
+    /// Waits for the program to exit; returns its exit status and everything that it wrote.
     fn leave(mut self) -> (u32, String) {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -171,7 +172,7 @@ impl Operator {
                 Ok(bytes) => self.take(&bytes),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("still there:\n{}", self.screen.screen().contents())
+                    panic!("still running:\n{}", self.screen.screen().contents())
                 }
             }
         }
@@ -180,7 +181,7 @@ impl Operator {
     }
 }
 
-/// The question for the terminal's status.
+/// The query for the terminal's status.
 const STATUS: &[u8] = b"\x1b[5n";
 
 fn size(cols: u16, rows: u16) -> PtySize {
@@ -196,7 +197,7 @@ fn cells(n: u16) -> std::num::NonZeroU16 {
     std::num::NonZeroU16::new(n).unwrap()
 }
 
-/// Two items of an earlier Python run, both with too few tags and nothing else against them.
+/// Writes two items of an earlier Python run; their only problem is too few tags.
 fn earlier_run(dir: &Path) {
     std::fs::create_dir_all(dir.join("out")).unwrap();
     let mut manifest = String::new();
@@ -247,21 +248,21 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     operator.wait_for("no model");
     operator.wait_for("루비 반지");
 
-    // Three more tags, then commit and on to the next.
+    // Adds three tags and commits; the next record appears.
     operator.add_tags(&["반지", "빨강", "둥근 테두리"]);
     operator.wait_for("edited");
     operator.commits();
     operator.wait_for("Queue 1/1");
     operator.wait_for("붉은 망토");
 
-    // An edit that is not committed is asked about when leaving, and not written.
+    // Quitting asks about an uncommitted edit and does not export it.
     operator.add_tags(&["망토"]);
     operator.press("q");
     operator.wait_for("Leave with 1 draft not committed");
     operator.press("y");
     let (status, raw) = operator.leave();
     assert_eq!(status, 0);
-    assert!(raw.contains(LEAVE_SCREEN), "the screen was not given back");
+    assert!(raw.contains(LEAVE_SCREEN), "the terminal was not restored");
     assert_eq!(
         committed_tags(dir.path()),
         [
@@ -270,7 +271,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
         ]
     );
 
-    // The draft is here next time.
+    // The next start shows the draft.
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("[망토]");
     operator.press("q");
@@ -280,7 +281,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
 }
 
 #[test]
-fn a_signal_ends_it_as_if_it_had_been_left() {
+fn a_signal_quits_cleanly() {
     for signal in [Signal::TERM, Signal::HUP] {
         let dir = tempfile::tempdir().unwrap();
         earlier_run(dir.path());
@@ -303,7 +304,7 @@ fn a_signal_ends_it_as_if_it_had_been_left() {
 }
 
 #[test]
-fn a_crash_loses_nothing_that_was_done() {
+fn a_crash_loses_no_edit_and_no_commit() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -316,7 +317,7 @@ fn a_crash_loses_nothing_that_was_done() {
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("[반지]");
     operator.commits();
-    // The engine has said so, not only the queue.
+    // Wait for the report of the engine, not the prediction of the queue.
     operator.wait_for("committed: 1 committed line replaced");
     operator.signal(Signal::KILL);
     operator.leave();
@@ -325,11 +326,11 @@ fn a_crash_loses_nothing_that_was_done() {
         [&["보석", "장신구", "반지"][..], &["보석", "장신구"]]
     );
 
-    // The operator can take it back in the next life.
+    // The commit can be undone after a restart.
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("Queue 1/1");
     operator.press("uu");
-    // Undo goes to what it undid.
+    // Undo goes to the changed record.
     operator.wait_for("Queue 1/2");
     operator.press("q");
     assert_eq!(operator.leave().0, 0);
@@ -337,7 +338,7 @@ fn a_crash_loses_nothing_that_was_done() {
 }
 
 #[test]
-fn it_stops_and_goes_on_as_a_job_of_a_shell() {
+fn it_suspends_and_resumes_as_a_shell_job() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start_in_shell(dir.path(), &REVIEW);
@@ -345,7 +346,7 @@ fn it_stops_and_goes_on_as_a_job_of_a_shell() {
     operator.press("\x1a");
     operator.wait_for("at the shell");
     assert!(!operator.screen.screen().alternate_screen());
-    // The shell reads whole lines again.
+    // The shell reads lines again.
     operator.press("\r");
     operator.wait_for("few_tags: fewer than 5 tags");
     assert!(operator.screen.screen().alternate_screen());
@@ -354,12 +355,13 @@ fn it_stops_and_goes_on_as_a_job_of_a_shell() {
     operator.wait_for("ended: 0");
     let (status, raw) = operator.leave();
     assert_eq!(status, 0);
-    // At the start, and once after the stop: what is typed in between would be lost.
+    // The screen is entered at the start and once after the stop: entering it again would lose
+    // keys.
     assert_eq!(raw.matches("\x1b[?1049h").count(), 2);
 }
 
 #[test]
-fn a_stop_from_outside_gives_the_terminal_back_once() {
+fn after_sigstop_the_screen_is_entered_once_more() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -374,7 +376,7 @@ fn a_stop_from_outside_gives_the_terminal_back_once() {
 }
 
 #[test]
-fn late_answers_of_the_terminal_are_no_keys() {
+fn late_replies_of_the_terminal_are_not_keys() {
     let answers =
         "\x1b_Gi=31;OK\x1b\\\x1b[?62;4;52c\x1b[6;20;10t\x1b]11;rgb:1717/1717/4040\x07\x1b[0n";
     let dir = tempfile::tempdir().unwrap();
@@ -387,7 +389,7 @@ fn late_answers_of_the_terminal_are_no_keys() {
     for byte in answers.chars() {
         operator.press(&byte.to_string());
     }
-    // The next key finds the screen as it was.
+    // The next key works as before.
     operator.add_tags(&["반지"]);
     let screen = operator.screen.screen().contents();
     assert!(!screen.contains("1717"), "{screen}");
@@ -397,7 +399,7 @@ fn late_answers_of_the_terminal_are_no_keys() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_ends_it_in_order() {
+fn closing_the_terminal_shuts_down_cleanly() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -417,12 +419,12 @@ fn a_terminal_that_is_closed_ends_it_in_order() {
     let log = std::fs::read_to_string(dir.path().join("out/labeler.log")).unwrap();
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(committed_tags(dir.path())[0], ["보석", "장신구", "반지"]);
-    // Closed in order: nothing is left in the log of the journal.
+    // A clean shutdown leaves no write-ahead log.
     assert!(!dir.path().join("out/journal.sqlite-wal").exists());
 }
 
 #[test]
-fn what_others_wrote_over_the_screen_is_gone_after_a_redraw() {
+fn redraw_removes_output_of_other_programs() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -439,7 +441,7 @@ fn what_others_wrote_over_the_screen_is_gone_after_a_redraw() {
 }
 
 #[test]
-fn a_storm_of_sizes_and_keys_ends_at_the_last_of_both() {
+fn a_storm_of_resizes_and_keys_settles_at_the_last_ones() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -449,10 +451,10 @@ fn a_storm_of_sizes_and_keys_ends_at_the_last_of_both() {
         operator.press("jk");
     }
     operator.resize(100, 30);
-    // More at once than is read at once; the last one opens a prompt.
+    // More keys than one read takes; the last one opens a prompt.
     operator.press(&"jk".repeat(3000));
     operator.press("t");
-    // Drawn at the last size: nothing of a frame of another size is left.
+    // The frame has the last size, without remains of other sizes.
     operator.wait_until("the prompt alone", |screen| {
         screen.contains("Esc close") && screen.contains("[Work]") && !screen.contains("? help")
     });
@@ -462,7 +464,7 @@ fn a_storm_of_sizes_and_keys_ends_at_the_last_of_both() {
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_leaves_the_review() {
+fn a_model_that_fails_to_load_does_not_stop_the_review() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     std::fs::create_dir(dir.path().join("empty")).unwrap();
@@ -487,7 +489,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_review() {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_to_use() {
+fn without_a_terminal_it_suggests_batch() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_labeler-tui"))
@@ -499,12 +501,12 @@ fn without_a_terminal_it_says_what_to_use() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("--batch"), "{told}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("--batch"), "{error}");
 }
 
 #[test]
-fn a_bad_key_file_is_told_with_lines_before_the_screen_is_taken() {
+fn errors_in_a_key_file_are_reported_before_the_screen_is_entered() {
     let dir = tempfile::tempdir().unwrap();
     earlier_run(dir.path());
     std::fs::write(dir.path().join("keys.toml"), "[queue]\n\"x\" = \"fly\"\n").unwrap();

@@ -1,5 +1,5 @@
-//! Completes a text being typed: from values in use with their counts, words of the vocabulary in
-//! either language, terms of a filter, and texts typed before.
+//! Completes a text being typed: from values in use with their counts, vocabulary words in either
+//! language, filter terms and earlier texts.
 
 use crate::record::filter::{filter_field, filter_keys, find, has_targets, last_word, quoted};
 use crate::record::{
@@ -16,9 +16,9 @@ use ratatui::layout::{Position, Rect};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
-const MAX: usize = 8;
+const MAX_COMPLETIONS: usize = 8;
 
-/// A value with a word about it: how often it is in use, or its name in the other language.
+/// A value with a note: how often it is in use, or its name in the other language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
     pub value: String,
@@ -26,8 +26,8 @@ pub struct Completion {
 }
 
 /// Collects completions of a word, best first: values that begin with it, then values that contain
-/// it, then values with another name that does; more frequent ones first. A single character is in
-/// too many words: it only matches values that visibly begin with it.
+/// it, then values with another name that does. Within a rank, more frequent values come first. A
+/// single character is in too many words, so it matches only values or notes that begin with it.
 struct Matches {
     word: Vec<char>,
     /// (rank, count, completion)
@@ -71,7 +71,7 @@ impl Matches {
         self.found.push((rank, count, completion));
     }
 
-    /// Values in use with their counts, and with their Korean names where the vocabulary has them.
+    /// Adds values in use with their counts, and their Korean names where the vocabulary has them.
     fn add_used(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
         for ValueCount {
             value,
@@ -94,10 +94,10 @@ impl Matches {
             .sort_by_key(|(rank, count, _)| (*rank, std::cmp::Reverse(*count)));
         let mut best: Vec<Completion> = Vec::new();
         for (.., completion) in self.found {
-            if best.len() == MAX {
+            if best.len() == MAX_COMPLETIONS {
                 break;
             }
-            // A word of the vocabulary may be in use as well.
+            // A vocabulary word may also be a value in use.
             if !best.iter().any(|have| have.value == completion.value) {
                 best.push(completion);
             }
@@ -105,7 +105,7 @@ impl Matches {
         best
     }
 
-    /// All of them, as they were added.
+    /// All completions in the order in which they were added.
     fn all(self) -> Vec<Completion> {
         self.found
             .into_iter()
@@ -127,7 +127,7 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
         let korean = word.ko.first().cloned().unwrap_or_default();
         matches.add(&word.word, word.spellings(), 0, korean);
     }
-    // Tags are Korean: the vocabulary's words by their Korean names.
+    // Tags are Korean, so vocabulary words are offered by their Korean names.
     if field == Field::TagsKo && !matches.word.is_empty() {
         for word in Vocabulary::lists().flat_map(|(field, _)| vocabulary.entries(field)) {
             if let Some(korean) = word.ko.first() {
@@ -141,7 +141,7 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
     matches.best()
 }
 
-/// Completions from these values of a field only, with their counts.
+/// Completions from the given values of a field only, with their counts.
 pub fn of_counts(
     counts: &[ValueCount],
     field: Field,
@@ -153,7 +153,7 @@ pub fn of_counts(
     matches.best()
 }
 
-/// The values that a field has, each with its number, for one to be chosen.
+/// A field's current values, in order, to choose one of them.
 pub fn of_values(values: &[String], word: &str) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     for value in values {
@@ -162,7 +162,7 @@ pub fn of_values(values: &[String], word: &str) -> Vec<Completion> {
     matches.all()
 }
 
-/// Completions from texts typed earlier.
+/// Completions from earlier texts.
 pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>, word: &str) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     for text in texts {
@@ -194,7 +194,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             let name = format!("{}:", key.name);
             matches.add(&name, [], 0, words.phrase(key.help));
         }
-        // Inside a word a key would only be in the way of what is being searched for.
+        // A search word may occur inside a key or a filter: offer only those that begin with it.
         matches.found.retain(|(rank, ..)| *rank == 0);
         return with_prefix(matches.all(), minus);
     };
@@ -273,7 +273,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     with_prefix(all, minus)
 }
 
-/// How often a value occurs, behind what it is called where that is not the value itself.
+/// Note of a filter value: its count, after its Korean name in the Korean interface.
 fn note(name: &str, count: u64, words: Words) -> String {
     match words.language() {
         Language::English => count.to_string(),
@@ -288,14 +288,14 @@ fn with_prefix(mut completions: Vec<Completion>, prefix: &str) -> Vec<Completion
     completions
 }
 
-/// Cells of the longest of these texts.
+/// Width in cells of the longest text.
 fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
     let widths = completions.iter().map(|completion| width(text(completion)));
     widths.max().unwrap_or(0)
 }
 
-/// The rectangle of the completions of a text whose cursor stands at `at`: under it where there
-/// is room, else on the side of it that has more; `None` where there is nothing to show.
+/// The rectangle of the completions of a text with its cursor at `at`: below the cursor if there is
+/// room, else on the side with more room. `None` without completions.
 pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Option<Rect> {
     if completions.is_empty() {
         return None;
@@ -318,12 +318,12 @@ pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Optio
     })
 }
 
-/// The completion at a place of the screen.
+/// Index of the completion at a screen position.
 pub fn row_at(popup: Rect, at: Position) -> Option<usize> {
     popup.contains(at).then(|| usize::from(at.y - popup.y))
 }
 
-/// `numbered` puts the digit before each that takes it.
+/// Draws the completions; with `numbered`, each starts with the digit that picks it.
 pub fn draw(
     completions: &[Completion],
     chosen: Option<usize>,

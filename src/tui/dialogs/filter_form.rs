@@ -1,4 +1,4 @@
-//! A filter being typed; the queue follows each key.
+//! The filter dialog: the queue is filtered after each key.
 
 use super::completion::{self, Completion};
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
@@ -13,15 +13,15 @@ use ratatui::layout::{Position, Rect};
 
 pub struct FilterForm {
     edit: TextEdit,
-    /// What Esc goes back to.
+    /// The filter that Esc restores.
     before: String,
-    /// Index into the completions now shown.
+    /// Index of the chosen completion.
     chosen: Option<usize>,
 }
 
 impl FilterForm {
-    /// The dialog over the present filter. The opening filter is in the way of a search; any
-    /// other is kept, and what is typed begins a word of its own.
+    /// Opens the dialog on the current filter. The default filter is dropped, because it would hide
+    /// search results; any other filter is kept, and typing adds a new word.
     pub fn open(session: &mut Session) -> Dialog {
         let before = session.queue.filter().to_owned();
         let edit = match before.as_str() {
@@ -44,7 +44,7 @@ impl FilterForm {
         completion::of_filter(&self.edit, session)
     }
 
-    /// The text with the chosen completion in the place of the word being typed.
+    /// The text with the chosen completion in place of the word being typed.
     fn text(&self, completions: &[Completion]) -> String {
         let text = self.edit.text();
         match self.chosen.and_then(|at| completions.get(at)) {
@@ -56,7 +56,7 @@ impl FilterForm {
         }
     }
 
-    /// Where the completions are shown.
+    /// The rectangle of the completions.
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<Rect> {
         let at = self.cursor(place, session)?;
         completion::popup_area(
@@ -84,7 +84,7 @@ impl Modal for FilterForm {
         match key.code {
             KeyCode::Enter => {
                 let text = self.text(&offered).trim().to_owned();
-                // A key without its value has only begun.
+                // A key still needs its value.
                 if self.chosen.is_none() || !text.ends_with(':') {
                     session.set_filter(text);
                     return Next::close();
@@ -99,7 +99,7 @@ impl Modal for FilterForm {
             KeyCode::Down => next = next.and_perform(Action::Down),
             KeyCode::Up => next = next.and_perform(Action::Up),
             _ => {
-                // Going on to type takes what was chosen.
+                // Typing accepts the chosen completion.
                 if self.chosen.is_some() && matches!(key.code, KeyCode::Char(_)) {
                     let text = self.text(&offered);
                     self.edit.set(&text);
@@ -118,7 +118,7 @@ impl Modal for FilterForm {
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
         let row = completion::row_at(self.popup(place, session)?, at)?;
-        // Tab goes on to the next one.
+        // Tab then moves on to the clicked one.
         self.chosen = row.checked_sub(1);
         Some(KeyCode::Tab)
     }

@@ -1,4 +1,4 @@
-//! Takes one kind of fix for many records, after a preview of what that would do.
+//! Applies one kind of fix to many records, after a preview of the result.
 
 use super::bulk::Scope;
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
@@ -13,7 +13,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// The cells and lines of the box where there is room.
+/// Largest size of the box, in cells and lines.
 const WIDTH: u16 = 76;
 const HEIGHT: u16 = 24;
 
@@ -22,12 +22,12 @@ pub struct FixAllForm {
     kind: FixKind,
     scope: Scope,
     groups: Vec<GroupId>,
-    /// What the engine counted; `None` until it has.
+    /// The preview from the engine; `None` until it arrives.
     preview: Option<FixPreview>,
 }
 
 impl FixAllForm {
-    /// The dialog over the records with this reason; requests the preview from the engine.
+    /// Opens the dialog for the records with this reason and requests the preview from the engine.
     pub fn open(reason: Reason, kind: FixKind, scope: Scope, session: &mut Session) -> Dialog {
         let groups = groups(reason, scope, session);
         if groups.is_empty() {
@@ -48,7 +48,7 @@ impl FixAllForm {
         })
     }
 
-    /// Takes what the engine counted for these groups.
+    /// Takes the preview, if it is for these groups and this fix.
     pub fn set_preview(&mut self, groups: &[GroupId], kind: FixKind, preview: FixPreview) {
         if self.groups == groups && self.kind == kind {
             self.preview = Some(preview);
@@ -61,12 +61,13 @@ impl FixAllForm {
         });
         let cells = place.room(WIDTH, HEIGHT).width.min(WIDTH).saturating_sub(2);
         let head = self.head(session.words, usize::from(cells)).len();
-        // The border, and a line to breathe.
+        // The border and an empty line.
         let rows = (rows + head) as u16 + 3;
         place.box_of(WIDTH, rows.clamp(7, HEIGHT))
     }
 
-    /// What it is about, and once that is counted what it does.
+    /// The heading lines: the records and, once the preview is there, the effect of the fix. The
+    /// flag marks lines about the effect.
     fn head(&self, words: Words, cells: usize) -> Vec<(String, bool)> {
         let about = wrap(&self.about(words), cells).into_iter();
         let mut head: Vec<(String, bool)> = about.map(|line| (line, false)).collect();
@@ -83,9 +84,9 @@ impl FixAllForm {
         head
     }
 
-    fn take(&self, session: &mut Session) -> Next {
+    fn apply(&self, session: &mut Session) -> Next {
         let Some(found) = &self.preview else {
-            // No answer counts before the preview is shown.
+            // The operator has not seen the preview yet.
             return Next::stay();
         };
         if found.records == 0 {
@@ -112,8 +113,8 @@ impl FixAllForm {
     }
 }
 
-/// The records of the scope that have the reason; what a person has accepted, committed or rejected
-/// is theirs.
+/// The records of the scope that have the reason, without those that a person has accepted,
+/// committed or rejected.
 fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
     let is_open = |id: &GroupId| {
         session.records.get(*id).is_some_and(|summary| {
@@ -128,7 +129,7 @@ fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
     groups.filter(is_open).collect()
 }
 
-/// The reasons that more or fewer records have afterwards.
+/// The reasons whose number of records would change.
 fn changed(preview: &FixPreview) -> impl Iterator<Item = &(Reason, usize, usize)> {
     let reasons = preview.reasons.iter();
     reasons.filter(|(_, before, after)| before != after)
@@ -145,11 +146,11 @@ impl Modal for FixAllForm {
         match key.code {
             _ if escape => Next::close(),
             KeyCode::Char('n' | 'N' | 'q' | 'ㅜ') => Next::close(),
-            // ㅛ stands on the key of y.
-            KeyCode::Char('y' | 'Y' | 'ㅛ') => self.take(session),
+            // ㅛ is on the Y key of a Korean keyboard.
+            KeyCode::Char('y' | 'Y' | 'ㅛ') => self.apply(session),
             KeyCode::Tab | KeyCode::BackTab => {
                 let next = match self.scope.next(session) {
-                    // One record is fixed by the digit alone.
+                    // The digit key alone fixes a single record.
                     Scope::Record => Scope::Record.next(session),
                     next => next,
                 };
@@ -199,7 +200,7 @@ impl Modal for FixAllForm {
         }
         line("", theme.text(), buf);
         for example in &found.examples {
-            // The label speaks for itself.
+            // A label is recognized without its field name.
             let of = match example.field {
                 Field::LabelKo => String::new(),
                 field => format!("{}: ", words.field(field)),

@@ -1,9 +1,9 @@
-//! All actions with their keys, from the one table.
+//! The help dialog: all actions of the action table with their keys.
 
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, KeyContext, in_short};
+use crate::tui::keymap::{ACTIONS, Action, KeyContext, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inner;
@@ -15,9 +15,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-const KEYS: usize = 22;
-/// Under this many cells a description stands under its keys.
-const BESIDE: usize = 60;
+const KEYS_WIDTH: usize = 22;
+/// Below this width in cells, a description goes under its keys.
+const MIN_SIDE_BY_SIDE: usize = 60;
 
 #[derive(Default)]
 pub struct Help {
@@ -75,19 +75,19 @@ fn area(place: &DialogPlace) -> Rect {
     place.box_of(100, u16::MAX)
 }
 
-/// Keys, and what they do beside or under them, over as many lines as it needs.
+/// Lines of one entry: keys, with their description beside or under them.
 fn entry(keys: Span<'static>, what: &[(&str, Style)], cells: usize) -> Vec<Line<'static>> {
-    let (indent, mut lines) = if cells < BESIDE {
+    let (indent, mut lines) = if cells < MIN_SIDE_BY_SIDE {
         (2, vec![Line::from(keys)])
     } else {
-        let keys = Span::styled(pad(&keys.content, KEYS + 1), keys.style);
-        (KEYS + 1, vec![Line::from(keys)])
+        let keys = Span::styled(pad(&keys.content, KEYS_WIDTH + 1), keys.style);
+        (KEYS_WIDTH + 1, vec![Line::from(keys)])
     };
     for (index, line) in wrap_styled(what, cells.saturating_sub(indent))
         .into_iter()
         .enumerate()
     {
-        if index > 0 || cells < BESIDE {
+        if index > 0 || cells < MIN_SIDE_BY_SIDE {
             lines.push(Line::from(" ".repeat(indent)));
         }
         if let Some(last) = lines.last_mut() {
@@ -111,7 +111,7 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
             section = words.phrase(info.section);
             out.push(Line::styled(section, theme.title()));
         }
-        let keys = in_short(session.keymap.all_keys_of(info.action)).join("  ");
+        let keys = collapse_digits(session.keymap.all_keys_of(info.action)).join("  ");
         let places = places(session, info.action);
         let description = words.phrase(info.description);
         let what = [(description, theme.text()), (&places, theme.dim())];
@@ -128,7 +128,7 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
     out
 }
 
-/// The panes that an action has keys in, where it has none everywhere.
+/// Names of the panes where an action has keys; empty if its keys work everywhere.
 fn places(session: &Session, action: Action) -> String {
     let contexts = session.keymap.contexts_of(action);
     if contexts.is_empty() || contexts.contains(&KeyContext::Global) {

@@ -1,5 +1,4 @@
-//! Dialogs lie over the panes and take the keys. Each owns its state, its keys, its layout and its
-//! drawing.
+//! Dialogs cover the panes and receive all keys. Each owns its state, keys, layout and drawing.
 
 mod bulk;
 mod completion;
@@ -47,24 +46,24 @@ pub enum Dialog {
     Views(ViewList),
 }
 
-/// Where on the shown screen a dialog belongs.
+/// Placement of a dialog on the current screen.
 #[derive(Debug, Clone, Copy)]
 pub struct DialogPlace {
-    /// The keys that work on the screen.
+    /// Key context of the screen.
     pub context: KeyContext,
-    /// The line of the filter.
+    /// The line where the filter is typed.
     pub filter: Rect,
-    /// Where a box may lie without covering the picture of the record; the best place first.
+    /// Areas for a box that do not cover the picture of the record, best first.
     pub rooms: [Rect; 2],
-    /// The cells of a line of the record pane, where a text is edited in place.
+    /// Width in cells of a line of the record pane, where a text is edited in place.
     pub text_cells: usize,
-    /// Where the cursor of the text edited in place stands: `None` where the prompt is a box of
-    /// its own, `Some(None)` where the cursor is scrolled out of view.
+    /// Cursor of a text edited in place: `None` if the prompt is a box of its own, `Some(None)` if
+    /// the cursor is scrolled out of view.
     pub in_place: Option<Option<Position>>,
 }
 
 impl DialogPlace {
-    /// The room for a box of this size: the first one, unless the second shows far more of it.
+    /// The area for a box of this size: the first one, unless the second shows far more of the box.
     pub fn room(&self, width: u16, height: u16) -> Rect {
         let shown =
             |room: &Rect| u32::from(room.width.min(width)) * u32::from(room.height.min(height));
@@ -75,12 +74,12 @@ impl DialogPlace {
         }
     }
 
-    /// A box of this size in the middle of its room, cut to it.
+    /// A box of this size, centered in its area and cut to it.
     pub fn box_of(&self, width: u16, height: u16) -> Rect {
         centered(self.room(width, height), width, height)
     }
 
-    /// The room around a place of the screen.
+    /// The area that contains a screen position.
     pub fn room_around(&self, at: Position, session: &Session) -> Rect {
         let mut rooms = self.rooms.into_iter();
         rooms
@@ -89,12 +88,12 @@ impl DialogPlace {
     }
 }
 
-/// What the application does after a dialog has taken a key.
+/// What the application does after a dialog has handled a key.
 #[derive(Default)]
 pub struct Next {
-    /// The dialog stays open.
+    /// Whether the dialog stays open.
     pub stay: bool,
-    /// Another dialog opens in its place.
+    /// The dialog that opens in its place.
     pub open: Option<Dialog>,
     pub perform: Option<Action>,
 }
@@ -126,12 +125,12 @@ impl Next {
     }
 }
 
-/// Keys, and a word or two about what they do.
+/// Keys and, in a word or two, their effect.
 pub type KeyHint = (&'static str, &'static str);
 
-/// What every dialog does.
+/// Common interface of all dialogs.
 trait Modal {
-    /// Takes a key; `escape` where it asks to close.
+    /// Handles a key; `escape` is set for Esc and Ctrl-C.
     fn key(
         &mut self,
         key: &KeyEvent,
@@ -140,7 +139,7 @@ trait Modal {
         session: &mut Session,
     ) -> Next;
 
-    /// Takes a click: moves to what is there, and gives the key that the click stands for.
+    /// Handles a click: moves to the clicked item and returns the key that the click stands for.
     fn click(
         &mut self,
         _at: Position,
@@ -150,23 +149,23 @@ trait Modal {
         None
     }
 
-    /// Takes a pasted text, where one can be typed.
+    /// Inserts a pasted text where text can be typed.
     fn paste(&mut self, _text: &str, _session: &mut Session) {}
 
-    /// The rectangles that it covers.
+    /// The rectangles that the dialog covers.
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect>;
 
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer);
 
-    /// Where the terminal's own cursor belongs, so that an input method composes there.
+    /// Position of the terminal's own cursor, where an input method composes.
     fn cursor(&self, _place: &DialogPlace, _session: &Session) -> Option<Position> {
         None
     }
 
-    /// For the hint line.
+    /// Keys for the hint line.
     fn hints(&self, words: Words) -> Vec<KeyHint>;
 
-    /// Whether it completes from the values in use.
+    /// Whether the dialog needs the counts of values in use.
     fn wants_counts(&self) -> bool {
         false
     }
@@ -211,7 +210,7 @@ impl Dialog {
         Self::Prompt(TextPrompt::new(purpose, text))
     }
 
-    /// A box that explains why a prompt cannot be opened. It also takes what the operator goes on to
+    /// A box that explains why a prompt cannot open. It also swallows what the operator goes on to
     /// type, which would otherwise act as keys.
     pub fn refusal(why: impl Into<String>) -> Self {
         Self::Refusal(PromptRefusal::new(why.into()))
@@ -223,8 +222,8 @@ impl Dialog {
         self.modal_mut().key(key, escape, place, session)
     }
 
-    /// The key that the mouse stands for: the wheel for the arrow keys, a click for that of what is
-    /// there.
+    /// The key that a mouse event stands for: the wheel gives arrow keys, a click gives the key of
+    /// the clicked item.
     pub fn mouse(
         &mut self,
         mouse: &MouseEvent,
@@ -267,7 +266,7 @@ impl Dialog {
         self.modal().wants_counts()
     }
 
-    /// Takes the preview of this number, where it has asked for it.
+    /// Takes the preview with this number, if the dialog requested it.
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
         match self {
             Self::Bulk(form) => form.set_preview(number, preview),
@@ -276,12 +275,12 @@ impl Dialog {
         }
     }
 
-    /// Whether it is the question before leaving.
+    /// Whether this is the quit confirmation.
     pub fn asks_to_leave(&self) -> bool {
         matches!(self, Self::Confirm(confirm) if confirm.asks_to_leave())
     }
 
-    /// The prompt that edits a value where it stands in the record pane.
+    /// The prompt, if it edits a value in place in the record pane.
     pub fn edits_in_place(&self) -> Option<&TextPrompt> {
         match self {
             Self::Prompt(prompt) if prompt.edited().is_some() => Some(prompt),

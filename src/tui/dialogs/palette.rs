@@ -1,8 +1,8 @@
-//! The palette: finds an action by name and performs it.
+//! The palette: finds an action by name and runs it.
 
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::text::{Language, fit, pad, width};
-use crate::tui::keymap::{ACTIONS, ActionInfo, in_short};
+use crate::tui::keymap::{ACTIONS, ActionInfo, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
@@ -14,14 +14,14 @@ use ratatui::layout::{Position, Rect};
 #[derive(Default)]
 pub struct ActionPalette {
     edit: TextEdit,
-    at: usize,
+    selected: usize,
 }
 
 fn area(place: &DialogPlace) -> Rect {
     place.box_of(76, 20)
 }
 
-/// Actions whose name or description holds every word, those that begin with it first.
+/// Actions whose name or description contains every word; matches in the name come first.
 fn matches(text: &str) -> Vec<&'static ActionInfo> {
     let words: Vec<String> = text
         .to_lowercase()
@@ -31,7 +31,7 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
     let mut found: Vec<&ActionInfo> = ACTIONS
         .iter()
         .filter(|info| {
-            // Either language finds it.
+            // Searches both languages.
             let texts = [info.short, info.description].map(|text| [text.english, text.korean]);
             let all = format!("{} {}", info.name, texts.as_flattened().join(" ")).to_lowercase();
             words.iter().all(|word| all.contains(word.as_str()))
@@ -46,7 +46,7 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
 impl ActionPalette {
     /// The first row on screen.
     fn top(&self, rows: usize) -> usize {
-        (self.at + 1).saturating_sub(rows.max(1))
+        (self.selected + 1).saturating_sub(rows.max(1))
     }
 }
 
@@ -56,17 +56,17 @@ impl Modal for ActionPalette {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Enter => {
-                if let Some(info) = found.get(self.at) {
+                if let Some(info) = found.get(self.selected) {
                     return Next::close().and_perform(info.action);
                 }
             }
             KeyCode::Down | KeyCode::Tab => {
-                self.at = (self.at + 1).min(found.len().saturating_sub(1));
+                self.selected = (self.selected + 1).min(found.len().saturating_sub(1));
             }
-            KeyCode::Up | KeyCode::BackTab => self.at = self.at.saturating_sub(1),
+            KeyCode::Up | KeyCode::BackTab => self.selected = self.selected.saturating_sub(1),
             _ => {
                 if self.edit.key(key) {
-                    self.at = 0;
+                    self.selected = 0;
                 }
             }
         }
@@ -82,13 +82,13 @@ impl Modal for ActionPalette {
         if !inner.contains(at) || line >= rows || row >= found {
             return None;
         }
-        self.at = row;
+        self.selected = row;
         Some(KeyCode::Enter)
     }
 
     fn paste(&mut self, text: &str, _: &mut Session) {
         self.edit.insert(text);
-        self.at = 0;
+        self.selected = 0;
     }
 
     fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
@@ -107,16 +107,16 @@ impl Modal for ActionPalette {
         let top = self.top(rows);
         for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
             let keys = session.keymap.keys_of(place.context, info.action);
-            let keys = in_short(keys).join(" ");
+            let keys = collapse_digits(keys).join(" ");
             let keys = fit(&keys, 14);
-            let here = index == self.at;
+            let here = index == self.selected;
             let mark = if here { ">" } else { " " };
             let name = match words.language() {
                 Language::English => info.name,
                 Language::Korean => words.phrase(info.short),
             };
             let head = format!("{mark} {} {}", pad(name, 16), pad(&keys, 14));
-            // A few letters of a sentence say nothing.
+            // A description cut to a few letters is useless.
             let text = match usize::from(inner.width).saturating_sub(width(&head) + 1) {
                 cells @ 20.. => format!("{head} {}", fit(words.phrase(info.description), cells)),
                 _ => head,

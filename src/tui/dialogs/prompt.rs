@@ -13,15 +13,15 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// What a typed text is for.
+/// Purpose of the typed text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PromptPurpose {
-    /// The text of a field that is no list.
+    /// Sets the text of a field that is not a list.
     Set {
         field: Field,
         groups: Vec<GroupId>,
     },
-    /// One more value; the prompt stays open for the next.
+    /// Adds a value; for one record the prompt stays open for the next value.
     Add {
         field: Field,
         groups: Vec<GroupId>,
@@ -39,7 +39,7 @@ pub enum PromptPurpose {
     Reject {
         groups: Vec<GroupId>,
     },
-    /// A text that icons are searched for by; an empty one ends the search.
+    /// Searches icons by a text; an empty text ends the search.
     Search,
 }
 
@@ -47,7 +47,7 @@ pub enum PromptPurpose {
 pub struct TextPrompt {
     purpose: PromptPurpose,
     edit: TextEdit,
-    /// Index into the completions now shown.
+    /// Index of the chosen completion.
     chosen: Option<usize>,
 }
 
@@ -64,8 +64,8 @@ impl TextPrompt {
         &self.edit
     }
 
-    /// The field of a single record that it edits, and the value: `None` for the whole field, an
-    /// empty one for one more value.
+    /// The field and value of a single record that the prompt edits: `None` for the whole field, an
+    /// empty string for a new value.
     pub fn edited(&self) -> Option<(Field, Option<&str>)> {
         match &self.purpose {
             PromptPurpose::Set { field, groups } if groups.len() == 1 => Some((*field, None)),
@@ -79,7 +79,7 @@ impl TextPrompt {
         }
     }
 
-    /// The field that gets one more value.
+    /// The field that the prompt adds a value to.
     pub fn adds_to(&self) -> Option<Field> {
         match &self.purpose {
             PromptPurpose::Add { field, .. } => Some(*field),
@@ -118,7 +118,7 @@ impl TextPrompt {
         }
     }
 
-    /// The field whose known values are offered.
+    /// The field whose known values complete the text.
     fn completes(&self) -> Option<Field> {
         match &self.purpose {
             PromptPurpose::Add { field, .. }
@@ -134,8 +134,8 @@ impl TextPrompt {
         }
     }
 
-    /// The part of the text that a completion replaces: what follows the last comma of a list,
-    /// else all of it.
+    /// The part of the text that a completion replaces: the text after the last comma, or all of it
+    /// for a rejection reason.
     fn word(&self) -> &str {
         let text = &self.edit.text()[..self.edit.cursor()];
         if let PromptPurpose::Reject { .. } = self.purpose {
@@ -144,8 +144,8 @@ impl TextPrompt {
         text.rsplit(',').next().unwrap_or(text).trim_start()
     }
 
-    /// Whether a digit takes what is offered: while nothing is typed, where nothing is written that
-    /// could begin with one.
+    /// Whether a digit picks a completion: only while nothing is typed, and only for texts that do
+    /// not begin with a digit.
     fn is_numbered(&self) -> bool {
         let chooses = match &self.purpose {
             PromptPurpose::Reject { .. } => true,
@@ -155,14 +155,14 @@ impl TextPrompt {
         chooses && self.edit.text().is_empty()
     }
 
-    /// The offer that Enter takes: the chosen one, or the newest of earlier reasons where none was
-    /// typed.
+    /// Index of the completion that Enter accepts: the chosen one or, with no reason typed, the
+    /// newest earlier reason.
     fn choice(&self) -> Option<usize> {
         let newest = matches!(self.purpose, PromptPurpose::Reject { .. }) && self.is_numbered();
         self.chosen.or(newest.then_some(0))
     }
 
-    /// What the word being typed could become.
+    /// Completions of the word being typed.
     pub fn completions(&self, session: &Session) -> Vec<Completion> {
         if let PromptPurpose::Reject { .. } = self.purpose {
             return completion::of_texts(session.history.rejections().iter(), self.word());
@@ -176,7 +176,7 @@ impl TextPrompt {
         {
             return completion::of_values(labels.values(field), self.word());
         }
-        // A value that the record has is not offered again.
+        // Do not offer values that the record already has.
         let taken = match &self.purpose {
             PromptPurpose::Add { groups, .. } if groups.len() == 1 => {
                 session.labels().map(|labels| labels.values(field))
@@ -193,14 +193,14 @@ impl TextPrompt {
         self.edit.set(&new);
     }
 
-    /// Takes the chosen completion into the text.
+    /// Inserts the chosen completion into the text.
     fn complete_chosen(&mut self, completions: &[Completion]) {
         if let Some(completion) = self.choice().and_then(|at| completions.get(at)) {
             self.complete(&completion.value);
         }
     }
 
-    /// Chooses the offer of a digit; `false` where there is none.
+    /// Chooses the completion with this digit; returns `false` if there is none.
     fn choose(&mut self, digit: char, completions: &[Completion]) -> bool {
         let at = digit
             .to_digit(10)
@@ -209,15 +209,14 @@ impl TextPrompt {
         at == self.chosen
     }
 
-    /// Carries out the typed text. Where that fails the prompt stays open, with the reason in a
-    /// notice.
+    /// Applies the typed text. If that fails, the prompt stays open and a notice gives the reason.
     fn submit(&mut self, session: &mut Session) -> Next {
         let text = self.edit.text().trim().to_owned();
         if self.purpose == PromptPurpose::Search {
             session.search(text);
             return Next::close();
         }
-        if session.refuses_step() {
+        if session.refuse_unsaved() {
             return Next::stay();
         }
         let done = match self.purpose.clone() {
@@ -232,7 +231,7 @@ impl TextPrompt {
                 from,
                 groups,
             } if text.is_empty() => {
-                // In many records nothing is removed that was not named.
+                // An empty text removes the value from one record, but never from many.
                 groups.len() > 1 || session.apply(groups, Change::Remove { field, value: from })
             }
             PromptPurpose::Rename { from, .. } if text == from => true,
@@ -266,7 +265,7 @@ impl TextPrompt {
         }
     }
 
-    /// Where the completions are shown.
+    /// The completions with their rectangle.
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
@@ -279,7 +278,7 @@ fn box_area(place: &DialogPlace) -> Rect {
     place.box_of(64, 3)
 }
 
-/// Adds all values in one step; for one record the prompt stays open for the next.
+/// Adds the comma-separated values in one step; for one record the prompt stays open for more.
 fn add(field: Field, groups: Vec<GroupId>, text: &str, session: &mut Session) -> Next {
     let values: Vec<&str> = text
         .split(',')
@@ -344,7 +343,7 @@ impl Modal for TextPrompt {
                 return self.submit(session);
             }
             _ => {
-                // Going on to type takes the chosen completion.
+                // A comma accepts the chosen completion.
                 if let KeyCode::Char(',') = key.code {
                     self.complete_chosen(&completions);
                 }

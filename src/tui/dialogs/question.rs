@@ -1,4 +1,4 @@
-//! Boxes with something to read and the keys that answer it: confirmations and refusals.
+//! Boxes with a text and the keys that answer it: confirmations and refusals.
 
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Cure};
@@ -16,14 +16,14 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// A question that only `y` answers with yes.
+/// A question that only `y` confirms.
 pub struct Confirm {
     question: String,
     detail: String,
-    then: Then,
+    on_yes: OnYes,
 }
 
-enum Then {
+enum OnYes {
     Send(Command),
     Quit,
 }
@@ -33,11 +33,11 @@ impl Confirm {
         Self {
             question,
             detail,
-            then: Then::Send(command),
+            on_yes: OnYes::Send(command),
         }
     }
 
-    /// The question before leaving; `None` where nothing would be lost or left open.
+    /// The quit confirmation; `None` where nothing would be lost or left uncommitted.
     pub fn leave(session: &Session) -> Option<Self> {
         let engine = &session.engine;
         if engine.ended {
@@ -80,21 +80,21 @@ impl Confirm {
         Some(Self {
             question,
             detail,
-            then: Then::Quit,
+            on_yes: OnYes::Quit,
         })
     }
 
     pub fn asks_to_leave(&self) -> bool {
-        matches!(self.then, Then::Quit)
+        matches!(self.on_yes, OnYes::Quit)
     }
 
-    fn layout(&self, place: &DialogPlace, words: Words) -> Question {
+    fn layout(&self, place: &DialogPlace, words: Words) -> QuestionBox {
         let (question, detail) = (&self.question, &self.detail);
-        Question::new(words.sure(), question, detail, self.hints(words), place)
+        QuestionBox::new(words.sure(), question, detail, self.hints(words), place)
     }
 }
 
-/// How many drafts are not committed: edited, accepted, and such as the model has left them.
+/// Numbers of uncommitted drafts: edited, accepted, and unchanged from the model.
 fn uncommitted(groups: &Groups) -> [u64; 3] {
     let fresh = groups.ids_where(|summary| {
         summary.state == GroupState::Draft
@@ -110,10 +110,10 @@ fn uncommitted(groups: &Groups) -> [u64; 3] {
 impl Modal for Confirm {
     fn key(&mut self, key: &KeyEvent, _: bool, _: &DialogPlace, session: &mut Session) -> Next {
         match key.code {
-            // ㅛ stands on the key of y.
-            KeyCode::Char('y' | 'Y' | 'ㅛ') => match &self.then {
-                Then::Send(_) if session.refuses_step() => Next::close(),
-                Then::Send(command) => {
+            // ㅛ is on the Y key of a Korean keyboard.
+            KeyCode::Char('y' | 'Y' | 'ㅛ') => match &self.on_yes {
+                OnYes::Send(_) if session.refuse_unsaved() => Next::close(),
+                OnYes::Send(command) => {
                     match command.clone() {
                         Command::Apply { groups, change } => {
                             session.apply(groups, change);
@@ -123,7 +123,7 @@ impl Modal for Confirm {
                     session.selection.clear();
                     Next::close()
                 }
-                Then::Quit => {
+                OnYes::Quit => {
                     session.request(Effect::Quit);
                     Next::close()
                 }
@@ -150,8 +150,8 @@ impl Modal for Confirm {
     }
 }
 
-/// Explains why a prompt did not open. It also takes what the operator goes on to type, which would
-/// otherwise act as keys.
+/// Explains why a prompt did not open. It also swallows what the operator goes on to type, which
+/// would otherwise act as keys.
 pub struct PromptRefusal {
     why: String,
 }
@@ -161,7 +161,7 @@ impl PromptRefusal {
         Self { why }
     }
 
-    /// Why the current record has nothing to edit.
+    /// Explains why the current record has nothing to edit.
     pub fn nothing_to_edit(session: &Session) -> Dialog {
         let words = session.words;
         let summary = session.current().and_then(|id| session.records.get(id));
@@ -174,8 +174,8 @@ impl PromptRefusal {
         })
     }
 
-    fn layout(&self, place: &DialogPlace, words: Words) -> Question {
-        Question::new(words.not_now(), &self.why, "", self.hints(words), place)
+    fn layout(&self, place: &DialogPlace, words: Words) -> QuestionBox {
+        QuestionBox::new(words.not_now(), &self.why, "", self.hints(words), place)
     }
 }
 
@@ -205,17 +205,17 @@ impl Modal for PromptRefusal {
     }
 }
 
-/// A box with wrapped text and answers, in its place.
-struct Question {
+/// Layout of a box with wrapped text and answers.
+struct QuestionBox {
     title: &'static str,
     lines: Vec<String>,
-    /// How many of the lines are the question itself.
-    asked: usize,
+    /// Number of lines of the question itself.
+    question_lines: usize,
     answers: Vec<KeyHint>,
     area: Rect,
 }
 
-impl Question {
+impl QuestionBox {
     fn new(
         title: &'static str,
         question: &str,
@@ -227,7 +227,7 @@ impl Question {
         let width = 60.min(room.width);
         let cells = usize::from(width.saturating_sub(4));
         let mut lines = wrap(question, cells);
-        let asked = lines.len();
+        let question_lines = lines.len();
         if !detail.is_empty() {
             lines.extend(wrap(detail, cells));
         }
@@ -236,13 +236,13 @@ impl Question {
         Self {
             title,
             lines,
-            asked,
+            question_lines,
             answers,
             area,
         }
     }
 
-    /// Where the answers are, in the last line of the box.
+    /// Rectangles of the answers, in the last line of the box.
     fn answer_places(&self) -> impl Iterator<Item = Rect> {
         const BETWEEN: u16 = 4;
         let inner = inner(self.area, true);
@@ -255,7 +255,7 @@ impl Question {
         })
     }
 
-    /// The key of the answer at a place of the screen.
+    /// The key of the answer at a screen position.
     fn answer_at(&self, at: Position) -> Option<KeyCode> {
         let mut answers = self.answers.iter().zip(self.answer_places());
         let ((key, _), _) = answers.find(|(_, place)| place.contains(at))?;
@@ -268,7 +268,7 @@ impl Question {
         let last = inner.bottom().saturating_sub(1);
         let x = inner.x + 1;
         for (row, (y, line)) in (inner.y..last).zip(&self.lines).enumerate() {
-            let style = if row < self.asked {
+            let style = if row < self.question_lines {
                 theme.warn()
             } else {
                 theme.text()

@@ -1,4 +1,4 @@
-//! Asks the model again, with other settings and a hint; about many records only when confirmed.
+//! Asks the model again, with other settings and a hint. Many records need a confirmation.
 
 use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Retry};
@@ -11,12 +11,12 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Cells before the value of a row.
+/// Width in cells of a row's name.
 const LABEL: u16 = 13;
 const ROWS: usize = 5;
 
-/// Asks the model again about these records. About many it returns a question first; after a single
-/// one it goes to the next record where `advance` is set.
+/// Asks the model again about these records. For many records it returns a confirmation first. For
+/// a single record it then goes to the next one if `advance` is set.
 pub fn ask_again(
     session: &mut Session,
     groups: Vec<GroupId>,
@@ -29,7 +29,7 @@ pub fn ask_again(
         }
         return None;
     }
-    if session.refuses_step() {
+    if session.refuse_unsaved() {
         return None;
     }
     if let Some(why) = session.no_model() {
@@ -46,10 +46,10 @@ pub fn ask_again(
 
 pub struct RetryForm {
     groups: Vec<GroupId>,
-    /// Whether to go to the next record after it.
+    /// Whether to go to the next record afterward.
     advance: bool,
     strict: bool,
-    /// 0 is the run's own.
+    /// 0 means the run's setting.
     upscale: u32,
     background: Option<Background>,
     with_image: Option<bool>,
@@ -71,7 +71,7 @@ impl RetryForm {
         }
     }
 
-    fn step(&mut self, forward: bool) {
+    fn cycle_value(&mut self, forward: bool) {
         match self.row {
             0 => self.strict = !self.strict,
             1 => self.upscale = (self.upscale + if forward { 1 } else { 8 }) % 9,
@@ -106,7 +106,7 @@ impl RetryForm {
         }
     }
 
-    /// Each row's name and value; the hint is typed in the last one.
+    /// Name and value of each row. The last one is the hint, which is typed.
     fn rows(&self, words: Words) -> [(&'static str, String); ROWS] {
         let as_run = || words.as_the_run().to_owned();
         let prompt = match self.strict {
@@ -146,7 +146,7 @@ fn area(place: &DialogPlace) -> Rect {
     place.box_of(64, ROWS as u16 + 2)
 }
 
-/// Where the hint is typed: its text under the other values.
+/// The line where the hint is typed, aligned with the other values.
 fn hint_area(inner: Rect) -> Rect {
     let before = LABEL + 2;
     Rect {
@@ -179,8 +179,8 @@ impl Modal for RetryForm {
             _ if self.row == ROWS - 1 => {
                 self.hint.key(key);
             }
-            KeyCode::Left => self.step(false),
-            KeyCode::Right | KeyCode::Char(' ') => self.step(true),
+            KeyCode::Left => self.cycle_value(false),
+            KeyCode::Right | KeyCode::Char(' ') => self.cycle_value(true),
             _ => {}
         }
         Next::stay()
@@ -193,7 +193,7 @@ impl Modal for RetryForm {
             return None;
         }
         self.row = row;
-        // On to the next value; the hint is typed.
+        // A click on a value shows the next one; the hint is typed.
         let is_value = at.x >= inner.x + LABEL && row < ROWS - 1;
         is_value.then_some(KeyCode::Right)
     }

@@ -1,4 +1,4 @@
-//! Filters saved under a name: shows one, saves the present one, deletes one.
+//! The list of named filters: shows one, saves the current filter, deletes one.
 
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::record::filter::quoted;
@@ -11,23 +11,23 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Cells before the name being typed.
+/// Width in cells of the label before the name being typed.
 const LABEL: u16 = 9;
 
 #[derive(Default)]
 pub struct ViewList {
-    at: usize,
-    /// The name under which the present filter is to be saved, while it is being typed.
+    selected: usize,
+    /// The name for the current filter, while it is being typed.
     name: Option<TextEdit>,
 }
 
 impl ViewList {
-    /// The dialog; where nothing is saved yet it begins with a name for the present filter.
+    /// Opens the dialog. If no filter is saved yet, it starts with a name for the current one.
     pub fn open(session: &Session) -> Dialog {
         let is_empty = session.history.views().iter().next().is_none();
         Dialog::Views(Self {
-            at: 0,
-            name: (is_empty && may_save(session)).then(TextEdit::default),
+            selected: 0,
+            name: (is_empty && can_save(session)).then(TextEdit::default),
         })
     }
 
@@ -38,12 +38,12 @@ impl ViewList {
 
     /// The first row on screen.
     fn top(&self, rows: usize) -> usize {
-        (self.at + 1).saturating_sub(rows.max(1))
+        (self.selected + 1).saturating_sub(rows.max(1))
     }
 
     /// The name and the filter under the cursor.
     fn chosen<'a>(&self, session: &'a Session) -> Option<(&'a str, &'a str)> {
-        session.history.views().iter().nth(self.at)
+        session.history.views().iter().nth(self.selected)
     }
 
     fn name_key(&mut self, key: &KeyEvent, escape: bool, session: &mut Session) -> Next {
@@ -65,8 +65,8 @@ impl ViewList {
     }
 }
 
-/// Whether the present filter is one to save: it asks for something, and is no view itself.
-fn may_save(session: &Session) -> bool {
+/// Whether the current filter can be saved: it is not empty, has no error and is not a saved one.
+fn can_save(session: &Session) -> bool {
     let filter = session.queue.filter();
     !filter.is_empty() && !filter.contains("view:") && session.queue.filter_error().is_none()
 }
@@ -85,10 +85,12 @@ impl Modal for ViewList {
         let count = session.history.views().iter().count();
         match key.code {
             _ if escape => return Next::close(),
-            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.at += 1,
-            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => self.at = self.at.saturating_sub(1),
-            // ㄴ stands on the key of s, ㅇ on that of d.
-            KeyCode::Char('s' | '+' | 'ㄴ') => match may_save(session) {
+            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.selected += 1,
+            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => {
+                self.selected = self.selected.saturating_sub(1)
+            }
+            // ㄴ is on the S key and ㅇ on the D key of a Korean keyboard.
+            KeyCode::Char('s' | '+' | 'ㄴ') => match can_save(session) {
                 true => self.name = Some(TextEdit::default()),
                 false => session.warn(session.words.cannot_save_view()),
             },
@@ -107,7 +109,7 @@ impl Modal for ViewList {
             }
             _ => {}
         }
-        self.at = self.at.min(count.saturating_sub(1));
+        self.selected = self.selected.min(count.saturating_sub(1));
         Next::stay()
     }
 
@@ -120,7 +122,7 @@ impl Modal for ViewList {
         if self.name.is_some() || !inner.contains(at) || line >= rows || row >= count {
             return None;
         }
-        self.at = row;
+        self.selected = row;
         Some(KeyCode::Enter)
     }
 
@@ -148,7 +150,7 @@ impl Modal for ViewList {
         for (line, (row, (name, filter))) in
             views.iter().enumerate().skip(top).take(rows).enumerate()
         {
-            let here = row == self.at && self.name.is_none();
+            let here = row == self.selected && self.name.is_none();
             let mark = if here { ">" } else { " " };
             let style = if here {
                 theme.cursor(true)
@@ -178,7 +180,7 @@ impl Modal for ViewList {
                 put(buf, last.x, last.y, LABEL, words.save_as(), theme.key());
                 edit_line(edit, theme.chip(), name_room(inner), buf);
             }
-            None if may_save(session) => {
+            None if can_save(session) => {
                 let text = words.s_saves(session.queue.filter());
                 put(buf, last.x, last.y, last.width, &text, theme.dim());
             }

@@ -1,10 +1,10 @@
-//! Two clicks that follow each other fast, in one place.
+//! Detects double clicks.
 
 use ratatui::layout::Position;
 use std::time::{Duration, Instant};
 
-/// The longest time between the two.
-const FAST: Duration = Duration::from_millis(500);
+/// Longest time between the two clicks.
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub struct Clicks {
@@ -12,11 +12,11 @@ pub struct Clicks {
 }
 
 impl Clicks {
-    /// Takes a click; whether it is the second one.
-    pub fn is_second(&mut self, at: Position, now: Instant) -> bool {
+    /// Records a click; returns whether it completes a double click.
+    pub fn is_double(&mut self, at: Position, now: Instant) -> bool {
         let second = self.last.take().is_some_and(|(place, then)| {
             let near = place.y == at.y && place.x.abs_diff(at.x) <= 1;
-            near && now.saturating_duration_since(then) <= FAST
+            near && now.saturating_duration_since(then) <= MAX_DELAY
         });
         if !second {
             self.last = Some((at, now));
@@ -35,11 +35,11 @@ mod tests {
         let mut clicks = Clicks::default();
         let mut click = |x, millis| {
             let now = start + Duration::from_millis(millis);
-            clicks.is_second(Position::new(x, 4), now)
+            clicks.is_double(Position::new(x, 4), now)
         };
         assert!(!click(10, 0));
         assert!(click(11, 300));
-        // A third one begins anew.
+        // A third click starts over.
         assert!(!click(11, 400));
         assert!(!click(11, 1000));
         assert!(!click(20, 1100));

@@ -1,5 +1,5 @@
-//! What keeps an operator going: what was on screen, edits done again, answers that were asked for,
-//! the pace of a session.
+//! Trackers of a review session: records seen, edits to repeat, requested answers, double clicks,
+//! pace.
 
 mod clicks;
 mod pace;

@@ -1,4 +1,4 @@
-//! Edits done again: the last one on another record, and recorded keys.
+//! Repeats the last edit on another record, and records and plays keys.
 
 use crate::record::Change;
 use crossterm::event::KeyEvent;
@@ -6,14 +6,14 @@ use crossterm::event::KeyEvent;
 #[derive(Debug, Default)]
 pub struct Repeats {
     last: Option<Change>,
-    /// The keys that were recorded last.
+    /// The keys of the last recording.
     keys: Vec<KeyEvent>,
-    /// The keys since the recording began, while there is one.
+    /// The keys of the running recording.
     recording: Option<Vec<KeyEvent>>,
     playing: bool,
 }
 
-/// Whether a change means something on another record too, and has no key of its own.
+/// Whether a change can apply to another record and has no key of its own.
 fn can_repeat(change: &Change) -> bool {
     !matches!(
         change,
@@ -30,8 +30,8 @@ impl Repeats {
         self.last.as_ref()
     }
 
-    /// Keeps a change that was done, if it can be done again.
-    pub fn done(&mut self, change: &Change) {
+    /// Remembers a change, if it can be repeated.
+    pub fn remember(&mut self, change: &Change) {
         if can_repeat(change) {
             self.last = Some(change.clone());
         }
@@ -48,8 +48,8 @@ impl Repeats {
         }
     }
 
-    /// Begins a recording, or ends it; then how many keys it has. One without keys leaves the
-    /// earlier one.
+    /// Starts a recording, or stops it and returns its number of keys. A recording without keys
+    /// does not replace the earlier one.
     pub fn toggle(&mut self) -> Option<usize> {
         let Some(keys) = self.recording.take() else {
             self.recording = Some(Vec::new());
@@ -62,8 +62,9 @@ impl Repeats {
         Some(count)
     }
 
-    /// The recorded keys, to be played now; `None` while they are being recorded or played.
-    pub fn begin_to_play(&mut self) -> Option<Vec<KeyEvent>> {
+    /// Starts playing and returns the recorded keys; `None` while keys are being recorded or
+    /// played.
+    pub fn start_playing(&mut self) -> Option<Vec<KeyEvent>> {
         if self.playing || self.is_recording() {
             return None;
         }
@@ -71,7 +72,7 @@ impl Repeats {
         Some(self.keys.clone())
     }
 
-    pub fn end_playing(&mut self) {
+    pub fn stop_playing(&mut self) {
         self.playing = false;
     }
 }

@@ -1,39 +1,40 @@
-//! Records that the model was asked about again, until the operator has looked at the answer.
+//! Tracks records that the model was asked about again, until the operator sees the answer.
 
 use crate::record::GroupId;
 use std::collections::HashMap;
 
-/// What an answer has changed: the reasons of the draft when it was asked for, and its own.
+/// Number of reasons before and after an answer: of the draft at the request, and of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct ReasonCounts {
     pub before: usize,
     pub after: usize,
 }
 
 #[derive(Debug, Default)]
 pub struct Retries {
+    /// Each record's number of reasons at the request.
     waiting: HashMap<GroupId, usize>,
-    answered: HashMap<GroupId, Answer>,
+    answered: HashMap<GroupId, ReasonCounts>,
 }
 
 impl Retries {
-    /// The model is asked about a record with so many reasons.
-    pub fn ask(&mut self, id: GroupId, reasons: usize) {
+    /// Records a request for a record with this number of reasons.
+    pub fn request(&mut self, id: GroupId, reasons: usize) {
         self.answered.remove(&id);
         self.waiting.insert(id, reasons);
     }
 
-    /// It has answered, with so many reasons; `None` where this session did not ask.
-    pub fn answer(&mut self, id: GroupId, reasons: usize) -> Option<Answer> {
-        let answer = Answer {
+    /// Records an answer with this number of reasons; `None` if this session did not request it.
+    pub fn complete(&mut self, id: GroupId, reasons: usize) -> Option<ReasonCounts> {
+        let counts = ReasonCounts {
             before: self.waiting.remove(&id)?,
             after: reasons,
         };
-        self.answered.insert(id, answer);
-        Some(answer)
+        self.answered.insert(id, counts);
+        Some(counts)
     }
 
-    /// It has failed; whether this session had asked.
+    /// Records a failure; returns whether this session had requested the answer.
     pub fn fail(&mut self, id: GroupId) -> bool {
         self.waiting.remove(&id).is_some()
     }
@@ -42,11 +43,11 @@ impl Retries {
         self.waiting.contains_key(&id)
     }
 
-    pub fn answered(&self, id: GroupId) -> Option<Answer> {
+    pub fn answered(&self, id: GroupId) -> Option<ReasonCounts> {
         self.answered.get(&id).copied()
     }
 
-    /// The operator has looked at the answer, or decided.
+    /// Forgets an answer that the operator has seen or decided on.
     pub fn acknowledge(&mut self, id: GroupId) {
         self.answered.remove(&id);
     }

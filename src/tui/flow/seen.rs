@@ -1,5 +1,5 @@
-//! Which records have been on screen, and since which frame. A key decides about a record only where
-//! the operator could see it when the key was pressed.
+//! Tracks since which frame each record has been on screen. A key decides on a record only if the
+//! operator could see the record when the key was pressed.
 
 use crate::record::GroupId;
 use std::collections::HashMap;
@@ -16,52 +16,52 @@ pub enum Visibility {
 
 #[derive(Debug, Default)]
 pub struct SeenRecords {
-    /// How many frames have been drawn.
+    /// Number of frames drawn.
     frames: u64,
-    /// The first frames that showed the text and the whole of a record as it is now.
-    seen: HashMap<GroupId, First>,
+    /// For each record, the first frames that showed its current state.
+    first_frames: HashMap<GroupId, FirstFrames>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct First {
+struct FirstFrames {
     text: u64,
-    whole: Option<u64>,
+    full: Option<u64>,
 }
 
 impl SeenRecords {
-    /// How many frames have been drawn so far.
+    /// Number of frames drawn so far.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// One more frame was drawn, which shows so much of a record.
+    /// Counts a frame that shows a record as far as `shown`.
     pub fn drawn(&mut self, record: Option<GroupId>, shown: Visibility) {
         self.frames += 1;
         let Some(id) = record.filter(|_| shown >= Visibility::Text) else {
             return;
         };
-        let now = First {
+        let now = FirstFrames {
             text: self.frames,
-            whole: None,
+            full: None,
         };
-        let first = self.seen.entry(id).or_insert(now);
+        let first = self.first_frames.entry(id).or_insert(now);
         if shown == Visibility::Full {
-            first.whole.get_or_insert(self.frames);
+            first.full.get_or_insert(self.frames);
         }
     }
 
-    /// The text of a record is another one now.
+    /// Marks a record as unseen because its text changed.
     pub fn forget(&mut self, id: GroupId) {
-        self.seen.remove(&id);
+        self.first_frames.remove(&id);
     }
 
-    /// Whether so much of a record had been drawn when so many frames had been.
-    pub fn was_seen(&self, id: GroupId, much: Visibility, frames: u64) -> bool {
-        let first = self.seen.get(&id);
-        let first = match much {
+    /// Whether a record had been shown as far as `needed` by frame `frames`.
+    pub fn was_seen(&self, id: GroupId, needed: Visibility, frames: u64) -> bool {
+        let first = self.first_frames.get(&id);
+        let first = match needed {
             Visibility::Hidden => return true,
             Visibility::Text => first.map(|first| first.text),
-            Visibility::Full => first.and_then(|first| first.whole),
+            Visibility::Full => first.and_then(|first| first.full),
         };
         first.is_some_and(|first| first <= frames)
     }
@@ -72,24 +72,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_counts_for_what_was_drawn_before_it_was_read() {
+    fn a_record_counts_as_seen_only_if_drawn_before_the_key() {
         let (first, second) = (GroupId(1), GroupId(2));
-        let mut sight = SeenRecords::default();
-        sight.drawn(Some(first), Visibility::Hidden);
-        let early = sight.frames();
-        sight.drawn(Some(first), Visibility::Text);
-        let text = sight.frames();
-        sight.drawn(Some(first), Visibility::Full);
-        let whole = sight.frames();
-        for (much, since) in [(Visibility::Text, text), (Visibility::Full, whole)] {
-            assert!(!sight.was_seen(first, much, since - 1));
-            assert!(sight.was_seen(first, much, since));
+        let mut seen = SeenRecords::default();
+        seen.drawn(Some(first), Visibility::Hidden);
+        let early = seen.frames();
+        seen.drawn(Some(first), Visibility::Text);
+        let text = seen.frames();
+        seen.drawn(Some(first), Visibility::Full);
+        let full = seen.frames();
+        for (needed, since) in [(Visibility::Text, text), (Visibility::Full, full)] {
+            assert!(!seen.was_seen(first, needed, since - 1));
+            assert!(seen.was_seen(first, needed, since));
         }
-        assert!(!sight.was_seen(first, Visibility::Text, early));
-        sight.drawn(Some(second), Visibility::Full);
-        assert!(sight.was_seen(first, Visibility::Full, sight.frames()));
-        assert!(sight.was_seen(second, Visibility::Text, sight.frames()));
-        sight.forget(first);
-        assert!(!sight.was_seen(first, Visibility::Text, sight.frames()));
+        assert!(!seen.was_seen(first, Visibility::Text, early));
+        seen.drawn(Some(second), Visibility::Full);
+        assert!(seen.was_seen(first, Visibility::Full, seen.frames()));
+        assert!(seen.was_seen(second, Visibility::Text, seen.frames()));
+        seen.forget(first);
+        assert!(!seen.was_seen(first, Visibility::Text, seen.frames()));
     }
 }

@@ -1,23 +1,23 @@
-//! What is judged, what can be said of it, and where that goes.
+//! The cards to judge, the possible judgments, and the trait that saves them.
 
 use crate::error::Result;
 use crate::record::{
     AuditEstimate, Field, GroupId, ImageLocation, Item, Labels, SampledRecord, Verdict, VoteTally,
 };
 
-/// What is judged, in the order in which it is shown.
+/// The cards to judge, in the order shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deck {
     pub question: Question,
     pub cards: Vec<Card>,
-    /// The cards that were judged before, in the order of time.
+    /// Earlier judgments, oldest first.
     pub judged: Vec<(usize, Choice)>,
-    /// What it is about, for the header.
+    /// Name of the audited or compared outdirs, for the header.
     pub about: String,
 }
 
 impl Deck {
-    /// The sample of an audit; `picture` knows where the icon of an item is.
+    /// A deck for the sample of an audit; `picture` locates the icon of an item.
     pub fn audit(
         sample: &[SampledRecord],
         about: String,
@@ -55,21 +55,20 @@ impl Deck {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Is the text right? Where it is not, in which field?
+    /// Is the text right? If not, which field is wrong?
     IsRight,
     /// Which of two texts is better?
     WhichIsBetter,
 }
 
-/// One icon with the text that is judged, or with two.
+/// An icon with the one or two texts to judge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Card {
-    /// Tells its picture from those of the others.
+    /// Identifies the picture of the card.
     pub group: GroupId,
     pub picture: Option<ImageLocation>,
-    /// The name of the item.
     pub name: String,
-    /// What the source says of the item besides.
+    /// Part and description of the item from the source.
     pub about: Option<String>,
     pub first: Labels,
     pub second: Option<Labels>,
@@ -81,16 +80,16 @@ impl Card {
     }
 }
 
-/// The keys `1`, `2` and `0`, or the field that is wrong.
+/// A judgment: key `1`, `2` or `0`, or the wrong field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// Right; the first text.
+    /// The text is right; the first text is better.
     One,
-    /// The second text.
+    /// The second text is better.
     Two,
-    /// Unsure; neither text.
+    /// Unsure; neither text is better.
     Neither,
-    /// Wrong in this field.
+    /// The text is wrong in this field.
     Field(Field),
 }
 
@@ -103,7 +102,7 @@ impl Choice {
         }
     }
 
-    /// What the choice says of the record of an audit.
+    /// The audit verdict that the choice stands for.
     pub fn verdict(self) -> Verdict {
         match self {
             Self::One => Verdict::Right,
@@ -113,19 +112,19 @@ impl Choice {
     }
 }
 
-/// What all judgments come to.
+/// Result of all judgments.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Audit(Box<AuditEstimate>),
     Votes(VoteTally),
 }
 
-/// Where judgments go.
+/// Saves judgments and computes their result.
 pub trait Ballot {
-    /// Saves what was chosen for a card; `None` takes the newest choice of it back.
+    /// Saves the choice for a card; `None` takes back its newest choice.
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()>;
 
-    /// What they come to by now; `None` where there are none.
+    /// Result of the judgments so far; `None` without any.
     fn outcome(&self) -> Result<Option<Outcome>>;
 }
 

@@ -1,4 +1,4 @@
-//! What stands on the screen: how far it is, the icon, the texts, the keys.
+//! Draws the judging screen: progress, icon, texts, keys.
 
 use super::deck::{Card, Outcome, Question};
 use super::layout::JudgingLayout;
@@ -16,9 +16,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::collections::HashSet;
 
-/// Cells of a bar that shows how far it is.
+/// Width in cells of the progress bar.
 const BAR: usize = 12;
-/// Cells of the names of fields, and of the digits before them.
+/// Widths in cells of the field names and of the digits before them.
 const NAMES: usize = 9;
 const DIGITS: usize = 2;
 
@@ -32,7 +32,7 @@ pub fn draw(screen: &Judging, area: Rect, buf: &mut Buffer) {
     header(screen, placed.frame.header, buf);
     match screen.card() {
         Some(card) => draw_card(screen, card, &placed, buf),
-        None => end(screen, placed.frame.body, buf),
+        None => draw_end(screen, placed.frame.body, buf),
     }
     draw_pieces(
         &hint_pieces(screen, placed.frame.hints),
@@ -71,7 +71,7 @@ fn draw_card(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Bu
             usize::from(placed.picture.width.saturating_sub(4)),
         );
         pane(theme, placed.picture, placed.borders, &title, false, buf);
-        // What the text has to name.
+        // Highlights the item name, which the text has to contain.
         let (x, cells) = match placed.borders {
             true => (placed.picture.x + 2, placed.picture.width.saturating_sub(4)),
             false => (placed.picture.x + 1, placed.picture.width.saturating_sub(2)),
@@ -85,18 +85,25 @@ fn draw_card(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Bu
     let texts = card.texts().into_iter().flatten();
     for (at, _) in texts.enumerate() {
         let title = match screen.deck.question {
-            _ if screen.asks_field => words.which_field().to_owned(),
+            _ if screen.picking_field => words.which_field().to_owned(),
             Question::IsRight => words.is_right().to_owned(),
             Question::WhichIsBetter => format!("{}", at + 1),
         };
         let area = placed.texts[at];
         let title = match (placed.picture.width, at) {
-            // Nothing else names the item.
+            // Without the picture pane, only this title names the item.
             (0, 0) => format!("{title}  {}", card.name),
             _ => title,
         };
         let title = fit(&title, usize::from(area.width.saturating_sub(4)));
-        pane(theme, area, placed.borders, &title, screen.asks_field, buf);
+        pane(
+            theme,
+            area,
+            placed.borders,
+            &title,
+            screen.picking_field,
+            buf,
+        );
         let room = placed.text(at);
         let rows = rows(screen, card, at, usize::from(room.width));
         let all: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
@@ -131,7 +138,7 @@ fn icon(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Buffer)
     }
 }
 
-/// The lines of the first or second text, each with the field that it is of.
+/// The lines of text `at`, each with its field.
 fn rows(
     screen: &Judging,
     card: &Card,
@@ -143,8 +150,8 @@ fn rows(
     let (Some(text), other) = (texts[at], texts[1 - at]) else {
         return Vec::new();
     };
-    // Where names and texts do not fit beside each other, the label goes without its name.
-    let names = match (cells >= 34, screen.asks_field) {
+    // In a narrow pane, field names go inline and the label has none.
+    let names = match (cells >= 34, screen.picking_field) {
         (false, _) => 0,
         (true, false) => NAMES,
         (true, true) => NAMES + DIGITS,
@@ -159,11 +166,11 @@ fn rows(
             }
             continue;
         }
-        let name = match screen.asks_field {
+        let name = match screen.picking_field {
             true => format!("{} {}", number + 1, words.field(field)),
             false => words.field(field).to_owned(),
         };
-        let style = match screen.asks_field {
+        let style = match screen.picking_field {
             true => theme.key(),
             false => theme.dim(),
         };
@@ -173,7 +180,7 @@ fn rows(
             .map(|(part, style)| (part.as_str(), *style))
             .collect();
         let head = format!("{name} ");
-        if names == 0 && (screen.asks_field || field != Field::LabelKo) {
+        if names == 0 && (screen.picking_field || field != Field::LabelKo) {
             parts.insert(0, (&head, style));
         }
         for (line, spans) in wrap_styled(&parts, cells - names).into_iter().enumerate() {
@@ -201,7 +208,7 @@ fn rows(
     rows
 }
 
-/// The values of a field; what the other text does not say stands out.
+/// The values of a field, with a highlight on what the other text lacks.
 fn parts(
     screen: &Judging,
     field: Field,
@@ -245,7 +252,7 @@ fn parts(
     parts
 }
 
-/// The field whose lines a click is on.
+/// The field at a screen position.
 pub fn field_at(screen: &Judging, placed: &JudgingLayout, at: Position) -> Option<Field> {
     let room = placed.text(0);
     let card = screen.card().filter(|_| room.contains(at))?;
@@ -253,8 +260,8 @@ pub fn field_at(screen: &Judging, placed: &JudgingLayout, at: Position) -> Optio
     rows.get(screen.top + usize::from(at.y - room.y))?.0
 }
 
-/// How far the texts can be scrolled.
-pub fn most_scroll(screen: &Judging) -> usize {
+/// The largest scroll offset of the texts.
+pub fn max_scroll(screen: &Judging) -> usize {
     let Some(card) = screen.card() else { return 0 };
     let placed = screen.layout();
     let texts = card.texts().into_iter().flatten();
@@ -269,8 +276,8 @@ pub fn most_scroll(screen: &Judging) -> usize {
     }
 }
 
-/// What all judgments have come to.
-fn end(screen: &Judging, body: Rect, buf: &mut Buffer) {
+/// Draws the result of all judgments.
+fn draw_end(screen: &Judging, body: Rect, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let mut text = match &screen.outcome {
         Some(Outcome::Audit(estimate)) => words.audit_lines(estimate),
@@ -295,12 +302,12 @@ fn end(screen: &Judging, body: Rect, buf: &mut Buffer) {
     lines(&all, 0, area, buf);
 }
 
-/// The keys that work now; each may be clicked.
+/// The keys that work now; each can be clicked.
 pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
     let (theme, words) = (&screen.theme, screen.words);
     let mut line = Pieces::of(area);
     if let Some(notice) = screen.notices.current() {
-        let style = if notice.bad {
+        let style = if notice.is_warning {
             theme.bad()
         } else {
             theme.good()
@@ -311,7 +318,7 @@ pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
     if screen.card().is_none() {
         keys.push(("Enter", words.leaves()));
-    } else if screen.asks_field {
+    } else if screen.picking_field {
         let fields = screen.card().map_or(0, |card| Judging::fields(card).len());
         line.add(&format!("1-{fields} "), theme.key(), None);
         line.add(words.the_wrong_field(), theme.dim(), None);
@@ -331,13 +338,13 @@ pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
             ]),
         }
     }
-    if screen.top < most_scroll(screen) {
+    if screen.top < max_scroll(screen) {
         keys.push(("Down", words.more_text()));
     }
-    if screen.can_go_back() && !screen.asks_field {
+    if screen.can_go_back() && !screen.picking_field {
         keys.push(("u", words.takes_back()));
     }
-    if screen.card().is_some() && !screen.asks_field {
+    if screen.card().is_some() && !screen.picking_field {
         keys.push(("z", words.zooms()));
         keys.push(("b", words.changes_ground()));
         keys.push(("q", words.leaves()));

@@ -1,6 +1,6 @@
-//! A screen on which a person judges one icon after another, and sees nothing that could sway the
-//! judgment: is a text right, or which of two is better. Audits and blind comparisons are this
-//! screen; what they judge and where judgments go is theirs.
+//! Screen for judging icons one by one: whether a text is right, or which of two texts is better.
+//! It shows nothing that could bias the judgment. Audits and blind comparisons use it with their
+//! own cards and their own storage of judgments.
 
 mod deck;
 mod draw;
@@ -20,14 +20,14 @@ use crate::settings::LookOptions;
 use crate::wording::Words;
 use std::path::Path;
 
-/// Reads the colors, and refuses to start where there is no terminal.
+/// Loads the colors. Fails where there is no terminal.
 pub fn prepare(look: &LookOptions) -> Result<Palette> {
     let palette = Palette::load(look.theme.as_deref())?;
-    terminal::check("judging", "use --json to print what was judged so far")?;
+    terminal::check("judging", "use --json to print the judgments so far")?;
     Ok(palette)
 }
 
-/// Shows the cards until all are judged or the operator leaves.
+/// Shows the cards until all are judged or the operator quits.
 pub fn judge(
     palette: Palette,
     look: &LookOptions,

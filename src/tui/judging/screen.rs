@@ -1,4 +1,5 @@
-//! What keys and clicks do, and when a key may judge.
+//! Input of the judging screen: keys, clicks, and the check that a card was seen before its
+//! judgment.
 
 use super::deck::{Ballot, Choice, Deck, Outcome, Question};
 use super::draw;
@@ -18,15 +19,15 @@ use crossterm::event::{
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 
-/// Cards whose icons are loaded ahead.
+/// Number of cards whose icons are loaded ahead.
 const AHEAD: usize = 3;
 
 pub struct JudgingScreen<B> {
     state: Judging,
     ballot: B,
     frames: u64,
-    /// The frame with which all of the card was on the screen: no key from before judges it.
-    seen: Option<u64>,
+    /// First frame that showed the complete card; keys read before it do not judge the card.
+    seen_at: Option<u64>,
     effects: Vec<Effect>,
 }
 
@@ -47,15 +48,15 @@ impl<B: Ballot> JudgingScreen<B> {
             state: Judging::new(size, theme, words, shown, deck),
             ballot,
             frames: 0,
-            seen: None,
+            seen_at: None,
             effects: Vec::new(),
         };
-        screen.go_on();
+        screen.show_next();
         screen
     }
 
-    /// Counts frames on from those that something else has drawn.
-    pub fn behind(mut self, frames: u64) -> Self {
+    /// Continues a frame count.
+    pub fn with_frames(mut self, frames: u64) -> Self {
         self.frames = frames;
         self
     }
@@ -66,25 +67,25 @@ impl<B: Ballot> JudgingScreen<B> {
 
     /// Whether all cards are judged.
     pub fn is_at_end(&self) -> bool {
-        self.state.at.is_none()
+        self.state.current.is_none()
     }
 
-    /// What the judgments come to, found out meanwhile.
+    /// Sets the result of the judgments, for a ballot that computes it later.
     pub fn set_outcome(&mut self, outcome: Option<Outcome>) {
         self.state.outcome = outcome;
     }
 
-    /// Goes to the next card that is not judged, or to the end.
-    fn go_on(&mut self) {
-        let next = self.state.chosen.iter().position(Option::is_none);
+    /// Shows the next card to judge, or the end.
+    fn show_next(&mut self) {
+        let next = self.state.choices.iter().position(Option::is_none);
         self.show(next);
     }
 
     fn show(&mut self, card: Option<usize>) {
-        self.state.at = card;
-        self.state.asks_field = false;
+        self.state.current = card;
+        self.state.picking_field = false;
         self.state.top = 0;
-        self.seen = None;
+        self.seen_at = None;
         self.state.outcome = None;
         if card.is_none() {
             match self.ballot.outcome() {
@@ -95,22 +96,24 @@ impl<B: Ballot> JudgingScreen<B> {
     }
 
     fn choose(&mut self, choice: Choice, frames: u64) {
-        let Some(card) = self.state.at else { return };
-        if self.seen.is_none_or(|seen| frames < seen) {
+        let Some(card) = self.state.current else {
+            return;
+        };
+        if self.seen_at.is_none_or(|seen| frames < seen) {
             return self.state.notices.notify(self.state.words.not_seen_yet());
         }
         match self.ballot.cast(card, Some(choice)) {
             Ok(()) => {
-                self.state.chosen[card] = Some(choice);
+                self.state.choices[card] = Some(choice);
                 self.state.history.push(card);
                 self.state.notices.dismiss();
-                self.go_on();
+                self.show_next();
             }
             Err(error) => self.not_saved(&error),
         }
     }
 
-    /// Takes the newest judgment back, and shows its card.
+    /// Takes back the newest judgment and shows its card.
     fn go_back(&mut self) {
         let Some(&card) = self.state.history.last() else {
             return self
@@ -121,7 +124,7 @@ impl<B: Ballot> JudgingScreen<B> {
         match self.ballot.cast(card, None) {
             Ok(()) => {
                 self.state.history.pop();
-                self.state.chosen[card] = None;
+                self.state.choices[card] = None;
                 self.state.notices.notify(self.state.words.taken_back());
                 self.show(Some(card));
             }
@@ -151,15 +154,17 @@ impl<B: Ballot> JudgingScreen<B> {
             _ if !key.modifiers.is_empty() => {}
             KeyCode::Char('q') => self.effects.push(Effect::Quit),
             _ if self.state.is_too_small() => {}
-            KeyCode::Esc if self.state.asks_field => self.state.asks_field = false,
+            KeyCode::Esc if self.state.picking_field => self.state.picking_field = false,
             KeyCode::Esc => self.state.zoomed = false,
-            KeyCode::Backspace | KeyCode::Char('u') if self.state.asks_field => {
-                self.state.asks_field = false
+            KeyCode::Backspace | KeyCode::Char('u') if self.state.picking_field => {
+                self.state.picking_field = false
             }
             KeyCode::Backspace | KeyCode::Char('u') => self.go_back(),
-            KeyCode::Enter if self.state.at.is_none() => self.effects.push(Effect::Quit),
-            KeyCode::Char('z') if self.state.at.is_some() => self.state.zoomed = !self.state.zoomed,
-            KeyCode::Char('b') if self.state.at.is_some() => {
+            KeyCode::Enter if self.state.current.is_none() => self.effects.push(Effect::Quit),
+            KeyCode::Char('z') if self.state.current.is_some() => {
+                self.state.zoomed = !self.state.zoomed
+            }
+            KeyCode::Char('b') if self.state.current.is_some() => {
                 self.state.pictures.next_backdrop();
             }
             KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
@@ -174,12 +179,12 @@ impl<B: Ballot> JudgingScreen<B> {
     }
 
     fn scroll(&mut self, lines: isize) {
-        let most = draw::most_scroll(&self.state);
-        self.state.top = self.state.top.saturating_add_signed(lines).min(most);
+        let max = draw::max_scroll(&self.state);
+        self.state.top = self.state.top.saturating_add_signed(lines).min(max);
     }
 
     fn digit(&mut self, digit: usize, frames: u64) {
-        if self.state.asks_field {
+        if self.state.picking_field {
             let fields = self.state.card().map(Judging::fields).unwrap_or_default();
             if let Some(field) = digit.checked_sub(1).and_then(|at| fields.get(at)) {
                 self.choose(Choice::Field(*field), frames);
@@ -189,10 +194,10 @@ impl<B: Ballot> JudgingScreen<B> {
         match (digit, self.state.deck.question) {
             (1, _) => self.choose(Choice::One, frames),
             (2, Question::WhichIsBetter) => self.choose(Choice::Two, frames),
-            (2, Question::IsRight) if self.state.at.is_some() => {
-                // Where the fields are to be seen.
+            (2, Question::IsRight) if self.state.current.is_some() => {
+                // The zoomed icon would hide the fields.
                 self.state.zoomed = false;
-                self.state.asks_field = true;
+                self.state.picking_field = true;
             }
             (0, _) => self.choose(Choice::Neither, frames),
             _ => {}
@@ -216,12 +221,12 @@ impl<B: Ballot> JudgingScreen<B> {
             }
             return;
         }
-        if self.state.at.is_none() {
+        if self.state.current.is_none() {
             return;
         }
         if placed.picture.contains(at) {
             self.state.zoomed = !self.state.zoomed;
-        } else if self.state.asks_field {
+        } else if self.state.picking_field {
             if let Some(field) = draw::field_at(&self.state, &placed, at) {
                 self.choose(Choice::Field(field), frames);
             }
@@ -254,7 +259,7 @@ impl<B: Ballot> Application for JudgingScreen<B> {
                 self.state.pictures.clear();
             }
             Message::Picture(picture) => self.state.pictures.insert(picture),
-            Message::Pixels(fine) => self.state.pictures.set_draws_pixels(fine),
+            Message::Pixels(pixels) => self.state.pictures.set_draws_pixels(pixels),
             Message::Ground(ground) => self.state.theme.ground = ground,
             Message::Resumed => self.effects.push(Effect::Redraw),
             Message::Terminate => self.effects.push(Effect::Quit),
@@ -268,11 +273,11 @@ impl<B: Ballot> Application for JudgingScreen<B> {
     }
 
     fn prepare_frame(&mut self) -> Vec<Effect> {
-        let Some(at) = self.state.at else {
+        let Some(at) = self.state.current else {
             return std::mem::take(&mut self.effects);
         };
         let left =
-            (0..self.state.deck.cards.len()).filter(|card| self.state.chosen[*card].is_none());
+            (0..self.state.deck.cards.len()).filter(|card| self.state.choices[*card].is_none());
         let ahead = left.filter(|card| *card != at).take(AHEAD);
         let request = |card: usize| {
             Some(PictureRequest {
@@ -301,7 +306,7 @@ impl<B: Ballot> Application for JudgingScreen<B> {
     fn drawn(&mut self) {
         self.frames += 1;
         if !self.state.is_too_small() && self.state.is_complete() {
-            self.seen.get_or_insert(self.frames);
+            self.seen_at.get_or_insert(self.frames);
         }
     }
 

@@ -1,7 +1,7 @@
-//! What the screen shows now: which card, what was chosen, how it is looked at.
+//! State of the judging screen: current card, choices, view options.
 
 use super::deck::{Card, Choice, Deck, Outcome, Question};
-use super::layout::{JudgingLayout, Shown, layout};
+use super::layout::{Contents, JudgingLayout, layout};
 use crate::record::Field;
 use crate::tui::notices::Notices;
 use crate::tui::picture::{PictureKey, Pictures};
@@ -17,29 +17,29 @@ pub struct Judging {
     pub size: Size,
     pub pictures: Pictures,
     pub notices: Notices,
-    /// What was chosen for each card.
-    pub chosen: Vec<Option<Choice>>,
-    /// The cards that were judged, in the order of time.
+    /// The choice for each card.
+    pub choices: Vec<Option<Choice>>,
+    /// The judged cards, oldest judgment first.
     pub history: Vec<usize>,
-    /// The card that is shown; `None` where all are judged.
-    pub at: Option<usize>,
-    /// The field that is wrong is being asked for.
-    pub asks_field: bool,
+    /// Index of the card on screen; `None` once all are judged.
+    pub current: Option<usize>,
+    /// Whether the operator is picking the wrong field.
+    pub picking_field: bool,
     pub zoomed: bool,
-    /// The first line of the texts on screen.
+    /// First visible line of the texts.
     pub top: usize,
-    /// What the judgments come to, once all are there.
+    /// Result of the judgments, once all are there.
     pub outcome: Option<Outcome>,
 }
 
 impl Judging {
     pub fn new(size: Size, theme: Theme, words: Words, pictures: Pictures, deck: Deck) -> Self {
-        let mut chosen = vec![None; deck.cards.len()];
+        let mut choices = vec![None; deck.cards.len()];
         for (card, choice) in &deck.judged {
-            chosen[*card] = Some(*choice);
+            choices[*card] = Some(*choice);
         }
         Self {
-            chosen,
+            choices,
             history: deck.judged.iter().map(|(card, _)| *card).collect(),
             deck,
             words,
@@ -47,8 +47,8 @@ impl Judging {
             size,
             pictures,
             notices: Notices::default(),
-            at: None,
-            asks_field: false,
+            current: None,
+            picking_field: false,
             zoomed: false,
             top: 0,
             outcome: None,
@@ -56,12 +56,12 @@ impl Judging {
     }
 
     pub fn card(&self) -> Option<&Card> {
-        self.deck.cards.get(self.at?)
+        self.deck.cards.get(self.current?)
     }
 
-    /// How many cards are judged.
+    /// Number of judged cards.
     pub fn judged(&self) -> usize {
-        self.chosen.iter().flatten().count()
+        self.choices.iter().flatten().count()
     }
 
     pub fn can_go_back(&self) -> bool {
@@ -74,15 +74,15 @@ impl Judging {
     }
 
     pub fn layout(&self) -> JudgingLayout {
-        let shown = Shown {
+        let contents = Contents {
             two_texts: self.deck.question == Question::WhichIsBetter,
             pictures: !self.pictures.are_off(),
             zoomed: self.zoomed,
         };
-        layout(Rect::from(self.size), shown)
+        layout(Rect::from(self.size), contents)
     }
 
-    /// The fields that are shown of a card, in the order of their digits.
+    /// The fields shown of a card, in the order of their digits.
     pub fn fields(card: &Card) -> Vec<Field> {
         let has_any = |field: &Field| {
             let mut texts = card.texts().into_iter().flatten();
@@ -99,13 +99,13 @@ impl Judging {
 
     /// The icon of the shown card.
     pub fn shown_picture(&self) -> Option<PictureKey> {
-        Some(self.picture_key(self.at?))
+        Some(self.picture_key(self.current?))
     }
 
-    /// Whether all of the card that can be shown is there to be drawn.
+    /// Whether the card can be drawn with its picture, if it has one to show.
     pub fn is_complete(&self) -> bool {
         let has_picture = self.card().is_some_and(|card| card.picture.is_some());
         let loaded = self.shown_picture().and_then(|key| self.pictures.get(&key));
-        self.at.is_some() && (!has_picture || self.pictures.are_off() || loaded.is_some())
+        self.current.is_some() && (!has_picture || self.pictures.are_off() || loaded.is_some())
     }
 }

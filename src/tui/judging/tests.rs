@@ -1,4 +1,4 @@
-//! Keys and clicks in, judgments out, and what is on the screen.
+//! Plays keys and clicks on the judging screen; checks the judgments and the screen.
 
 use super::screen::JudgingScreen;
 use super::*;
@@ -19,16 +19,16 @@ use ratatui_image::picker::Picker;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
 
-/// What was cast, and whether it can be saved.
+/// A ballot in memory that can fail as if the disk were full.
 #[derive(Default)]
-struct BallotBox {
+struct FakeBallot {
     cast: Vec<(usize, Option<Choice>)>,
-    full: bool,
+    disk_full: bool,
 }
 
-impl Ballot for BallotBox {
+impl Ballot for FakeBallot {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
-        if self.full {
+        if self.disk_full {
             return Err(Error::new(ErrorKind::Store, "the disk is full"));
         }
         self.cast.push((card, choice));
@@ -101,22 +101,22 @@ fn deck(question: Question) -> Deck {
     }
 }
 
-struct Desk<'a> {
-    screen: JudgingScreen<&'a mut BallotBox>,
+struct Harness<'a> {
+    screen: JudgingScreen<&'a mut FakeBallot>,
     graphics: Graphics,
     quit: bool,
 }
 
-impl<'a> Desk<'a> {
-    fn new(ballot: &'a mut BallotBox, deck: Deck, size: (u16, u16)) -> Self {
-        Self::speaking(ballot, deck, size, Language::English)
+impl<'a> Harness<'a> {
+    fn new(ballot: &'a mut FakeBallot, deck: Deck, size: (u16, u16)) -> Self {
+        Self::in_language(ballot, deck, size, Language::English)
     }
 
-    fn speaking(
-        ballot: &'a mut BallotBox,
+    fn in_language(
+        ballot: &'a mut FakeBallot,
         deck: Deck,
         (width, height): (u16, u16),
-        l: Language,
+        language: Language,
     ) -> Self {
         let theme = Theme {
             depth: Depth::True,
@@ -124,18 +124,18 @@ impl<'a> Desk<'a> {
             palette: Palette::load(None).unwrap(),
         };
         let size = Size::new(width, height);
-        let (words, pictures) = (Words::new(l), PictureChoice::Auto);
-        let mut desk = Self {
+        let (words, pictures) = (Words::new(language), PictureChoice::Auto);
+        let mut harness = Self {
             screen: JudgingScreen::new(size, theme, words, pictures, deck, ballot),
             graphics: Graphics::new(Picker::halfblocks()),
             quit: false,
         };
-        desk.settle();
-        desk
+        harness.draw_frame();
+        harness
     }
 
-    /// Draws until nothing is asked for any more.
-    fn settle(&mut self) {
+    /// Loads everything that the frame needs, then draws it.
+    fn draw_frame(&mut self) {
         loop {
             let effects = self.screen.prepare_frame();
             if effects.is_empty() {
@@ -167,7 +167,7 @@ impl<'a> Desk<'a> {
             let frames = self.screen.frames();
             let effects = self.screen.update(Message::Key(key, frames));
             self.carry_out(effects);
-            self.settle();
+            self.draw_frame();
         }
         self
     }
@@ -182,10 +182,10 @@ impl<'a> Desk<'a> {
         let frames = self.screen.frames();
         let effects = self.screen.update(Message::Mouse(mouse, frames));
         self.carry_out(effects);
-        self.settle();
+        self.draw_frame();
     }
 
-    /// Clicks on the first place where this text stands.
+    /// Clicks on the first occurrence of a text.
     fn click_on(&mut self, text: &str) {
         let (row, line) = self
             .lines()
@@ -221,22 +221,26 @@ impl<'a> Desk<'a> {
 }
 
 #[test]
-fn one_two_and_zero_judge_a_record_and_the_next_one_comes() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
-    assert!(desk.shown().contains("여왕의 왕관"));
-    desk.keys("1");
-    assert!(desk.shown().contains("기사의 투구"));
+fn keys_1_2_and_0_judge_a_record_and_show_the_next() {
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    assert!(harness.shown().contains("여왕의 왕관"));
+    harness.keys("1");
+    assert!(harness.shown().contains("기사의 투구"));
     // Wrong, in the colors.
-    desk.keys("2 3 0");
-    assert!(desk.shown().contains("All are judged."), "{}", desk.shown());
+    harness.keys("2 3 0");
     assert!(
-        desk.shown().contains("3 of 900 records"),
+        harness.shown().contains("All are judged."),
         "{}",
-        desk.shown()
+        harness.shown()
     );
-    desk.keys("enter");
-    assert!(desk.quit);
+    assert!(
+        harness.shown().contains("3 of 900 records"),
+        "{}",
+        harness.shown()
+    );
+    harness.keys("enter");
+    assert!(harness.quit);
     let field = Some(Choice::Field(Field::Colors));
     let expected = [
         (0, Some(Choice::One)),
@@ -247,15 +251,15 @@ fn one_two_and_zero_judge_a_record_and_the_next_one_comes() {
 }
 
 #[test]
-fn a_judgment_is_taken_back_and_its_record_shown_again() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
-    desk.keys("1 1 u");
-    assert!(desk.shown().contains("기사의 투구") && desk.shown().contains("taken back"));
-    desk.keys("0 u u u");
-    assert!(desk.shown().contains("nothing to take back"));
-    desk.keys("1");
-    assert!(desk.shown().contains("기사의 투구"));
+fn undo_takes_back_a_judgment_and_shows_its_record() {
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    harness.keys("1 1 u");
+    assert!(harness.shown().contains("기사의 투구") && harness.shown().contains("taken back"));
+    harness.keys("0 u u u");
+    assert!(harness.shown().contains("nothing to take back"));
+    harness.keys("1");
+    assert!(harness.shown().contains("기사의 투구"));
     let undone: Vec<usize> = ballot
         .cast
         .iter()
@@ -266,78 +270,78 @@ fn a_judgment_is_taken_back_and_its_record_shown_again() {
 }
 
 #[test]
-fn what_was_judged_before_is_gone_on_with_and_can_be_taken_back() {
-    let mut ballot = BallotBox::default();
+fn earlier_judgments_are_resumed_and_can_be_taken_back() {
+    let mut ballot = FakeBallot::default();
     let deck = Deck {
         judged: vec![(2, Choice::One), (0, Choice::Field(Field::Colors))],
         ..deck(Question::IsRight)
     };
-    let mut desk = Desk::new(&mut ballot, deck, (80, 24));
-    assert!(desk.shown().contains("2/3") && desk.shown().contains("기사의 투구"));
-    desk.keys("u");
-    assert!(desk.shown().contains("1/3") && desk.shown().contains("여왕의 왕관"));
+    let mut harness = Harness::new(&mut ballot, deck, (80, 24));
+    assert!(harness.shown().contains("2/3") && harness.shown().contains("기사의 투구"));
+    harness.keys("u");
+    assert!(harness.shown().contains("1/3") && harness.shown().contains("여왕의 왕관"));
 }
 
 #[test]
-fn a_key_that_came_before_the_record_was_on_screen_judges_nothing() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
-    let frames = desk.screen.frames();
+fn a_key_read_before_the_record_was_drawn_does_not_judge_it() {
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    let frames = harness.screen.frames();
     let key = || Key::parse("1").unwrap().to_event();
     // Typed twice before the next frame.
-    desk.screen.update(Message::Key(key(), frames));
-    desk.screen.update(Message::Key(key(), frames));
-    desk.settle();
-    assert!(desk.shown().contains("not on screen yet") && desk.shown().contains("1/3"));
-    drop(desk);
+    harness.screen.update(Message::Key(key(), frames));
+    harness.screen.update(Message::Key(key(), frames));
+    harness.draw_frame();
+    assert!(harness.shown().contains("not on screen yet") && harness.shown().contains("1/3"));
+    drop(harness);
     assert_eq!(ballot.cast.len(), 1);
 }
 
 #[test]
-fn what_cannot_be_saved_is_said_and_the_record_stays() {
-    let mut ballot = BallotBox {
-        full: true,
-        ..BallotBox::default()
+fn a_failed_save_is_reported_and_the_record_stays() {
+    let mut ballot = FakeBallot {
+        disk_full: true,
+        ..FakeBallot::default()
     };
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
-    desk.keys("1");
-    assert!(desk.shown().contains("not saved: the disk is full"));
-    assert!(desk.shown().contains("0/3") && desk.shown().contains("여왕의 왕관"));
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    harness.keys("1");
+    assert!(harness.shown().contains("not saved: the disk is full"));
+    assert!(harness.shown().contains("0/3") && harness.shown().contains("여왕의 왕관"));
 }
 
 #[test]
 fn texts_fields_and_keys_can_be_clicked() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (80, 24));
-    desk.click_on("금빛 보석이");
-    assert!(desk.shown().contains("1/3"));
-    desk.click_on("0 neither");
-    assert!(desk.shown().contains("2/3"));
-    desk.click(5, 5);
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::WhichIsBetter), (80, 24));
+    harness.click_on("금빛 보석이");
+    assert!(harness.shown().contains("1/3"));
+    harness.click_on("0 neither");
+    assert!(harness.shown().contains("2/3"));
+    harness.click(5, 5);
     assert!(
-        !desk.shown().contains("금빛 보석이"),
+        !harness.shown().contains("금빛 보석이"),
         "the icon fills the screen"
     );
-    desk.click(5, 5);
-    drop(desk);
+    harness.click(5, 5);
+    drop(harness);
     assert_eq!(
         ballot.cast,
         [(0, Some(Choice::Two)), (1, Some(Choice::Neither))]
     );
 
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
-    desk.click_on("2 wrong");
-    desk.click_on("4 theme");
-    drop(desk);
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    harness.click_on("2 wrong");
+    harness.click_on("4 theme");
+    drop(harness);
     assert_eq!(ballot.cast, [(0, Some(Choice::Field(Field::Theme)))]);
 }
 
 #[test]
-fn in_a_comparison_only_what_differs_is_shown() {
-    let mut ballot = BallotBox::default();
-    let desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (120, 40));
-    let shown = desk.shown();
+fn a_comparison_shows_only_the_fields_that_differ() {
+    let mut ballot = FakeBallot::default();
+    let harness = Harness::new(&mut ballot, deck(Question::WhichIsBetter), (120, 40));
+    let shown = harness.shown();
     assert!(shown.contains("gold") && shown.contains("red"));
     assert!(
         !shown.contains("fantasy") && shown.contains("the same in both: theme, material, type")
@@ -345,7 +349,7 @@ fn in_a_comparison_only_what_differs_is_shown() {
 }
 
 #[test]
-fn the_screen_at_every_size() {
+fn snapshots_at_every_size() {
     for (name, question, keys) in [
         ("audit", Question::IsRight, ""),
         ("audit_field", Question::IsRight, "2"),
@@ -353,16 +357,16 @@ fn the_screen_at_every_size() {
         ("blind", Question::WhichIsBetter, "1"),
     ] {
         for (width, height) in SIZES {
-            let mut ballot = BallotBox::default();
-            let mut desk = Desk::new(&mut ballot, deck(question), (width, height));
-            desk.keys(keys);
-            insta::assert_snapshot!(format!("judging_{name}_{width}x{height}"), desk.shown());
+            let mut ballot = FakeBallot::default();
+            let mut harness = Harness::new(&mut ballot, deck(question), (width, height));
+            harness.keys(keys);
+            insta::assert_snapshot!(format!("judging_{name}_{width}x{height}"), harness.shown());
         }
     }
 }
 
 #[test]
-fn every_word_is_korean_in_korean() {
+fn the_korean_screens_have_no_english_words() {
     let deck = |question| {
         let mut deck = deck(question);
         for card in &mut deck.cards {
@@ -376,9 +380,10 @@ fn every_word_is_korean_in_korean() {
         (Question::IsRight, "1 2 3 0"),
         (Question::WhichIsBetter, ""),
     ] {
-        let mut ballot = BallotBox::default();
-        let mut desk = Desk::speaking(&mut ballot, deck(question), (120, 40), Language::Korean);
-        let shown = desk.keys(keys).shown();
+        let mut ballot = FakeBallot::default();
+        let mut harness =
+            Harness::in_language(&mut ballot, deck(question), (120, 40), Language::Korean);
+        let shown = harness.keys(keys).shown();
         let known = [
             "labels", "A", "B", "gold", "red", "fantasy", "metal", "hat", "Enter", "Esc",
         ];
@@ -393,27 +398,27 @@ fn every_word_is_korean_in_korean() {
 }
 
 #[test]
-fn a_text_that_does_not_fit_is_scrolled() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (40, 10));
-    assert!(desk.shown().contains("Down more") && !desk.shown().contains("queries"));
-    desk.keys("j j j j j j j j j j j j j j j j");
-    assert!(!desk.shown().contains("Down more") && desk.shown().contains("장인이"));
-    desk.keys("1");
+fn a_long_text_scrolls() {
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (40, 10));
+    assert!(harness.shown().contains("Down more") && !harness.shown().contains("queries"));
+    harness.keys("j j j j j j j j j j j j j j j j");
+    assert!(!harness.shown().contains("Down more") && harness.shown().contains("장인이"));
+    harness.keys("1");
     assert!(
-        desk.shown().contains("붉은 보석이"),
-        "the next one begins at its top"
+        harness.shown().contains("붉은 보석이"),
+        "the next card starts at its top"
     );
 }
 
 #[test]
-fn nothing_is_judged_on_a_screen_that_is_too_small() {
-    let mut ballot = BallotBox::default();
-    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (39, 9));
-    assert!(desk.shown().contains("too small"));
-    desk.keys("1 0");
-    desk.keys("q");
-    assert!(desk.quit);
-    drop(desk);
+fn a_screen_that_is_too_small_takes_no_judgments() {
+    let mut ballot = FakeBallot::default();
+    let mut harness = Harness::new(&mut ballot, deck(Question::IsRight), (39, 9));
+    assert!(harness.shown().contains("too small"));
+    harness.keys("1 0");
+    harness.keys("q");
+    assert!(harness.quit);
+    drop(harness);
     assert!(ballot.cast.is_empty());
 }

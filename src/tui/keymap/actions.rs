@@ -1,9 +1,9 @@
-//! The table of actions. Help, hint line, palette, key files and the docs read it.
+//! The action table, used by help, hint line, palette, key files and docs.
 
 use crate::record::Field;
 use crate::text::Phrase;
 
-/// Where a key is pressed. A pane's own bindings win over `Global`.
+/// The pane where a key is pressed. A pane's own bindings override `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyContext {
     Global,
@@ -26,7 +26,7 @@ impl KeyContext {
         Self::Statistics,
     ];
 
-    /// Its table in a key file.
+    /// The name of its table in a key file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Global => "global",
@@ -39,7 +39,7 @@ impl KeyContext {
         }
     }
 
-    /// What people call it.
+    /// Display name.
     pub fn title(self) -> Phrase {
         match self {
             Self::Global => Phrase::new("everywhere", "어디서나"),
@@ -60,13 +60,13 @@ impl KeyContext {
     }
 }
 
-/// A row of the table.
+/// A row of the action table.
 #[derive(Debug)]
 pub struct ActionInfo {
     pub action: Action,
-    /// Its name in a key file.
+    /// The name in key files.
     pub name: &'static str,
-    /// Two words at most, for the hint bar.
+    /// At most two words, for the hint line.
     pub short: Phrase,
     pub description: Phrase,
     pub section: Phrase,
@@ -95,7 +95,7 @@ actions! {
     "Decide" / "결정" {
         AcceptNext "accept-next"
             "accept" / "승인"
-            "Accept the draft, or confirm a committed one, and go to the next uncertain one" / "초안을 승인하거나 확정한 것을 확인하고, 다음 불확실한 것으로 갑니다",
+            "Accept the draft, or confirm a committed record, and go to the next uncertain one" / "초안을 승인하거나 확정한 것을 확인하고, 다음 불확실한 것으로 갑니다",
         CommitNext "commit-next"
             "commit" / "확정"
             "Commit the draft to labels.jsonl and go to the next uncertain one" / "초안을 labels.jsonl에 확정하고, 다음 불확실한 것으로 갑니다",
@@ -110,33 +110,33 @@ actions! {
             "Reject with a reason; a commit then removes its line from labels.jsonl" / "사유를 적어 거절합니다. 확정하면 labels.jsonl에서 그 줄이 빠집니다",
         Reopen "reopen"
             "reopen" / "다시 열기"
-            "Take an acceptance, a confirmation or a rejection back" / "승인, 확인, 거절을 거둡니다",
+            "Withdraw an acceptance, a confirmation or a rejection" / "승인, 확인, 거절을 거둡니다",
         Undo "undo"
             "undo" / "되돌리기"
-            "Undo the last step, bulk steps too" / "마지막 동작을 되돌립니다. 일괄 동작도 됩니다",
+            "Undo the last step, including bulk steps" / "마지막 동작을 되돌립니다. 일괄 동작도 됩니다",
         Redo "redo"
             "redo" / "다시 실행"
-            "Do the undone step again" / "되돌린 동작을 다시 합니다",
+            "Redo the undone step" / "되돌린 동작을 다시 합니다",
         RepeatEdit "repeat-edit"
             "again" / "반복"
-            "Do the last edit or rejection again, on this record" / "마지막 편집이나 거절을 이 레코드에 다시 합니다",
+            "Repeat the last edit or rejection on this record" / "마지막 편집이나 거절을 이 레코드에 다시 합니다",
         RecordKeys "record-keys"
             "record" / "키 기록"
-            "Record keys, or end the recording" / "키를 기록하거나, 기록을 마칩니다",
+            "Start or stop recording keys" / "키를 기록하거나, 기록을 마칩니다",
         PlayKeys "play-keys"
             "play" / "재생"
             "Play the recorded keys" / "기록한 키를 재생합니다",
         Audit "audit"
             "audit" / "표본 검사"
-            "Judge a random sample of the committed records, for their error rate" / "확정한 레코드의 무작위 표본을 판정하여 오류율을 봅니다",
+            "Judge a random sample of the committed records to estimate their error rate" / "확정한 레코드의 무작위 표본을 판정하여 오류율을 봅니다",
     }
     "Fix" / "수정" {
         Fix "fix"
             "fix" / "수정"
-            "Take the fix with this digit; show it first where it is out of view" / "이 숫자의 수정안을 씁니다. 화면 밖에 있으면 먼저 보입니다",
+            "Apply the fix with this digit; if it is out of view, show it first" / "이 숫자의 수정안을 씁니다. 화면 밖에 있으면 먼저 보입니다",
         FixAll "fix-all"
             "fix all" / "모두 수정"
-            "Take the fix with this digit for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 이 숫자의 수정안을 씁니다(미리 보기)",
+            "Apply the fix with this digit to all records with its reason, with a preview" / "같은 사유의 모든 레코드에 이 숫자의 수정안을 씁니다(미리 보기)",
     }
     "Edit" / "편집" {
         EditLabel "edit-label"
@@ -156,13 +156,13 @@ actions! {
             "Remove the value under the cursor" / "커서가 있는 값을 뺍니다",
         MoveEarlier "move-earlier"
             "earlier" / "앞으로"
-            "Move the value under the cursor towards the front" / "커서가 있는 값을 앞으로 옮깁니다",
+            "Move the value under the cursor toward the front" / "커서가 있는 값을 앞으로 옮깁니다",
         MoveLater "move-later"
             "later" / "뒤로"
-            "Move the value under the cursor towards the end" / "커서가 있는 값을 뒤로 옮깁니다",
+            "Move the value under the cursor toward the end" / "커서가 있는 값을 뒤로 옮깁니다",
         RemoveTag "remove-tag"
             "remove tag" / "태그 빼기"
-            "Remove a tag, by its number or name; in the gallery from all selected records" / "번호나 이름으로 태그를 뺍니다. 갤러리에서는 선택한 모든 레코드에서 뺍니다",
+            "Remove a tag by number or name; in the gallery, from all selected records" / "번호나 이름으로 태그를 뺍니다. 갤러리에서는 선택한 모든 레코드에서 뺍니다",
         Bulk "bulk"
             "change many" / "일괄 변경"
             "Add, remove, replace or set a value in many records, with a preview" / "여러 레코드에서 값을 추가, 빼기, 바꾸기, 지정합니다(미리 보기)",
@@ -171,24 +171,24 @@ actions! {
             "Write a note on the item" / "아이템에 메모를 씁니다",
         Replace "replace"
             "replace" / "바꾸기"
-            "Find and replace over all records, with a preview" / "모든 레코드에서 찾아 바꿉니다(미리 보기)",
+            "Find and replace in all records, with a preview" / "모든 레코드에서 찾아 바꿉니다(미리 보기)",
         Translate "translate"
             "translate" / "어휘 옮기기"
             "Translate words into the vocabulary, with a preview" / "단어를 어휘집의 말로 옮깁니다(미리 보기)",
         UpdateName "update-name"
             "update name" / "이름 갱신"
-            "Replace an outdated item name in the texts by the current one" / "글에 남은 낡은 아이템 이름을 지금 이름으로 바꿉니다",
+            "Replace an outdated item name in the texts with the current one" / "글에 남은 낡은 아이템 이름을 지금 이름으로 바꿉니다",
     }
     "Ask the model" / "모델에 묻기" {
         Retry "retry"
             "retry" / "다시 묻기"
-            "Ask again with the stricter prompt, ahead of everything that waits" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻습니다",
+            "Ask again with the stricter prompt, ahead of all waiting items" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻습니다",
         RetryWith "retry-with"
             "retry with" / "바꿔 묻기"
-            "Ask again with other scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
+            "Ask again with another scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
         Attempts "attempts"
             "versions" / "버전"
-            "See all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",
+            "Show all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",
         TakeNumbered "take-numbered"
             "take field" / "칸 가져오기"
             "Take the field with this number from this version" / "이 버전에서 이 번호의 칸을 가져옵니다",
@@ -197,10 +197,10 @@ actions! {
             "Go to the fields, then take the one under the cursor from this version" / "칸으로 간 뒤, 커서가 있는 칸을 이 버전에서 가져옵니다",
         TakeAttempt "take-attempt"
             "take all" / "전부 가져오기"
-            "Take this version whole; it becomes the draft" / "이 버전을 통째로 가져와 초안으로 삼습니다",
+            "Take the whole version; it becomes the draft" / "이 버전을 통째로 가져와 초안으로 삼습니다",
         Pause "pause"
             "pause" / "멈춤"
-            "Pause the model, or let it go on" / "모델을 멈추거나 계속하게 합니다",
+            "Pause or resume the model" / "모델을 멈추거나 계속하게 합니다",
     }
     "Look" / "보기" {
         Background "background"
@@ -208,34 +208,34 @@ actions! {
             "Show the picture on white, black or a checkerboard" / "그림을 흰색, 검은색, 바둑판 위에 보입니다",
         ModelView "model-view"
             "model's eye" / "모델 시점"
-            "Show exactly the pixels that the model was given" / "모델이 받은 픽셀 그대로 보입니다",
+            "Show exactly the pixels that the model received" / "모델이 받은 픽셀 그대로 보입니다",
         Zoom "zoom"
             "zoom" / "확대"
-            "Show the picture as large as the screen, or beside the record again" / "그림을 화면 가득, 또는 다시 레코드 옆에 보입니다",
+            "Switch the picture between full screen and beside the record" / "그림을 화면 가득, 또는 다시 레코드 옆에 보입니다",
         Filter "filter"
             "filter" / "필터"
             "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:" / "입력하는 대로 거릅니다: 단어, ㅂㅈ, state: tag: has: 같은 키",
         Views "views"
             "views" / "저장한 필터"
-            "Filters saved under a name: show, save, delete" / "이름을 붙여 저장한 필터: 보기, 저장, 삭제",
+            "Show, save or delete named filters" / "이름을 붙여 저장한 필터: 보기, 저장, 삭제",
         ClearFilter "clear-filter"
             "clear filter" / "필터 지우기"
             "Show every item" / "모든 아이템을 보입니다",
         NeedsReview "needs-review"
             "needs review" / "검토 필요"
-            "Show what needs a person" / "사람이 봐야 할 것을 보입니다",
+            "Show the items that need review" / "사람이 봐야 할 것을 보입니다",
         Failed "failed"
             "failed" / "실패"
-            "Show what has failed" / "실패한 것을 보입니다",
+            "Show the failed items" / "실패한 것을 보입니다",
         Search "search"
             "search" / "검색"
-            "Order the queue by how like a text the icons are (needs `labeler-tui retrieval`)" / "글과 비슷한 아이콘부터 대기열에 놓습니다(`labeler-tui retrieval`이 필요합니다)",
+            "Sort the queue by similarity to a text (needs `labeler-tui retrieval`)" / "글과 비슷한 아이콘부터 대기열에 놓습니다(`labeler-tui retrieval`이 필요합니다)",
         FoldFamilies "fold-families"
             "fold" / "묶기"
             "Show one row of each recolor family, or all rows" / "색만 다른 계열을 한 줄로 묶거나, 모든 줄을 보입니다",
         Sort "sort"
             "sort" / "정렬"
-            "Sort by uncertainty, name, time, source order" / "불확실도, 이름, 시간, 원본 순서로 정렬합니다",
+            "Sort by uncertainty, name, time or source order" / "불확실도, 이름, 시간, 원본 순서로 정렬합니다",
         NextPane "next-pane"
             "pane" / "다음 창"
             "Focus next pane" / "다음 창으로 갑니다",
@@ -244,19 +244,19 @@ actions! {
             "Focus previous pane" / "이전 창으로 갑니다",
         NextToReview "next-to-review"
             "next" / "다음"
-            "Go to the next uncertain item, deciding nothing" / "아무것도 결정하지 않고 다음 불확실한 아이템으로 갑니다",
+            "Go to the next uncertain item without deciding" / "아무것도 결정하지 않고 다음 불확실한 아이템으로 갑니다",
         Workbench "workbench"
             "work" / "작업"
-            "Queue, picture and record" / "대기열, 그림, 레코드",
+            "Show queue, picture and record" / "대기열, 그림, 레코드",
         Gallery "gallery"
             "gallery" / "갤러리"
-            "A grid of icons for bulk work" / "여럿을 한꺼번에 다루는 아이콘 격자",
+            "Show a grid of icons for bulk work" / "여럿을 한꺼번에 다루는 아이콘 격자",
         Progress "progress"
             "progress" / "진행"
-            "How the model gets on; without one, how the review does" / "모델의 진행을, 모델이 없으면 검토의 진행을 봅니다",
+            "Show the progress of the model, or of the review without one" / "모델의 진행을, 모델이 없으면 검토의 진행을 봅니다",
         Statistics "statistics"
             "words" / "단어"
-            "Words in use to count and change; reasons, states, uncertainty" / "쓰인 단어를 세고 고칩니다. 사유, 상태, 불확실도",
+            "Count and change words in use; show reasons, states, uncertainty" / "쓰인 단어를 세고 고칩니다. 사유, 상태, 불확실도",
     }
     "Words" / "단어" {
         RenameWord "rename-word"
@@ -264,13 +264,13 @@ actions! {
             "Rename the word under the cursor in all records" / "커서가 있는 단어를 모든 레코드에서 다른 말로 바꿉니다",
         MergeWord "merge-word"
             "merge" / "합치기"
-            "Merge the word under the cursor into another one of the list" / "커서가 있는 단어를 목록의 다른 단어로 합칩니다",
+            "Merge the word under the cursor into another one in the list" / "커서가 있는 단어를 목록의 다른 단어로 합칩니다",
         DeleteWord "delete-word"
             "delete" / "삭제"
             "Delete the word under the cursor from all records" / "커서가 있는 단어를 모든 레코드에서 지웁니다",
         MarkSynonym "mark-synonym"
             "synonym" / "동의어"
-            "Make the word a synonym of another one, in vocabulary.toml too" / "이 단어를 다른 단어의 동의어로 합니다. vocabulary.toml에도 적습니다",
+            "Make the word a synonym of another one, also in vocabulary.toml" / "이 단어를 다른 단어의 동의어로 합니다. vocabulary.toml에도 적습니다",
     }
     "Move" / "이동" {
         Up "up"
@@ -287,40 +287,40 @@ actions! {
             "Right" / "오른쪽으로",
         PageUp "page-up"
             "page up" / "위 쪽"
-            "A page up" / "한 쪽 위로",
+            "Page up" / "한 쪽 위로",
         PageDown "page-down"
             "page down" / "아래 쪽"
-            "A page down" / "한 쪽 아래로",
+            "Page down" / "한 쪽 아래로",
         Top "top"
             "top" / "처음"
-            "To the first" / "처음으로",
+            "Go to the first" / "처음으로",
         Bottom "bottom"
             "bottom" / "끝"
-            "To the last" / "끝으로",
+            "Go to the last" / "끝으로",
         GoLabel "go-label"
             "label" / "라벨"
-            "To the label of the record" / "레코드의 라벨로",
+            "Go to the label of the record" / "레코드의 라벨로",
         GoTags "go-tags"
             "tags" / "태그"
-            "To its tags" / "태그로",
+            "Go to its tags" / "태그로",
         GoColors "go-colors"
             "colors" / "색"
-            "To its colors" / "색으로",
+            "Go to its colors" / "색으로",
         GoTheme "go-theme"
             "theme" / "테마"
-            "To its theme" / "테마로",
+            "Go to its theme" / "테마로",
         GoMaterial "go-material"
             "material" / "재질"
-            "To its material" / "재질로",
+            "Go to its material" / "재질로",
         GoVibe "go-vibe"
             "vibe" / "분위기"
-            "To its vibe" / "분위기로",
+            "Go to its vibe" / "분위기로",
         GoType "go-type"
             "type" / "종류"
-            "To its item type" / "종류로",
+            "Go to its item type" / "종류로",
         GoQueries "go-queries"
             "queries" / "검색어"
-            "To its queries" / "검색어로",
+            "Go to its queries" / "검색어로",
         NarrowQueue "narrow-queue"
             "narrower" / "좁게"
             "Make the queue narrower" / "대기열을 좁힙니다",
@@ -337,24 +337,24 @@ actions! {
             "Select from the last selected icon to here" / "마지막으로 선택한 아이콘부터 여기까지 선택합니다",
         SelectAll "select-all"
             "all" / "전체"
-            "Select all that the filter shows" / "필터에 나온 것을 모두 선택합니다",
+            "Select everything that the filter shows" / "필터에 나온 것을 모두 선택합니다",
         SelectFamily "select-family"
             "family" / "계열"
-            "Select all that the filter shows of the same drawing in other colors, in the gallery" / "색만 다른 같은 그림 가운데 필터에 나온 것을 갤러리에서 모두 선택합니다",
+            "Select the shown icons of the same drawing in other colors, in the gallery" / "색만 다른 같은 그림 가운데 필터에 나온 것을 갤러리에서 모두 선택합니다",
         Unselect "unselect"
             "none" / "해제"
-            "Select nothing" / "선택을 모두 풉니다",
+            "Clear selection" / "선택을 모두 풉니다",
         Open "open"
             "open" / "열기"
-            "Show what is under the cursor in the workbench" / "커서가 있는 것을 작업 화면에서 봅니다",
+            "Open what is under the cursor in the workbench" / "커서가 있는 것을 작업 화면에서 봅니다",
     }
     "Program" / "프로그램" {
         Help "help"
             "help" / "도움말"
-            "All keys" / "모든 키",
+            "Show all keys" / "모든 키",
         Palette "palette"
             "palette" / "명령"
-            "Find an action by name and do it" / "이름으로 동작을 찾아 실행합니다",
+            "Find an action by name and run it" / "이름으로 동작을 찾아 실행합니다",
         Redraw "redraw"
             "redraw" / "다시 그리기"
             "Redraw the screen" / "화면을 다시 그립니다",
@@ -363,22 +363,22 @@ actions! {
             "While nothing can be saved: try again, or rewrite the journal" / "저장할 수 없을 때: 다시 시도하거나 저널을 다시 씁니다",
         Suspend "suspend"
             "suspend" / "잠시 나가기"
-            "Go to the shell; fg comes back" / "셸로 갑니다. fg로 돌아옵니다",
+            "Suspend to the shell; fg resumes" / "셸로 갑니다. fg로 돌아옵니다",
         Quit "quit"
             "quit" / "나가기"
-            "Leave; drafts stay in the journal" / "나갑니다. 초안은 저널에 남습니다",
+            "Quit; drafts stay in the journal" / "나갑니다. 초안은 저널에 남습니다",
     }
 }
 
 impl Action {
     pub fn info(self) -> &'static ActionInfo {
-        // The table and the enum come from one list, in one order.
+        // One macro generates the table and the enum, in the same order.
         &ACTIONS[self as usize]
     }
 
-    /// Whether it changes what is saved, at once or by a prompt.
-    pub fn decides(self) -> bool {
-        self.prompts()
+    /// Whether the action writes to the journal, at once or through a prompt.
+    pub fn writes_journal(self) -> bool {
+        self.opens_prompt()
             || matches!(
                 self,
                 Self::AcceptNext
@@ -402,9 +402,9 @@ impl Action {
             )
     }
 
-    /// Whether it is about the record in hand and changes what is saved of it.
-    pub fn is_about_record(self) -> bool {
-        self.decides()
+    /// Whether the action changes the current record.
+    pub fn changes_record(self) -> bool {
+        self.writes_journal()
             && !matches!(
                 self,
                 Self::CommitAccepted
@@ -421,7 +421,7 @@ impl Action {
             )
     }
 
-    /// The field of the record that it goes to.
+    /// The field that the action moves the cursor to.
     pub fn target_field(self) -> Option<Field> {
         Some(match self {
             Self::GoLabel => Field::LabelKo,
@@ -436,18 +436,18 @@ impl Action {
         })
     }
 
-    /// Whether it only moves a cursor or a border.
-    pub fn moves(self) -> bool {
+    /// Whether the action only moves a cursor or a border.
+    pub fn is_movement(self) -> bool {
         self.info().section == Self::Up.info().section
     }
 
-    /// Whether it works on a screen that is too small to show anything.
-    pub fn works_blind(self) -> bool {
+    /// Whether the action works on a screen that is too small to show anything.
+    pub fn works_when_too_small(self) -> bool {
         matches!(self, Self::Quit | Self::Suspend | Self::Redraw | Self::Help)
     }
 
-    /// Whether something is typed after it.
-    pub fn prompts(self) -> bool {
+    /// Whether the action opens a dialog to type in.
+    pub fn opens_prompt(self) -> bool {
         matches!(
             self,
             Self::Reject
@@ -480,7 +480,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_found() {
+    fn every_action_is_found_by_its_name() {
         for (index, info) in ACTIONS.iter().enumerate() {
             assert_eq!(info.action as usize, index);
             assert_eq!(info.action.info().name, info.name);

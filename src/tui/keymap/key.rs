@@ -1,9 +1,9 @@
-//! Keys as key files write them, and the Latin keys under Hangul letters.
+//! Keys, their names in key files, and the Latin keys of Hangul letters.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt::Write as _;
 
-/// A key as bindings know it: Shift is part of the character.
+/// A key of a binding. Shift is part of the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     pub code: KeyCode,
@@ -11,7 +11,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The keys that an event stands for; several where an input method sent a whole syllable.
+    /// The keys that an event stands for; several if an input method sent a whole syllable.
     pub fn from_event(event: &KeyEvent) -> Vec<Key> {
         let modifiers =
             event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
@@ -35,7 +35,7 @@ impl Key {
         }
     }
 
-    /// Its press, as a terminal reports it.
+    /// The event of a key press, as a terminal reports it.
     pub fn to_event(self) -> KeyEvent {
         match self.code {
             KeyCode::Tab if self.modifiers == KeyModifiers::SHIFT => {
@@ -45,7 +45,7 @@ impl Key {
         }
     }
 
-    /// The digit that it is.
+    /// The digit on the key, if it is one.
     pub fn digit(&self) -> Option<usize> {
         match self.code {
             KeyCode::Char(c) => c.to_digit(10).map(|digit| digit as usize),
@@ -53,7 +53,8 @@ impl Key {
         }
     }
 
-    /// A key as key files write it, such as `ctrl-r` or `PageUp`; the error says what is wrong.
+    /// Parses a key from a key file, such as `ctrl-r` or `PageUp`. The error is a message for
+    /// people.
     pub fn parse(text: &str) -> Result<Key, String> {
         let mut rest = text;
         let mut modifiers = KeyModifiers::NONE;
@@ -87,9 +88,7 @@ impl Key {
         match code {
             KeyCode::Char(c) if modifiers.contains(KeyModifiers::SHIFT) => {
                 if !c.is_ascii_lowercase() {
-                    return Err(format!(
-                        "write the character that Shift gives, not `{text}`"
-                    ));
+                    return Err(format!("write the shifted character instead of `{text}`"));
                 }
                 Ok(Key {
                     code: KeyCode::Char(c.to_ascii_uppercase()),
@@ -155,14 +154,14 @@ const TAILS: [&str; 28] = [
     "", "r", "R", "rt", "s", "sw", "sg", "e", "f", "fr", "fa", "fq", "ft", "fx", "fv", "fg", "a",
     "q", "qt", "t", "T", "d", "w", "c", "z", "x", "v", "g",
 ];
-/// The compatibility letters from ㄱ (U+3131) on.
+/// Keys of the compatibility letters, from ㄱ (U+3131).
 const LETTERS: [&str; 51] = [
     "r", "R", "rt", "s", "sw", "sg", "e", "E", "f", "fr", "fa", "fq", "ft", "fx", "fv", "fg", "a",
     "q", "Q", "qt", "t", "T", "d", "w", "W", "c", "z", "x", "v", "g", "k", "o", "i", "O", "j", "p",
     "u", "P", "h", "hk", "ho", "hl", "y", "n", "nj", "np", "nl", "b", "m", "ml", "l",
 ];
 
-/// The Latin keys under the letters of a two-set Hangul keyboard; other characters as they are.
+/// Pushes the Latin keys of a Hangul character on a two-set keyboard; other characters unchanged.
 fn hangul_keys(c: char, push: &mut impl FnMut(char)) {
     let code = c as usize;
     let keys: [&str; 3] = match code {

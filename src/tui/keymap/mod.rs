@@ -1,4 +1,4 @@
-//! Reads key files into bindings and reports every mistake with its line.
+//! Reads key files into bindings and reports every error with its line.
 
 mod actions;
 mod key;
@@ -20,16 +20,16 @@ const VIM: &str = include_str!("../../../keymaps/vim.toml");
 /// The built-in key files by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("default", DEFAULT), ("vim", VIM)];
 
-/// A larger file holds more keys than anybody has.
-const LARGEST_FILE: u64 = 64 << 10;
-/// Mistakes that are told one by one.
-const MOST_MISTAKES: usize = 20;
+/// Limit for key files; no real one is larger.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Most errors listed one by one.
+const MAX_ERRORS: usize = 20;
 
-/// What the keys pressed so far mean.
+/// Meaning of the keys pressed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     Action(Action),
-    /// The beginning of a longer sequence.
+    /// The keys begin a longer sequence.
     Prefix,
     None,
 }
@@ -37,81 +37,74 @@ pub enum Lookup {
 #[derive(Debug, Clone, Default)]
 pub struct Keymap {
     bindings: HashMap<(KeyContext, Vec<Key>), Action>,
-    /// In file order, for help.
+    /// Bound keys in file order, for help.
     order: Vec<(KeyContext, Vec<Key>)>,
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    read_text_up_to(path, LARGEST_FILE).map_err(|error| {
+    read_text_up_to(path, MAX_FILE_BYTES).map_err(|error| {
         let cause = format!("cannot read the key file {}: {error}", path.display());
         Error::new(ErrorKind::Usage, cause)
     })
 }
 
 impl Keymap {
-    /// `choice` is a built-in name or a file, which then lies over the default one; `user` is
-    /// the file with a user's own bindings, looked at where it exists.
+    /// Loads the default bindings, then `choice` (a built-in name or a file), then the user's own
+    /// file `user` if it exists. Later bindings override earlier ones.
     pub fn load(choice: Option<&str>, user: Option<&Path>) -> Result<Keymap> {
         let mut keymap = Keymap::default();
-        let mut mistakes = Vec::new();
-        keymap.add("keymaps/default.toml", DEFAULT, &mut mistakes);
+        let mut errors = Vec::new();
+        keymap.add("keymaps/default.toml", DEFAULT, &mut errors);
         match choice {
             None | Some("default") => {}
             Some(name) => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-                Some((_, text)) => keymap.add(&format!("keymaps/{name}.toml"), text, &mut mistakes),
+                Some((_, text)) => keymap.add(&format!("keymaps/{name}.toml"), text, &mut errors),
                 None => {
                     let path = Path::new(name);
                     if !path.exists() && !name.contains(['/', '.']) {
                         return Err(Error::new(
                             ErrorKind::Usage,
-                            format!("there is no key map `{name}`"),
+                            format!("there is no keymap `{name}`"),
                         )
-                        .with_hint("--keymap takes default, vim or the path of a file"));
+                        .with_hint("--keymap takes `default`, `vim` or the path of a key file"));
                     }
-                    keymap.add(name, &read_file(path)?, &mut mistakes);
+                    keymap.add(name, &read_file(path)?, &mut errors);
                 }
             },
         }
         if let Some(path) = user.filter(|path| path.exists()) {
-            keymap.add(
-                &path.display().to_string(),
-                &read_file(path)?,
-                &mut mistakes,
-            );
+            keymap.add(&path.display().to_string(), &read_file(path)?, &mut errors);
         }
-        if mistakes.is_empty() {
+        if errors.is_empty() {
             return Ok(keymap);
         }
-        let more = mistakes.len().saturating_sub(MOST_MISTAKES);
-        mistakes.truncate(MOST_MISTAKES);
+        let more = errors.len().saturating_sub(MAX_ERRORS);
+        errors.truncate(MAX_ERRORS);
         if more > 0 {
-            mistakes.push(format!("and {more} more"));
+            errors.push(format!("and {more} more"));
         }
         Err(Error::new(
             ErrorKind::Usage,
-            format!(
-                "the key bindings have mistakes:\n  {}",
-                mistakes.join("\n  ")
-            ),
+            format!("the key bindings have errors:\n  {}", errors.join("\n  ")),
         )
         .with_hint(format!(
-            "a line reads \"ctrl-r\" = \"redo\" under {}; \"none\" takes a binding away",
+            "write \"ctrl-r\" = \"redo\" under {}; \"none\" removes a binding",
             tables()
         )))
     }
 
-    fn add(&mut self, file: &str, text: &str, mistakes: &mut Vec<String>) {
+    fn add(&mut self, file: &str, text: &str, errors: &mut Vec<String>) {
         let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
+        let (table, syntax_errors) = DeTable::parse_recoverable(text);
+        for error in syntax_errors {
             let at = error.span().map_or(0, |span| span.start);
-            mistakes.push(format!("{file}:{}: {}", line(at), error.message()));
+            errors.push(format!("{file}:{}: {}", line(at), error.message()));
         }
         let mut found: Vec<(usize, KeyContext, Vec<Key>, Option<Action>)> = Vec::new();
         for (name, value) in table.get_ref() {
             let Some(context) = KeyContext::parse(name.get_ref()) else {
                 let at = line(name.span().start);
-                mistakes.push(format!(
+                errors.push(format!(
                     "{file}:{at}: there is no pane `{}`",
                     name.get_ref()
                 ));
@@ -119,14 +112,14 @@ impl Keymap {
             };
             let DeValue::Table(bindings) = value.get_ref() else {
                 let at = line(name.span().start);
-                mistakes.push(format!("{file}:{at}: `{}` is not a table", name.get_ref()));
+                errors.push(format!("{file}:{at}: `{}` is not a table", name.get_ref()));
                 continue;
             };
             for (keys, action) in bindings {
                 let at = line(keys.span().start);
                 match binding(keys.get_ref(), action) {
                     Ok((keys, action)) => found.push((at, context, keys, action)),
-                    Err(what) => mistakes.push(format!("{file}:{at}: {what}")),
+                    Err(error) => errors.push(format!("{file}:{at}: {error}")),
                 }
             }
         }
@@ -135,16 +128,17 @@ impl Keymap {
             for (other_at, other_context, other, _) in &found[..index] {
                 if context == other_context && (keys.starts_with(other) || other.starts_with(keys))
                 {
-                    mistakes.push(format!(
+                    errors.push(format!(
                         "{file}:{at}: `{}` conflicts with `{}` (line {other_at})",
-                        show(keys),
-                        show(other)
+                        display(keys),
+                        display(other)
                     ));
                 }
             }
         }
         for (_, context, keys, action) in found {
-            // A later file overrides what an earlier one binds to these keys, or to a part of them.
+            // A later file overrides earlier bindings of these keys, of their prefixes and of
+            // longer sequences that begin with them.
             self.bindings.retain(|(place, old), _| {
                 *place != context || !(old.starts_with(&keys) || keys.starts_with(old))
             });
@@ -156,7 +150,7 @@ impl Keymap {
         }
     }
 
-    /// A pane's own binding first, then the global one.
+    /// Looks keys up in the pane's own bindings, then in the global ones.
     pub fn lookup(&self, context: KeyContext, keys: &[Key]) -> Lookup {
         for place in [context, KeyContext::Global] {
             if let Some(action) = self.bindings.get(&(place, keys.to_vec())) {
@@ -173,7 +167,7 @@ impl Keymap {
         Lookup::None
     }
 
-    /// The keys of an action in a pane, as people read them; those that work there only first.
+    /// Display names of the keys of an action in a pane; the pane's own keys come first.
     pub fn keys_of(&self, context: KeyContext, action: Action) -> Vec<String> {
         [context, KeyContext::Global]
             .iter()
@@ -185,16 +179,16 @@ impl Keymap {
                         && self.lookup(context, keys) == Lookup::Action(action)
                 })
             })
-            .map(|(_, keys)| show(keys))
+            .map(|(_, keys)| display(keys))
             .collect()
     }
 
-    /// Every key of an action in any pane, without repeats.
+    /// Display names of all keys of an action in any pane, without repeats.
     pub fn all_keys_of(&self, action: Action) -> Vec<String> {
         let mut all = Vec::new();
         for entry in &self.order {
             if self.bindings.get(entry) == Some(&action) {
-                let keys = show(&entry.1);
+                let keys = display(&entry.1);
                 if !all.contains(&keys) {
                     all.push(keys);
                 }
@@ -203,7 +197,7 @@ impl Keymap {
         all
     }
 
-    /// Where an action has keys.
+    /// The contexts where an action has keys.
     pub fn contexts_of(&self, action: Action) -> Vec<KeyContext> {
         let has = |context: &&KeyContext| {
             self.bindings
@@ -214,8 +208,8 @@ impl Keymap {
     }
 }
 
-/// The same keys with runs of digits in short: `g 1-9`.
-pub fn in_short(keys: Vec<String>) -> Vec<String> {
+/// Collapses runs of digits in a list of keys: `g 1-9`.
+pub fn collapse_digits(keys: Vec<String>) -> Vec<String> {
     let digit = |key: &str| key.chars().next_back()?.to_digit(10);
     let follows = |before: &str, key: &str| {
         let one_more = digit(key)
@@ -234,7 +228,7 @@ pub fn in_short(keys: Vec<String>) -> Vec<String> {
     short.collect()
 }
 
-/// The tables of a key file: `[global], [queue] or [record]`.
+/// The table names of a key file: `[global], [queue] or [record]`.
 fn tables() -> String {
     let names = KeyContext::ALL.iter();
     let names: Vec<String> = names
@@ -246,7 +240,7 @@ fn tables() -> String {
     }
 }
 
-fn show(keys: &[Key]) -> String {
+fn display(keys: &[Key]) -> String {
     keys.iter()
         .map(Key::to_string)
         .collect::<Vec<_>>()
@@ -262,7 +256,7 @@ fn binding(
         .map(Key::parse)
         .collect::<Result<Vec<_>, _>>()?;
     if parsed.is_empty() {
-        return Err("a binding without keys".to_owned());
+        return Err("the binding has no keys".to_owned());
     }
     let DeValue::String(name) = action.get_ref() else {
         return Err(format!("`{keys}` is not bound to the name of an action"));
@@ -276,7 +270,7 @@ fn binding(
     )
 }
 
-/// The table of keys for the docs, from the built-in default key file.
+/// The Markdown key table for the docs, from the default key file.
 pub fn readme_table() -> Result<String> {
     let keymap = Keymap::load(None, None)?;
     let mut out = String::from("| key | does |\n|---|---|\n");
@@ -311,8 +305,9 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_digits_are_shown_in_short() {
-        let short = |keys: &[&str]| in_short(keys.iter().map(|key| (*key).to_owned()).collect());
+    fn runs_of_digits_are_collapsed() {
+        let short =
+            |keys: &[&str]| collapse_digits(keys.iter().map(|key| (*key).to_owned()).collect());
         assert_eq!(
             short(&["1", "2", "3", "g 1", "g 2", "x"]),
             ["1-3", "g 1", "g 2", "x"]
@@ -325,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn built_in_files_are_sound_and_the_default_one_binds_every_action() {
+    fn built_in_key_files_bind_every_action() {
         for (name, _) in BUILT_IN {
             let keymap = Keymap::load(Some(name), None).unwrap();
             for info in ACTIONS {
@@ -339,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_and_panes() {
+    fn lookup_follows_sequences_and_panes() {
         let keymap = Keymap::load(None, None).unwrap();
         assert_eq!(
             keymap.lookup(KeyContext::Queue, &typed("g")),
@@ -407,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn an_enormous_key_file_is_refused_and_mistakes_are_counted() {
+    fn an_oversized_key_file_is_refused_and_excess_errors_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys.toml");
         let lines = |n: usize| {
@@ -425,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_come_together_with_their_lines() {
+    fn all_errors_are_reported_with_their_lines() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("keys.toml");
         std::fs::write(
@@ -449,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_not_a_file() {
+    fn an_unknown_keymap_name_is_an_error() {
         let error = Keymap::load(Some("emacs"), None).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(Keymap::load(Some("no/such/file.toml"), None).is_err());

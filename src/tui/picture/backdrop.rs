@@ -1,9 +1,8 @@
-//! What lies behind the transparent pixels of an icon on the screen.
+//! Backdrops behind the transparent pixels of an icon on the screen.
 
 use crate::icon::Icon;
 use crate::wording::Words;
 
-/// One of the three that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Backdrop {
     White,
@@ -11,10 +10,10 @@ pub enum Backdrop {
     Checker,
 }
 
-/// What the operator wants behind icons.
+/// The operator's choice of backdrop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum BackdropChoice {
-    /// Whatever the edge of the icon stands out from.
+    /// The backdrop with enough contrast to the edge of the icon.
     #[default]
     Contrast,
     Always(Backdrop),
@@ -37,7 +36,7 @@ impl BackdropChoice {
         }
     }
 
-    pub fn of(self, icon: &Icon) -> Backdrop {
+    pub fn for_icon(self, icon: &Icon) -> Backdrop {
         match self {
             Self::Contrast => by_contrast(icon),
             Self::Always(backdrop) => backdrop,
@@ -54,7 +53,7 @@ impl Backdrop {
         }
     }
 
-    /// How bright it is at a pixel, in squares of so many.
+    /// Brightness at a pixel; `square` is the size of a checkerboard square in pixels.
     pub fn brightness(self, x: u32, y: u32, square: u32) -> u8 {
         match self {
             Self::White => 255,
@@ -65,13 +64,14 @@ impl Backdrop {
     }
 }
 
-/// From this ratio of luminances on, as WCAG has it, a pixel stands out.
-const STANDS_OUT: f32 = 1.6;
-/// The share of the edge that has to stand out from white, on which the model sees the icon.
-const ENOUGH: f32 = 0.7;
+/// Least contrast ratio, as defined by WCAG, at which a pixel stands out.
+const MIN_CONTRAST: f32 = 1.6;
+/// Share of the edge pixels that must stand out. White is preferred: by default the model sees
+/// icons on white.
+const MIN_EDGE_SHARE: f32 = 0.7;
 
-/// White where enough of the icon's edge stands out from it; else black or, where the edge is both
-/// pale and dark, the checkerboard.
+/// White if enough of the icon's edge stands out from it, else black, else the checkerboard for
+/// edges that are both pale and dark.
 fn by_contrast(icon: &Icon) -> Backdrop {
     let edge = edge(icon);
     if edge.is_empty() {
@@ -82,18 +82,20 @@ fn by_contrast(icon: &Icon) -> Backdrop {
             let (bright, dark) = (pixel.max(ground), pixel.min(ground));
             (bright + 0.05) / (dark + 0.05)
         };
-        let out = edge.iter().filter(|pixel| contrast(**pixel) >= STANDS_OUT);
+        let out = edge
+            .iter()
+            .filter(|pixel| contrast(**pixel) >= MIN_CONTRAST);
         out.count() as f32 / edge.len() as f32
     };
     let (white, black) = (share(1.0), share(0.0));
     match (white, black) {
-        _ if white >= ENOUGH || white >= black && white > 0.5 => Backdrop::White,
-        _ if black >= ENOUGH => Backdrop::Black,
+        _ if white >= MIN_EDGE_SHARE || white >= black && white > 0.5 => Backdrop::White,
+        _ if black >= MIN_EDGE_SHARE => Backdrop::Black,
         _ => Backdrop::Checker,
     }
 }
 
-/// The luminances, 0 to 1, of opaque pixels beside transparent ones.
+/// Luminances, 0 to 1, of the opaque pixels next to transparent ones.
 fn edge(icon: &Icon) -> Vec<f32> {
     let (width, height) = (icon.width as usize, icon.height as usize);
     let pixels = icon.rgba.as_chunks::<4>().0;
@@ -136,7 +138,7 @@ fn linear(value: u8) -> f32 {
 mod tests {
     use super::*;
 
-    /// A square of one color, or of two halves, in the middle of nothing.
+    /// A square with a left and a right color, surrounded by transparent pixels.
     fn icon(left: [u8; 3], right: [u8; 3]) -> Icon {
         let mut rgba = Vec::new();
         for y in 0..8 {
@@ -154,21 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn an_icon_stands_out_from_its_ground() {
-        let of = |left, right| BackdropChoice::Contrast.of(&icon(left, right));
+    fn the_backdrop_contrasts_with_the_edge_of_the_icon() {
+        let of = |left, right| BackdropChoice::Contrast.for_icon(&icon(left, right));
         assert_eq!(of([20; 3], [20; 3]), Backdrop::White);
         assert_eq!(of([200, 30, 30], [200, 30, 30]), Backdrop::White);
         assert_eq!(of([250, 250, 240], [255; 3]), Backdrop::Black);
         assert_eq!(of([250; 3], [5; 3]), Backdrop::Checker);
-        // Nothing of it is transparent.
-        let whole = Icon {
+        // No pixel is transparent.
+        let opaque = Icon {
             width: 1,
             height: 1,
             rgba: vec![255; 4],
         };
-        assert_eq!(BackdropChoice::Contrast.of(&whole), Backdrop::White);
-        // The operator's choice wins.
+        assert_eq!(BackdropChoice::Contrast.for_icon(&opaque), Backdrop::White);
+        // The operator's choice overrides the contrast.
         let always = BackdropChoice::Always(Backdrop::White);
-        assert_eq!(always.of(&icon([255; 3], [255; 3])), Backdrop::White);
+        assert_eq!(always.for_icon(&icon([255; 3], [255; 3])), Backdrop::White);
     }
 }

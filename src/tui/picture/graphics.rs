@@ -1,4 +1,4 @@
-//! How a terminal shows pictures, and an icon made ready for it.
+//! Graphics capabilities of the terminal, and encoding of images for it.
 
 use image::{DynamicImage, RgbaImage};
 use ratatui::layout::Size;
@@ -8,7 +8,7 @@ use ratatui_image::protocol::kitty::Kitty;
 use ratatui_image::{FontSize, Resize};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What a terminal can show.
+/// Graphics capabilities of the terminal.
 #[derive(Debug, Clone)]
 pub struct Graphics {
     pub picker: Picker,
@@ -24,12 +24,12 @@ impl Graphics {
         }
     }
 
-    /// Whether it shows pixels smaller than half a cell.
+    /// Whether the terminal draws real pixels instead of half blocks.
     pub fn draws_pixels(&self) -> bool {
         self.picker.protocol_type() != ProtocolType::Halfblocks
     }
 
-    /// Pixels of a cell; half blocks have two, one above the other.
+    /// Size of a cell in pixels. A cell of half blocks has two pixels, one above the other.
     pub fn cell(&self) -> FontSize {
         match self.draws_pixels() {
             true => self.picker.font_size(),
@@ -37,7 +37,7 @@ impl Graphics {
         }
     }
 
-    /// An image of whole cells as the terminal takes it, and the cells.
+    /// Encodes an image that fills whole cells.
     pub fn encode(&self, image: RgbaImage) -> Result<Protocol, String> {
         let cell = self.cell();
         let size = Size::new(
@@ -70,16 +70,16 @@ impl Graphics {
     }
 }
 
-/// A number for a picture that the terminal keeps. They begin apart in each run: what an earlier one
-/// has left in the terminal is not overwritten while it is on screen.
+/// A new image id. Each run starts at a different id, so that it does not overwrite images that an
+/// earlier run left on screen.
 fn next_id() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     without_zeros(count.wrapping_add(std::process::id() << 12))
 }
 
-/// Another number for each, of four bytes none of which is zero: some terminals leave out a leading
-/// one.
+/// Maps each number to a unique id without zero bytes, because some terminals drop a leading zero
+/// byte.
 fn without_zeros(number: u32) -> u32 {
     let mut rest = number;
     let bytes = [(); 4].map(|()| {
@@ -96,7 +96,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_two_pictures_share_a_number() {
+    fn image_ids_are_unique_and_have_no_zero_byte() {
         let first = 4711 << 12;
         let ids: BTreeSet<u32> = (first..first + 70_000).map(without_zeros).collect();
         assert_eq!(ids.len(), 70_000);

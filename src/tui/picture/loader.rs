@@ -1,4 +1,4 @@
-//! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest request first.
+//! Loads icons off the UI thread, newest request first, and enlarges them by whole numbers.
 
 use super::backdrop::{Backdrop, BackdropChoice};
 use super::graphics::Graphics;
@@ -14,13 +14,13 @@ use ratatui_image::protocol::Protocol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// How an icon is to be drawn.
+/// How an icon is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RenderMode {
     Plain(BackdropChoice),
-    /// The same on a backdrop that fills all of its cells, so that icons in rows line up.
+    /// On a backdrop that fills the whole area, so that icons in a grid line up.
     Tile(BackdropChoice),
-    /// The pixels that the model sees.
+    /// As the pixels that the model sees.
     Model {
         upscale: u32,
         background: Background,
@@ -31,7 +31,7 @@ pub enum RenderMode {
 pub struct PictureKey {
     pub group: GroupId,
     pub mode: RenderMode,
-    /// The cells that there are for it.
+    /// Size of the available area in cells.
     pub width: u16,
     pub height: u16,
 }
@@ -42,12 +42,12 @@ pub struct PictureRequest {
     pub file: ImageLocation,
 }
 
-/// Whole numbers only: pixel art stays sharp.
+/// Scale of an icon on the screen; a whole number, so that pixel art stays sharp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// Screen pixels per pixel of the icon.
     Up(u32),
-    /// Pixels of the icon per pixel of the screen, where there is no room for all.
+    /// Icon pixels per screen pixel, where the icon does not fit.
     Down(u32),
 }
 
@@ -62,7 +62,7 @@ impl std::fmt::Display for Scale {
 
 pub struct ScreenPicture {
     pub protocol: Protocol,
-    /// Pixels of the icon, or of what the model was given.
+    /// Size in pixels of the icon, or of the image that the model received.
     pub pixels: (u32, u32),
     pub scale: Scale,
     pub backdrop: Backdrop,
@@ -71,17 +71,17 @@ pub struct ScreenPicture {
 
 pub struct LoadedPicture {
     pub key: PictureKey,
-    /// Why there is nothing to show.
+    /// The picture, or the reason why there is none.
     pub picture: Result<Arc<ScreenPicture>, Said>,
 }
 
-/// Reads, decodes and draws one icon.
+/// Reads, decodes and encodes one icon.
 pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
     let picture = || read(&request.file).and_then(|icon| draw(graphics, &icon, request.key));
-    // A decoder that panics costs one picture, not the thread.
+    // A panic in a decoder fails one picture, not the thread.
     let picture = catch_unwind(AssertUnwindSafe(picture)).unwrap_or_else(|_| {
         Err(said!(
-            "decoding it failed; the log says how",
+            "decoding failed; see the log",
             "풀지 못했습니다. 로그에 이유가 있습니다"
         ))
     });
@@ -102,7 +102,9 @@ fn read(file: &ImageLocation) -> Result<Icon, Said> {
 fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, Said> {
     let swatches = icon::palette(icon).swatches;
     let (source, backdrop) = match key.mode {
-        RenderMode::Plain(choice) | RenderMode::Tile(choice) => (icon.clone(), choice.of(icon)),
+        RenderMode::Plain(choice) | RenderMode::Tile(choice) => {
+            (icon.clone(), choice.for_icon(icon))
+        }
         RenderMode::Model {
             upscale,
             background,
@@ -142,7 +144,7 @@ fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPictu
     })
 }
 
-/// The icon in the middle of a whole number of cells, on its backdrop.
+/// Draws the scaled icon in the center of whole cells, on its backdrop.
 fn compose(
     icon: &Icon,
     backdrop: Backdrop,
@@ -155,7 +157,7 @@ fn compose(
         u32::from(key.height) * cell_height,
     );
     if room.0 == 0 || room.1 == 0 || icon.width == 0 || icon.height == 0 {
-        return Err(said!("no room", "자리가 없습니다"));
+        return Err(said!("not enough room", "자리가 없습니다"));
     }
     let factor = (room.0 / icon.width).min(room.1 / icon.height).min(64);
     let scale = match factor {
@@ -178,7 +180,7 @@ fn compose(
     }
     .ok_or_else(|| {
         said!(
-            "the icon's pixels do not fit its size",
+            "the icon's pixel data does not match its size",
             "아이콘의 픽셀이 크기와 맞지 않습니다"
         )
     })?;
@@ -203,7 +205,7 @@ fn compose(
     Ok((out, scale))
 }
 
-/// Scales a thumbnail to fill its room: it only has to be recognized.
+/// Scales an image smoothly to fill a tile.
 fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     let (width, height) = (u64::from(image.width()), u64::from(image.height()));
     let (most_width, most_height) = (u64::from(room_width), u64::from(room_height));
@@ -215,7 +217,7 @@ fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     image::imageops::thumbnail(image, width as u32, height as u32)
 }
 
-/// Takes the middle pixel of every `n` by `n`, so that no color is a mixture.
+/// Shrinks an image by keeping the middle pixel of every `n` by `n` block, which mixes no colors.
 fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
     let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
     let (width, height) = image.dimensions();
@@ -224,7 +226,7 @@ fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
     })
 }
 
-/// A thread that works through the newest list of requests, the first one first.
+/// Starts a thread that loads the newest list of requests in order.
 pub fn spawn(
     graphics: Graphics,
     requests: crossbeam_channel::Receiver<Vec<PictureRequest>>,
@@ -261,7 +263,7 @@ mod tests {
     use ratatui_image::picker::Picker;
 
     fn dot() -> Icon {
-        // Red over clear, two by two.
+        // Two by two pixels: red and transparent, in a checkerboard.
         Icon {
             width: 2,
             height: 2,
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn enlarged_by_a_whole_number_without_smoothing() {
+    fn icons_are_enlarged_by_a_whole_number_without_smoothing() {
         let cell = FontSize::new(8, 16);
         let white = BackdropChoice::Always(Backdrop::White);
         for (mode, size) in [
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn made_smaller_by_a_whole_number_where_it_must() {
+    fn large_icons_are_shrunk_by_a_whole_number() {
         let large = icon::scale_nearest(&dot(), 50);
         let half_blocks = FontSize::new(1, 2);
         let mode = RenderMode::Plain(BackdropChoice::Contrast);
@@ -314,14 +316,14 @@ mod tests {
             assert_eq!(pixel.0, [if red { 255 } else { 0 }, 0, 0, 255]);
         }
         assert!(compose(&large, Backdrop::Black, half_blocks, key(mode, 0, 5)).is_err());
-        // Not so a thumbnail, which fills its room.
+        // A tile is not bound to a whole number: it fills its area.
         let tile = key(RenderMode::Tile(BackdropChoice::Contrast), 12, 6);
         let (image, _) = compose(&large, Backdrop::Black, half_blocks, tile).unwrap();
         assert!(image.get_pixel(0, 0).0[0] > 0 && image.get_pixel(11, 11).0[0] > 0);
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn an_unreadable_icon_is_an_error() {
         let request = PictureRequest {
             key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
             file: ImageLocation::File("no/such.png".into()),

@@ -1,4 +1,4 @@
-//! Icons on the screen: which are loaded, which are requested, how they are drawn.
+//! Icons on the screen: loaded pictures, pending requests, drawing.
 
 mod backdrop;
 mod graphics;
@@ -23,19 +23,19 @@ use ratatui_image::Image;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How many pictures are kept; beyond it those that are not requested are dropped.
+/// Most pictures kept in memory. Beyond it, pictures that are not requested are dropped.
 const MAX_PICTURES: usize = 400;
 
 #[derive(Default)]
 pub struct Pictures {
     loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, Said>>,
     requested: Vec<PictureRequest>,
-    /// Whether the terminal shows real pixels.
+    /// Whether the terminal draws real pixels.
     draws_pixels: bool,
     backdrop: BackdropChoice,
-    /// No pictures at all: the operator wants none.
+    /// Set by `--pictures none`.
     off: bool,
-    /// Pictures are shown as the model was given them.
+    /// Whether pictures are shown as the model received them.
     model_view: bool,
 }
 
@@ -57,7 +57,7 @@ impl Pictures {
         self.off = true;
     }
 
-    /// Forgets all pictures: the terminal or its size has changed.
+    /// Drops all pictures after a change of the terminal or its size.
     pub fn clear(&mut self) {
         self.loaded.clear();
         self.requested.clear();
@@ -79,15 +79,15 @@ impl Pictures {
         self.model_view = !self.model_view;
     }
 
-    /// Shows icons on the next backdrop.
+    /// Switches to the next backdrop, and to the plain view.
     pub fn next_backdrop(&mut self) -> BackdropChoice {
         self.backdrop = self.backdrop.next();
         self.model_view = false;
         self.backdrop
     }
 
-    /// How a record's icon is drawn: as it is, or as the attempt that the draft comes from was
-    /// given it, else as the run's settings have it.
+    /// How a record's icon is drawn: plain or, in the model view, with the settings of the attempt
+    /// behind the draft, else of the last attempt, else of the run.
     pub fn mode(&self, detail: &GroupDetail, run: &IconOptions) -> RenderMode {
         if !self.model_view {
             return RenderMode::Plain(self.backdrop);
@@ -114,7 +114,7 @@ impl Pictures {
         }
     }
 
-    /// The icon of a group, as it is.
+    /// Key of the plain icon of a group.
     pub fn plain_key(&self, group: GroupId, room: Rect) -> PictureKey {
         PictureKey {
             group,
@@ -133,8 +133,7 @@ impl Pictures {
         }
     }
 
-    /// Those of the wanted pictures that are not loaded, where they differ from what was
-    /// requested before.
+    /// The wanted pictures that are not loaded; `None` if they are the same as at the last request.
     pub fn missing(&mut self, wanted: Vec<PictureRequest>) -> Option<Vec<PictureRequest>> {
         if self.off {
             return None;
@@ -152,9 +151,9 @@ impl Pictures {
         (!missing.is_empty()).then_some(missing)
     }
 
-    /// An icon in the middle of its room. The terminal draws its pixels in one stroke over all of
-    /// its cells, whenever the first of them changes: one that a box lies over in part would be
-    /// drawn over the box, or keep a piece of it. It is left out until the box is gone.
+    /// Draws an icon in the center of an area. A terminal redraws all pixels of a picture when its
+    /// first cell changes, so a picture partly under a box would cover the box or keep a piece of
+    /// it. Such a picture is left out until the box closes.
     pub fn draw(
         &self,
         picture: &ScreenPicture,

@@ -1,18 +1,19 @@
-//! All group summaries as the engine last reported them, shared with the worker thread by pointer.
+//! All group summaries as the engine last reported them, shared with the worker thread.
 
 use crate::record::{Estimator, GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// All summaries, for a worker: pointers only.
+/// All summaries; cheap to clone for the worker thread.
 pub type Snapshot = Arc<Vec<Arc<GroupSummary>>>;
 
 #[derive(Debug, Default)]
 pub struct Groups {
     all: Snapshot,
-    places: HashMap<GroupId, u32>,
+    indices: HashMap<GroupId, u32>,
+    /// Number of groups in each state.
     states: [u64; GroupState::ALL.len()],
-    /// How many groups each recolor family has.
+    /// Number of groups in each recolor family.
     families: HashMap<GroupId, u32>,
 }
 
@@ -23,9 +24,9 @@ impl Groups {
             *self.families.entry(family).or_default() += 1;
         }
         let all = Arc::make_mut(&mut self.all);
-        match self.places.get(&summary.id) {
-            Some(&place) => {
-                let old = &mut all[place as usize];
+        match self.indices.get(&summary.id) {
+            Some(&index) => {
+                let old = &mut all[index as usize];
                 self.states[old.state as usize] -= 1;
                 if let Some(size) = old.family.and_then(|family| self.families.get_mut(&family)) {
                     *size -= 1;
@@ -33,13 +34,13 @@ impl Groups {
                 *old = Arc::new(summary);
             }
             None => {
-                self.places.insert(summary.id, all.len() as u32);
+                self.indices.insert(summary.id, all.len() as u32);
                 all.push(Arc::new(summary));
             }
         }
     }
 
-    /// Shows a step at once, by the rules of the review state machine; the engine's report follows.
+    /// Shows a predicted step at once; the engine's report follows.
     pub fn predict(&mut self, after: &GroupSummary) {
         if let Some(summary) = self.get(after.id) {
             let summary = GroupSummary {
@@ -53,8 +54,8 @@ impl Groups {
         }
     }
 
-    /// Estimates every uncertainty again; what is not labeled has none.
-    pub fn score_by(&mut self, estimator: &Estimator) {
+    /// Recomputes every uncertainty; unlabeled groups have none.
+    pub fn rescore(&mut self, estimator: &Estimator) {
         let all = Arc::make_mut(&mut self.all).iter_mut();
         for summary in all.filter(|summary| summary.uncertainty > 0.0) {
             let uncertainty = estimator.uncertainty(&summary.reasons, &summary.signals);
@@ -65,19 +66,19 @@ impl Groups {
     }
 
     pub fn get(&self, id: GroupId) -> Option<&GroupSummary> {
-        self.places
+        self.indices
             .get(&id)
-            .map(|place| self.all[*place as usize].as_ref())
+            .map(|index| self.all[*index as usize].as_ref())
     }
 
-    /// The same, shared with a worker.
+    /// A summary to share with the worker thread.
     pub fn shared(&self, id: GroupId) -> Option<Arc<GroupSummary>> {
-        let place = self.places.get(&id)?;
-        Some(Arc::clone(&self.all[*place as usize]))
+        let index = self.indices.get(&id)?;
+        Some(Arc::clone(&self.all[*index as usize]))
     }
 
-    pub fn at(&self, place: u32) -> &GroupSummary {
-        &self.all[place as usize]
+    pub fn at(&self, index: u32) -> &GroupSummary {
+        &self.all[index as usize]
     }
 
     pub fn len(&self) -> usize {
@@ -92,20 +93,20 @@ impl Groups {
         self.states[state as usize]
     }
 
-    /// How many records an operator has to look at.
+    /// Number of records that need review.
     pub fn open(&self) -> u64 {
         let states = GroupState::ALL.iter();
         let open = states.filter(|state| state.needs_review());
         open.map(|state| self.count(*state)).sum()
     }
 
-    /// How many icons are the same drawing as this one, itself included.
+    /// Number of icons in a recolor family, including this one.
     pub fn family_size(&self, summary: &GroupSummary) -> usize {
         let size = summary.family.and_then(|family| self.families.get(&family));
         size.map_or(1, |size| *size as usize)
     }
 
-    /// All icons that are the same drawing as this one, itself included, in source order.
+    /// All icons of a recolor family, including this one, in source order.
     pub fn family(&self, id: GroupId) -> Vec<&GroupSummary> {
         let Some(this) = self.get(id) else {
             return Vec::new();

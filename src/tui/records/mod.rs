@@ -1,4 +1,4 @@
-//! The records of the workstation: summaries of all groups, details of some, the queue over them.
+//! The records of the workstation: summaries of all groups, details of some, the queue.
 
 mod groups;
 mod queue;
@@ -20,35 +20,36 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How many details are kept; beyond it those that no screen needs are dropped.
+/// Most details kept in memory. Beyond it, details that no screen needs are dropped.
 const MAX_DETAILS: usize = 400;
 
 /// All groups as the engine last reported them.
 #[derive(Debug, Default)]
 pub struct Records {
     groups: Groups,
-    details: HashMap<GroupId, Shown>,
-    /// Details requested from the engine and not outdated since.
+    details: HashMap<GroupId, CachedDetail>,
+    /// Groups whose detail was requested and is not outdated.
     requested: HashSet<GroupId>,
-    /// Details that are on the way; the engine answers in the order of what it is sent.
-    on_the_way: HashMap<GroupId, OnTheWay>,
+    /// Unanswered requests for details; the engine answers in order.
+    pending: HashMap<GroupId, PendingDetails>,
     counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
 }
 
-/// A detail as it was sent, and what the steps of this session have made of it since.
+/// A detail from the engine with the steps of this session applied.
 #[derive(Debug)]
-struct Shown {
+struct CachedDetail {
     detail: Arc<GroupDetail>,
-    /// The text after each of these steps.
+    /// The text after each of those steps.
     own_texts: Vec<Labels>,
 }
 
-/// How many details of a group are on the way, and how many of them from before its last step.
+/// Number of unanswered requests for the detail of a group.
 #[derive(Debug, Default)]
-struct OnTheWay {
+struct PendingDetails {
     all: usize,
+    /// Requests sent before the last step on the group.
     outdated: usize,
 }
 
@@ -62,10 +63,10 @@ impl Records {
     }
 
     pub fn detail(&self, id: GroupId) -> Option<&Arc<GroupDetail>> {
-        self.details.get(&id).map(|shown| &shown.detail)
+        self.details.get(&id).map(|cached| &cached.detail)
     }
 
-    /// How often every value occurs; as old as the last [`Self::count_task`].
+    /// Counts of all values, as of the last [`Self::count_task`].
     pub fn counts(&self) -> &ValueCounts {
         &self.counts
     }
@@ -78,8 +79,8 @@ impl Records {
         self.source_read = true;
     }
 
-    /// Takes new summaries. Details that they make outdated are dropped, except the one of
-    /// `current`, which stays on screen until its new one is there.
+    /// Takes new summaries and drops outdated details. The detail of `current` stays on screen
+    /// until its new one arrives.
     pub fn update(&mut self, groups: Vec<GroupSummary>, current: Option<GroupId>) {
         for summary in groups {
             let id = summary.id;
@@ -95,17 +96,17 @@ impl Records {
         self.counts_stale = true;
     }
 
-    /// Estimates every group's uncertainty again.
-    pub fn score_by(&mut self, estimator: &Estimator) {
-        self.groups.score_by(estimator);
+    /// Recomputes every group's uncertainty.
+    pub fn rescore(&mut self, estimator: &Estimator) {
+        self.groups.rescore(estimator);
         self.counts_stale = true;
     }
 
-    /// Takes a detail, unless it was requested before a step that is shown already: then it is
-    /// requested again. Returns whether it was taken.
+    /// Takes a detail and returns `true`, unless it was requested before a step that is already on
+    /// screen; such a detail is requested again.
     pub fn put_detail(&mut self, detail: GroupDetail) -> bool {
         let id = detail.summary.id;
-        if let Entry::Occupied(mut entry) = self.on_the_way.entry(id) {
+        if let Entry::Occupied(mut entry) = self.pending.entry(id) {
             let counts = entry.get_mut();
             let is_outdated = counts.outdated > 0;
             counts.all -= 1;
@@ -118,21 +119,21 @@ impl Records {
                 return false;
             }
         }
-        let shown = Shown {
+        let cached = CachedDetail {
             detail: Arc::new(detail),
             own_texts: Vec::new(),
         };
-        self.details.insert(id, shown);
+        self.details.insert(id, cached);
         true
     }
 
-    /// Whether a step of this session gave a record this text, now or on the way to what is shown.
+    /// Whether a step of this session gave the record this text since its detail arrived.
     pub fn is_own_text(&self, id: GroupId, labels: &Labels) -> bool {
-        let shown = self.details.get(&id);
-        shown.is_some_and(|shown| shown.own_texts.contains(labels))
+        let cached = self.details.get(&id);
+        cached.is_some_and(|cached| cached.own_texts.contains(labels))
     }
 
-    /// Which of these details have to be requested from the engine.
+    /// Those of the wanted details that must be requested from the engine.
     pub fn missing_details(&mut self, wanted: &[GroupId]) -> Vec<GroupId> {
         if self.details.len() > MAX_DETAILS {
             let keep: HashSet<GroupId> = wanted.iter().copied().collect();
@@ -142,43 +143,43 @@ impl Records {
         let missing = wanted.iter().filter(|id| self.requested.insert(**id));
         let missing: Vec<GroupId> = missing.copied().collect();
         for id in &missing {
-            self.on_the_way.entry(*id).or_default().all += 1;
+            self.pending.entry(*id).or_default().all += 1;
         }
         missing
     }
 
-    /// Shows a change at once, by the rules of the review state machine; the engine's own report
-    /// follows. Whether anything changes.
+    /// Predicts a change with the review state machine and shows it at once; the engine's report
+    /// follows. Returns whether anything changes.
     pub fn predict(
         &mut self,
         group: GroupId,
         change: &Change,
         vocabulary: &Vocabulary,
     ) -> Result<bool> {
-        let Some(shown) = self.details.get_mut(&group) else {
+        let Some(cached) = self.details.get_mut(&group) else {
             return Ok(false);
         };
-        let changed = Arc::make_mut(&mut shown.detail).apply(change, vocabulary)?;
+        let changed = Arc::make_mut(&mut cached.detail).apply(change, vocabulary)?;
         if changed {
-            self.groups.predict(&shown.detail.summary);
-            if let Some(counts) = self.on_the_way.get_mut(&group) {
+            self.groups.predict(&cached.detail.summary);
+            if let Some(counts) = self.pending.get_mut(&group) {
                 counts.outdated = counts.all;
             }
-            let draft = shown.detail.draft.as_ref();
-            shown
+            let draft = cached.detail.draft.as_ref();
+            cached
                 .own_texts
                 .extend(draft.map(|draft| draft.labels.clone()));
         }
         Ok(changed)
     }
 
-    /// How often each value of a field occurs in these records, most first.
+    /// Counts each value of a field in these records, most frequent first.
     pub fn values_in(&self, groups: &[GroupId], field: Field) -> Vec<ValueCount> {
         let records = groups.iter().filter_map(|id| self.get(*id));
         worker::values_in(records, field)
     }
 
-    /// The work that counts what a change would do to these records.
+    /// The task that previews a change of these records.
     pub fn preview_task(
         &self,
         number: u64,
@@ -195,7 +196,7 @@ impl Records {
         }
     }
 
-    /// The work that brings [`Self::counts`] up to date, if it is needed.
+    /// The task that updates [`Self::counts`], if they are stale.
     pub fn count_task(&mut self, vocabulary: &Arc<Vocabulary>) -> Option<Task> {
         std::mem::take(&mut self.counts_stale).then(|| Task::Count {
             all: self.groups.snapshot(),
@@ -203,8 +204,8 @@ impl Records {
         })
     }
 
-    /// The counts are to be made again.
-    pub fn recount(&mut self) {
+    /// Marks the counts as stale.
+    pub fn invalidate_counts(&mut self) {
         self.counts_stale = true;
     }
 

@@ -1,4 +1,4 @@
-//! The queue: the records that pass the filter, in order, and the cursor on the current one.
+//! The queue: the records that pass the filter, in sort order, with a cursor on the current one.
 
 use super::{Records, Task};
 use crate::record::filter::{NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, select};
@@ -9,35 +9,34 @@ use std::sync::Arc;
 
 #[derive(Debug)]
 pub struct Queue {
-    /// Places in [`super::Groups`].
+    /// Indices into [`super::Groups`].
     rows: Vec<u32>,
     cursor: usize,
     current: Option<GroupId>,
-    /// The record to go to as soon as the rows show it.
-    sought: Option<GroupId>,
+    /// The record to go to as soon as the rows contain it.
+    seeking: Option<GroupId>,
     filter: String,
-    /// The part of the filter that was not understood.
+    /// Error about a part of the filter that cannot be parsed.
     filter_error: Option<Said>,
     sort: Sort,
-    /// The order of a search, in the place of the other one.
-    found: Option<Found>,
-    /// Of each recolor family only the first row is shown.
+    /// Results of a search; they replace the sort order.
+    found: Option<SearchResults>,
+    /// Whether only the first row of each recolor family is shown.
     folded: bool,
-    /// The current record as it was when the cursor came to it.
-    held: Option<PinnedRecord>,
-    /// Of the last task; results of earlier ones are ignored.
+    /// The current record as it was when the cursor reached it.
+    pinned: Option<PinnedRecord>,
+    /// Number of the last task; results of earlier tasks are ignored.
     number: u64,
-    /// The rows do not yet show what the filter asks for.
+    /// Whether the rows are out of date.
     stale: bool,
-    in_work: bool,
+    task_running: bool,
 }
 
-/// What a search has found.
 #[derive(Debug)]
-struct Found {
+struct SearchResults {
     text: String,
-    /// The place of each image.
-    places: Arc<HashMap<GroupId, u32>>,
+    /// Rank of each image.
+    ranks: Arc<HashMap<GroupId, u32>>,
 }
 
 impl Default for Queue {
@@ -46,16 +45,16 @@ impl Default for Queue {
             rows: Vec::new(),
             cursor: 0,
             current: None,
-            sought: None,
+            seeking: None,
             filter: NEEDS_REVIEW.to_owned(),
             filter_error: None,
             sort: Sort::default(),
             found: None,
             folded: false,
-            held: None,
+            pinned: None,
             number: 0,
             stale: false,
-            in_work: false,
+            task_running: false,
         }
     }
 }
@@ -89,35 +88,35 @@ impl Queue {
         self.sort
     }
 
-    /// The text that it is ordered by the likeness to.
+    /// The text of the search that orders the queue.
     pub fn search_text(&self) -> Option<&str> {
         self.found.as_ref().map(|found| found.text.as_str())
     }
 
-    /// Orders it by a search, the most like first and under the cursor, until the next
-    /// [`Self::set_sort`].
-    pub fn set_found(&mut self, text: String, groups: Vec<GroupId>) {
-        self.sought = groups.first().copied();
-        let places = groups.into_iter().zip(0..).collect();
-        self.found = Some(Found {
+    /// Orders the queue by the results of a search until the next [`Self::set_sort`], and moves the
+    /// cursor to the best one.
+    pub fn set_search_results(&mut self, text: String, groups: Vec<GroupId>) {
+        self.seeking = groups.first().copied();
+        let ranks = groups.into_iter().zip(0..).collect();
+        self.found = Some(SearchResults {
             text,
-            places: Arc::new(places),
+            ranks: Arc::new(ranks),
         });
         self.stale = true;
-        self.held = None;
+        self.pinned = None;
     }
 
     pub fn row<'a>(&self, row: usize, records: &'a Records) -> Option<&'a GroupSummary> {
-        let place = self.rows.get(row)?;
-        Some(records.groups().at(*place))
+        let index = self.rows.get(row)?;
+        Some(records.groups().at(*index))
     }
 
-    /// All records that it shows, in order.
+    /// All records of the queue, in order.
     pub fn ids<'a>(&'a self, records: &'a Records) -> impl Iterator<Item = GroupId> + 'a {
-        self.rows.iter().map(|place| records.groups().at(*place).id)
+        self.rows.iter().map(|index| records.groups().at(*index).id)
     }
 
-    /// Those of these records that pass the filter, whether or not their family is folded.
+    /// Those of `groups` that pass the filter, whether or not their family is folded.
     pub fn passing(
         &self,
         groups: &[GroupId],
@@ -127,21 +126,21 @@ impl Queue {
     ) -> Vec<GroupId> {
         let (query, _) = Query::parse(&self.filter, vocabulary, views);
         let all = records.groups().snapshot();
-        let passing = select(&all, &query, self.sort, self.held_edit(records));
-        let passing = passing.into_iter().map(|place| all[place as usize].id);
+        let passing = select(&all, &query, self.sort, self.pinned_edit(records));
+        let passing = passing.into_iter().map(|index| all[index as usize].id);
         passing.filter(|id| groups.contains(id)).collect()
     }
 
     fn row_of(&self, id: GroupId, records: &Records) -> Option<usize> {
-        // Near the cursor first: that is where it nearly always is.
-        let is = |row: &usize| records.groups().at(self.rows[*row]).id == id;
+        // The record is nearly always near the cursor: look there first.
+        let matches = |row: &usize| records.groups().at(self.rows[*row]).id == id;
         let near = self.cursor.saturating_sub(3)..(self.cursor + 4).min(self.rows.len());
         near.into_iter()
-            .find(is)
-            .or_else(|| (0..self.rows.len()).find(is))
+            .find(matches)
+            .or_else(|| (0..self.rows.len()).find(matches))
     }
 
-    /// The next row after the cursor that needs review, from the top again at the end.
+    /// The next row after the cursor that needs review; wraps around at the end.
     pub fn next_to_review(&self, records: &Records) -> Option<usize> {
         let len = self.rows.len();
         (1..len).map(|step| (self.cursor + step) % len).find(|row| {
@@ -150,7 +149,8 @@ impl Queue {
         })
     }
 
-    /// Where the cursor may go next: one down, or after a decision to the next uncertain record.
+    /// Records where the cursor may go next: one row down or, after a decision, the next uncertain
+    /// one.
     pub fn ahead(&self, records: &Records) -> Vec<GroupId> {
         const FAR: usize = 50;
         let next = self.cursor + 1;
@@ -163,27 +163,27 @@ impl Queue {
             .collect()
     }
 
-    /// Moves the cursor to a row, or to the last one.
+    /// Moves the cursor to a row, at most to the last one.
     pub fn put_cursor(&mut self, row: usize, records: &Records) {
-        self.sought = None;
+        self.seeking = None;
         self.cursor = row.min(self.rows.len().saturating_sub(1));
         self.follow_cursor(records);
     }
 
-    /// Goes to a record: at once where the rows show it, else as soon as they do.
+    /// Goes to a record, at once or as soon as the rows contain it.
     pub fn go_to(&mut self, id: GroupId, records: &Records) {
         if let Some(row) = self.row_of(id, records) {
             self.put_cursor(row, records);
         }
-        // The rows may be about to change.
-        self.sought = Some(id);
+        // The rows may change soon: go to it again then.
+        self.seeking = Some(id);
         self.stale = true;
     }
 
-    /// Whether the record that it was to go to is hidden by the filter; once.
-    pub fn gives_up_seeking(&mut self) -> bool {
-        let settled = !self.stale && !self.in_work;
-        self.sought.take_if(|_| settled).is_some()
+    /// Returns `true`, once, when the filter hides the record to go to.
+    pub fn take_failed_seek(&mut self) -> bool {
+        let settled = !self.stale && !self.task_running;
+        self.seeking.take_if(|_| settled).is_some()
     }
 
     /// Makes the record under the cursor the current one.
@@ -193,9 +193,9 @@ impl Queue {
             uncertainty: summary.uncertainty,
             changed_at: summary.changed_at,
         });
-        let id = here.map(|held| held.group);
-        if id != self.current || self.held.is_none() {
-            self.held = here;
+        let id = here.map(|pinned| pinned.group);
+        if id != self.current || self.pinned.is_none() {
+            self.pinned = here;
         }
         self.current = id;
     }
@@ -203,10 +203,10 @@ impl Queue {
     pub fn set_filter(&mut self, text: String) {
         self.filter = text;
         self.stale = true;
-        self.held = None;
+        self.pinned = None;
     }
 
-    /// The filter that an earlier run left.
+    /// Restores the filter of an earlier run.
     pub fn restore_filter(&mut self, text: String) {
         self.filter = text;
         self.stale = true;
@@ -216,35 +216,35 @@ impl Queue {
         self.sort = sort;
         self.found = None;
         self.stale = true;
-        self.held = None;
+        self.pinned = None;
     }
 
     pub fn is_folded(&self) -> bool {
         self.folded
     }
 
-    /// Shows one row of each recolor family, or all again.
+    /// Shows one row of each recolor family, or all rows.
     pub fn set_folded(&mut self, folded: bool) {
         self.folded = folded;
         self.stale = true;
     }
 
-    /// The records have changed.
+    /// Marks the rows as out of date.
     pub fn refresh(&mut self) {
         self.stale = true;
     }
 
-    /// The work that brings the rows up to date, if it is needed and none is under way.
+    /// The task that updates the rows; `None` if they are up to date or a task is running.
     pub fn filter_task(
         &mut self,
         records: &Records,
         vocabulary: &Vocabulary,
         views: &Views,
     ) -> Option<Task> {
-        if !self.stale || self.in_work {
+        if !self.stale || self.task_running {
             return None;
         }
-        (self.stale, self.in_work) = (false, true);
+        (self.stale, self.task_running) = (false, true);
         self.number += 1;
         let (query, error) = Query::parse(&self.filter, vocabulary, views);
         self.filter_error = error;
@@ -253,41 +253,41 @@ impl Queue {
             all: records.groups().snapshot(),
             query,
             sort: self.sort,
-            found: self.found.as_ref().map(|found| Arc::clone(&found.places)),
+            found: self.found.as_ref().map(|found| Arc::clone(&found.ranks)),
             folded: self.folded,
-            held: self.held_edit(records),
+            pinned: self.pinned_edit(records),
         })
     }
 
-    /// The current record, where the operator has begun to edit it.
-    fn held_edit(&self, records: &Records) -> Option<PinnedRecord> {
-        let held = self.held?;
-        let state = records.get(held.group)?.state;
-        (state == GroupState::Edited).then_some(held)
+    /// The current record, if the operator has edited it; it keeps its place in the queue.
+    fn pinned_edit(&self, records: &Records) -> Option<PinnedRecord> {
+        let pinned = self.pinned?;
+        let state = records.get(pinned.group)?.state;
+        (state == GroupState::Edited).then_some(pinned)
     }
 
-    /// Takes the rows that pass the filter; `false` where they are outdated. While the queue
-    /// fills for the first time (`filling`), the cursor stays at the top: which record needs
-    /// review most is not yet known. It becomes the current one unless it is `kept`.
-    pub fn take_rows(
+    /// Sets the rows that a task found; returns `false` for the result of an outdated task. While
+    /// the queue fills for the first time (`filling`), the cursor stays on the first row. The
+    /// record under the cursor becomes the current one, unless `keep_current` is set.
+    pub fn set_rows(
         &mut self,
         number: u64,
         rows: Vec<u32>,
         records: &Records,
         filling: bool,
-        kept: bool,
+        keep_current: bool,
     ) -> bool {
-        self.in_work = false;
+        self.task_running = false;
         if number != self.number {
             return false;
         }
         self.rows = rows;
-        if let Some(id) = self.sought
+        if let Some(id) = self.seeking
             && self.row_of(id, records).is_some()
         {
-            self.sought = None;
+            self.seeking = None;
             self.current = Some(id);
-            self.held = None;
+            self.pinned = None;
         }
         let row = match self.current {
             _ if filling => Some(0),
@@ -298,7 +298,7 @@ impl Queue {
             Some(row) => row,
             None => self.cursor.min(self.rows.len().saturating_sub(1)),
         };
-        if !kept || self.current.is_none() {
+        if !keep_current || self.current.is_none() {
             self.follow_cursor(records);
         }
         true

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Selection {
     groups: BTreeSet<GroupId>,
-    /// How many of them the queue does not show.
+    /// Number of selected records that the queue does not show.
     hidden: usize,
-    /// The row of the queue where a range begins.
+    /// The queue row where a range starts.
     anchor: Option<usize>,
 }
 
@@ -45,8 +45,8 @@ impl Selection {
         self.anchor = Some(row);
     }
 
-    /// Selects from the last selected row to `row`, of all `shown`; a single record where none
-    /// was selected before.
+    /// Selects the rows of `shown` from the last selected row to `row`, or only `row` if no row was
+    /// selected before.
     pub fn extend_to(&mut self, row: usize, shown: &[GroupId]) {
         match self.anchor {
             Some(anchor) => {
@@ -68,7 +68,7 @@ impl Selection {
         self.hidden = 0;
     }
 
-    /// Counts the hidden ones again after the queue has changed.
+    /// Recounts the hidden records after a change of the queue.
     pub fn count_hidden(&mut self, shown: impl Iterator<Item = GroupId>) {
         if !self.groups.is_empty() {
             let shown = shown.filter(|id| self.groups.contains(id)).count();

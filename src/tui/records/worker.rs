@@ -1,4 +1,4 @@
-//! Work over all summaries that may take longer than a frame, off the UI thread.
+//! Tasks over all summaries that may take longer than a frame; they run off the UI thread.
 
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Records that are shown with a value.
-const EXAMPLES: usize = 8;
+/// Most example records of a value.
+const MAX_EXAMPLES: usize = 8;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
@@ -21,11 +21,11 @@ pub enum Task {
         all: Snapshot,
         query: Query,
         sort: Sort,
-        /// The places of a search, which go before the order.
+        /// Ranks of search results; they override the sort order.
         found: Option<Arc<HashMap<GroupId, u32>>>,
-        /// Of each recolor family only the first row is left.
+        /// Whether to keep only the first row of each recolor family.
         folded: bool,
-        held: Option<PinnedRecord>,
+        pinned: Option<PinnedRecord>,
     },
     Count {
         all: Snapshot,
@@ -52,33 +52,33 @@ pub enum TaskResult {
     },
 }
 
-/// How often everything occurs, most first.
+/// Counts of states, reasons and values over all records, most frequent first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ValueCounts {
     pub states: Vec<(GroupState, u64)>,
     pub reasons: Vec<(Reason, u64)>,
     pub values: BTreeMap<Field, Vec<ValueCount>>,
-    /// Tenths of uncertainty, lowest first.
+    /// Histogram of the uncertainty in tenths, lowest first.
     pub uncertainty: [u64; 10],
 }
 
 impl ValueCounts {
-    /// Probable synonyms stand together.
+    /// Counts of the values of a field; probable synonyms are adjacent.
     pub fn of(&self, field: Field) -> &[ValueCount] {
         self.values.get(&field).map_or(&[], Vec::as_slice)
     }
 }
 
-/// How often a value of a field occurs.
+/// Count of one value of a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValueCount {
     pub value: String,
     pub records: u64,
-    /// How many of those are uncertain.
+    /// Number of those records that are uncertain.
     pub uncertain: u64,
-    /// The first of those, in source order.
+    /// The first of those records, in source order.
     pub examples: Vec<GroupId>,
-    /// The more frequent value that it is probably a synonym of.
+    /// The more frequent value that this one is probably a synonym of.
     pub like: Option<String>,
 }
 
@@ -92,15 +92,15 @@ impl Task {
                 sort,
                 found,
                 folded,
-                held,
+                pinned,
             } => {
-                let mut rows = select(&all, &query, sort, held);
+                let mut rows = select(&all, &query, sort, pinned);
                 if let Some(found) = found {
-                    let place = |row: &u32| found.get(&all[*row as usize].id).copied();
-                    rows.sort_by_key(|row| place(row).unwrap_or(u32::MAX));
+                    let rank = |row: &u32| found.get(&all[*row as usize].id).copied();
+                    rows.sort_by_key(|row| rank(row).unwrap_or(u32::MAX));
                 }
                 if folded {
-                    fold(&mut rows, &all, held);
+                    fold(&mut rows, &all, pinned);
                 }
                 TaskResult::Filtered { number, rows }
             }
@@ -124,14 +124,14 @@ impl Task {
     }
 }
 
-/// Leaves one row of each recolor family, the first one, and the record that is being edited.
-fn fold(rows: &mut Vec<u32>, all: &Snapshot, held: Option<PinnedRecord>) {
+/// Keeps the first row of each recolor family, and the record being edited.
+fn fold(rows: &mut Vec<u32>, all: &Snapshot, pinned: Option<PinnedRecord>) {
     let mut seen = HashSet::new();
-    let held = held.map(|held| held.group);
-    rows.retain(|place| {
-        let summary = &all[*place as usize];
+    let pinned = pinned.map(|pinned| pinned.group);
+    rows.retain(|index| {
+        let summary = &all[*index as usize];
         let is_first = summary.family.is_none_or(|family| seen.insert(family));
-        is_first || held == Some(summary.id)
+        is_first || pinned == Some(summary.id)
     });
 }
 
@@ -164,7 +164,7 @@ fn count(all: &Snapshot, vocabulary: &Vocabulary) -> ValueCounts {
     }
 }
 
-/// How often each value of a field occurs in these records, most first.
+/// Counts each value of a field in these records, most frequent first.
 pub fn values_in<'a>(
     records: impl Iterator<Item = &'a GroupSummary>,
     field: Field,
@@ -172,7 +172,7 @@ pub fn values_in<'a>(
     let mut counts: HashMap<&str, ValueCount> = HashMap::new();
     for summary in records {
         let values = summary.labels.values(field).iter();
-        // An imported list may hold a value twice.
+        // An imported list may contain a value twice.
         let mut seen = HashSet::new();
         for value in values.filter(|value| seen.insert(*value)) {
             let count = counts.entry(value).or_insert_with(|| ValueCount {
@@ -181,7 +181,7 @@ pub fn values_in<'a>(
             });
             count.records += 1;
             count.uncertain += u64::from(summary.state == GroupState::Uncertain);
-            if count.examples.len() < EXAMPLES {
+            if count.examples.len() < MAX_EXAMPLES {
                 count.examples.push(summary.id);
             }
         }
@@ -195,7 +195,7 @@ pub fn values_in<'a>(
     counts
 }
 
-/// The same with each probable synonym right behind the value that it is one of.
+/// Moves each probable synonym right after its more frequent value.
 fn with_synonyms(
     field: Field,
     counts: Vec<ValueCount>,
@@ -217,7 +217,7 @@ fn with_synonyms(
     found.into_iter().map(|(_, count)| count).collect()
 }
 
-/// How often each occurs, most first.
+/// Counts each distinct value, most frequent first.
 fn tally<K: Ord + Hash>(values: impl Iterator<Item = K>) -> Vec<(K, u64)> {
     let mut counts: HashMap<K, u64> = HashMap::new();
     for value in values {
@@ -228,7 +228,7 @@ fn tally<K: Ord + Hash>(values: impl Iterator<Item = K>) -> Vec<(K, u64)> {
     counts
 }
 
-/// A thread that always works on the newest task of each kind.
+/// Starts a thread that runs the newest task of each kind.
 pub fn spawn(
     tasks: crossbeam_channel::Receiver<Task>,
     done: crossbeam_channel::Sender<TaskResult>,

@@ -1,20 +1,20 @@
-//! What a bulk change can do, and to which fields, with the key of each.
+//! Actions and fields of a bulk change, each with its key.
 
 use crate::record::{Field, Kind};
 use crate::wording::Words;
 
-/// What is done to the field.
+/// A bulk change of one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkAction {
     Add,
     Remove,
-    /// One value by another; the others stay.
+    /// Replaces one value with another; the other values stay.
     Replace,
-    /// All values by others.
+    /// Replaces all values.
     Set,
-    /// One value by another that records have.
+    /// Replaces one value with another existing value.
     Merge,
-    /// One value by another that means the same, from now on too.
+    /// Replaces one value with a synonym, and adds it to the vocabulary as another name.
     Synonym,
 }
 
@@ -37,19 +37,19 @@ impl BulkAction {
         }
     }
 
-    /// Whether it begins with a value that records have.
-    pub(super) fn takes_old(self) -> bool {
+    /// Whether the action needs a value that the records already have.
+    pub(super) fn needs_existing_value(self) -> bool {
         matches!(self, Self::Remove | Self::Replace)
     }
 
-    /// Those that make sense for a field.
+    /// The actions that make sense for a field.
     pub(super) fn of(field: Field) -> impl Iterator<Item = (char, Self)> {
         let all = Self::ALL.into_iter();
         all.filter(move |(_, action)| field.is_list() || *action != Self::Add)
     }
 }
 
-/// The fields that can be changed so, with the key of each. A sentence is about one record.
+/// The fields of bulk changes, each with its key. Sentences are left out: each is about one record.
 pub(super) fn fields() -> impl Iterator<Item = (char, Field)> {
     let letter = |field: Field| match field {
         Field::TagsKo => 't',
@@ -66,7 +66,7 @@ pub(super) fn fields() -> impl Iterator<Item = (char, Field)> {
     all.map(move |field| (letter(field), field))
 }
 
-/// The value so many places further; at the ends it stays.
+/// The value `by` places after `now`; stops at both ends.
 pub(super) fn stepped<T: Copy + PartialEq>(all: &[T], now: T, by: isize) -> T {
     let at = all.iter().position(|have| *have == now).unwrap_or(0);
     let to = at.saturating_add_signed(by).min(all.len() - 1);

@@ -1,4 +1,4 @@
-//! Choices in a line, each with the letter that takes it: where they are, and how they look.
+//! A line of choices, each with the letter that picks it: layout and drawing.
 
 use crate::text::width;
 use crate::tui::session::Session;
@@ -6,14 +6,14 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Cells before choices and before texts being typed.
+/// Width in cells of the labels before choices and texts.
 pub const LABEL: u16 = 10;
 
-/// A line of choices, broken where it is too long.
+/// A line of choices, wrapped where it is too long.
 pub struct Choices {
     name: &'static str,
-    /// Whether one of them is asked for now.
-    asked: bool,
+    /// Whether the operator picks from this line now.
+    focused: bool,
     area: Rect,
     all: Vec<Choice>,
 }
@@ -21,21 +21,20 @@ pub struct Choices {
 struct Choice {
     letter: char,
     text: String,
-    /// Whether it is the one that is taken.
-    here: bool,
-    place: Rect,
+    chosen: bool,
+    area: Rect,
 }
 
 impl Choices {
     pub fn new<'a>(
         name: &'static str,
         all: impl Iterator<Item = (char, &'a str, bool)>,
-        asked: bool,
+        focused: bool,
         area: Rect,
     ) -> Self {
         let start = area.x + (width(name) as u16 + 2).clamp(8, LABEL);
         let (mut x, mut y) = (start, area.y);
-        let all = all.map(|(letter, name, here)| {
+        let all = all.map(|(letter, name, chosen)| {
             let text = format!("{letter} {name}");
             let cells = width(&text) as u16 + 2;
             if x + cells > area.right() && x > start {
@@ -46,21 +45,21 @@ impl Choices {
             Choice {
                 letter,
                 text,
-                here,
-                place,
+                chosen,
+                area: place,
             }
         });
         Self {
             name,
-            asked,
+            focused,
             area,
             all: all.collect(),
         }
     }
 
-    /// What is left below them.
+    /// The area below the choices.
     pub fn rest(&self) -> Rect {
-        let last = self.all.last().map_or(self.area.y, |choice| choice.place.y);
+        let last = self.all.last().map_or(self.area.y, |choice| choice.area.y);
         let y = (last + 1).min(self.area.bottom());
         Rect {
             y,
@@ -69,29 +68,29 @@ impl Choices {
         }
     }
 
-    /// The letter of the choice at a place.
+    /// The letter of the choice at a screen position.
     pub fn letter_at(&self, at: Position) -> Option<char> {
         let mut all = self.all.iter();
-        let found = all.find(|choice| choice.place.contains(at) && self.area.contains(at));
+        let found = all.find(|choice| choice.area.contains(at) && self.area.contains(at));
         Some(found?.letter)
     }
 
     pub fn draw(&self, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = self.area;
-        let mark = if self.asked { ">" } else { " " };
+        let mark = if self.focused { ">" } else { " " };
         let name = format!("{mark} {}", self.name);
         put(buf, area.x, area.y, LABEL, &name, theme.dim());
         for choice in &self.all {
-            let at = choice.place;
+            let at = choice.area;
             if at.y >= area.bottom() {
                 break;
             }
-            let style = match choice.here {
-                true => theme.cursor(self.asked),
+            let style = match choice.chosen {
+                true => theme.cursor(self.focused),
                 false => theme.text(),
             };
-            let sign = if choice.here { ">" } else { " " };
+            let sign = if choice.chosen { ">" } else { " " };
             let room = area.right().saturating_sub(at.x);
             put(
                 buf,

@@ -1,5 +1,5 @@
-//! Adds, removes, replaces or sets a value of one field in many records: which field, what to do,
-//! which value. What it would do is counted and shown while it is typed.
+//! Adds, removes, replaces or sets a value of one field in many records. The operator picks field,
+//! action and value; a preview follows the typing.
 
 use super::Scope;
 use super::action::{BulkAction, fields, stepped};
@@ -18,62 +18,68 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Completions are shown inside the box, above the preview.
-const OFFERS: usize = 5;
+/// Most completions shown inside the box, above the preview.
+const MAX_COMPLETIONS: usize = 5;
 
-/// What is asked now.
+/// What the operator enters now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+enum BulkStep {
     Field,
     Action,
     Value,
-    /// What takes the place of the value.
-    With,
+    /// The value that replaces the first one.
+    Replacement,
 }
 
 pub struct BulkForm {
     scope: Scope,
-    /// How many records that is.
+    /// Number of records in the scope.
     records: usize,
     field: Field,
     action: BulkAction,
-    step: Step,
+    step: BulkStep,
     value: TextEdit,
-    with: TextEdit,
+    replacement: TextEdit,
     /// Values that the records have in the field, most frequent first.
     used: Vec<ValueCount>,
-    /// Index into the completions now shown.
+    /// Index of the chosen completion.
     chosen: Option<usize>,
     preview: PendingPreview,
 }
 
 impl BulkForm {
     pub fn open(scope: Scope, session: &Session) -> Dialog {
-        Self::at_step(scope, Field::TagsKo, BulkAction::Add, Step::Field, session)
+        Self::at_step(
+            scope,
+            Field::TagsKo,
+            BulkAction::Add,
+            BulkStep::Field,
+            session,
+        )
     }
 
-    /// The same where field and action are known.
+    /// Opens the dialog with field and action already chosen.
     pub fn value(scope: Scope, field: Field, action: BulkAction, session: &Session) -> Dialog {
-        Self::at_step(scope, field, action, Step::Value, session)
+        Self::at_step(scope, field, action, BulkStep::Value, session)
     }
 
-    /// The same where only the new value is missing.
+    /// Opens the dialog to rename a value in all records.
     pub fn rename(field: Field, from: &str, session: &mut Session) -> Dialog {
-        Self::of_word(BulkAction::Replace, field, from, None, session)
+        Self::with_word(BulkAction::Replace, field, from, None, session)
     }
 
-    fn of_word(
+    fn with_word(
         action: BulkAction,
         field: Field,
         from: &str,
         with: Option<&str>,
         session: &mut Session,
     ) -> Dialog {
-        let dialog = Self::at_step(Scope::All, field, action, Step::With, session);
+        let dialog = Self::at_step(Scope::All, field, action, BulkStep::Replacement, session);
         match dialog {
             Dialog::Bulk(mut form) => {
                 form.value.set(from);
-                form.with.set(with.unwrap_or_default());
+                form.replacement.set(with.unwrap_or_default());
                 form.choose_default(session);
                 form.preview(session);
                 Dialog::Bulk(form)
@@ -82,17 +88,18 @@ impl BulkForm {
         }
     }
 
-    /// Puts a word in the place of another one of the list everywhere; `like` is the likely one.
+    /// Opens the dialog to merge a word into another one in all records; `like` is the likely
+    /// target.
     pub fn merge(field: Field, from: &str, like: Option<&str>, session: &mut Session) -> Dialog {
-        Self::of_word(BulkAction::Merge, field, from, like, session)
+        Self::with_word(BulkAction::Merge, field, from, like, session)
     }
 
-    /// The same, and the word is another name of that one from now on.
+    /// Opens the dialog to make a word a synonym of another one; `like` is the likely one.
     pub fn synonym(field: Field, from: &str, like: Option<&str>, session: &mut Session) -> Dialog {
-        Self::of_word(BulkAction::Synonym, field, from, like, session)
+        Self::with_word(BulkAction::Synonym, field, from, like, session)
     }
 
-    /// Removes a word everywhere.
+    /// Opens the dialog to remove a word from all records.
     pub fn delete(field: Field, word: &str, session: &mut Session) -> Dialog {
         let dialog = Self::value(Scope::All, field, BulkAction::Remove, session);
         match dialog {
@@ -110,7 +117,7 @@ impl BulkForm {
         scope: Scope,
         field: Field,
         action: BulkAction,
-        step: Step,
+        step: BulkStep,
         session: &Session,
     ) -> Dialog {
         let mut form = Self {
@@ -120,7 +127,7 @@ impl BulkForm {
             action,
             step,
             value: TextEdit::default(),
-            with: TextEdit::default(),
+            replacement: TextEdit::default(),
             used: Vec::new(),
             chosen: None,
             preview: PendingPreview::default(),
@@ -133,10 +140,10 @@ impl BulkForm {
     }
 
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
-        self.preview.take(number, preview);
+        self.preview.set(number, preview);
     }
 
-    /// Counts the values of the field in the records that it is about.
+    /// Counts the records of the scope and the values that they have in the field.
     fn count(&mut self, session: &Session) {
         let groups = self.scope.groups(session);
         self.records = groups.len();
@@ -146,57 +153,61 @@ impl BulkForm {
 
     fn edited(&self) -> &TextEdit {
         match self.step {
-            Step::With => &self.with,
+            BulkStep::Replacement => &self.replacement,
             _ => &self.value,
         }
     }
 
     fn is_typing(&self) -> bool {
-        self.step >= Step::Value
+        self.step >= BulkStep::Value
     }
 
-    /// Whether a value is asked for that the records have.
-    fn asks_for_old(&self) -> bool {
+    /// Whether the value being entered must be one that the records have.
+    fn needs_existing_value(&self) -> bool {
         match self.step {
-            Step::With => self.action == BulkAction::Merge,
-            _ => self.step == Step::Value && self.action.takes_old(),
+            BulkStep::Replacement => self.action == BulkAction::Merge,
+            _ => self.step == BulkStep::Value && self.action.needs_existing_value(),
         }
     }
 
-    /// The part of the text that a completion replaces: several values have commas between.
+    /// The part of the text that a completion replaces: the text after the last comma, where
+    /// several values can be entered.
     fn word(&self) -> &str {
         let text = self.edited().text();
-        match self.asks_for_old() || self.field.language().is_none() && !self.field.is_list() {
+        match self.needs_existing_value()
+            || self.field.language().is_none() && !self.field.is_list()
+        {
             true => text,
             false => text.rsplit(',').next().unwrap_or(text).trim_start(),
         }
     }
 
     fn completions(&self, session: &Session) -> Vec<Completion> {
-        match (self.is_typing(), self.asks_for_old()) {
+        match (self.is_typing(), self.needs_existing_value()) {
             (false, _) => Vec::new(),
             (true, true) => {
                 let mut all = completion::of_counts(&self.used, self.field, self.word(), session);
-                // Not into itself.
-                all.retain(|c| self.step != Step::With || c.value != self.value.text());
+                // A value cannot be merged into itself.
+                all.retain(|c| self.step != BulkStep::Replacement || c.value != self.value.text());
                 all
             }
             (true, false) => completion::of_field(self.field, self.word(), &[], session),
         }
     }
 
-    /// Where only certain texts can be meant, the likeliest one is chosen at once.
+    /// Chooses the first completion where only known values are allowed and the text is not one
+    /// yet.
     fn choose_default(&mut self, session: &Session) {
         let word = self.word();
         let known = session.vocabulary().find_exact(self.field, word).is_some();
         let closed = self.field.is_closed() && !word.is_empty() && !known;
         let is_used = self.used.iter().any(|count| count.value == word);
-        let wanted = (self.asks_for_old() && !is_used) || (self.is_typing() && closed);
+        let wanted = (self.needs_existing_value() && !is_used) || (self.is_typing() && closed);
         self.chosen = (wanted && !self.completions(session).is_empty()).then_some(0);
     }
 
-    /// The text as it would be taken now, with the chosen completion.
-    fn taken(&self, session: &Session) -> String {
+    /// The entered text with the chosen completion.
+    fn entered(&self, session: &Session) -> String {
         let text = self.edited().text();
         let completions = self.completions(session);
         match self.chosen.and_then(|at| completions.get(at)) {
@@ -208,33 +219,35 @@ impl BulkForm {
         }
     }
 
-    /// The change as it stands; `None` while something is missing.
+    /// The change entered so far; `None` while something is missing.
     fn change(&self, session: &Session) -> Option<Change> {
         let field = self.field;
-        let taken = self.taken(session);
+        let entered = self.entered(session);
         let filled = |text: String| (!text.is_empty()).then_some(text);
         match (self.step, self.action) {
-            (Step::Field | Step::Action, _) | (Step::Value, BulkAction::Replace) => None,
+            (BulkStep::Field | BulkStep::Action, _) | (BulkStep::Value, BulkAction::Replace) => {
+                None
+            }
             (_, BulkAction::Replace | BulkAction::Merge) => Some(Change::Rename {
                 field,
                 from: self.value.text().to_owned(),
-                to: filled(taken)?,
+                to: filled(entered)?,
             }),
             (_, BulkAction::Synonym) => Some(Change::Synonym {
                 field,
                 from: self.value.text().to_owned(),
-                to: filled(taken)?,
+                to: filled(entered)?,
             }),
             (_, BulkAction::Add) => Some(Change::Add {
                 field,
-                value: filled(taken)?,
+                value: filled(entered)?,
             }),
             (_, BulkAction::Remove) => Some(Change::Remove {
                 field,
-                value: filled(taken)?,
+                value: filled(entered)?,
             }),
             (_, BulkAction::Set) => {
-                let all = filled(taken)?;
+                let all = filled(entered)?;
                 let values = match field.is_list() {
                     true => all.split(',').map(|part| part.trim().to_owned()).collect(),
                     false => vec![all],
@@ -246,36 +259,36 @@ impl BulkForm {
 
     fn preview(&mut self, session: &mut Session) {
         let change = self.change(session);
-        self.preview.ask(self.scope, change, session);
+        self.preview.request(self.scope, change, session);
     }
 
-    fn go_to(&mut self, step: Step, session: &mut Session) {
+    fn go_to(&mut self, step: BulkStep, session: &mut Session) {
         self.step = step;
         self.choose_default(session);
         self.preview(session);
     }
 
-    /// Takes what is chosen, and asks for the next thing or does it.
+    /// Accepts the current choice, then goes to the next step or applies the change.
     fn forward(&mut self, session: &mut Session) -> Next {
         match self.step {
-            Step::Field => {
+            BulkStep::Field => {
                 let mut actions = BulkAction::of(self.field);
                 if !actions.any(|(_, action)| action == self.action) {
                     self.action = BulkAction::Set;
                 }
                 self.count(session);
-                self.go_to(Step::Action, session);
+                self.go_to(BulkStep::Action, session);
             }
-            Step::Action => self.go_to(Step::Value, session),
-            Step::Value if self.action == BulkAction::Replace => {
-                let taken = self.taken(session);
-                if !taken.is_empty() {
-                    self.value.set(&taken);
-                    self.go_to(Step::With, session);
+            BulkStep::Action => self.go_to(BulkStep::Value, session),
+            BulkStep::Value if self.action == BulkAction::Replace => {
+                let entered = self.entered(session);
+                if !entered.is_empty() {
+                    self.value.set(&entered);
+                    self.go_to(BulkStep::Replacement, session);
                 }
             }
-            Step::Value | Step::With => {
-                if self.preview.carry_out(session) {
+            BulkStep::Value | BulkStep::Replacement => {
+                if self.preview.apply(session) {
                     return Next::close();
                 }
             }
@@ -285,14 +298,14 @@ impl BulkForm {
 
     fn back(&mut self, session: &mut Session) {
         let step = match self.step {
-            Step::Field | Step::Action => Step::Field,
-            Step::Value => Step::Action,
-            Step::With => Step::Value,
+            BulkStep::Field | BulkStep::Action => BulkStep::Field,
+            BulkStep::Value => BulkStep::Action,
+            BulkStep::Replacement => BulkStep::Value,
         };
         self.go_to(step, session);
     }
 
-    /// Keys that choose: the letter of a field or an action, or a step along the list.
+    /// Handles a key while a field or an action is chosen: its letter, or an arrow along the list.
     fn choose(&mut self, key: &KeyEvent, session: &mut Session) -> Next {
         let code = match Key::from_event(key)[..] {
             [first, ..] => first.code,
@@ -310,7 +323,7 @@ impl BulkForm {
                 self.count(session);
             }
             (KeyCode::Backspace | KeyCode::BackTab, _) => self.back(session),
-            (KeyCode::Char(letter), Step::Field) => {
+            (KeyCode::Char(letter), BulkStep::Field) => {
                 if let Some((_, field)) = fields().find(|(have, _)| *have == letter) {
                     self.field = field;
                     return self.forward(session);
@@ -323,7 +336,7 @@ impl BulkForm {
                     return self.forward(session);
                 }
             }
-            (_, Step::Field) => {
+            (_, BulkStep::Field) => {
                 let all: Vec<Field> = fields().map(|(_, field)| field).collect();
                 self.field = stepped(&all, self.field, by);
             }
@@ -339,25 +352,25 @@ impl BulkForm {
         place.box_of(84, 20)
     }
 
-    /// The fields, and once one is taken what to do with it.
+    /// The line of fields and, once a field is chosen, the line of actions.
     fn choices(&self, inner: Rect, words: Words) -> (Choices, Option<Choices>) {
         let all = fields().map(|(letter, field)| (letter, words.field(field), field == self.field));
-        let asked = self.step == Step::Field;
-        let fields = Choices::new(words.bulk_field(), all, asked, inner);
+        let focused = self.step == BulkStep::Field;
+        let fields = Choices::new(words.bulk_field(), all, focused, inner);
         let all = BulkAction::of(self.field);
         let all = all.map(|(letter, action)| (letter, action.name(words), action == self.action));
-        let actions = (self.step == Step::Action)
+        let actions = (self.step == BulkStep::Action)
             .then(|| Choices::new(words.bulk_do(), all, true, fields.rest()));
         (fields, actions)
     }
 
-    /// Where so many completions are shown, and the first of them on screen.
-    fn offers(&self, inner: Rect, count: usize) -> (Rect, usize) {
+    /// Rectangle of `count` completions, and index of the first one on screen.
+    fn completion_area(&self, inner: Rect, count: usize) -> (Rect, usize) {
         let y = self.text_row(inner).y + 1;
         let left = inner.bottom().saturating_sub(y);
-        // The preview keeps its first lines.
-        let shown = count.min(usize::from(left.saturating_sub(2)).min(OFFERS));
-        // Fewer may be offered than when it was chosen.
+        // Leaves room for the first lines of the preview.
+        let shown = count.min(usize::from(left.saturating_sub(2)).min(MAX_COMPLETIONS));
+        // There may be fewer completions than when one was chosen.
         let chosen = self.chosen.map(|at| at.min(count.saturating_sub(1)));
         let top = chosen.map_or(0, |at| (at + 1).saturating_sub(shown));
         let area = Rect {
@@ -369,9 +382,9 @@ impl BulkForm {
         (area, top)
     }
 
-    /// The rows of the texts that are asked for, from the second line on.
+    /// The line of the text being typed.
     fn text_row(&self, inner: Rect) -> Rect {
-        let row = 1 + u16::from(self.step == Step::With);
+        let row = 1 + u16::from(self.step == BulkStep::Replacement);
         Rect {
             x: inner.x + LABEL,
             y: inner.y + row,
@@ -407,10 +420,10 @@ impl Modal for BulkForm {
             KeyCode::BackTab => self.back(session),
             KeyCode::Backspace if self.edited().text().is_empty() => self.back(session),
             _ => {
-                // A comma takes the chosen one, and begins the next.
-                if key.code == KeyCode::Char(',') && !self.asks_for_old() {
-                    let taken = self.taken(session);
-                    self.edit().set(&taken);
+                // A comma accepts the chosen completion and begins the next value.
+                if key.code == KeyCode::Char(',') && !self.needs_existing_value() {
+                    let entered = self.entered(session);
+                    self.edit().set(&entered);
                 }
                 if self.edit().key(key) {
                     self.choose_default(session);
@@ -424,9 +437,9 @@ impl Modal for BulkForm {
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
         let inner = inner(Self::area(place), true);
         if self.is_typing() {
-            let (area, top) = self.offers(inner, self.completions(session).len());
+            let (area, top) = self.completion_area(inner, self.completions(session).len());
             let row = top + completion::row_at(area, at)?;
-            // Tab goes on to the next one.
+            // Tab then moves on to the clicked one.
             self.chosen = row.checked_sub(1);
             return Some(KeyCode::Tab);
         }
@@ -435,7 +448,7 @@ impl Modal for BulkForm {
             return Some(KeyCode::Char(letter));
         }
         let letter = fields.letter_at(at)?;
-        self.step = Step::Field;
+        self.step = BulkStep::Field;
         Some(KeyCode::Char(letter))
     }
 
@@ -469,13 +482,13 @@ impl Modal for BulkForm {
         let head = words.bulk_head(self.action.name(words), words.field(self.field));
         put(buf, inner.x, inner.y, inner.width, &head, theme.title());
         let mut rows = vec![(words.bulk_value(), &self.value)];
-        if self.step == Step::With {
+        if self.step == BulkStep::Replacement {
             let name = match self.action {
                 BulkAction::Merge => words.bulk_into(),
                 BulkAction::Synonym => words.bulk_of(),
                 _ => words.bulk_by(),
             };
-            rows.push((name, &self.with));
+            rows.push((name, &self.replacement));
         }
         for (row, (name, edit)) in rows.iter().enumerate() {
             let y = inner.y + 1 + row as u16;
@@ -500,13 +513,13 @@ impl Modal for BulkForm {
             edit_line(edit, style, room, buf);
         }
         let completions = self.completions(session);
-        let (offers, top) = self.offers(inner, completions.len());
-        let mut y = offers.y;
-        if offers.height > 0 {
+        let (area, top) = self.completion_area(inner, completions.len());
+        let mut y = area.y;
+        if area.height > 0 {
             let chosen = self.chosen.map(|at| at.min(completions.len() - 1) - top);
-            let offered = &completions[top..top + usize::from(offers.height)];
-            completion::draw(offered, chosen, false, theme, offers, buf);
-            y += offers.height;
+            let shown = &completions[top..top + usize::from(area.height)];
+            completion::draw(shown, chosen, false, theme, area, buf);
+            y += area.height;
         }
         let rest = Rect {
             y,
@@ -523,18 +536,18 @@ impl Modal for BulkForm {
 
     fn hints(&self, words: Words) -> Vec<KeyHint> {
         match self.step {
-            Step::Field | Step::Action => vec![
+            BulkStep::Field | BulkStep::Action => vec![
                 (words.letter_enter(), words.choose()),
                 ("Tab", words.other_records()),
                 ("Backspace", words.back()),
                 ("Esc", words.close()),
             ],
-            Step::Value if self.action == BulkAction::Replace => vec![
+            BulkStep::Value if self.action == BulkAction::Replace => vec![
                 ("Enter", words.take()),
                 ("Tab", words.complete()),
                 ("Esc", words.close()),
             ],
-            Step::Value | Step::With => vec![
+            BulkStep::Value | BulkStep::Replacement => vec![
                 ("Enter", words.do_it()),
                 ("Tab", words.complete()),
                 ("Shift-Tab", words.back()),
@@ -551,7 +564,7 @@ impl Modal for BulkForm {
 impl BulkForm {
     fn edit(&mut self) -> &mut TextEdit {
         match self.step {
-            Step::With => &mut self.with,
+            BulkStep::Replacement => &mut self.replacement,
             _ => &mut self.value,
         }
     }

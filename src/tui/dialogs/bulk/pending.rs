@@ -1,4 +1,4 @@
-//! The preview that a bulk dialog has asked for, and how it is shown.
+//! The preview of a bulk change: requested, received, drawn.
 
 use super::Scope;
 use crate::record::{Change, ChangePreview, TextChange};
@@ -9,71 +9,72 @@ use crate::wording::Words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// What was counted last, and what is being counted.
+/// The change whose preview was requested last, and the preview once it arrives.
 #[derive(Debug, Default)]
 pub struct PendingPreview {
-    asked: Option<(Scope, Change)>,
+    requested: Option<(Scope, Change)>,
     number: u64,
-    found: Option<ChangePreview>,
+    preview: Option<ChangePreview>,
 }
 
 impl PendingPreview {
-    /// Asks for the preview of a change, unless that is what was asked for last.
-    pub fn ask(&mut self, scope: Scope, change: Option<Change>, session: &mut Session) {
-        let asked = change.map(|change| (scope, change));
-        if asked == self.asked {
+    /// Requests the preview of a change, unless it was the last one requested.
+    pub fn request(&mut self, scope: Scope, change: Option<Change>, session: &mut Session) {
+        let requested = change.map(|change| (scope, change));
+        if requested == self.requested {
             return;
         }
-        self.found = None;
-        if let Some((scope, change)) = &asked {
+        self.preview = None;
+        if let Some((scope, change)) = &requested {
             let groups = scope.groups(session);
             self.number = session.preview(&groups, change.clone());
         }
-        self.asked = asked;
+        self.requested = requested;
     }
 
-    pub fn take(&mut self, number: u64, preview: ChangePreview) {
-        if number == self.number && self.asked.is_some() {
-            self.found = Some(preview);
+    /// Takes a preview, unless a newer one was requested since.
+    pub fn set(&mut self, number: u64, preview: ChangePreview) {
+        if number == self.number && self.requested.is_some() {
+            self.preview = Some(preview);
         }
     }
 
-    /// Of the change asked for last, once it is there.
-    pub fn found(&self) -> Option<&ChangePreview> {
-        self.found.as_ref()
+    /// Preview of the change requested last, once it arrives.
+    pub fn preview(&self) -> Option<&ChangePreview> {
+        self.preview.as_ref()
     }
 
     pub fn is_counting(&self) -> bool {
-        self.asked.is_some() && self.found.is_none()
+        self.requested.is_some() && self.preview.is_none()
     }
 
-    /// Does the change in all the records, as one step, once it was shown what that does.
-    pub fn carry_out(&self, session: &mut Session) -> bool {
-        let (Some((scope, change)), Some(found)) = (&self.asked, &self.found) else {
+    /// Applies the change in one step, once its preview is shown. Returns whether it was applied.
+    pub fn apply(&self, session: &mut Session) -> bool {
+        let (Some((scope, change)), Some(preview)) = (&self.requested, &self.preview) else {
             return false;
         };
-        if found.report.records == 0 {
-            session.warn(summary(found, session.words));
+        if preview.report.records == 0 {
+            session.warn(summary(preview, session.words));
             return false;
         }
         session.apply(scope.groups(session), change.clone())
     }
 }
 
-/// `9 records change; 2 do not have it`.
-pub fn summary(found: &ChangePreview, words: Words) -> String {
-    let report = &found.report;
+/// One line about a preview, such as `9 records change; 2 do not have it`.
+pub fn summary(preview: &ChangePreview, words: Words) -> String {
+    let report = &preview.report;
     let mut text = match report.records {
         0 => words.nothing_changes().to_owned(),
         1 => words.one_record_changes().to_owned(),
         n => words.records_change(words.records(n)),
     };
-    // A change of one field has said so already.
+    // For other changes, the dialog already names the field.
     if matches!(report.change, Change::Replace(_)) && report.records > 0 {
         text.push_str(&format!(": {}", words.fields_in(report)));
     }
-    if found.in_names > 0 {
-        let names = words.names(found.in_names);
+    if preview.in_names > 0 {
+        let names = words.names(preview.in_names);
         text.push_str(&format!("; {}", words.protected(names)));
     }
     if let Some(left) = words.left_alone(report) {
@@ -82,45 +83,45 @@ pub fn summary(found: &ChangePreview, words: Words) -> String {
     text
 }
 
-/// A text as it is and as it would be. Both are shown, so that no color is needed to see the
-/// change; of a long one the part around the change.
-pub fn place_line(place: &TextChange, cells: u16, words: Words) -> String {
+/// One line with a text before and after the change; a long text is cut to the part around the
+/// change. Showing both makes the change visible without color.
+pub fn change_line(change: &TextChange, cells: u16, words: Words) -> String {
     let times = format!(
         "{:>4}x {} ",
-        count(place.records as u64),
-        pad(words.field(place.field), 8)
+        count(change.records as u64),
+        pad(words.field(change.field), 8)
     );
     let room = usize::from(cells).saturating_sub(width(&times) + 4);
-    let both = width(&place.before) + width(&place.after);
+    let both = width(&change.before) + width(&change.after);
     let name = match room.saturating_sub(both) {
-        free @ 8.. => format!("   {}", fit(&place.name, free - 3)),
+        free @ 8.. => format!("   {}", fit(&change.name, free - 3)),
         _ => String::new(),
     };
     let half = match both > room {
         true => room / 2,
         false => room,
     };
-    let same = common(&place.before, &place.after);
-    let after = match place.after.as_str() {
+    let same = common_prefix(&change.before, &change.after);
+    let after = match change.after.as_str() {
         "" => words.nothing_there().to_owned(),
-        after => around(after, same, half),
+        after => cut_around(after, same, half),
     };
-    let before = match place.before.as_str() {
+    let before = match change.before.as_str() {
         "" => words.nothing_there().to_owned(),
-        before => around(before, same, half),
+        before => cut_around(before, same, half),
     };
     format!("{times}{before} -> {after}{name}")
 }
 
-/// Bytes that both texts begin with.
-fn common(a: &str, b: &str) -> usize {
+/// Length in bytes of the common prefix of two texts.
+fn common_prefix(a: &str, b: &str) -> usize {
     let pairs = a.chars().zip(b.chars());
     let same = pairs.take_while(|(a, b)| a == b);
     same.map(|(c, _)| c.len_utf8()).sum()
 }
 
-/// A text cut to `cells` so that what stands at a byte is seen.
-pub fn around(text: &str, at: usize, cells: usize) -> String {
+/// Cuts a text to `cells` so that byte `at` stays visible.
+fn cut_around(text: &str, at: usize, cells: usize) -> String {
     if width(text) <= cells {
         return text.to_owned();
     }
@@ -132,7 +133,7 @@ pub fn around(text: &str, at: usize, cells: usize) -> String {
     }
 }
 
-/// The summary, and as many places as there is room for; `skip` of them are scrolled away.
+/// Draws the summary and as many changed texts as fit, after the first `skip`.
 pub fn draw(
     pending: &PendingPreview,
     skip: usize,
@@ -144,7 +145,7 @@ pub fn draw(
     if area.height == 0 {
         return;
     }
-    let Some(found) = pending.found() else {
+    let Some(preview) = pending.preview() else {
         let text = if pending.is_counting() {
             session.words.counting()
         } else {
@@ -153,7 +154,7 @@ pub fn draw(
         put(buf, area.x, area.y, area.width, text, theme.dim());
         return;
     };
-    let style = match found.report.records {
+    let style = match preview.report.records {
         0 => theme.warn(),
         _ => theme.accent(),
     };
@@ -162,12 +163,12 @@ pub fn draw(
         area.x,
         area.y,
         area.width,
-        &summary(found, session.words),
+        &summary(preview, session.words),
         style,
     );
     let rows = usize::from(area.height - 1);
-    let left = found.changes.len().saturating_sub(skip);
-    for (row, place) in found.changes.iter().skip(skip).take(rows).enumerate() {
+    let left = preview.changes.len().saturating_sub(skip);
+    for (row, change) in preview.changes.iter().skip(skip).take(rows).enumerate() {
         let y = area.y + 1 + row as u16;
         if row + 1 == rows && left > rows {
             let text = session.words.and_more(count((left - rows + 1) as u64));
@@ -179,7 +180,7 @@ pub fn draw(
             area.x,
             y,
             area.width,
-            &place_line(place, area.width, session.words),
+            &change_line(change, area.width, session.words),
             theme.text(),
         );
     }

@@ -1,8 +1,8 @@
-//! Find and replace in free text: where, what counts as a place, and every text that would change.
-//! Single ones can be ticked off. The item's name stays.
+//! Find and replace in free text, with a list of every text that would change. The operator can
+//! exclude single texts; item names are never replaced.
 
 use super::Scope;
-use super::pending::{self, PendingPreview, place_line};
+use super::pending::{self, PendingPreview, change_line};
 use crate::record::{Change, ChangePreview, Field, Matching, Replacement, TextChange};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
@@ -16,35 +16,35 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::BTreeSet;
 
-/// Cells before the texts being typed.
+/// Width in cells of the labels before the texts.
 const LABEL: u16 = 12;
-/// The lines above the places: two texts, where it looks, what it found.
+/// Lines above the list of texts: two texts, the options, the summary.
 const HEAD: u16 = 4;
 
-/// What takes the keys.
+/// The part of the form that receives the keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Focus {
     #[default]
     Find,
-    With,
-    Places,
+    Replacement,
+    Changes,
 }
 
 pub struct ReplaceForm {
     scope: Scope,
     find: TextEdit,
-    with: TextEdit,
-    /// Only in this field.
+    replacement: TextEdit,
+    /// Limits the search to this field.
     only: Option<Field>,
     matching: Matching,
     focus: Focus,
-    /// Texts that are ticked off.
+    /// Texts that the operator excluded.
     except: BTreeSet<String>,
-    /// Of everything that is found, ticked off or not.
-    places: PendingPreview,
-    /// Of what is not ticked off.
-    rest: PendingPreview,
-    at: usize,
+    /// Preview of all matches, with the excluded texts.
+    all: PendingPreview,
+    /// Preview without the excluded texts.
+    included: PendingPreview,
+    selected: usize,
 }
 
 impl ReplaceForm {
@@ -52,20 +52,20 @@ impl ReplaceForm {
         Dialog::Replace(Box::new(Self {
             scope: Scope::All,
             find: TextEdit::default(),
-            with: TextEdit::default(),
+            replacement: TextEdit::default(),
             only: None,
             matching: Matching::Word,
             focus: Focus::Find,
             except: BTreeSet::new(),
-            places: PendingPreview::default(),
-            rest: PendingPreview::default(),
-            at: 0,
+            all: PendingPreview::default(),
+            included: PendingPreview::default(),
+            selected: 0,
         }))
     }
 
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
-        self.places.take(number, preview.clone());
-        self.rest.take(number, preview);
+        self.all.set(number, preview.clone());
+        self.included.set(number, preview);
     }
 
     fn replacement(&self) -> Option<Replacement> {
@@ -73,23 +73,23 @@ impl ReplaceForm {
         (!find.trim().is_empty()).then(|| Replacement {
             only: self.only.into_iter().collect(),
             matching: self.matching,
-            ..Replacement::everywhere(find, self.with.text())
+            ..Replacement::everywhere(find, self.replacement.text())
         })
     }
 
-    fn all_places(&self) -> &[TextChange] {
-        self.places.found().map_or(&[], |found| &found.changes)
+    fn all_changes(&self) -> &[TextChange] {
+        self.all.preview().map_or(&[], |preview| &preview.changes)
     }
 
-    /// Counts again where something is another one; a new search has nothing ticked off.
+    /// Requests new previews after a change of the form. A new search clears the exclusions.
     fn preview(&mut self, session: &mut Session) {
         let all = self.replacement();
-        let before = self.places.found().is_some();
-        self.places
-            .ask(self.scope, all.clone().map(Change::Replace), session);
-        if before && self.places.is_counting() {
+        let before = self.all.preview().is_some();
+        self.all
+            .request(self.scope, all.clone().map(Change::Replace), session);
+        if before && self.all.is_counting() {
             self.except.clear();
-            self.at = 0;
+            self.selected = 0;
         }
         let rest = all.filter(|_| !self.except.is_empty()).map(|all| {
             Change::Replace(Replacement {
@@ -97,42 +97,45 @@ impl ReplaceForm {
                 ..all
             })
         });
-        self.rest.ask(self.scope, rest, session);
+        self.included.request(self.scope, rest, session);
     }
 
-    /// What would be done now.
+    /// Preview of the change that Enter would apply.
     fn current(&self) -> &PendingPreview {
         match self.except.is_empty() {
-            true => &self.places,
-            false => &self.rest,
+            true => &self.all,
+            false => &self.included,
         }
     }
 
     fn edited(&mut self) -> &mut TextEdit {
         match self.focus {
-            Focus::With => &mut self.with,
-            Focus::Find | Focus::Places => &mut self.find,
+            Focus::Replacement => &mut self.replacement,
+            Focus::Find | Focus::Changes => &mut self.find,
         }
     }
 
-    /// Keys on the list of places.
-    fn place_key(&mut self, key: &KeyEvent, session: &mut Session) -> Next {
+    /// Handles a key on the list of texts.
+    fn change_key(&mut self, key: &KeyEvent, session: &mut Session) -> Next {
         let code = match Key::from_event(key)[..] {
             [first, ..] => first.code,
             [] => key.code,
         };
         match code {
-            KeyCode::Down | KeyCode::Char('j') => self.at += 1,
-            KeyCode::Up | KeyCode::Char('k') => self.at = self.at.saturating_sub(1),
-            KeyCode::PageDown => self.at += 10,
-            KeyCode::PageUp => self.at = self.at.saturating_sub(10),
+            KeyCode::Down | KeyCode::Char('j') => self.selected += 1,
+            KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
+            KeyCode::PageDown => self.selected += 10,
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(10),
             KeyCode::Char(' ') => {
-                if let Some(text) = self.all_places().get(self.at).map(|p| p.before.clone())
+                if let Some(text) = self
+                    .all_changes()
+                    .get(self.selected)
+                    .map(|p| p.before.clone())
                     && !self.except.remove(&text)
                 {
                     self.except.insert(text);
                 }
-                self.at += 1;
+                self.selected += 1;
             }
             KeyCode::Char('f') => {
                 let fields = Field::free_text().filter(|field| session.has_field(*field));
@@ -147,10 +150,12 @@ impl ReplaceForm {
                 self.matching = all[(at.unwrap_or(0) + 1) % all.len()];
             }
             KeyCode::Char('s') => self.scope = self.scope.next(session),
-            KeyCode::Enter if self.current().carry_out(session) => return Next::close(),
+            KeyCode::Enter if self.current().apply(session) => return Next::close(),
             _ => {}
         }
-        self.at = self.at.min(self.all_places().len().saturating_sub(1));
+        self.selected = self
+            .selected
+            .min(self.all_changes().len().saturating_sub(1));
         Next::stay()
     }
 
@@ -186,25 +191,25 @@ impl Modal for ReplaceForm {
         let next = match (key.code, self.focus) {
             _ if escape => return Next::close(),
             (KeyCode::Tab, Focus::Find) | (KeyCode::Enter, Focus::Find) => {
-                self.focus = Focus::With;
+                self.focus = Focus::Replacement;
                 Next::stay()
             }
-            (KeyCode::Tab, Focus::With) | (KeyCode::Enter, Focus::With) => {
-                self.focus = Focus::Places;
+            (KeyCode::Tab, Focus::Replacement) | (KeyCode::Enter, Focus::Replacement) => {
+                self.focus = Focus::Changes;
                 Next::stay()
             }
-            (KeyCode::Tab, Focus::Places) | (KeyCode::BackTab, Focus::With) => {
+            (KeyCode::Tab, Focus::Changes) | (KeyCode::BackTab, Focus::Replacement) => {
                 self.focus = Focus::Find;
                 Next::stay()
             }
             (KeyCode::BackTab, _) => {
                 self.focus = match self.focus {
-                    Focus::Find => Focus::Places,
-                    Focus::With | Focus::Places => Focus::With,
+                    Focus::Find => Focus::Changes,
+                    Focus::Replacement | Focus::Changes => Focus::Replacement,
                 };
                 Next::stay()
             }
-            (_, Focus::Places) => self.place_key(key, session),
+            (_, Focus::Changes) => self.change_key(key, session),
             _ => {
                 self.edited().key(key);
                 Next::stay()
@@ -215,7 +220,7 @@ impl Modal for ReplaceForm {
     }
 
     fn paste(&mut self, text: &str, session: &mut Session) {
-        if self.focus != Focus::Places {
+        if self.focus != Focus::Changes {
             self.edited().insert(text);
             self.preview(session);
         }
@@ -233,7 +238,7 @@ impl Modal for ReplaceForm {
         let area = pane(theme, area, true, words.find_and_replace(), true, buf);
         let edits = [
             (words.find(), &self.find, Focus::Find),
-            (words.replace_by(), &self.with, Focus::With),
+            (words.replace_by(), &self.replacement, Focus::Replacement),
         ];
         for ((name, edit, focus), y) in edits.into_iter().zip(area.top()..area.bottom()) {
             let mark = if self.focus == focus { ">" } else { " " };
@@ -258,7 +263,7 @@ impl Modal for ReplaceForm {
             &self.options(words),
             theme.dim(),
         );
-        let places = self.all_places();
+        let changes = self.all_changes();
         let counts = Rect {
             y: y + 1,
             height: 1,
@@ -267,29 +272,29 @@ impl Modal for ReplaceForm {
         pending::draw(self.current(), 0, session, counts, buf);
         let rows = usize::from(area.height - HEAD);
         let mut top = 0;
-        keep_in_view(&mut top, self.at, rows);
-        for (row, (at, place)) in places.iter().enumerate().skip(top).take(rows).enumerate() {
+        keep_in_view(&mut top, self.selected, rows);
+        for (row, (at, change)) in changes.iter().enumerate().skip(top).take(rows).enumerate() {
             let room = Rect {
                 y: area.y + HEAD + row as u16,
                 height: 1,
                 ..area
             };
-            let here = at == self.at && self.focus == Focus::Places;
-            let off = self.except.contains(&place.before);
+            let here = at == self.selected && self.focus == Focus::Changes;
+            let off = self.except.contains(&change.before);
             let style = match (here, off) {
                 (true, _) => theme.cursor(true),
                 (false, true) => theme.dim(),
                 (false, false) => theme.text(),
             };
-            let left = places.len() - at;
+            let left = changes.len() - at;
             if row + 1 == rows && left > 1 && !here {
                 let text = words.and_more(count(left as u64));
                 put(buf, room.x, room.y, room.width, &text, theme.dim());
                 break;
             }
             let tick = if off { "-" } else { "x" };
-            let place = place_line(place, room.width.saturating_sub(2), words);
-            let line = format!("{tick} {place}");
+            let change = change_line(change, room.width.saturating_sub(2), words);
+            let line = format!("{tick} {change}");
             fill_line(&line, style, room, buf);
         }
     }
@@ -298,8 +303,8 @@ impl Modal for ReplaceForm {
         let area = inner(area(place), true);
         let (edit, row) = match self.focus {
             Focus::Find => (&self.find, 0),
-            Focus::With => (&self.with, 1),
-            Focus::Places => return None,
+            Focus::Replacement => (&self.replacement, 1),
+            Focus::Changes => return None,
         };
         let (_, at) = edit.window(usize::from(area.width.saturating_sub(LABEL + 1)));
         Some(Position::new(area.x + LABEL + at as u16, area.y + row))
@@ -307,8 +312,10 @@ impl Modal for ReplaceForm {
 
     fn hints(&self, words: Words) -> Vec<KeyHint> {
         match self.focus {
-            Focus::Find | Focus::With => vec![("Enter", words.next()), ("Esc", words.close())],
-            Focus::Places => vec![
+            Focus::Find | Focus::Replacement => {
+                vec![("Enter", words.next()), ("Esc", words.close())]
+            }
+            Focus::Changes => vec![
                 ("Enter", words.replace_it()),
                 ("Space", words.leave_out()),
                 ("f", words.the_field()),

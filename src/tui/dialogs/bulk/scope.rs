@@ -1,4 +1,4 @@
-//! Which records a bulk dialog is about.
+//! The set of records that a bulk dialog works on.
 
 use crate::record::GroupId;
 use crate::tui::session::Session;
@@ -9,11 +9,11 @@ pub enum Scope {
     /// The current record.
     Record,
     Selection,
-    /// The icons of the current record's drawing in all its colors.
+    /// The current record's recolor family.
     Family,
-    /// Everything that the filter shows.
+    /// All records that pass the filter.
     Shown,
-    /// Everything that the journal shows at all.
+    /// All records of the journal.
     All,
 }
 
@@ -43,7 +43,7 @@ impl Scope {
         }
     }
 
-    /// The next one that is about anything.
+    /// The next scope that contains any record.
     pub fn next(self, session: &Session) -> Self {
         let at = Self::ORDER.iter().position(|scope| *scope == self);
         let after = Self::ORDER.iter().cycle().skip(at.unwrap_or(0) + 1);
@@ -58,7 +58,7 @@ impl Scope {
         next.copied().unwrap_or(self)
     }
 
-    /// `all 740 records`, `12 selected records`.
+    /// Describes the scope: `all 740 records`, `12 selected records`.
     pub fn describe(self, records: usize, words: Words) -> String {
         match self {
             Self::Record => words.this_record().to_owned(),

@@ -1,4 +1,4 @@
-//! Translates words into the vocabulary, in a choice of records, after a preview.
+//! Translates words of many records into the vocabulary, after a preview.
 
 use super::Scope;
 use crate::engine::Command;
@@ -15,14 +15,14 @@ use ratatui::layout::Rect;
 pub struct TranslateForm {
     scope: Scope,
     groups: Vec<GroupId>,
-    /// What the engine counted; `None` until it has.
+    /// The preview from the engine; `None` until it arrives.
     preview: Option<VocabularyPreview>,
-    /// The first word that is shown.
+    /// Index of the first word on screen.
     top: usize,
 }
 
 impl TranslateForm {
-    /// The dialog over these records; requests the preview from the engine.
+    /// Opens the dialog for these records and requests the preview from the engine.
     pub fn open(scope: Scope, session: &mut Session) -> Dialog {
         let groups = scope.groups(session);
         if groups.is_empty() {
@@ -39,7 +39,7 @@ impl TranslateForm {
         })
     }
 
-    /// Takes what the engine counted for these groups.
+    /// Takes the preview, if it is for these groups.
     pub fn set_preview(&mut self, groups: &[GroupId], preview: VocabularyPreview) {
         if self.groups == groups {
             self.preview = Some(preview);
@@ -48,14 +48,14 @@ impl TranslateForm {
 
     fn area(&self, place: &DialogPlace) -> Rect {
         let words = self.preview.as_ref().map_or(0, |found| found.words.len());
-        // Border, what it is about, three lines of counts, the words.
+        // Border, heading, three lines of counts, the words.
         place.box_of(76, (words as u16).saturating_add(6).clamp(8, 24))
     }
 
-    /// Does what the preview shows, as one step.
+    /// Applies the translation in one step.
     fn translate(&self, drop_unknown: bool, session: &mut Session) -> Next {
         let Some(found) = &self.preview else {
-            // No answer counts before the preview is shown.
+            // The operator has not seen the preview yet.
             return Next::stay();
         };
         if found.translated == 0 && (!drop_unknown || found.with_unknown == 0) {
@@ -86,7 +86,7 @@ impl Modal for TranslateForm {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Char('n' | 'N' | 'q' | 'ㅜ') => return Next::close(),
-            // ㅛ stands on the key of y, ㅇ on that of d.
+            // ㅛ is on the Y key and ㅇ on the D key of a Korean keyboard.
             KeyCode::Char('y' | 'Y' | 'ㅛ') => return self.translate(false, session),
             KeyCode::Char('d' | 'D' | 'ㅇ') => return self.translate(true, session),
             KeyCode::Tab | KeyCode::BackTab => {

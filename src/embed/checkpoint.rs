@@ -1,5 +1,6 @@
 //! The files of a retriever, found, checked and with its adapter merged, before a tower is loaded.
 
+use super::Amounts;
 use super::adapter::Adapter;
 use super::architecture::{Architecture, TextTower, VisionTower};
 use super::models;
@@ -127,13 +128,20 @@ impl Checkpoint {
         Ok(hex(&hash.finalize()))
     }
 
-    /// Rows of all inputs that are worth being computed together. A dense product lays its weights
-    /// out anew each time; those of the int8 kernel lie as it needs them, and few rows stay near the
-    /// processor.
-    pub fn rows(&self) -> usize {
-        match self.placement.quantization {
-            Some(_) => 512,
-            None => 2048,
+    /// How inputs are divided on this device. A dense product lays its weights out anew each time;
+    /// those of our kernels lie as they need them, and few rows stay near the processor. A card
+    /// takes one share after the other.
+    pub fn amounts(&self) -> Amounts {
+        let on_cpu = self.placement.device.is_cpu();
+        Amounts {
+            shares: match on_cpu {
+                true => rayon::current_num_threads(),
+                false => 1,
+            },
+            rows: match self.placement.quantization.is_some() || self.placement.packs_dense() {
+                true => 512,
+                false => 2048,
+            },
         }
     }
 

@@ -11,23 +11,11 @@ use crate::vlm::nn::kv::layout::{CacheSpec, HeadShape};
 use crate::vlm::nn::kv::pool::Pool;
 use crate::vlm::nn::kv::sequence::{Sequence, Span};
 use crate::vlm::nn::linear::{Linear, Placement};
-use crate::vlm::nn::ops;
+use crate::vlm::nn::ops::{self, Activation};
 use crate::vlm::nn::rope::Angles;
 use candle_core::{Result, Tensor};
-use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// What a tower does between the two matrices of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Activation {
-    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new", alias = "gelu_fast")]
-    GeluTanh,
-    #[serde(rename = "quick_gelu")]
-    QuickGelu,
-    #[serde(rename = "gelu")]
-    Gelu,
-}
 
 /// The layers of one tower.
 #[derive(Debug, Clone, Copy)]
@@ -154,12 +142,7 @@ impl Mlp {
 
     /// `(rows, hidden)`, with `residual` added.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let inner = self.first.forward(x)?;
-        let inner = match self.activation {
-            Activation::GeluTanh => ops::gelu_tanh(&inner)?,
-            Activation::QuickGelu => ops::quick_gelu(&inner)?,
-            Activation::Gelu => inner.gelu_erf()?,
-        };
+        let inner = self.first.forward_into(self.activation, x)?;
         self.last.forward_onto(residual, &inner)
     }
 }

@@ -40,16 +40,38 @@ pub type Vector = Vec<f32>;
 pub struct TextEmbedder {
     tokens: tokens::TextTokens,
     tower: Box<dyn TextTower>,
-    /// Of the texts that are computed together.
-    rows: usize,
+    amounts: Amounts,
 }
 
 /// What gives pictures their vectors.
 pub struct ImageEmbedder {
     pixels: pixels::Pixels,
     tower: Box<dyn VisionTower>,
-    /// Of the pictures that are computed together.
+    amounts: Amounts,
+}
+
+/// How inputs are divided.
+#[derive(Debug, Clone, Copy)]
+struct Amounts {
+    /// Parts that are computed at the same time: what one of them does on a single thread leaves
+    /// the others to the rest.
+    shares: usize,
+    /// Rows of the inputs that are computed together.
     rows: usize,
+}
+
+impl Amounts {
+    /// The vectors of `inputs`, share by share.
+    fn compute<T: Sync>(
+        self,
+        inputs: &[T],
+        vectors_of: impl Fn(&[T]) -> Result<Vec<Vector>> + Sync,
+    ) -> Result<Vec<Vector>> {
+        let each = inputs.len().div_ceil(self.shares).max(1);
+        let shares = inputs.par_chunks(each).map(&vectors_of);
+        let shares: Vec<_> = shares.collect::<Result<_>>()?;
+        Ok(shares.into_iter().flatten().collect())
+    }
 }
 
 /// A retriever, ready to compare pictures with texts.
@@ -91,7 +113,7 @@ impl TextEmbedder {
         Ok(Self {
             tokens,
             tower,
-            rows: checkpoint.rows(),
+            amounts: checkpoint.amounts(),
         })
     }
 
@@ -105,13 +127,17 @@ impl TextEmbedder {
     }
 
     /// The vector of each text.
-    pub fn embed<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vector>> {
+    pub fn embed<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<Vector>> {
+        self.amounts.compute(texts, |texts| self.share(texts))
+    }
+
+    fn share<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vector>> {
         let mut vectors = Vec::with_capacity(texts.len());
         let mut together: Vec<Vec<u32>> = Vec::new();
         let mut rows = 0;
         for text in texts {
             let ids = self.tokens.encode(text.as_ref())?;
-            if rows + ids.len() > self.rows && rows > 0 {
+            if rows + ids.len() > self.amounts.rows && rows > 0 {
                 vectors.extend(self.compute(&std::mem::take(&mut together))?);
                 rows = 0;
             }
@@ -136,21 +162,25 @@ impl ImageEmbedder {
         Ok(Self {
             pixels,
             tower,
-            rows: checkpoint.rows(),
+            amounts: checkpoint.amounts(),
         })
     }
 
     /// The vector of each picture.
     pub fn embed(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
-        let at_once = (self.rows / self.pixels.patches()).max(1);
+        self.amounts
+            .compute(pictures, |pictures| self.share(pictures))
+    }
+
+    fn share(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
+        let at_once = (self.amounts.rows / self.pixels.patches()).max(1);
         let numbers = self.pixels.numbers();
         let mut vectors = Vec::with_capacity(pictures.len());
         for pictures in pictures.chunks(at_once) {
             let mut patches = vec![0.0; pictures.len() * numbers];
-            let places = patches.par_chunks_exact_mut(numbers);
-            places
-                .zip(pictures)
-                .for_each(|(out, picture)| self.pixels.prepare(picture, out));
+            for (out, picture) in patches.chunks_exact_mut(numbers).zip(pictures) {
+                self.pixels.prepare(picture, out);
+            }
             let out = self.tower.forward(patches, pictures.len());
             vectors.extend(units(out.context(ErrorKind::Model, COMPUTING)?)?);
         }

@@ -4,7 +4,9 @@
 use super::Backend;
 use super::int8::{Bits, Int8Matrix};
 use super::launches::launch;
-use super::ops::{add_in_place, is_plain, repeated_shapes};
+use super::ops::{Activation, add_in_place, is_plain, repeated_shapes};
+use super::output::After;
+use super::packed::PackedMatrix;
 use super::product::product;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
@@ -100,6 +102,11 @@ impl Placement {
         Form::of(quantization, columns, self.device.is_cpu())
     }
 
+    /// Whether dense matrices are laid out for our own kernel.
+    pub fn packs_dense(&self) -> bool {
+        self.backend == Backend::Slices && self.dtype == DType::F32 && PackedMatrix::is_supported()
+    }
+
     /// The type of activations.
     pub fn activations(&self) -> DType {
         match self.backend {
@@ -121,9 +128,24 @@ impl Placement {
 enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
+    /// The same laid out for our own kernel.
+    Packed(Arc<PackedMatrix>),
     /// Quantized, on a processor that our kernel supports.
     Int8(Arc<Int8Matrix>),
     Quantized(Arc<QTensor>),
+}
+
+impl Matrix {
+    /// Lays a dense matrix out for our own kernel where there is one for it. Rows are better looked
+    /// up in it as it is.
+    fn laid_out(self, placement: &Placement) -> Result<Self> {
+        match &self {
+            Self::Dense(matrix) if placement.packs_dense() => {
+                Ok(Self::Packed(Arc::new(PackedMatrix::pack(matrix)?)))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 /// A linear layer: `y = x W^T + b`, with `W` of `(out, in)`.
@@ -168,7 +190,7 @@ impl Linear {
         bias: bool,
     ) -> Result<Self> {
         let kind = placement.quantization;
-        let matrix = Self::matrix(weights, placement, parts, columns, kind)?;
+        let matrix = Self::matrix(weights, placement, parts, columns, kind)?.laid_out(placement)?;
         let mut biases = Vec::new();
         for (name, rows) in parts.iter().filter(|_| bias) {
             biases.push(placement.tensor(weights, &format!("{name}.bias"), &[*rows])?);
@@ -247,7 +269,7 @@ impl Linear {
     /// has one.
     pub fn dense(matrix: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
         Ok(Self {
-            matrix: dense(matrix, placement)?,
+            matrix: dense(matrix, placement)?.laid_out(placement)?,
             bias,
             activations: placement.activations(),
         })
@@ -255,18 +277,34 @@ impl Linear {
 
     /// Applies the layer: `(tokens, in)` to `(tokens, out)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.apply(x, None)
+        self.apply(x, None, None)
+    }
+
+    /// Applies the layer, and `activation` to what it gives.
+    pub fn forward_into(&self, activation: Activation, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, Some(activation), None)
     }
 
     /// Applies the layer and adds `residual`, `(tokens, out)`.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
-        self.apply(x, Some(residual))
+        self.apply(x, None, Some(residual))
     }
 
-    fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn apply(
+        &self,
+        x: &Tensor,
+        activation: Option<Activation>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let after = After {
+            bias: self.bias.as_ref(),
+            activation,
+            residual,
+        };
         let y = match &self.matrix {
-            // Adds what is to be added while it writes.
-            Matrix::Int8(matrix) => return matrix.forward(x, self.bias.as_ref(), residual),
+            // These do what comes after while they write.
+            Matrix::Int8(matrix) => return matrix.forward(x, after),
+            Matrix::Packed(matrix) => return matrix.forward(x, after),
             Matrix::Quantized(matrix) if x.device().is_cuda() && x.dim(0)? > FEW_ROWS => {
                 dequantized_matmul(x, matrix)?
             }
@@ -285,14 +323,25 @@ impl Linear {
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
         if is_plain(&y) {
-            for other in self.bias.iter().chain(residual) {
-                add_in_place(&y, other)?;
+            if let Some(bias) = &self.bias {
+                add_in_place(&y, bias)?;
+            }
+            let y = match activation {
+                Some(activation) => activation.apply(&y)?,
+                None => y,
+            };
+            if let Some(residual) = residual {
+                add_in_place(&y, residual)?;
             }
             return Ok(y);
         }
         let _shapes = repeated_shapes(x);
         let y = match &self.bias {
             Some(bias) => launch!(y.broadcast_add(bias)?),
+            None => y,
+        };
+        let y = match activation {
+            Some(activation) => activation.apply(&y)?,
             None => y,
         };
         match residual {
@@ -306,6 +355,7 @@ impl Linear {
         let rows = match &self.matrix {
             Matrix::Int8(matrix) => matrix.gather(ids)?,
             Matrix::Quantized(matrix) => matrix.embedding(ids)?,
+            Matrix::Packed(matrix) => matrix.gather(ids)?,
             Matrix::Dense(matrix) => matrix.index_select(ids, 0)?,
         };
         rows.to_dtype(self.activations)
@@ -321,6 +371,10 @@ impl Linear {
         let matrix = match &self.matrix {
             Matrix::Int8(matrix) => Matrix::Int8(Arc::new(matrix.select(rows)?)),
             Matrix::Quantized(matrix) => Matrix::Quantized(Arc::new(select_rows(matrix, rows)?)),
+            Matrix::Packed(matrix) => {
+                let rows = matrix.gather(&Tensor::new(rows, &Device::Cpu)?)?;
+                Matrix::Packed(Arc::new(PackedMatrix::pack(&rows)?))
+            }
             Matrix::Dense(matrix) => {
                 let rows = Tensor::new(rows, matrix.device())?;
                 Matrix::Dense(matrix.index_select(&rows, 0)?)
@@ -338,6 +392,7 @@ impl Linear {
         match &self.matrix {
             Matrix::Int8(matrix) => matrix.as_bytes().len(),
             Matrix::Quantized(matrix) => matrix.storage_size_in_bytes(),
+            Matrix::Packed(matrix) => matrix.bytes(),
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
     }

@@ -9,10 +9,13 @@
 
 use super::launches::launch;
 use super::vectors::{
-    each, gelu_tanh_row, layer_norm_row, quick_gelu_row, rms_norm_row, swiglu_row, vectorized,
+    each, gelu_tanh, gelu_tanh_row, layer_norm_row, quick_gelu, quick_gelu_row, rms_norm_row,
+    swiglu_row, vectorized,
 };
+use candle_core::cpu::erf::erf_f32;
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
+use serde::Deserialize;
 use std::mem::MaybeUninit;
 
 /// Whether a tensor can be read as a slice of f32.
@@ -147,22 +150,58 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     launch!(launch!(gate.silu()?) * up)
 }
 
-/// `x * sigmoid(1.702 x)`: `(rows, width)` to the same.
-pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
-    if is_plain(x) {
-        // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
-        return unsafe { map_rows(x, x.dim(D::Minus1)?, quick_gelu_row) };
-    }
-    launch!(x * launch!(candle_nn::ops::sigmoid(&launch!((x * 1.702)?))?))
+/// What comes between the two matrices of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Activation {
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new", alias = "gelu_fast")]
+    GeluTanh,
+    #[serde(rename = "quick_gelu")]
+    QuickGelu,
+    #[serde(rename = "gelu")]
+    Gelu,
 }
 
-/// GELU in its tanh form: `(rows, width)` to the same.
-pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
-    if is_plain(x) {
-        // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
-        return unsafe { map_rows(x, x.dim(D::Minus1)?, gelu_tanh_row) };
+impl Activation {
+    /// `(rows, width)` to the same.
+    pub fn apply(self, x: &Tensor) -> Result<Tensor> {
+        let row = match self {
+            Self::GeluTanh => gelu_tanh_row,
+            Self::QuickGelu => quick_gelu_row,
+            Self::Gelu => return launch!(x.gelu_erf()),
+        };
+        if is_plain(x) {
+            // SAFETY: each writes as many numbers as a row and the out row have, the width of `x`.
+            return unsafe { map_rows(x, x.dim(D::Minus1)?, row) };
+        }
+        match self {
+            Self::QuickGelu => {
+                launch!(x * launch!(candle_nn::ops::sigmoid(&launch!((x * 1.702)?))?))
+            }
+            _ => launch!(x.gelu()),
+        }
     }
-    launch!(x.gelu())
+
+    /// The same in a function with vector instructions.
+    #[inline(always)]
+    pub(crate) fn apply_to<const FMA: bool>(self, x: &mut [f32]) {
+        match self {
+            Self::GeluTanh => {
+                for i in each(0..x.len()) {
+                    x[i] = gelu_tanh::<FMA>(x[i]);
+                }
+            }
+            Self::QuickGelu => {
+                for i in each(0..x.len()) {
+                    x[i] = quick_gelu::<FMA>(x[i]);
+                }
+            }
+            Self::Gelu => {
+                for i in each(0..x.len()) {
+                    x[i] *= 0.5 * (1.0 + erf_f32(x[i] * std::f32::consts::FRAC_1_SQRT_2));
+                }
+            }
+        }
+    }
 }
 
 vectorized! {
@@ -315,9 +354,9 @@ mod tests {
         let product = (gate.silu().unwrap() * up).unwrap();
         assert!(furthest(&swiglu(&x).unwrap(), &product) < 1e-5);
         let gelu = (&x * candle_nn::ops::sigmoid(&(&x * 1.702).unwrap()).unwrap()).unwrap();
-        assert!(furthest(&quick_gelu(&x).unwrap(), &gelu) < 1e-5);
+        assert!(furthest(&Activation::QuickGelu.apply(&x).unwrap(), &gelu) < 1e-5);
         let gelu = x.gelu().unwrap();
-        assert!(furthest(&gelu_tanh(&x).unwrap(), &gelu) < 1e-5);
+        assert!(furthest(&Activation::GeluTanh.apply(&x).unwrap(), &gelu) < 1e-5);
 
         let sum = ((&x + &x).unwrap().broadcast_add(&b)).unwrap();
         let in_place = x.copy().unwrap();

@@ -14,6 +14,8 @@ pub struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
+    /// Whether nothing is turned.
+    is_still: bool,
     dtype: DType,
     /// The same for each head of each token, once they are needed.
     tables: OnceLock<Tables>,
@@ -34,6 +36,7 @@ impl Angles {
             cos: angles.iter().map(|angle| angle.cos()).collect(),
             sin: angles.iter().map(|angle| angle.sin()).collect(),
             half,
+            is_still: angles.iter().all(|angle| *angle == 0.0),
             dtype,
             tables: OnceLock::new(),
         }
@@ -41,6 +44,12 @@ impl Angles {
 
     /// Rotates and scales one head of one token, `x`, into `out`, which is as long.
     pub(crate) fn rotate(&self, token: usize, x: &[f32], scale: f32, out: &mut [f32]) {
+        if self.is_still {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = x * scale;
+            }
+            return;
+        }
         let half = self.half;
         let cos = &self.cos[token * half..][..half];
         let sin = &self.sin[token * half..][..half];

@@ -116,6 +116,21 @@ pub(crate) fn silu<const FMA: bool>(x: f32) -> f32 {
     x / (1.0 + exp::<FMA>(-x))
 }
 
+/// `x * sigmoid(1.702 x)`.
+#[inline(always)]
+pub(crate) fn quick_gelu<const FMA: bool>(x: f32) -> f32 {
+    x / (1.0 + exp::<FMA>(-1.702 * x))
+}
+
+/// GELU in its tanh form, written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+#[inline(always)]
+pub(crate) fn gelu_tanh<const FMA: bool>(x: f32) -> f32 {
+    const LINEAR: f32 = -1.595_769;
+    const CUBIC: f32 = -0.071_354_82;
+    let u = x * mul_add::<FMA>(x * x, CUBIC, LINEAR);
+    x / (1.0 + exp::<FMA>(u))
+}
+
 /// Lanes of independent partial results, so that sums over a slice vectorize.
 pub(crate) const LANES: usize = 16;
 
@@ -230,20 +245,16 @@ vectorized! {
     pub(crate) fn quick_gelu_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
         let out = &mut out[..x.len()];
         for i in each(0..x.len()) {
-            out[i].write(x[i] / (1.0 + exp::<FMA>(-1.702 * x[i])));
+            out[i].write(quick_gelu::<FMA>(x[i]));
         }
     }
 }
 
 vectorized! {
     pub(crate) fn gelu_tanh_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        // The tanh form written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
-        const LINEAR: f32 = -1.595_769;
-        const CUBIC: f32 = -0.071_354_82;
         let out = &mut out[..x.len()];
         for i in each(0..x.len()) {
-            let u = x[i] * mul_add::<FMA>(x[i] * x[i], CUBIC, LINEAR);
-            out[i].write(x[i] / (1.0 + exp::<FMA>(u)));
+            out[i].write(gelu_tanh::<FMA>(x[i]));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The text tower: the first row, that of the class token, stands for the text.
 
 use crate::embed::architecture::{Loaded, TextTower};
-use crate::embed::encoder::{Activation, Encoder, EncoderConfig, LayerNorm, LayerStyle};
+use crate::embed::encoder::{Encoder, EncoderConfig, LayerNorm, LayerStyle};
 use crate::embed::models::clip::TextSide;
 use crate::embed::words::{TextRows, WordEmbedding, first_rows};
 use crate::error::Result as Checked;
@@ -9,6 +9,7 @@ use crate::vlm::checkpoint::config::check_sizes;
 use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
+use crate::vlm::nn::ops::Activation;
 use candle_core::{DType, Result, Tensor};
 use serde::Deserialize;
 

@@ -1,9 +1,10 @@
 //! The sizes of the two towers. Fields that a checkpoint leaves out are those of the base model.
 
-use crate::embed::encoder::{Activation, EncoderConfig, LayerStyle};
+use crate::embed::encoder::{EncoderConfig, LayerStyle};
 use crate::embed::pixels;
 use crate::error::Result;
 use crate::vlm::checkpoint::config::{check_sizes, invalid};
+use crate::vlm::nn::ops::Activation;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]

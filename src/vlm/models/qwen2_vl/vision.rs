@@ -12,14 +12,14 @@ use crate::vlm::models::shared::rope::VisionRope;
 use crate::vlm::models::shared::vision::{Pictures, Sizes};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
-use crate::vlm::nn::ops;
+use crate::vlm::nn::ops::Activation;
 use candle_core::Result;
 
 const BLOCKS: BlockStyle = BlockStyle {
     norm: NormKind::Layer,
     mlp: MlpStyle::Plain {
         names: ["mlp.fc1", "mlp.fc2"],
-        activation: ops::quick_gelu,
+        activation: Activation::QuickGelu,
     },
 };
 const MERGER: MergerStyle = MergerStyle {

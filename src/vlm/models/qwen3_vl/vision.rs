@@ -14,14 +14,14 @@ use crate::vlm::models::shared::rope::VisionRope;
 use crate::vlm::models::shared::vision::{Pictures, Sizes};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
-use crate::vlm::nn::ops;
+use crate::vlm::nn::ops::Activation;
 use candle_core::{Result, Tensor};
 
 const BLOCKS: BlockStyle = BlockStyle {
     norm: NormKind::Layer,
     mlp: MlpStyle::Plain {
         names: ["mlp.linear_fc1", "mlp.linear_fc2"],
-        activation: ops::gelu_tanh,
+        activation: Activation::GeluTanh,
     },
 };
 const MERGER: MergerStyle = MergerStyle {

@@ -7,15 +7,12 @@ use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::{Ranges, attend_within};
 use crate::vlm::nn::gated::Gated;
 use crate::vlm::nn::linear::{Linear, Placement};
-use crate::vlm::nn::ops;
+use crate::vlm::nn::ops::{self, Activation};
 use crate::vlm::nn::rope::Angles;
 use candle_core::{Result, Tensor};
 
 /// Of every norm in a vision tower.
 const EPS: f64 = 1e-6;
-
-/// An activation over rows.
-pub type Activation = fn(&Tensor) -> Result<Tensor>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormKind {
@@ -111,7 +108,7 @@ impl Mlp {
             Self::Plain {
                 layers: [first, last],
                 activation,
-            } => last.forward_onto(residual, &activation(&first.forward(x)?)?),
+            } => last.forward_onto(residual, &first.forward_into(*activation, x)?),
             Self::Gated { gate_up, down } => down.forward_onto(residual, &gate_up.forward(x)?),
         }
     }
@@ -281,7 +278,7 @@ impl Merger {
             false => self.norm.forward(x)?.reshape(((), self.merged))?,
         };
         let [first, last] = &self.layers;
-        last.forward(&first.forward(&x)?.gelu_erf()?)
+        last.forward(&first.forward_into(Activation::Gelu, &x)?)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::kernel::Fetch;
 use super::layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock};
-use super::output::Part;
+use crate::vlm::nn::output::Part;
 use std::arch::x86_64::*;
 
 /// Rows whose sums the registers hold, in pairs, for [`GROUP`] tokens.

@@ -7,7 +7,7 @@
 )]
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
-use super::output::{Finish, Output, Part};
+use crate::vlm::nn::output::{Finish, Output, Part};
 use rayon::prelude::*;
 
 /// Bytes of activations that stay in the second-level cache while the panels pass by.
@@ -101,7 +101,7 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
     assert_eq!(panels.len(), rows.div_ceil(PANEL) * per_row);
     match finish {
         Finish::Gate => assert!(rows.is_multiple_of(PANEL)),
-        Finish::Add { bias, residual } => {
+        Finish::Add { bias, residual, .. } => {
             assert!(bias.is_none_or(|bias| bias.len() == rows));
             assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
         }

@@ -7,7 +7,7 @@
     reason = "a promise about plain numbers, registers, and loops for vector instructions"
 )]
 
-use super::pages::{Pages, Plain};
+use crate::vlm::nn::pages::{Pages, Plain};
 use crate::vlm::nn::vectors::vectorized;
 use candle_core::Result;
 use half::f16;

@@ -14,19 +14,17 @@ mod avx2;
 mod kernel;
 mod layout;
 mod nibble;
-mod output;
-mod pages;
 #[cfg(target_arch = "x86_64")]
 mod vnni256;
 
 use super::ops::with_slice;
+use super::output::{After, Finish};
+use super::pages::Pages;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Result, Tensor};
 use kernel::{Path, Product, multiply, multiply_plainly};
 use layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock, pack, quantize};
 use nibble::NibbleBlock;
-use output::Finish;
-use pages::Pages;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -198,29 +196,14 @@ impl Int8Matrix {
         }
     }
 
-    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and adds `bias`, `(rows)`, and
-    /// `residual`, `(tokens, rows)`.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        bias: Option<&Tensor>,
-        residual: Option<&Tensor>,
-    ) -> Result<Tensor> {
+    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and does what comes after.
+    pub fn forward(&self, x: &Tensor, after: After) -> Result<Tensor> {
         let (tokens, columns) = x.dims2()?;
         if columns != self.columns {
             candle_core::bail!("{columns} activations for {} columns", self.columns)
         }
-        let fits = bias.is_none_or(|bias| bias.dims() == [self.rows])
-            && residual.is_none_or(|residual| residual.dims() == [tokens, self.rows]);
-        if !fits {
-            candle_core::bail!("what is to be added does not fit {tokens} tokens of {self:?}")
-        }
         let out = with_slice(x, |x| {
-            with_optional_slice(bias, |bias| {
-                with_optional_slice(residual, |residual| {
-                    Ok(self.product(x, Finish::Add { bias, residual }))
-                })
-            })
+            after.with_slices((tokens, self.rows), |finish| self.product(x, finish))
         })?;
         Tensor::from_vec(out, (tokens, self.rows), x.device())
     }
@@ -324,11 +307,7 @@ pub fn reach() -> Result<Option<(&'static str, f64)>> {
     let x = vec![1f32; TOKENS * columns];
     let seconds = (0..8).map(|_| {
         let began = Instant::now();
-        let finish = Finish::Add {
-            bias: None,
-            residual: None,
-        };
-        std::hint::black_box(matrix.product(&x, finish));
+        std::hint::black_box(matrix.product(&x, Finish::default()));
         began.elapsed().as_secs_f64()
     });
     let best = seconds.fold(f64::INFINITY, f64::min);
@@ -391,16 +370,6 @@ fn copy_rows<const STEPS: usize, B: Panel<STEPS>>(
             }
         });
     Ok(copy)
-}
-
-fn with_optional_slice<R>(
-    x: Option<&Tensor>,
-    f: impl FnOnce(Option<&[f32]>) -> Result<R>,
-) -> Result<R> {
-    match x {
-        Some(x) => with_slice(x, |x| f(Some(x))),
-        None => f(None),
-    }
 }
 
 #[cfg(test)]

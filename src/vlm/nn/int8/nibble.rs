@@ -8,7 +8,7 @@
 )]
 
 use super::layout::{LANES, PANEL, Panel, ROUND, STEP};
-use super::pages::Plain;
+use crate::vlm::nn::pages::Plain;
 use crate::vlm::nn::vectors::vectorized;
 use half::f16;
 #[cfg(target_arch = "x86_64")]

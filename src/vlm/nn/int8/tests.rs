@@ -9,6 +9,14 @@ fn packed(weights: &Tensor, bits: Bits, path: Path) -> Int8Matrix {
     Int8Matrix::packed(weights.dims2().unwrap(), bits, path, &read).unwrap()
 }
 
+fn after<'a>(bias: Option<&'a Tensor>, residual: Option<&'a Tensor>) -> After<'a> {
+    After {
+        bias,
+        residual,
+        ..After::default()
+    }
+}
+
 fn numbers(rows: usize, columns: usize, seed: usize) -> Tensor {
     let numbers =
         (0..rows * columns).map(|i| (((i + seed) * 2_654_435_761 % 1009) as f32 - 504.0) / 300.0);
@@ -28,7 +36,7 @@ fn products_equal_those_of_the_weights() {
         for tokens in [1, 7, 8, 9, 33, 200] {
             let x = numbers(tokens, columns, 5);
             let expected = x.matmul(&wide.t().unwrap()).unwrap();
-            let got = matrix.forward(&x, None, None).unwrap();
+            let got = matrix.forward(&x, After::default()).unwrap();
             let off = (&got - &expected)
                 .unwrap()
                 .sqr()
@@ -93,7 +101,9 @@ fn the_instructions_give_the_numbers_of_the_plain_product() {
         for tokens in 1..20 {
             let (x, residual) = (numbers(tokens, columns, 9), numbers(tokens, 67, 2));
             let product = |matrix: &Int8Matrix| {
-                let product = matrix.forward(&x, Some(&bias), Some(&residual)).unwrap();
+                let product = matrix
+                    .forward(&x, after(Some(&bias), Some(&residual)))
+                    .unwrap();
                 product.to_vec2::<f32>().unwrap()
             };
             for matrix in &matrices {
@@ -124,7 +134,7 @@ fn bytes_are_the_matrix() {
         let again = Int8Matrix::from_bytes(shape, bits, matrix.as_bytes()).unwrap();
         let x = numbers(3, columns, 9);
         let product = |matrix: &Int8Matrix| {
-            let product = matrix.forward(&x, None, None).unwrap();
+            let product = matrix.forward(&x, After::default()).unwrap();
             product.to_vec2::<f32>().unwrap()
         };
         assert_eq!(product(&matrix), product(&again));
@@ -147,7 +157,7 @@ fn gates_let_rows_through() {
     let x = numbers(11, columns, 9);
     for bits in [Bits::Eight, Bits::Four] {
         let apart = packed(&stacked, bits, Path::best());
-        let apart = apart.forward(&x, None, None).unwrap();
+        let apart = apart.forward(&x, After::default()).unwrap();
         let expected = crate::vlm::nn::ops::swiglu(&apart).unwrap();
         for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
             let got = packed(&mixed, bits, path).forward_gated(&x).unwrap();
@@ -164,15 +174,17 @@ fn a_bias_and_a_residual_are_added() {
     let matrix = packed(&numbers(40, 64, 3), Bits::Eight, Path::best());
     let (x, residual) = (numbers(9, 64, 9), numbers(9, 40, 2));
     let bias = numbers(1, 40, 4).flatten_all().unwrap();
-    let plain = matrix.forward(&x, None, None).unwrap();
+    let plain = matrix.forward(&x, After::default()).unwrap();
     let expected = (plain.broadcast_add(&bias).unwrap() + &residual).unwrap();
-    let got = matrix.forward(&x, Some(&bias), Some(&residual)).unwrap();
+    let got = matrix
+        .forward(&x, after(Some(&bias), Some(&residual)))
+        .unwrap();
     assert_eq!(
         got.to_vec2::<f32>().unwrap(),
         expected.to_vec2::<f32>().unwrap()
     );
-    assert!(matrix.forward(&x, Some(&residual), None).is_err());
-    assert!(matrix.forward(&x, None, Some(&bias)).is_err());
+    assert!(matrix.forward(&x, after(Some(&residual), None)).is_err());
+    assert!(matrix.forward(&x, after(None, Some(&bias))).is_err());
 }
 
 #[test]
@@ -180,13 +192,13 @@ fn a_token_gets_the_same_numbers_in_any_company() {
     let matrix = packed(&numbers(64, 256, 3), Bits::Eight, Path::best());
     let x = numbers(21, 256, 9);
     let together = matrix
-        .forward(&x, None, None)
+        .forward(&x, After::default())
         .unwrap()
         .to_vec2::<f32>()
         .unwrap();
     for (row, together) in together.iter().enumerate() {
         let alone = matrix
-            .forward(&x.narrow(0, row, 1).unwrap(), None, None)
+            .forward(&x.narrow(0, row, 1).unwrap(), After::default())
             .unwrap();
         assert_eq!(&alone.to_vec2::<f32>().unwrap()[0], together);
     }
@@ -200,7 +212,7 @@ fn nan_and_infinity_survive_quantization() {
         x[7] = bad;
         let x = Tensor::from_vec(x, (1, 32), &Device::Cpu).unwrap();
         let y = matrix
-            .forward(&x, None, None)
+            .forward(&x, After::default())
             .unwrap()
             .to_vec2::<f32>()
             .unwrap();

@@ -5,7 +5,7 @@
 
 use super::kernel::Fetch;
 use super::layout::{PanelBlock, TileBlock};
-use super::output::Part;
+use crate::vlm::nn::output::Part;
 
 /// The product.
 ///
@@ -33,7 +33,7 @@ macro_rules! product {
         #[allow(clippy::needless_range_loop)]
         mod $name {
             use crate::vlm::nn::int8::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
-            use crate::vlm::nn::int8::output::Part;
+            use crate::vlm::nn::output::Part;
             use std::arch::x86_64::*;
 
             /// Rows whose sums the registers hold, for [`GROUP`] tokens.

@@ -139,6 +139,11 @@ impl<T: Stored> TokenSlot<'_, T> {
 
     /// `value` is `(head_dim)`.
     pub fn put_value(&mut self, head: usize, value: &[T]) {
+        if T::PAIR == 1 {
+            let first = (head * BLOCK + self.lane) * self.head_dim;
+            self.values[first..][..self.head_dim].copy_from_slice(value);
+            return;
+        }
         let (pair, place) = (self.lane / T::PAIR, self.lane % T::PAIR);
         let first = (head * BLOCK + pair * T::PAIR) * self.head_dim;
         let pairs = self.values[first..].chunks_exact_mut(T::PAIR);

@@ -1,0 +1,281 @@
+//! Products of f32 matrices that are laid out for the kernel when they are loaded, for processors with
+//! AVX-512. Elsewhere, and for other matrices, see [`super::product`].
+//!
+//! A panel is a few rows of the matrix side by side, column by column. While a panel is in the cache,
+//! tiles of tokens pass over it, whose sums stay in registers from the first column to the last and
+//! are written with what comes after the product.
+
+#![allow(
+    unsafe_code,
+    clippy::needless_range_loop,
+    reason = "vector instructions, and threads that write to parts of one output"
+)]
+
+use super::ops::with_slice;
+use super::output::{After, Finish, Output, Part};
+use super::pages::{Pages, Plain};
+use candle_core::{Device, Result, Tensor};
+use rayon::prelude::*;
+
+/// Rows of the matrix side by side: three registers of 16.
+const PANEL: usize = 48;
+/// Tokens that a pass over a panel takes. With rows of a power of two, more would drive each other
+/// out of the first-level cache.
+const TILE: usize = 8;
+/// Bytes of activations that stay in the second-level cache while the panels pass by.
+const ACTIVATION_BYTES: usize = 1 << 20;
+/// Products of two numbers that are worth waking a thread for.
+const WORTH: usize = 1 << 17;
+
+// SAFETY: any bits are a number.
+unsafe impl Plain for f32 {}
+
+/// A matrix of `(rows, columns)`.
+pub struct PackedMatrix {
+    rows: usize,
+    columns: usize,
+    /// Panel after panel, `(columns, PANEL)`. Rows that fill the last one up are zero.
+    panels: Pages<f32>,
+}
+
+impl std::fmt::Debug for PackedMatrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PackedMatrix({}, {})", self.rows, self.columns)
+    }
+}
+
+impl PackedMatrix {
+    /// Whether this processor has the instructions, and no other library is to multiply.
+    pub fn is_supported() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return !cfg!(any(feature = "mkl", feature = "accelerate"))
+            && is_x86_feature_detected!("avx512f");
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// From `(rows, columns)` in f32 on the CPU.
+    pub fn pack(matrix: &Tensor) -> Result<Self> {
+        let (rows, columns) = matrix.dims2()?;
+        let mut panels = Pages::new(rows.div_ceil(PANEL) * PANEL * columns)?;
+        with_slice(matrix, |matrix| {
+            panels
+                .par_chunks_mut(PANEL * columns)
+                .zip(matrix.par_chunks(PANEL * columns))
+                .for_each(|(panel, rows)| {
+                    for (lane, row) in rows.chunks_exact(columns).enumerate() {
+                        for column in 0..columns {
+                            panel[column * PANEL + lane] = row[column];
+                        }
+                    }
+                });
+            Ok(())
+        })?;
+        Ok(Self {
+            rows,
+            columns,
+            panels,
+        })
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.panels.bytes().len()
+    }
+
+    /// Looks up rows: `(ids)` to `(ids, columns)`.
+    pub fn gather(&self, ids: &Tensor) -> Result<Tensor> {
+        let ids = ids.to_vec1::<u32>()?;
+        let mut out: Vec<f32> = Vec::with_capacity(ids.len() * self.columns);
+        for row in ids.iter().map(|row| *row as usize) {
+            if row >= self.rows {
+                candle_core::bail!("row {row} of {}", self.rows)
+            }
+            let panel = &self.panels[row / PANEL * PANEL * self.columns..];
+            let lane = panel[row % PANEL..].iter().step_by(PANEL);
+            out.extend(lane.take(self.columns));
+        }
+        Tensor::from_vec(out, (ids.len(), self.columns), &Device::Cpu)
+    }
+
+    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and does what comes after.
+    pub fn forward(&self, x: &Tensor, after: After) -> Result<Tensor> {
+        let (tokens, columns) = x.dims2()?;
+        if columns != self.columns {
+            candle_core::bail!("{columns} activations for {} columns", self.columns)
+        }
+        let out = with_slice(x, |x| {
+            after.with_slices((tokens, self.rows), |finish| {
+                self.product(x, tokens, finish)
+            })
+        })?;
+        Tensor::from_vec(out, (tokens, self.rows), x.device())
+    }
+
+    fn product(&self, x: &[f32], tokens: usize, finish: Finish) -> Vec<f32> {
+        // What the unsafe code below goes by.
+        assert!(Self::is_supported() && x.len() == tokens * self.columns);
+        let mut out: Vec<f32> = Vec::with_capacity(tokens * self.rows);
+        let shared = Output::new(&mut out);
+        let at_once = ACTIVATION_BYTES / (size_of::<f32>() * self.columns.max(1));
+        let at_once = (at_once / TILE * TILE).clamp(TILE, tokens.next_multiple_of(TILE).max(TILE));
+        let panels = self.rows.div_ceil(PANEL);
+        // Of a panel with the tokens of a group.
+        let products = PANEL * self.columns * at_once.min(tokens);
+        (0..tokens.div_ceil(at_once) * panels)
+            .into_par_iter()
+            .with_min_len((WORTH / products.max(1)).max(1))
+            .for_each(|task| {
+                let (group, panel) = (task / panels, task % panels);
+                let weights = &self.panels[panel * PANEL * self.columns..][..PANEL * self.columns];
+                let group = group * at_once..tokens.min((group + 1) * at_once);
+                for token in group.clone().step_by(TILE) {
+                    let used = TILE.min(group.end - token);
+                    let x = &x[token * self.columns..][..used * self.columns];
+                    let part = Part {
+                        out: &shared,
+                        width: self.rows,
+                        token,
+                        column: panel * PANEL,
+                        finish,
+                    };
+                    // SAFETY: the processor has the instructions; `x` has `used` rows and the panel
+                    // as many columns; what is added is as large as the product; no other task
+                    // writes this part of `out`, which outlives the loop.
+                    unsafe { multiply_tile(x, used, weights, &part) };
+                }
+            });
+        // SAFETY: the panels cover all rows of the matrix and the groups all tokens, so every
+        // number was written.
+        unsafe { out.set_len(tokens * self.rows) };
+        out
+    }
+}
+
+/// Multiplies a panel with `used` rows of `x`, at most [`TILE`].
+///
+/// # Safety
+/// The processor has AVX-512; `x` has so many rows of as many numbers as the panel has columns; the
+/// part is as [`Part::write`] says.
+unsafe fn multiply_tile(x: &[f32], used: usize, panel: &[f32], part: &Part) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: promised by the caller.
+    unsafe {
+        match used {
+            1 => multiply::<1>(x, panel, part),
+            2 => multiply::<2>(x, panel, part),
+            3 => multiply::<3>(x, panel, part),
+            4 => multiply::<4>(x, panel, part),
+            5 => multiply::<5>(x, panel, part),
+            6 => multiply::<6>(x, panel, part),
+            7 => multiply::<7>(x, panel, part),
+            _ => multiply::<TILE>(x, panel, part),
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = (x, used, panel, part);
+        unreachable!("no processor of this kind is supported")
+    }
+}
+
+/// Loops here are plain ones over numbers, see the int8 kernel.
+///
+/// # Safety
+/// As for [`multiply_tile`], with `ROWS` rows.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], part: &Part) {
+    use std::arch::x86_64::*;
+    const LANES: usize = 16;
+    const REGISTERS: usize = PANEL / LANES;
+    let columns = panel.len() / PANEL;
+    let mut sums = [[_mm512_setzero_ps(); REGISTERS]; ROWS];
+    for column in 0..columns {
+        let mut weights = [_mm512_setzero_ps(); REGISTERS];
+        for i in 0..REGISTERS {
+            // SAFETY: a panel has so many numbers for each column.
+            weights[i] = unsafe { _mm512_loadu_ps(panel.as_ptr().add(column * PANEL + i * LANES)) };
+        }
+        for row in 0..ROWS {
+            // SAFETY: promised by the caller.
+            let number = unsafe { *x.as_ptr().add(row * columns + column) };
+            let number = _mm512_set1_ps(number);
+            for i in 0..REGISTERS {
+                sums[row][i] = _mm512_fmadd_ps(number, weights[i], sums[row][i]);
+            }
+        }
+    }
+    let mut numbers = [[0f32; PANEL]; ROWS];
+    for row in 0..ROWS {
+        for i in 0..REGISTERS {
+            // SAFETY: a row is so many registers.
+            unsafe { _mm512_storeu_ps(numbers[row].as_mut_ptr().add(i * LANES), sums[row][i]) };
+        }
+    }
+    // SAFETY: promised by the caller.
+    unsafe { part.write(&numbers) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vlm::nn::ops::Activation;
+
+    fn furthest(a: &Tensor, b: &Tensor) -> f32 {
+        let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+        distance.max(0).unwrap().to_scalar().unwrap()
+    }
+
+    fn random(shape: (usize, usize)) -> Tensor {
+        Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn products_are_those_of_the_matrix_with_what_comes_after() {
+        if !PackedMatrix::is_supported() {
+            return;
+        }
+        for (rows, columns) in [(1, 1), (48, 64), (100, 300), (49, 1024)] {
+            let matrix = random((rows, columns));
+            let packed = PackedMatrix::pack(&matrix).unwrap();
+            let bias = random((1, rows)).flatten_all().unwrap();
+            for tokens in [1, 2, 7, 8, 9, 300] {
+                let (x, residual) = (random((tokens, columns)), random((tokens, rows)));
+                let plain = x.matmul(&matrix.t().unwrap()).unwrap();
+                let got = packed.forward(&x, After::default()).unwrap();
+                assert!(furthest(&got, &plain) < 1e-3);
+                let biased = plain.broadcast_add(&bias).unwrap();
+                for activation in [
+                    Activation::GeluTanh,
+                    Activation::QuickGelu,
+                    Activation::Gelu,
+                ] {
+                    let expected = (activation.apply(&biased).unwrap() + &residual).unwrap();
+                    let after = After {
+                        bias: Some(&bias),
+                        activation: Some(activation),
+                        residual: Some(&residual),
+                    };
+                    let got = packed.forward(&x, after).unwrap();
+                    assert!(furthest(&got, &expected) < 1e-3, "{activation:?}");
+                }
+            }
+            let short = random((3, columns + 1));
+            assert!(packed.forward(&short, After::default()).is_err());
+        }
+    }
+
+    #[test]
+    fn rows_are_looked_up() {
+        let matrix = random((50, 30));
+        let packed = PackedMatrix::pack(&matrix).unwrap();
+        let ids = Tensor::new(&[49u32, 0, 7, 48], &Device::Cpu).unwrap();
+        let expected = matrix.index_select(&ids, 0).unwrap();
+        assert_eq!(furthest(&packed.gather(&ids).unwrap(), &expected), 0.0);
+        assert!(
+            packed
+                .gather(&Tensor::new(&[50u32], &Device::Cpu).unwrap())
+                .is_err()
+        );
+    }
+}

@@ -1,7 +1,8 @@
-//! What labeling spends its time in: `cargo bench`, or `cargo bench -- attention` for a part.
+//! Benchmarks of the hot spots of labeling. Run all with `cargo bench`, or one with
+//! `cargo bench -- attention`.
 //!
-//! Shapes are those of the default model, Qwen2-VL-2B. Compare only with numbers of the same
-//! machine and day.
+//! Shapes are those of the default model, Qwen2-VL-2B. Compare only results from the same machine
+//! and day.
 
 #![allow(
     clippy::expect_used,
@@ -40,14 +41,14 @@ fn random(shape: (usize, usize)) -> Tensor {
     Tensor::rand(-1f32, 1f32, shape, &Device::Cpu).unwrap()
 }
 
-/// The int8 product of the widest layer, for one token, a step of 32 sequences, and a prompt.
+/// The int8 product of the widest layer, for one token, for a step of 32 sequences and for a prompt.
 fn kernels(c: &mut Criterion) {
     let weights: Vec<Vec<f32>> = random((FEED_FORWARD, HIDDEN)).to_vec2().unwrap();
-    let read = |row: usize, numbers: &mut [f32]| numbers.copy_from_slice(&weights[row]);
+    let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&weights[row]);
     let mut bench = c.benchmark_group("int8 product");
     for (name, dtype) in [("8 bits", GgmlDType::Q8_0), ("4 bits", GgmlDType::Q4K)] {
         let Some(bits) = Bits::of(dtype) else {
-            eprintln!("this processor has no kernel for {name}");
+            eprintln!("{name}: no kernel for this processor");
             continue;
         };
         let matrix = Int8Matrix::pack((FEED_FORWARD, HIDDEN), bits, &read).unwrap();
@@ -61,7 +62,7 @@ fn kernels(c: &mut Criterion) {
     }
 }
 
-/// One layer's attention of 32 sequences that decode one token each after a prompt of 300.
+/// Attention of one layer: 32 sequences decode one token each after a prompt of 300.
 fn attention(c: &mut Criterion) {
     const SEQUENCES: usize = 32;
     const PROMPT: usize = 300;
@@ -118,7 +119,7 @@ fn attention(c: &mut Criterion) {
     });
 }
 
-/// An icon of 32 x 32, enlarged as `--upscale 2` and the model's own resize do.
+/// An icon of 32 x 32, upscaled as by `--upscale 2` and the model's own resize.
 fn resize(c: &mut Criterion) {
     let icon = Picture {
         width: 32,
@@ -130,7 +131,7 @@ fn resize(c: &mut Criterion) {
     });
 }
 
-/// 20,000 lines of a manifest that name 2,000 images.
+/// Reads and groups a manifest of 20,000 lines and 2,000 images.
 fn sources(c: &mut Criterion) {
     const ROWS: u64 = 20_000;
     let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Labels one icon through the library: `cargo run --release --example label_icon [FILE NAME]`.
+//! Labels one icon with the library and the built-in demo model:
+//! `cargo run --release --example label_icon [FILE NAME]`.
 //!
-//! Without arguments it labels an icon that it draws itself, with the built-in demo model. The
-//! record goes to standard output as JSON.
+//! Without arguments, it draws an icon and labels that. The labels are printed as JSON.
 
 #![allow(clippy::print_stdout)]
 
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         _ => (red_disk(), "달빛 단추".to_owned()),
     };
 
-    // What is asked: the prompt, the item, and the schema that the answer follows.
+    // The request: the prompt, the item, and the JSON schema of the answer.
     let prompter = Prompter::load(&PromptOptions {
         version: "demo".to_owned(),
         file: None,
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
         ocid: None,
         ranking: None,
     };
-    // The colors that the pixels show: the prompt names them, the answer may claim no others.
+    // Colors measured from the pixels: the prompt lists them, and the schema allows no others.
     let palette = icon::palette(&icon);
     let colors = Some(&palette.histogram);
     let request = LabelRequest {
@@ -80,7 +80,7 @@ fn main() -> Result<()> {
         urgent: false,
     };
 
-    // The model, and the one job that it gets.
+    // Load the model and run the request.
     let factory = labeler::factory(LabelerOptions::Local(ModelOptions {
         model: "demo".to_owned(),
         revision: "main".to_owned(),
@@ -91,18 +91,18 @@ fn main() -> Result<()> {
         batch_size: Some(1),
         kv_memory: Some(256 << 20),
     }));
-    let factory = factory.ok_or_else(|| Error::new(ErrorKind::Model, "no model was named"))?;
+    let factory = factory.ok_or_else(|| Error::new(ErrorKind::Model, "no model was selected"))?;
     let mut labeler = factory(&mut |_, _| {})?;
-    let mut job = OneJob {
+    let mut jobs = SingleJob {
         request: Some(request),
         answer: None,
     };
-    labeler.run(&mut job)?;
-    let answer = job
+    labeler.run(&mut jobs)?;
+    let answer = jobs
         .answer
         .unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the model gave no answer")))?;
 
-    // The record: parsed, normalized, and checked by the rules.
+    // Parse and normalize the answer, and check it with the rules.
     let vocabulary = prompter.vocabulary();
     let parsed = record::parse(&answer.text)
         .map_err(|failure| Error::new(ErrorKind::Internal, failure.detail))?;
@@ -134,7 +134,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A red disk on nothing, 32 pixels wide.
+/// A red disk on a transparent background, 32 pixels wide.
 fn red_disk() -> Icon {
     let rgba = (0..32 * 32)
         .flat_map(|at: i32| {
@@ -153,13 +153,13 @@ fn red_disk() -> Icon {
     }
 }
 
-/// Hands out one request and keeps its answer.
-struct OneJob {
+/// A queue with a single request, which keeps its answer.
+struct SingleJob {
     request: Option<LabelRequest>,
     answer: Option<Result<Answer>>,
 }
 
-impl Jobs for OneJob {
+impl Jobs for SingleJob {
     fn pull(&mut self, _wait: bool) -> Pull {
         match self.request.take() {
             Some(request) => Pull::Request(Box::new(request)),

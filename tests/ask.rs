@@ -1,4 +1,4 @@
-//! `ask` and `bench` as a user runs them, against the reference's answers.
+//! The commands `ask` and `bench`, against reference answers.
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +18,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// The program with nothing of the user's own around it.
+/// The program in a clean environment with its own home directory.
 fn program(home: &Path) -> Command {
     let mut command = Command::cargo_bin("labeler-tui").unwrap();
     command
@@ -43,7 +43,7 @@ fn json(command: &mut Command) -> Value {
 }
 
 #[test]
-fn ask_says_what_the_reference_says() {
+fn ask_matches_the_reference() {
     let home = tempfile::tempdir().unwrap();
     for model in ["flat", "nested", "parts"] {
         let cases = std::fs::read(fixtures().join(model).join("reference/cases.json")).unwrap();
@@ -83,7 +83,7 @@ fn ask_says_what_the_reference_says() {
 }
 
 #[test]
-fn the_printed_answer_is_the_text_of_the_json() {
+fn plain_output_is_the_text_of_the_json_output() {
     let home = tempfile::tempdir().unwrap();
     let question = "무엇? <|im_end|>";
     let arguments = ["--max-new-tokens", "12", question];
@@ -103,7 +103,7 @@ fn the_printed_answer_is_the_text_of_the_json() {
 }
 
 #[test]
-fn a_seed_repeats_a_random_answer() {
+fn a_seed_reproduces_a_random_answer() {
     let home = tempfile::tempdir().unwrap();
     let answer = |seed: &str| {
         let arguments = ["--json", "--temperature", "1.5", "--seed", seed, "hat"];
@@ -114,24 +114,24 @@ fn a_seed_repeats_a_random_answer() {
 }
 
 #[test]
-fn faults_are_told_with_the_status_of_their_kind() {
+fn errors_have_the_exit_status_of_their_kind() {
     let home = tempfile::tempdir().unwrap();
     ask(home.path(), "no such model", &["hat"]).assert().code(2);
     let missing = ask(home.path(), "flat", &["--image", "no.png", "hat"])
         .assert()
         .code(1);
-    let said = String::from_utf8(missing.get_output().stderr.clone()).unwrap();
-    assert!(said.contains("no.png"), "{said}");
-    // Not in the cache, and the network is forbidden.
+    let error = String::from_utf8(missing.get_output().stderr.clone()).unwrap();
+    assert!(error.contains("no.png"), "{error}");
+    // Not in the cache, and --offline forbids the network.
     let offline = program(home.path())
         .args(["ask", "--offline", "--model", "someone/some-model", "hat"])
         .assert()
         .code(1);
-    let said = String::from_utf8(offline.get_output().stderr.clone()).unwrap();
-    assert!(said.contains("--offline"), "{said}");
+    let error = String::from_utf8(offline.get_output().stderr.clone()).unwrap();
+    assert!(error.contains("--offline"), "{error}");
 }
 
-/// Answers one request with `body` and gives what was asked.
+/// Starts a server that answers one request with `body`. The thread returns the request's body.
 fn serve_once(
     status: &'static str,
     body: &'static str,
@@ -153,8 +153,8 @@ fn serve_once(
                 break;
             }
         }
-        let mut asked = vec![0; length];
-        reader.read_exact(&mut asked).unwrap();
+        let mut request = vec![0; length];
+        reader.read_exact(&mut request).unwrap();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
             body.len()
@@ -162,13 +162,13 @@ fn serve_once(
         let mut stream = reader.into_inner();
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body.as_bytes()).unwrap();
-        serde_json::from_slice(&asked).unwrap()
+        serde_json::from_slice(&request).unwrap()
     });
     (url, served)
 }
 
 #[test]
-fn ask_goes_through_a_server_where_one_is_given() {
+fn ask_uses_the_endpoint_if_one_is_given() {
     let home = tempfile::tempdir().unwrap();
     let (url, served) = serve_once(
         "200 OK",
@@ -182,10 +182,10 @@ fn ask_goes_through_a_server_where_one_is_given() {
         .assert()
         .success();
     assert_eq!(printed.get_output().stdout, b"a hat[2J\n");
-    let asked = served.join().unwrap();
-    assert_eq!(asked["model"], "m");
-    // Without --system, the server's chat template says what stands first.
-    let turns = asked["messages"].as_array().unwrap();
+    let request = served.join().unwrap();
+    assert_eq!(request["model"], "m");
+    // Without --system, the server's chat template decides about a system turn.
+    let turns = request["messages"].as_array().unwrap();
     assert_eq!(turns.len(), 1);
     let content = &turns[0]["content"];
     assert_eq!(content[0]["type"], "image_url");
@@ -199,8 +199,8 @@ fn ask_goes_through_a_server_where_one_is_given() {
         .args(["ask", "--endpoint", &url, "--model", "m", "hat"])
         .assert()
         .code(1);
-    let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
-    assert!(said.contains("no such model"), "{said}");
+    let error = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(error.contains("no such model"), "{error}");
 }
 
 #[test]

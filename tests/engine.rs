@@ -1,5 +1,5 @@
-//! The engine as the workstation uses it: commands in, events out, no model, and labels that an
-//! earlier program left.
+//! The engine as the workstation uses it: commands in, events out, without a model, with an imported
+//! `labels.jsonl`.
 
 #![allow(
     clippy::expect_used,
@@ -23,10 +23,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// An engine that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// An engine without events for this long is stuck.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-fn earlier_line(name: &str, color: &str, tags: usize) -> Value {
+fn imported_line(name: &str, color: &str, tags: usize) -> Value {
     let tags: Vec<String> = (0..tags).map(|n| format!("태그 {n}")).collect();
     json!({
         "image_path": format!("{name}.png"), "source_type": "cash", "item_name": name,
@@ -39,14 +39,14 @@ fn earlier_line(name: &str, color: &str, tags: usize) -> Value {
     })
 }
 
-/// Red icons, and what an earlier program said of them.
-fn desk(lines: &[(&str, Value)]) -> tempfile::TempDir {
+/// A folder with red icons and a `labels.jsonl` to import.
+fn workspace(lines: &[(&str, Value)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
     for (name, line) in lines {
         let icon = image::RgbaImage::from_fn(20, 20, |x, y| {
-            let own = (x, y) == (0, name.len() as u32 % 20);
-            image::Rgba([if own { 190 } else { 210 }, 30, 35, 255])
+            let unique = (x, y) == (0, name.len() as u32 % 20);
+            image::Rgba([if unique { 190 } else { 210 }, 30, 35, 255])
         });
         icon.save(folder.path().join(format!("{name}.png")))
             .unwrap();
@@ -61,39 +61,39 @@ fn open(folder: &Path) -> Handle {
     engine::engine(folder).start(None).unwrap()
 }
 
-/// Hears events up to the first one that `until` accepts; keeps the newest look of each group.
-fn hear(
+/// Receives events up to the first that `until` accepts, and keeps the newest summary of each group.
+fn wait_for(
     engine: &Handle,
     groups: &mut BTreeMap<String, GroupSummary>,
     until: impl Fn(&Event) -> bool,
 ) -> Vec<Event> {
     let events = engine.events();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
-        let event = events.recv_timeout(PATIENCE).unwrap();
+        let event = events.recv_timeout(TIMEOUT).unwrap();
         if let Event::Groups(new) = &event {
             for group in new {
                 groups.insert(group.name.clone(), group.clone());
             }
         }
         let last = until(&event);
-        heard.push(event);
+        received.push(event);
         if last {
-            return heard;
+            return received;
         }
     }
 }
 
 #[test]
-fn the_pictures_of_earlier_labels_are_looked_at() {
-    let folder = desk(&[
-        ("가", earlier_line("가", "파란색", 5)),
-        ("나무", earlier_line("나무", "빨간색", 5)),
+fn images_of_imported_labels_are_checked() {
+    let folder = workspace(&[
+        ("가", imported_line("가", "파란색", 5)),
+        ("나무", imported_line("나무", "빨간색", 5)),
     ]);
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     assert_eq!(
         groups["가"].reasons,
         [Reason::ColorMismatch, Reason::MainColorMissing]
@@ -102,17 +102,17 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
 }
 
 #[test]
-fn committed_records_are_drawn_and_judged() {
-    let folder = desk(&[("가", earlier_line("가", "빨간색", 5))]);
+fn committed_records_are_sampled_and_judged() {
+    let folder = workspace(&[("가", imported_line("가", "빨간색", 5))]);
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     engine.send(Command::DrawAudit(10));
     let drawn = |event: &Event| matches!(event, Event::AuditDrawn { .. });
-    let heard = hear(&engine, &mut groups, drawn);
-    let Some(Event::AuditDrawn { seed, sample }) = heard.last() else {
-        panic!("{heard:?}");
+    let received = wait_for(&engine, &mut groups, drawn);
+    let Some(Event::AuditDrawn { seed, sample }) = received.last() else {
+        panic!("{received:?}");
     };
     let [record] = &sample[..] else {
         panic!("{sample:?}");
@@ -126,52 +126,52 @@ fn committed_records_are_drawn_and_judged() {
         verdict: Some(Verdict::Wrong(Field::LabelKo)),
     });
     engine.send(Command::Audit);
-    let heard = hear(&engine, &mut groups, |event| {
+    let received = wait_for(&engine, &mut groups, |event| {
         matches!(event, Event::Audited(_))
     });
-    let Some(Event::Audited(Some(estimate))) = heard.last() else {
-        panic!("{heard:?}");
+    let Some(Event::Audited(Some(estimate))) = received.last() else {
+        panic!("{received:?}");
     };
     assert_eq!((estimate.judged, estimate.wrong), (1, 1));
 }
 
 #[test]
-fn a_step_that_changes_nothing_is_told() {
-    let folder = desk(&[("가", earlier_line("가", "빨간색", 5))]);
+fn a_step_without_effect_is_reported() {
+    let folder = workspace(&[("가", imported_line("가", "빨간색", 5))]);
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     engine.send(Command::Apply {
         groups: vec![groups["가"].id],
         change: Change::Reopen,
     });
     let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
-    let heard = hear(&engine, &mut groups, stepped);
+    let received = wait_for(&engine, &mut groups, stepped);
     let Some(Event::Stepped {
         step: Some(Step::Done(report)),
         undo: None,
         redo: None,
         ..
-    }) = heard.last()
+    }) = received.last()
     else {
-        panic!("{heard:?}");
+        panic!("{received:?}");
     };
     assert_eq!((report.records, report.untouched), (0, 1));
 }
 
 #[test]
-fn what_a_decision_means_for_lines_is_told_and_a_confirmed_line_stays() {
-    let folder = desk(&[
-        ("가", earlier_line("가", "파란색", 5)),
-        ("나무", earlier_line("나무", "빨간색", 5)),
+fn effects_on_lines_are_reported_and_a_confirmed_line_stays() {
+    let folder = workspace(&[
+        ("가", imported_line("가", "파란색", 5)),
+        ("나무", imported_line("나무", "빨간색", 5)),
     ]);
     let labels = folder.path().join("out/labels.jsonl");
     let earlier = std::fs::read_to_string(&labels).unwrap();
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     assert_eq!(groups["가"].state, GroupState::Uncertain);
     let ids = [groups["가"].id, groups["나무"].id];
     let edit = Change::Add {
@@ -186,45 +186,45 @@ fn what_a_decision_means_for_lines_is_told_and_a_confirmed_line_stays() {
         replaced,
         removed,
     };
-    for (of, change, told) in [
+    for (targets, change, expected) in [
         (&ids[..1], Change::Accept, lines(1, 0, 0)),
         (&ids[1..], edit, lines(0, 0, 0)),
         (&ids[1..], Change::Accept, lines(0, 1, 0)),
         (&ids[1..], reject, lines(0, 0, 1)),
     ] {
         engine.send(Command::Apply {
-            groups: of.to_vec(),
+            groups: targets.to_vec(),
             change,
         });
         let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
-        let heard = hear(&engine, &mut groups, stepped);
+        let received = wait_for(&engine, &mut groups, stepped);
         let Some(Event::Stepped {
             step: Some(Step::Done(report)),
             ..
-        }) = heard.last()
+        }) = received.last()
         else {
-            panic!("{heard:?}");
+            panic!("{received:?}");
         };
-        assert_eq!(report.lines, told);
+        assert_eq!(report.lines, expected);
     }
     assert_eq!(groups["가"].state, GroupState::Committed);
     engine.send(Command::Stop);
-    hear(&engine, &mut groups, |event| {
+    wait_for(&engine, &mut groups, |event| {
         matches!(event, Event::Stopped(_))
     });
     assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
 #[test]
-fn what_a_step_could_not_be_done_to_is_told() {
-    let folder = desk(&[
-        ("가", earlier_line("가", "빨간색", 15)),
-        ("나무", earlier_line("나무", "빨간색", 5)),
+fn records_that_refuse_a_step_are_reported() {
+    let folder = workspace(&[
+        ("가", imported_line("가", "빨간색", 15)),
+        ("나무", imported_line("나무", "빨간색", 5)),
     ]);
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     engine.send(Command::Apply {
         groups: groups.values().map(|group| group.id).collect(),
         change: Change::Add {
@@ -233,14 +233,14 @@ fn what_a_step_could_not_be_done_to_is_told() {
         },
     });
     let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
-    let heard = hear(&engine, &mut groups, stepped);
+    let received = wait_for(&engine, &mut groups, stepped);
     let Some(Event::Stepped {
         step: Some(Step::Done(report)),
         undo,
         ..
-    }) = heard.last()
+    }) = received.last()
     else {
-        panic!("{heard:?}");
+        panic!("{received:?}");
     };
     assert_eq!(report.fields, [(Field::TagsKo, 1)]);
     let refused = report.refused.as_ref();
@@ -253,15 +253,15 @@ fn what_a_step_could_not_be_done_to_is_told() {
 }
 
 #[test]
-fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
-    let folder = desk(&[
-        ("가", earlier_line("가", "빨간색", 5)),
-        ("나무", earlier_line("나무", "빨간색", 5)),
+fn a_line_changed_by_hand_is_kept_aside_and_reported_after_the_commit() {
+    let folder = workspace(&[
+        ("가", imported_line("가", "빨간색", 5)),
+        ("나무", imported_line("나무", "빨간색", 5)),
     ]);
     let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
     let labels = folder.path().join("out/labels.jsonl");
     let text = std::fs::read_to_string(&labels).unwrap();
     std::fs::write(&labels, text.replacen("단정한 가", "손으로 고친 가", 1)).unwrap();
@@ -279,29 +279,29 @@ fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
         matches!(event, Event::Warning(warning @ Warning::Export(_))
             if Words::ENGLISH.warning(warning).contains("labels_kept.jsonl"))
     };
-    let heard = hear(&engine, &mut groups, kept);
-    let commit = heard.iter().any(|event| {
+    let received = wait_for(&engine, &mut groups, kept);
+    let commit = received.iter().any(|event| {
         matches!(event, Event::Stepped { step: Some(Step::Done(report)), .. }
             if report.change == Change::Commit)
     });
-    assert!(commit, "told before the step: {heard:?}");
+    assert!(commit, "the warning came before the step: {received:?}");
     let kept = std::fs::read_to_string(folder.path().join("out/labels_kept.jsonl")).unwrap();
     assert!(kept.contains("손으로 고친 가"), "{kept}");
 }
 
-/// Prints how long commits take among very many records: `RECORDS=100000 cargo test --test engine
-/// -- --ignored --nocapture`.
+/// Measures commits in a large journal:
+/// `RECORDS=100000 cargo test --test engine -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 fn commits_among_many_records() {
     let records = std::env::var("RECORDS").map_or(20_000, |n| n.parse().unwrap());
-    let folder = desk(&[("가", earlier_line("가", "red", 5))]);
-    let line = |n| format!("{}\n", earlier_line(&format!("모자 {n}"), "red", 5));
+    let folder = workspace(&[("가", imported_line("가", "red", 5))]);
+    let line = |n| format!("{}\n", imported_line(&format!("모자 {n}"), "red", 5));
     let text: String = (0..records).map(line).collect();
     std::fs::write(folder.path().join("out/labels.jsonl"), text).unwrap();
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
-    hear(&engine, &mut groups, |event| matches!(event, Event::Idle));
+    wait_for(&engine, &mut groups, |event| matches!(event, Event::Idle));
     let mut times = Vec::new();
     for n in 0..50 {
         let group = groups[&format!("모자 {}", n * records / 50)].id;
@@ -311,28 +311,28 @@ fn commits_among_many_records() {
             groups: vec![group],
             change: Change::Set { field, values },
         });
-        hear(&engine, &mut groups, |event| {
+        wait_for(&engine, &mut groups, |event| {
             matches!(event, Event::Stepped { .. })
         });
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         engine.send(Command::Apply {
             groups: vec![group],
             change: Change::Commit,
         });
-        hear(&engine, &mut groups, |event| {
+        wait_for(&engine, &mut groups, |event| {
             matches!(event, Event::Stepped { .. })
         });
-        times.push(begun.elapsed());
+        times.push(started.elapsed());
     }
     times.sort();
     println!(
         "{records} records: median {:?}, longest {:?}",
         times[25], times[49]
     );
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     engine.send(Command::Stop);
-    hear(&engine, &mut groups, |event| {
+    wait_for(&engine, &mut groups, |event| {
         matches!(event, Event::Stopped(_))
     });
-    println!("stopped after {:?}", begun.elapsed());
+    println!("stopped after {:?}", started.elapsed());
 }

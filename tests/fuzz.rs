@@ -1,5 +1,5 @@
-//! Replays the corpus of `fuzz/` and changed copies of it: no panic, and for each input a limit of
-//! time and memory. `INPUTS=20000 cargo test --test fuzz` tries more changed ones.
+//! Replays the corpus of `fuzz/` and mutations of it. No input may panic or exceed the limits of time
+//! and memory. `INPUTS=20000 cargo test --test fuzz` tries more mutations.
 
 #![allow(
     clippy::expect_used,
@@ -22,15 +22,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use targets::{TARGETS, Target};
 
-/// On a busy machine, without optimization.
-const LONGEST: Duration = Duration::from_secs(10);
-/// What a picture of the largest size takes when it is decoded and measured is the most.
-const MOST_BYTES: usize = 256 << 20;
+/// Generous enough for a debug build on a busy machine.
+const MAX_TIME: Duration = Duration::from_secs(10);
+/// The largest allowed image needs the most, when it is decoded and measured.
+const MAX_BYTES: usize = 256 << 20;
 
-/// Changed inputs of all targets together.
-fn inputs() -> usize {
-    let told = std::env::var("INPUTS").ok();
-    told.and_then(|n| n.parse().ok()).unwrap_or(600)
+/// Number of mutations for all targets together.
+fn mutations() -> usize {
+    let inputs = std::env::var("INPUTS").ok();
+    inputs.and_then(|n| n.parse().ok()).unwrap_or(600)
 }
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
@@ -41,7 +41,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    // The same inputs on every machine.
+    // The same order on every machine.
     paths.sort();
     paths
         .iter()
@@ -49,8 +49,8 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// One input, changed in a few places the way that damage and malice do.
-fn changed(corpus: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
+/// Mutates one input in a few places, as damage or an attacker would.
+fn mutate(corpus: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
     let mut input = corpus[random.random_range(0..corpus.len())].clone();
     for _ in 0..random.random_range(1..6) {
         let at = random.random_range(0..=input.len());
@@ -59,7 +59,7 @@ fn changed(corpus: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
             1 if at < input.len() => input[at] = random.random(),
             2 => input.truncate(at),
             3 => {
-                // A length or a count at its limits.
+                // Extreme lengths and counts.
                 let numbers: [&[u8]; 5] = [
                     &[0; 4],
                     &[0xff; 4],
@@ -99,35 +99,36 @@ fn changed(corpus: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
     input
 }
 
-/// What is wrong with how a target takes an input; the longest time and the most bytes so far.
+/// Runs a target and returns what it did wrong, if anything. `worst` keeps the longest time and the
+/// most bytes.
 fn try_input(target: Target, input: &[u8], worst: &mut (Duration, usize)) -> Option<String> {
-    let begun = Instant::now();
-    let (taken, bytes) = memory::peak_of_process(|| catch_unwind(|| target(input)));
-    let time = begun.elapsed();
+    let started = Instant::now();
+    let (result, bytes) = memory::peak_of_process(|| catch_unwind(|| target(input)));
+    let time = started.elapsed();
     *worst = (worst.0.max(time), worst.1.max(bytes));
-    if taken.is_err() {
+    if result.is_err() {
         return Some("panicked".to_owned());
     }
-    if time > LONGEST {
+    if time > MAX_TIME {
         return Some(format!("took {time:?}"));
     }
-    (bytes > MOST_BYTES).then(|| format!("took {} MiB", bytes >> 20))
+    (bytes > MAX_BYTES).then(|| format!("took {} MiB", bytes >> 20))
 }
 
 #[test]
-fn no_input_breaks_what_reads_it() {
-    let mut wrong = Vec::new();
+fn no_input_panics_or_exceeds_the_limits() {
+    let mut failures = Vec::new();
     for (name, target) in TARGETS {
         let corpus = corpus(name);
         let mut random = StdRng::seed_from_u64(7);
         let mut worst = (Duration::ZERO, 0);
-        let many = inputs() / TARGETS.len();
-        let changed = (0..many).map(|_| changed(&corpus, &mut random));
-        for (at, input) in corpus.iter().cloned().chain(changed).enumerate() {
-            if let Some(what) = try_input(target, &input, &mut worst) {
+        let many = mutations() / TARGETS.len();
+        let mutated = (0..many).map(|_| mutate(&corpus, &mut random));
+        for (at, input) in corpus.iter().cloned().chain(mutated).enumerate() {
+            if let Some(failure) = try_input(target, &input, &mut worst) {
                 let path = std::env::temp_dir().join(format!("labeler-tui-{name}-{at}"));
                 std::fs::write(&path, &input).unwrap();
-                wrong.push(format!("{name}: {} {what}", path.display()));
+                failures.push(format!("{name}: {} {failure}", path.display()));
             }
         }
         let (time, bytes) = worst;
@@ -137,5 +138,5 @@ fn no_input_breaks_what_reads_it() {
             bytes >> 10
         );
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! Models of a hub, as a user asks for them, from a small hub in this process.
+//! Downloads of models, through the program, from a small hub server inside the test process.
 
 #![allow(
     clippy::expect_used,
@@ -18,14 +18,14 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-/// Files from this size on are kept as the hub keeps large ones.
+/// Files from this size on are served as LFS files, as the hub does.
 const LARGE: usize = 1 << 20;
 
 /// Serves the files of one model, `owner/tiny`.
 struct Hub {
     address: String,
-    seen: Arc<Mutex<Vec<String>>>,
-    /// How many more bytes it sends before it hangs up on everybody.
+    requests: Arc<Mutex<Vec<String>>>,
+    /// How many more bytes it sends before it closes every connection.
     budget: Arc<Mutex<usize>>,
 }
 
@@ -33,23 +33,24 @@ impl Hub {
     fn new(files: BTreeMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let budget = Arc::new(Mutex::new(usize::MAX));
-        let (files, said, left) = (Arc::new(files), seen.clone(), budget.clone());
+        let (files, log, left) = (Arc::new(files), requests.clone(), budget.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (files, seen, budget) = (files.clone(), said.clone(), left.clone());
-                std::thread::spawn(move || serve(stream, &files, &seen, &budget));
+                let (files, requests, budget) = (files.clone(), log.clone(), left.clone());
+                std::thread::spawn(move || serve(stream, &files, &requests, &budget));
             }
         });
         Self {
             address,
-            seen,
+            requests,
             budget,
         }
     }
 
-    fn ask(&self, home: &Path, model: &str, arguments: &[&str]) -> Ended {
+    /// Runs `labeler-tui ask` with this hub.
+    fn ask(&self, home: &Path, model: &str, arguments: &[&str]) -> Finished {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
         command
             .env_clear()
@@ -58,25 +59,25 @@ impl Hub {
             .args(["ask", "--model", model, "--max-new-tokens", "4"])
             .args(arguments)
             .arg("hello");
-        Ended(command.output().unwrap())
+        Finished(command.output().unwrap())
     }
 
-    fn hangs_up_after(&self, bytes: usize) {
+    fn hang_up_after(&self, bytes: usize) {
         *self.budget.lock().unwrap() = bytes;
     }
 
     /// The requests since the last call: method, path, range.
-    fn seen(&self) -> Vec<String> {
-        std::mem::take(&mut self.seen.lock().unwrap())
+    fn take_requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
     }
 }
 
-struct Ended(Output);
+struct Finished(Output);
 
-impl Ended {
-    /// Standard output and standard error, where the exit status is the expected one.
+impl Finished {
+    /// Asserts the exit status and returns standard output and standard error.
     #[track_caller]
-    fn with(self, status: i32) -> (String, String) {
+    fn with_status(self, status: i32) -> (String, String) {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(self.0.stdout), text(self.0.stderr));
         assert_eq!(self.0.status.code(), Some(status), "\n{out}\n{err}");
@@ -87,7 +88,7 @@ impl Ended {
 fn serve(
     mut stream: TcpStream,
     files: &BTreeMap<String, Vec<u8>>,
-    seen: &Mutex<Vec<String>>,
+    requests: &Mutex<Vec<String>>,
     budget: &Mutex<usize>,
 ) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -113,7 +114,7 @@ fn serve(
     let mut words = lines[0].split(' ');
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
     let range = header("range");
-    seen.lock().unwrap().push(format!(
+    requests.lock().unwrap().push(format!(
         "{method} {path} {}",
         range.as_deref().unwrap_or_default()
     ));
@@ -148,7 +149,7 @@ fn serve(
     }
 }
 
-/// Status, further headers and content.
+/// Returns status, extra headers and content.
 fn answer(
     path: &str,
     body: &[u8],
@@ -163,20 +164,20 @@ fn answer(
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     };
     if let Some(rest) = path.strip_prefix("/api/models/owner/tiny/") {
-        let (what, revision) = rest.split_once('/').unwrap();
+        let (api, revision) = rest.split_once('/').unwrap();
         if ![COMMIT, "main"].contains(&revision) {
             return missing("RevisionNotFound");
         }
-        let found = match what {
+        let found = match api {
             "revision" => {
                 let names = files.keys().map(|name| json!({"rfilename": name}));
                 let names: Vec<_> = names.collect();
                 json!({"id": "owner/tiny", "sha": COMMIT, "siblings": names})
             }
             "paths-info" => {
-                let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
-                let asked = asked["paths"].as_array().unwrap().iter();
-                let found = asked.filter_map(|path| {
+                let request: serde_json::Value = serde_json::from_slice(body).unwrap();
+                let paths = request["paths"].as_array().unwrap().iter();
+                let found = paths.filter_map(|path| {
                     let path = path.as_str().unwrap();
                     let bytes = files.get(path)?;
                     let mut entry = json!({
@@ -208,7 +209,7 @@ fn answer(
     }
 }
 
-/// The smallest checkpoint, in one file of weights.
+/// The files of a small checkpoint with a single weight file.
 fn tiny() -> BTreeMap<String, Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");
     let entries = std::fs::read_dir(folder).unwrap().flatten();
@@ -225,32 +226,36 @@ fn tiny() -> BTreeMap<String, Vec<u8>> {
 fn a_model_is_downloaded_once_and_then_found_offline() {
     let home = tempfile::tempdir().unwrap();
     let hub = Hub::new(tiny());
-    let (first, _) = hub.ask(home.path(), "owner/tiny", &[]).with(0);
-    assert!(!hub.seen().is_empty());
-    let (second, _) = hub.ask(home.path(), "owner/tiny", &[]).with(0);
-    let (offline, _) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(0);
+    let (first, _) = hub.ask(home.path(), "owner/tiny", &[]).with_status(0);
+    assert!(!hub.take_requests().is_empty());
+    let (second, _) = hub.ask(home.path(), "owner/tiny", &[]).with_status(0);
+    let (offline, _) = hub
+        .ask(home.path(), "owner/tiny", &["--offline"])
+        .with_status(0);
     assert_eq!([&second, &offline], [&first; 2]);
-    assert_eq!(hub.seen(), [""; 0]);
+    assert_eq!(hub.take_requests(), [""; 0]);
 }
 
 #[test]
-fn what_is_not_on_the_hub_is_named() {
+fn a_missing_model_revision_or_file_is_named() {
     let home = tempfile::tempdir().unwrap();
     let hub = Hub::new(tiny());
-    let (_, model) = hub.ask(home.path(), "owner/other", &[]).with(1);
+    let (_, model) = hub.ask(home.path(), "owner/other", &[]).with_status(1);
     assert!(model.contains("owner/other"), "{model}");
     assert!(model.contains("check the id"), "{model}");
     let (_, revision) = hub
         .ask(home.path(), "owner/tiny", &["--revision", "v9"])
-        .with(1);
+        .with_status(1);
     assert!(revision.contains("v9"), "{revision}");
     assert!(revision.contains("--revision"), "{revision}");
-    let (_, offline) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(1);
+    let (_, offline) = hub
+        .ask(home.path(), "owner/tiny", &["--offline"])
+        .with_status(1);
     assert!(offline.contains("--offline"), "{offline}");
     let mut files = tiny();
     files.remove("model.safetensors");
     let hub = Hub::new(files);
-    let (_, lacking) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    let (_, lacking) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
     assert!(lacking.contains("lacks model.safetensors"), "{lacking}");
 }
 
@@ -261,10 +266,11 @@ fn edited(files: &mut BTreeMap<String, Vec<u8>>, edit: impl Fn(&mut serde_json::
     *config = value.to_string().into_bytes();
 }
 
-/// The files whose content was fetched, in the order in which they were.
-fn fetched(hub: &Hub) -> Vec<String> {
-    let seen = hub.seen().into_iter();
-    seen.filter(|request| request.starts_with("GET"))
+/// The files that were downloaded since the last call, in order.
+fn downloaded(hub: &Hub) -> Vec<String> {
+    let requests = hub.take_requests().into_iter();
+    requests
+        .filter(|request| request.starts_with("GET"))
         .filter_map(|request| {
             let file = request.split("/resolve/").nth(1)?.split_once('/')?.1;
             Some(file.trim().to_owned())
@@ -273,17 +279,17 @@ fn fetched(hub: &Hub) -> Vec<String> {
 }
 
 #[test]
-fn weights_come_last() {
+fn weights_are_downloaded_last() {
     let home = tempfile::tempdir().unwrap();
     let hub = Hub::new(tiny());
-    hub.ask(home.path(), "owner/tiny", &[]).with(0);
-    let fetched = fetched(&hub);
-    assert_eq!(fetched.first().unwrap(), "config.json");
-    assert_eq!(fetched.last().unwrap(), "model.safetensors");
+    hub.ask(home.path(), "owner/tiny", &[]).with_status(0);
+    let files = downloaded(&hub);
+    assert_eq!(files.first().unwrap(), "config.json");
+    assert_eq!(files.last().unwrap(), "model.safetensors");
 }
 
 #[test]
-fn a_configuration_that_cannot_be_used_ends_the_download() {
+fn an_unsupported_configuration_stops_the_download() {
     type Edit = fn(&mut serde_json::Value);
     let edits: [(Edit, &str); 2] = [
         (
@@ -295,26 +301,28 @@ fn a_configuration_that_cannot_be_used_ends_the_download() {
             "fp8",
         ),
     ];
-    for (edit, words) in edits {
+    for (edit, expected) in edits {
         let home = tempfile::tempdir().unwrap();
         let mut files = tiny();
         edited(&mut files, edit);
         let hub = Hub::new(files);
-        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+        let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
         assert!(
-            told.contains(words) && told.contains("--endpoint"),
-            "{told}"
+            error.contains(expected) && error.contains("--endpoint"),
+            "{error}"
         );
-        assert_eq!(fetched(&hub), ["config.json"]);
-        // The cache holds it now, and says the same without the network.
-        let (_, again) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(1);
-        assert_eq!(again, told);
-        assert_eq!(hub.seen(), [""; 0]);
+        assert_eq!(downloaded(&hub), ["config.json"]);
+        // Now it is cached, and the error is the same without the network.
+        let (_, again) = hub
+            .ask(home.path(), "owner/tiny", &["--offline"])
+            .with_status(1);
+        assert_eq!(again, error);
+        assert_eq!(hub.take_requests(), [""; 0]);
     }
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();
     edited(&mut files, |config| {
@@ -325,19 +333,19 @@ fn all_that_is_wrong_is_told_at_once() {
     files.insert("pytorch_model.bin".to_owned(), weights);
     files.remove("preprocessor_config.json");
     let hub = Hub::new(files);
-    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
     let causes = ["mllama", "fp8", "pytorch_model.bin", "lacks preprocessor"];
-    let places = causes.map(|cause| told.find(cause).unwrap_or_else(|| panic!("{told}")));
-    assert!(places.is_sorted(), "{told}");
-    assert_eq!(fetched(&hub), ["config.json"]);
-    // Its configuration is in the cache now.
-    let (_, again) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-    assert_eq!(again, told);
-    assert_eq!(fetched(&hub), [""; 0]);
+    let positions = causes.map(|cause| error.find(cause).unwrap_or_else(|| panic!("{error}")));
+    assert!(positions.is_sorted(), "{error}");
+    assert_eq!(downloaded(&hub), ["config.json"]);
+    // The configuration is cached now.
+    let (_, again) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+    assert_eq!(again, error);
+    assert_eq!(downloaded(&hub), [""; 0]);
 }
 
 #[test]
-fn what_is_missing_is_told_before_weights_are_fetched() {
+fn missing_files_are_reported_before_weights_are_downloaded() {
     let index = json!({"weight_map": {"a": "model.safetensors", "b": "second.safetensors"}});
     for missing in [
         "tokenizer.json",
@@ -354,33 +362,36 @@ fn what_is_missing_is_told_before_weights_are_fetched() {
             }
         }
         let hub = Hub::new(files);
-        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-        assert!(told.contains("lacks") && told.contains(missing), "{told}");
-        let fetched = fetched(&hub);
+        let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
         assert!(
-            !fetched.contains(&"model.safetensors".to_owned()),
-            "{fetched:?}"
+            error.contains("lacks") && error.contains(missing),
+            "{error}"
+        );
+        let files = downloaded(&hub);
+        assert!(
+            !files.contains(&"model.safetensors".to_owned()),
+            "{files:?}"
         );
     }
 }
 
 #[test]
-fn a_pointer_in_place_of_a_small_file_ends_the_download() {
+fn an_lfs_pointer_in_place_of_a_small_file_stops_the_download() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     files.insert("tokenizer.json".to_owned(), pointer.to_vec());
     let hub = Hub::new(files);
-    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
     assert!(
-        told.contains("tokenizer.json is a Git LFS pointer"),
-        "{told}"
+        error.contains("tokenizer.json is a Git LFS pointer"),
+        "{error}"
     );
-    assert!(!fetched(&hub).contains(&"model.safetensors".to_owned()));
+    assert!(!downloaded(&hub).contains(&"model.safetensors".to_owned()));
 }
 
 #[test]
-fn a_model_that_is_too_large_is_told_before_its_weights_are_fetched() {
+fn a_model_that_is_too_large_is_refused_before_its_weights_are_downloaded() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();
     edited(&mut files, |config| {
@@ -389,49 +400,49 @@ fn a_model_that_is_too_large_is_told_before_its_weights_are_fetched() {
         config["intermediate_size"] = (1 << 24).into();
     });
     let hub = Hub::new(files);
-    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-    assert!(told.contains("does not fit"), "{told}");
+    let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+    assert!(error.contains("does not fit"), "{error}");
     assert!(
-        !fetched(&hub)
+        !downloaded(&hub)
             .iter()
             .any(|file| file.contains("safetensors"))
     );
 }
 
 #[test]
-fn other_kinds_of_repositories_are_called_what_they_are() {
-    for (file, words) in [("adapter_config.json", "LoRA"), ("model.gguf", "GGUF")] {
+fn other_kinds_of_repositories_are_recognized() {
+    for (file, expected) in [("adapter_config.json", "LoRA"), ("model.gguf", "GGUF")] {
         let home = tempfile::tempdir().unwrap();
         let hub = Hub::new(BTreeMap::from([(file.to_owned(), b"{}".to_vec())]));
-        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-        assert!(told.contains(words), "{told}");
-        assert_eq!(fetched(&hub), [""; 0]);
+        let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(downloaded(&hub), [""; 0]);
     }
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();
     let weights = files.remove("model.safetensors").unwrap();
     files.insert("pytorch_model.bin".to_owned(), weights);
     let hub = Hub::new(files);
-    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-    assert!(told.contains("save_pretrained"), "{told}");
-    assert!(!fetched(&hub).contains(&"pytorch_model.bin".to_owned()));
+    let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+    assert!(error.contains("save_pretrained"), "{error}");
+    assert!(!downloaded(&hub).contains(&"pytorch_model.bin".to_owned()));
 }
 
 #[test]
-fn a_cache_that_takes_nothing_is_no_matter_of_the_network() {
+fn an_unwritable_cache_is_not_reported_as_a_network_problem() {
     let home = tempfile::tempdir().unwrap();
     let hub = Hub::new(tiny());
     std::fs::write(home.path().join(".cache"), "a file").unwrap();
-    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-    assert!(told.contains("HF_HOME"), "{told}");
-    assert!(!told.contains("check the network"), "{told}");
+    let (_, error) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+    assert!(error.contains("HF_HOME"), "{error}");
+    assert!(!error.contains("check the network"), "{error}");
 }
 
 #[test]
-fn a_download_that_is_cut_off_goes_on_where_it_stopped() {
+fn an_interrupted_download_resumes() {
     const MIB: usize = 1 << 20;
     let home = tempfile::tempdir().unwrap();
-    // Too many weights to be this model's, which is told once they are there.
+    // A tensor that the model does not expect, which is reported after the download.
     let numbers = 70 * MIB;
     let mut weights = format!(
         r#"{{"padding":{{"dtype":"U8","shape":[{numbers}],"data_offsets":[0,{numbers}]}}}}"#
@@ -447,22 +458,22 @@ fn a_download_that_is_cut_off_goes_on_where_it_stopped() {
     files.insert("model.safetensors".to_owned(), file.clone());
     let hub = Hub::new(files);
 
-    hub.hangs_up_after(50 * MIB);
-    let (_, cut) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    hub.hang_up_after(50 * MIB);
+    let (_, cut) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
     assert!(cut.contains("already downloaded is kept"), "{cut}");
-    hub.seen();
+    hub.take_requests();
 
-    hub.hangs_up_after(usize::MAX);
-    let (_, whole) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
-    assert!(whole.contains("padding"), "{whole}");
-    let fetched: Vec<String> = hub
-        .seen()
+    hub.hang_up_after(usize::MAX);
+    let (_, complete) = hub.ask(home.path(), "owner/tiny", &[]).with_status(1);
+    assert!(complete.contains("padding"), "{complete}");
+    let requests: Vec<String> = hub
+        .take_requests()
         .into_iter()
         .filter(|request| request.starts_with("GET") && request.contains("model.safetensors "))
         .collect();
     let path = format!("GET /owner/tiny/resolve/{COMMIT}/model.safetensors");
     assert_eq!(
-        fetched,
+        requests,
         [
             format!("{path} bytes={}-{}", 32 * MIB, 64 * MIB - 1),
             format!("{path} bytes={}-{}", 64 * MIB, file.len() - 1),

@@ -1,5 +1,5 @@
-//! A panic in any of the engine's threads, outside of all that expects one, ends what depends on
-//! the thread, with the cause and within seconds.
+//! An unexpected panic in any of the engine's threads ends everything that depends on the thread
+//! within seconds, and its cause is reported.
 
 #![allow(
     clippy::expect_used,
@@ -26,13 +26,13 @@ use std::time::Duration;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-/// The longest silence of an engine that one of its threads has left.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// An engine that lost a thread must report it within this time.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The thread that panics as soon as it logs something.
+/// Name of the thread that panics as soon as it logs something.
 static THREAD: Mutex<&str> = Mutex::new("");
 
-/// A log that one of the threads cannot write to.
+/// A log subscriber that panics on one thread.
 struct BrokenLog;
 
 impl Subscriber for BrokenLog {
@@ -57,8 +57,8 @@ impl Subscriber for BrokenLog {
     fn exit(&self, _: &Id) {}
 }
 
-/// Labels a good icon and a broken one of an earlier `labels.jsonl`; the event that tells of the
-/// panic.
+/// Labels a good icon and a broken one, which has an imported record, while `thread` panics. Returns
+/// the event that reports the panic.
 fn report_of_panic(thread: &'static str) -> Event {
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = thread;
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn report_of_panic(thread: &'static str) -> Event {
     let engine = engine::engine(folder.path()).start(Some(labeler)).unwrap();
     let events = engine.events();
     loop {
-        let event = events.recv_timeout(PATIENCE).unwrap();
+        let event = events.recv_timeout(TIMEOUT).unwrap();
         match event {
             Event::ModelFailed(_) | Event::Broken(_) => return event,
             Event::Idle => panic!("the {thread} thread did not panic"),
@@ -96,9 +96,9 @@ fn report_of_panic(thread: &'static str) -> Event {
 }
 
 #[test]
-fn a_panic_of_any_thread_is_told_with_its_cause() {
+fn a_panic_of_any_thread_is_reported_with_its_cause() {
     tracing::subscriber::set_global_default(BrokenLog).unwrap();
-    for (thread, what) in [
+    for (thread, name) in [
         ("source", "source"),
         ("reading", "reading the source"),
         ("hashing", "hashing an image"),
@@ -106,21 +106,21 @@ fn a_panic_of_any_thread_is_told_with_its_cause() {
         ("engine", "engine"),
     ] {
         let Event::Broken(broken) = report_of_panic(thread) else {
-            panic!("the run went on");
+            panic!("the run continued");
         };
-        let cause = format!("{what} panicked: the log is broken");
+        let cause = format!("{name} panicked: the log is broken");
         assert_eq!(broken.error.cause, cause);
     }
-    // Review goes on without a model.
+    // Review continues without a model.
     let Event::ModelFailed(error) = report_of_panic("model") else {
         panic!("the run ended");
     };
     assert_eq!(error.cause, "model panicked: the log is broken");
-    commits_are_exported_all_the_same();
+    exports_survive_a_panic();
 }
 
-/// Large files are prepared on a thread that panics, and then by the engine itself.
-fn commits_are_exported_all_the_same() {
+/// A large export is prepared on a thread. If that panics, the engine prepares it itself.
+fn exports_survive_a_panic() {
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = "export";
     let folder = tempfile::tempdir().unwrap();
     let icon = image::RgbaImage::from_pixel(20, 20, image::Rgba([210, 30, 35, 255]));
@@ -139,7 +139,7 @@ fn commits_are_exported_all_the_same() {
     let events = engine.events();
     let mut group = None;
     loop {
-        match events.recv_timeout(PATIENCE).unwrap() {
+        match events.recv_timeout(TIMEOUT).unwrap() {
             Event::Groups(groups) => group = groups.first().map(|group| group.id),
             Event::Idle => break,
             _ => {}
@@ -155,14 +155,17 @@ fn commits_are_exported_all_the_same() {
         let groups = groups.clone();
         engine.send(Command::Apply { groups, change });
     }
-    // Large files follow some seconds after those before them.
-    let end = std::time::Instant::now() + 4 * PATIENCE;
+    // Large exports are written a few seconds apart.
+    let deadline = std::time::Instant::now() + 4 * TIMEOUT;
     while !fs::read_to_string(&labels)
         .unwrap()
         .contains("\"label_ko\":\"단정한 모자\"")
     {
-        assert!(std::time::Instant::now() < end, "the export never came");
-        // No event tells of an export.
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the export was never written"
+        );
+        // There is no event for exports.
         let _ = events.recv_timeout(Duration::from_millis(20));
     }
 }

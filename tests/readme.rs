@@ -1,4 +1,4 @@
-//! The pages for users say what the program does.
+//! The documentation matches the program.
 
 #![allow(
     clippy::expect_used,
@@ -31,19 +31,19 @@ fn pages() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_key_table_is_that_of_the_actions() {
+fn the_key_table_matches_the_actions() {
     let keys = page("docs/keys.md");
     let (_, after) = keys.split_once("<!-- keys -->\n").unwrap();
     let (written, _) = after.split_once("<!-- /keys -->").unwrap();
     let expected = readme_table().unwrap();
     assert!(
         written == expected,
-        "put this between the `keys` marks of docs/keys.md:\n{expected}"
+        "put this between the `keys` markers of docs/keys.md:\n{expected}"
     );
 }
 
 #[test]
-fn every_code_is_explained() {
+fn every_code_is_documented() {
     let text = page("docs/files-and-record.md");
     let reasons = Reason::ALL.iter().map(|reason| reason.code());
     let failures = FailureCode::ALL.iter().map(|failure| failure.code());
@@ -56,7 +56,7 @@ fn every_code_is_explained() {
 }
 
 #[test]
-fn every_variable_of_an_option_is_listed_and_no_other() {
+fn the_documented_environment_variables_are_those_of_the_options() {
     let command = Cli::command();
     let options: BTreeSet<String> = std::iter::once(&command)
         .chain(command.get_subcommands())
@@ -73,7 +73,7 @@ fn every_variable_of_an_option_is_listed_and_no_other() {
     assert_eq!(listed, options);
 }
 
-/// Relative links of Markdown, with the heading that they lead to if there is one.
+/// Relative Markdown links: the path and the heading, if any.
 fn links(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     text.split("](")
         .skip(1)
@@ -86,7 +86,7 @@ fn links(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
         })
 }
 
-/// As a host of Markdown names the headings of a page.
+/// The anchors that GitHub generates for a page's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter(|line| line.starts_with('#'))
@@ -103,7 +103,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn no_link_is_broken() {
     let mut broken = Vec::new();
     for page in pages() {
         let text = std::fs::read_to_string(&page).unwrap();
@@ -112,12 +112,12 @@ fn every_link_leads_somewhere() {
                 "" => page.clone(),
                 path => page.parent().unwrap().join(path),
             };
-            let leads = match heading {
+            let valid = match heading {
                 None => target.exists(),
                 Some(heading) => std::fs::read_to_string(&target)
                     .is_ok_and(|text| anchors(&text).contains(heading)),
             };
-            if !leads {
+            if !valid {
                 broken.push(format!(
                     "{}: {path}#{}",
                     page.display(),

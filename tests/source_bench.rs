@@ -1,6 +1,6 @@
-//! How long reading and grouping take, and how much memory. Not part of `cargo test`:
+//! Measures time and memory of reading and grouping. Not part of `cargo test`; run
 //! `cargo test --release --test source_bench -- --ignored --nocapture --test-threads 1 NAME`,
-//! one NAME a process, since the memory is the process's highest.
+//! with one NAME per process, since memory is the peak of the process.
 
 #![allow(
     clippy::expect_used,
@@ -34,7 +34,7 @@ fn database_of_1_000_000_rows_and_20_000_icons() {
 
 #[test]
 #[ignore = "a benchmark"]
-fn manifest_of_1_000_000_rows_that_share_nothing() {
+fn manifest_of_1_000_000_rows_and_as_many_images() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rows.jsonl");
     let mut file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
@@ -47,7 +47,7 @@ fn manifest_of_1_000_000_rows_that_share_nothing() {
         .unwrap();
     }
     drop(file);
-    let end = measured(SourceKind::Manifest(path));
+    let end = measure(SourceKind::Manifest(path));
     assert_eq!(end.rows_of_groups.len(), 1_000_000);
 }
 
@@ -55,7 +55,7 @@ fn database(rows: u64, icons: u64) {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("icons")).unwrap();
     for icon in 0..icons {
-        // About as large as a real icon; grouping reads the bytes and does not decode them.
+        // About as large as a real icon; grouping hashes the bytes without decoding them.
         let bytes: Vec<u8> = (0..900)
             .map(|i| (icon >> (i % 4 * 8)) as u8 ^ i as u8)
             .collect();
@@ -90,13 +90,13 @@ fn database(rows: u64, icons: u64) {
         .execute_batch(&sql)
         .unwrap();
     drop(sql);
-    let end = measured(SourceKind::Database(path));
+    let end = measure(SourceKind::Database(path));
     assert_eq!(end.rows, rows);
     assert_eq!(end.rows_of_groups.len() as u64, icons);
 }
 
-/// Reads everything, prints seconds and memory, and holds the memory to the limit.
-fn measured(kind: SourceKind) -> SourceEnd {
+/// Reads and groups a source, prints time and memory, and checks the memory limit.
+fn measure(kind: SourceKind) -> SourceEnd {
     let before = peak_mib();
     let start = Instant::now();
     let source = open(&SourceOptions {
@@ -124,7 +124,7 @@ fn measured(kind: SourceKind) -> SourceEnd {
     end
 }
 
-/// The process's highest resident memory; 0 where the system does not say.
+/// Peak resident memory of the process; 0 if unknown.
 fn peak_mib() -> u64 {
     let status = fs::read_to_string(Path::new("/proc/self/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));

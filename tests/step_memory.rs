@@ -1,4 +1,4 @@
-//! What a step is said to take, beside what it does take.
+//! Compares the estimated working memory of a step with its measured peak.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -19,14 +19,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 const SLOTS: usize = 8;
-/// Tokens of a step.
+/// Tokens per step.
 const TOKENS: usize = 1024;
 const PREFIX: usize = 1000;
 const OWN: usize = 120;
 
-/// Steps as an accelerator computes them, on the CPU: a long shared prefix, prompts, answers.
+/// Runs the accelerator backend on the CPU: a long shared prefix, prompts, answers.
 #[test]
-fn a_step_takes_no_more_than_is_set_aside_for_it() {
+fn a_step_takes_no_more_memory_than_estimated() {
     let run = run_options(None);
     for fixture in ["flat", "windowed", "deepstack"] {
         let load = LoadOptions {
@@ -44,7 +44,7 @@ fn a_step_takes_no_more_than_is_set_aside_for_it() {
             columns: PREFIX + 2 * OWN,
             answers: SLOTS,
         };
-        let said = checkpoint.memory(&load, &run).bytes_of(&size, None) as usize;
+        let estimate = checkpoint.memory(&load, &run).step_bytes_for(&size, None) as usize;
         let model = checkpoint.load(&files, &load, &mut |_, _| {}).unwrap();
 
         let options = GeneratorOptions {
@@ -71,13 +71,13 @@ fn a_step_takes_no_more_than_is_set_aside_for_it() {
         }
         let caches =
             model.cache_bytes(2 * PREFIX) + model.batch_bytes(std::iter::repeat_n(2 * OWN, SLOTS));
-        let mut most = 0;
+        let mut peak = 0;
         while !generator.is_idle() {
-            let (_, taken) = memory::peak_of_process(|| generator.step());
-            most = most.max(taken);
+            let (_, bytes) = memory::peak_of_process(|| generator.step());
+            peak = peak.max(bytes);
         }
-        println!("{fixture}: {most} of {said}, caches {caches}");
-        assert!(most <= said + caches, "{fixture}: {most} of {said}");
-        assert!(most * 4 > said, "{fixture}: {most} of {said}");
+        println!("{fixture}: {peak} of {estimate}, caches {caches}");
+        assert!(peak <= estimate + caches, "{fixture}: {peak} of {estimate}");
+        assert!(peak * 4 > estimate, "{fixture}: {peak} of {estimate}");
     }
 }

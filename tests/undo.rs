@@ -1,5 +1,5 @@
-//! Whatever an operator does can be taken back: keys through the workstation's own state, with a
-//! real engine and a real journal behind it and a fake model.
+//! Every action of the operator can be undone. Tests type keys into the workstation's state, with a
+//! real engine and journal and a fake model.
 
 #![allow(
     clippy::expect_used,
@@ -26,9 +26,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Things that operators do, each from the workbench and back. A `~` is one or other item. To ask
-/// the model again is not among them: an answer is no step, and stays.
-const DEEDS: &[&str] = &[
+/// Key sequences of operator actions; each starts and ends in the workbench. A `~` selects an item.
+/// Requesting a new answer is not included: it is not an undoable step.
+const ACTIONS: &[&str] = &[
     "~ a",
     "~ c",
     "~ x \"흐림 enter",
@@ -75,19 +75,19 @@ fn start(folder: &Path) -> Operator {
     Operator::start(folder, plays())
 }
 
-fn undoes_everything(operator: &mut Operator) {
+fn undo_everything(operator: &mut Operator) {
     while operator.app.can(Action::Undo) {
         operator.press_keys("u");
     }
 }
 
-fn redoes_everything(operator: &mut Operator) {
+fn redo_everything(operator: &mut Operator) {
     while operator.app.can(Action::Redo) {
         operator.press_keys("U");
     }
 }
 
-/// All that an operator decides and edits, by item.
+/// Everything that an operator can decide or edit, by item.
 fn state(operator: &mut Operator) -> BTreeMap<String, String> {
     let ids: Vec<GroupId> = {
         let groups = operator.app.session().records.groups();
@@ -119,9 +119,9 @@ const NAMES: [&str; 6] = [
     "바람 귀걸이",
 ];
 
-/// What is said of an item, by the model whenever it is asked, and by an earlier program of the
-/// last two: doing and undoing then comes to the same with new answers in between.
-fn said(name: &str) -> Value {
+/// The model's answer for an item, and the imported record of the last two. The answer is always the
+/// same, so that new answers in between do not change what undo restores.
+fn answer(name: &str) -> Value {
     let mut answer = good(name);
     match name {
         "나무 망토" => answer["tags_ko"] = json!(["천", "모자"]),
@@ -135,7 +135,7 @@ fn said(name: &str) -> Value {
 fn plays() -> FakeActions {
     let answers: BTreeMap<&str, Value> = NAMES
         .iter()
-        .map(|name| (*name, json!([say(said(name))])))
+        .map(|name| (*name, json!([say(answer(name))])))
         .collect();
     serde_json::from_value(json!({"slots": 2, "answers": answers})).unwrap()
 }
@@ -147,7 +147,7 @@ fn folder() -> tempfile::TempDir {
         let path = folder.path().join(format!("{name}.png"));
         picture(name).save(path).unwrap();
         if number >= 4 {
-            let mut record = said(name);
+            let mut record = answer(name);
             record["image_path"] = json!(format!("{name}.png"));
             record["item_name"] = json!(name);
             record["source_type"] = json!("cash");
@@ -166,7 +166,8 @@ fn assert_same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>)
     }
 }
 
-/// Both files; what failed is asked again at every start, so not when that was.
+/// The contents of both export files, without the time of failures, since failed items are retried at
+/// every start.
 fn exports(folder: &Path) -> (String, Vec<Value>) {
     let out = folder.join("out");
     let mut errors = common::lines(&out.join("labels_errors.jsonl"));
@@ -179,15 +180,15 @@ fn exports(folder: &Path) -> (String, Vec<Value>) {
     )
 }
 
-fn deeds() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    proptest::collection::vec((0..DEEDS.len(), 0usize..6), 1..14)
+fn actions() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    proptest::collection::vec((0..ACTIONS.len(), 0usize..6), 1..14)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_deeds_undone_leave_everything_as_it_was(deeds in deeds(), leaves_between: bool) {
+    fn undoing_any_actions_restores_everything(actions in actions(), restarts: bool) {
         let folder = folder();
         let mut operator = start(folder.path());
         let first = state(&mut operator);
@@ -196,27 +197,27 @@ proptest! {
         let first_exports = exports(folder.path());
 
         let mut operator = start(folder.path());
-        for (deed, item) in deeds {
-            operator.run_step(DEEDS[deed], item);
+        for (action, item) in actions {
+            operator.run_step(ACTIONS[action], item);
         }
-        if leaves_between {
+        if restarts {
             operator.quit();
             operator = start(folder.path());
         }
-        redoes_everything(&mut operator);
+        redo_everything(&mut operator);
         let last = state(&mut operator);
-        undoes_everything(&mut operator);
+        undo_everything(&mut operator);
         assert_same(&state(&mut operator), &first);
-        redoes_everything(&mut operator);
+        redo_everything(&mut operator);
         assert_same(&state(&mut operator), &last);
-        undoes_everything(&mut operator);
+        undo_everything(&mut operator);
         operator.quit();
         assert_eq!(exports(folder.path()), first_exports);
     }
 }
 
 #[test]
-fn a_new_answer_is_offered_and_the_line_comes_back() {
+fn a_new_answer_is_offered_and_undo_restores_the_line() {
     let folder = folder();
     let labels = folder.path().join("out/labels.jsonl");
     let earlier = std::fs::read_to_string(&labels).unwrap();
@@ -251,24 +252,24 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
-/// The property above says nothing of a deed that does nothing.
+/// The property above would hold even if an action did nothing.
 #[test]
-fn every_deed_is_a_step_somewhere() {
-    for deed in DEEDS {
-        if deed.starts_with(['u', '~']) || *deed == "ctrl-r" || deed.ends_with(" n") {
+fn every_action_is_an_undoable_step() {
+    for keys in ACTIONS {
+        if keys.starts_with(['u', '~']) || *keys == "ctrl-r" || keys.ends_with(" n") {
             continue;
         }
         let folder = folder();
         let mut operator = start(folder.path());
         operator.run_step("~ a", 1);
-        operator.run_step(deed, 0);
+        operator.run_step(keys, 0);
         operator.press_keys("u");
-        assert!(operator.app.can(Action::Redo), "{deed}");
+        assert!(operator.app.can(Action::Redo), "{keys}");
     }
 }
 
 #[test]
-fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
+fn a_synonym_is_in_the_outdirs_vocabulary_until_it_is_undone() {
     let folder = folder();
     let words = folder.path().join("out/vocabulary.toml");
     let mut operator = start(folder.path());
@@ -288,7 +289,7 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
         "{text}"
     );
     assert!(tags(&mut operator).contains(&"대표".to_owned()));
-    // Who writes the old word means the new one.
+    // Typing the old word now gives the new one.
     operator.press_keys(&format!("t \"{old}_둘,{old} enter esc"));
     let after = tags(&mut operator);
     assert!(
@@ -303,7 +304,7 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(text.contains("대표"), "{text}");
     operator.quit();
-    // And at the next start.
+    // The synonym also applies after a restart.
     let mut operator = start(folder.path());
     operator.press_keys(&format!("t \"{old} enter esc"));
     assert!(!tags(&mut operator).contains(&old));

@@ -1,4 +1,4 @@
-//! Quantized weights are cached by the first load and mapped by later ones, with the same answers.
+//! The first load caches quantized weights, later loads map them, and the logits stay the same.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn only_file(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_second_load_maps_what_the_first_one_cached() {
+fn the_second_load_maps_the_cached_weights() {
     for name in ["flat", "nested", "parts"] {
         let cache = tempfile::tempdir().unwrap();
         let (plain, quantized) = load(name, None);
@@ -64,7 +64,7 @@ fn the_second_load_maps_what_the_first_one_cached() {
 }
 
 #[test]
-fn a_damaged_file_is_rebuilt() {
+fn a_damaged_cache_file_is_rebuilt() {
     let cache = tempfile::tempdir().unwrap();
     let (plain, _) = load("flat", Some(cache.path()));
     let file = only_file(cache.path());
@@ -94,8 +94,8 @@ fn a_damaged_file_is_rebuilt() {
 #[test]
 fn a_cache_that_cannot_be_written_does_not_stop_the_load() {
     let cache = tempfile::tempdir().unwrap();
-    let taken = cache.path().join("a file");
-    std::fs::write(&taken, "").unwrap();
-    let (logits, _) = load("flat", Some(&taken));
+    let not_a_folder = cache.path().join("a file");
+    std::fs::write(&not_a_folder, "").unwrap();
+    let (logits, _) = load("flat", Some(&not_a_folder));
     assert_eq!(logits, load("flat", None).0);
 }

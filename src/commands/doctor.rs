@@ -288,7 +288,7 @@ fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions>
 
 /// The SIMD instructions that the kernels use, with the measured speed of the `q8_0` kernel.
 fn simd() -> String {
-    match int8::reach() {
+    match int8::measure_throughput() {
         Ok(Some((name, rate))) => format!("{name}, q8_0 at {:.0} billion operations/s", rate / 1e9),
         Ok(None) if cfg!(target_arch = "aarch64") => "NEON, without a kernel for q8_0".to_owned(),
         Ok(None) => "no SIMD instructions that the kernels support".to_owned(),

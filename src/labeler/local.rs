@@ -71,7 +71,7 @@ impl Local {
                     free: opened.free_bytes,
                 }),
             },
-            notice: opened.missing.map(ModelNotice::NoAccelerator),
+            notice: opened.accelerator_error.map(ModelNotice::NoAccelerator),
             kv_bytes: opened.kv_bytes as usize,
             step_tokens: opened.step_tokens,
             model: opened.model,
@@ -202,7 +202,7 @@ impl Labeler for Local {
                 return Ok(());
             }
             let events = generator.step();
-            if let Some(cap) = generator.cap().filter(|_| !capped) {
+            if let Some(cap) = generator.memory_cap().filter(|_| !capped) {
                 capped = true;
                 jobs.push(LabelEvent::ModelNotice(ModelNotice::BatchCapped {
                     wanted: info.slots,

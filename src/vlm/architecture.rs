@@ -1,8 +1,9 @@
-//! The seam between shared code and one model architecture.
+//! The interface between shared code and one model architecture.
 //!
-//! Scheduler, caches, kernels, quantization and sampling work through these two traits and know
-//! no architecture. [`Architecture`] is what a checkpoint's configuration files say: sizes,
-//! names of tensors, and how chats and pictures become input. [`Network`] is its loaded weights.
+//! The scheduler, caches, kernels, quantization and sampling use only these two traits and know
+//! nothing of any one architecture. [`Architecture`] comes from a checkpoint's configuration
+//! files: sizes, tensor names, and how chats and images become input. [`Network`] is the loaded
+//! weights.
 
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tensor_list::ExpectedTensor;
@@ -19,7 +20,7 @@ use crate::prompt::Chat;
 use candle_core::Tensor;
 use std::fmt::Debug;
 
-/// The patches of a picture: frames, rows, columns.
+/// The patch grid of an image: frames, rows, columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Grid {
     pub t: usize,
@@ -33,21 +34,22 @@ impl Grid {
     }
 }
 
-/// A preprocessed picture, ready for the vision tower.
+/// A preprocessed image, ready for the vision tower.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImagePatches {
-    /// `(patches, numbers of a patch)`, row-major.
+    /// `(patches, values per patch)`, row-major.
     pub pixels: Vec<f32>,
     pub grid: Grid,
 }
 
-/// What a vision tower makes of a picture.
+/// The vision tower's output for one image.
 #[derive(Debug, Clone)]
 pub struct Features {
-    /// They replace the embeddings of its placeholders, `(placeholders, hidden)`.
+    /// `(placeholders, hidden)`: replaces the embeddings of the image's placeholder tokens.
     pub embeddings: Tensor,
-    /// What is added to the hidden states of its placeholders after each of the first layers,
-    /// `(placeholders, hidden)`. As many for every picture; most architectures have none.
+    /// One `(placeholders, hidden)` tensor for each of the first layers, added to the
+    /// placeholders' hidden states after that layer (DeepStack). The count is the same for every
+    /// image; most architectures have none.
     pub additions: Vec<Tensor>,
 }
 
@@ -60,17 +62,17 @@ impl From<Tensor> for Features {
     }
 }
 
-/// What is added to some rows of a step's hidden states after each of the first layers.
+/// Values added to some rows of a step's hidden states after each of the first layers.
 #[derive(Debug)]
 pub struct Additions {
-    /// `(n)`.
+    /// `(n)`: the rows to add to.
     pub rows: Tensor,
-    /// For each layer `(n, hidden)`.
+    /// One `(n, hidden)` tensor per layer.
     pub layers: Vec<Tensor>,
 }
 
 impl Additions {
-    /// Adds those for `layer`, if there are any, to `x`, `(tokens, hidden)`.
+    /// Adds the values for `layer`, if any, to `x`, `(tokens, hidden)`.
     pub fn after(&self, layer: usize, x: Tensor) -> candle_core::Result<Tensor> {
         match self.layers.get(layer) {
             Some(numbers) => ops::add_to_rows(&x, &self.rows, numbers),
@@ -79,57 +81,55 @@ impl Additions {
     }
 }
 
-/// The facts about a checkpoint that shared code needs.
+/// The properties of a checkpoint that shared code needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSpec {
     pub hidden_size: usize,
-    /// Width of the inner layer of a block.
+    /// Width of the MLP's intermediate layer.
     pub inner: usize,
     pub layers: usize,
-    /// The attention heads of every layer.
+    /// Attention heads of every layer.
     pub heads: HeadShape,
     pub vocab_size: usize,
-    /// The most tokens that a prompt and its answer may have together.
+    /// Context length: the limit for a prompt and its answer together.
     pub max_tokens: usize,
-    /// The attention heads of each block of the vision tower.
+    /// Attention heads of each vision block.
     pub vision_heads: usize,
-    /// Width of the inner layer of such a block.
+    /// Width of the intermediate layer of a vision block.
     pub vision_inner: usize,
-    /// The placeholder whose embeddings image features replace.
+    /// The placeholder token whose embeddings image features replace.
     pub image_token: u32,
     /// Any of these ends an answer.
     pub end_tokens: Vec<u32>,
 }
 
-/// What loading is doing, for progress reports.
+/// A stage of loading, for progress reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadStage {
-    /// The first load of a checkpoint: its quantized weights are being cached.
+    /// First load of a checkpoint: quantizing and caching the weights.
     Quantize,
     Vision,
     Text,
 }
 
-/// A checkpoint's configuration, read and checked. Needs no weights.
+/// A validated checkpoint configuration. Needs no weights.
 pub trait Architecture: Debug + Send + Sync {
     fn spec(&self) -> ModelSpec;
 
-    /// The architecture's own name for a tensor that a file stores as `stored`: some versions of
-    /// a format only add a prefix.
+    /// Maps a stored tensor name to the architecture's own: some format versions only add a prefix.
     fn tensor_name(&self, stored: &str) -> String {
         stored.to_owned()
     }
 
-    /// Every tensor that [`Architecture::load`] reads, those that it does without where a
-    /// checkpoint has none included.
+    /// Every tensor that [`Architecture::load`] reads, including optional ones.
     fn tensors(&self) -> Vec<ExpectedTensor>;
 
-    /// Whether a checkpoint may hold this tensor although nothing reads it.
+    /// Whether a checkpoint may contain this tensor although nothing reads it.
     fn may_ignore(&self, _tensor: &str) -> bool {
         false
     }
 
-    /// Loads the weights; `progress` receives the stage and its done part, 0 to 1.
+    /// Loads the weights; `progress` receives the stage and how much of it is done, 0 to 1.
     fn load(
         &self,
         weights: &Weights,
@@ -139,8 +139,8 @@ pub trait Architecture: Debug + Send + Sync {
 
     fn tokenizer(&self, files: &CheckpointFiles) -> Result<Tokenizer>;
 
-    /// The tokens of `chat` up to where the answer begins. `image_tokens` holds the number of
-    /// placeholders of each picture.
+    /// Tokenizes `chat` up to where the answer begins. `image_tokens` gives the number of
+    /// placeholders of each image.
     fn chat_tokens(
         &self,
         tokenizer: &Tokenizer,
@@ -148,27 +148,28 @@ pub trait Architecture: Debug + Send + Sync {
         image_tokens: &[usize],
     ) -> Result<ChatTokens>;
 
-    /// Resizes a picture and cuts it into patches.
+    /// Resizes an image and cuts it into patches.
     fn preprocess(&self, picture: &Picture) -> Result<ImagePatches>;
 
-    /// How many placeholders a picture of this grid takes in a prompt.
+    /// Number of placeholder tokens for an image of this grid.
     fn image_tokens(&self, grid: Grid) -> usize;
 
-    /// The positions of a picture's placeholders where the next text token would be at `start`.
+    /// Positions of an image's placeholders, if the next text token would be at `start`.
     fn image_positions(&self, grid: Grid, start: u32) -> Vec<Position>;
 }
 
 /// The loaded weights of a checkpoint.
 pub trait Network: Debug + Send + Sync {
-    /// Features of each picture.
+    /// Encodes each image.
     fn encode_images(&self, images: &[ImagePatches]) -> candle_core::Result<Vec<Features>>;
 
-    /// Embeddings, `(tokens, hidden)`.
+    /// Looks up token embeddings, `(tokens, hidden)`.
     fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor>;
 
-    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns
-    /// to sequences; their keys and values join the sequences' caches. `additions` join the hidden
-    /// states on the way. Gives the hidden states `(tokens, hidden)` that [`Network::norm`] reads.
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`. `batch` assigns the rows to
+    /// sequences, whose KV caches grow by the new keys and values. `additions` are added to the
+    /// hidden states after their layers. Returns the hidden states before the final norm,
+    /// `(tokens, hidden)`.
     fn forward(
         &self,
         embedded: Tensor,
@@ -177,12 +178,12 @@ pub trait Network: Debug + Send + Sync {
         batch: &mut Batch,
     ) -> candle_core::Result<Tensor>;
 
-    /// Hidden states, `(rows, hidden)`, as [`Network::head`] reads them.
+    /// Applies the final norm to hidden states, `(rows, hidden)`.
     fn norm(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
 
-    /// From `(rows, hidden)` to logits, `(rows, vocabulary)`.
+    /// The output head: `(rows, hidden)` to logits, `(rows, vocabulary)`.
     fn head(&self) -> &Linear;
 
-    /// Bytes of the weights that one step of the language model reads.
+    /// Bytes of weights read by one step of the language model.
     fn step_bytes(&self) -> usize;
 }

@@ -1,8 +1,8 @@
-//! The device, number format and quantization of a run, from the options of the user.
+//! Resolves the device, data type and quantization of a run from the user's options.
 
 #![cfg_attr(
     feature = "cuda",
-    allow(unsafe_code, reason = "one stream, which needs no events")
+    allow(unsafe_code, reason = "a single stream needs no event tracking")
 )]
 
 use super::checkpoint::builtin;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 pub struct LoadOptions {
     pub device: Device,
     pub backend: Backend,
-    /// Of dense weights. Over slices activations are f32 whatever this is.
+    /// Type of dense weights. With [`Backend::Slices`], activations are always f32.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
     /// The folder where quantized weights are cached; `None` caches nothing.
@@ -38,20 +38,21 @@ impl LoadOptions {
     }
 }
 
-/// Resolves options that are `auto`: it takes an accelerator that this build and machine have, f32
-/// and `q8_0` on the CPU, bf16 and no quantization elsewhere. Gives too why there is no accelerator
-/// although the build is for one.
+/// Resolves options that are `auto`: an accelerator if both the build and the machine have one;
+/// f32 and `q8_0` on the CPU; bf16 without quantization on an accelerator. Also returns why no
+/// accelerator is used if the build supports one.
 ///
 /// # Errors
-/// A device that this build or machine does not have, or a number format that it cannot compute.
+/// If the build or machine lacks the requested device, or the device cannot compute in the
+/// requested precision.
 pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error>)> {
-    let (device, missing) = device(&options.device)?;
+    let (device, accelerator_error) = device(&options.device)?;
     let on_cpu = device.is_cpu();
     let quantization = match options.quantize {
         Quantize::Q8_0 => Some(Quantization::Q8_0),
         Quantize::Q4K => Some(Quantization::Q4K),
         Quantize::None => None,
-        // The built-in model's matrices are too small to gain: quantized it takes four times as long.
+        // The demo model's matrices are too small to benefit: quantized, it runs four times slower.
         Quantize::Auto if options.model == builtin::NAME => None,
         Quantize::Auto => on_cpu.then_some(Quantization::Q8_0),
     };
@@ -66,7 +67,7 @@ pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error
         }
         Precision::Bf16 => DType::BF16,
         Precision::Fp16 => DType::F16,
-        // Not fp16 on an older card: activations of published checkpoints leave its range.
+        // Not fp16 on older GPUs: activations of published checkpoints overflow it.
         Precision::Auto if on_cpu || !computes_bf16(&device) => DType::F32,
         Precision::Auto => DType::BF16,
     };
@@ -86,10 +87,10 @@ pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error
         dtype,
         quantization,
     };
-    Ok((options, missing))
+    Ok((options, accelerator_error))
 }
 
-/// Refuses a device that this build cannot use, without opening it.
+/// Rejects a device that this build does not support, without opening it.
 pub fn check(choice: &DeviceChoice) -> Result<()> {
     match choice {
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => Err(not_built("CUDA", "cuda")),
@@ -98,14 +99,13 @@ pub fn check(choice: &DeviceChoice) -> Result<()> {
     }
 }
 
-/// Opens the device. Where `auto` falls back to the CPU it gives too why it does.
+/// Opens the device. If `auto` falls back to the CPU, also returns the reason.
 fn device(choice: &DeviceChoice) -> Result<(Device, Option<Error>)> {
     check(choice)?;
     let opened = match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(index) => cuda(*index),
         DeviceChoice::Metal => metal(),
-        // A machine without the accelerator that the build is for still has a processor.
         DeviceChoice::Auto => {
             let opened = match () {
                 () if cfg!(feature = "cuda") => cuda(0),
@@ -134,27 +134,26 @@ fn metal() -> Result<Device> {
         .map_err(|error| unusable("the Metal device", &error).with_hint("use --device cpu"))
 }
 
-/// In the driver's own words. What follows them is where in candle it was.
+/// Keeps the driver's message, the first line; the rest is candle's backtrace.
 fn unusable(what: impl std::fmt::Display, error: &candle_core::Error) -> Error {
-    let words = error.to_string();
-    let words = words.lines().next().unwrap_or("no reason was given");
-    Error::new(ErrorKind::Model, format!("cannot use {what}: {words}"))
+    let message = error.to_string();
+    let message = message.lines().next().unwrap_or("no reason was given");
+    Error::new(ErrorKind::Model, format!("cannot use {what}: {message}"))
 }
 
 fn open_cuda(index: usize) -> candle_core::Result<Device> {
-    // Every thread works on the same stream: by default each has its own, and none waits for
-    // another's.
+    // All threads share one stream: by default each thread gets its own, without synchronization.
     let device = Device::new_cuda_with_stream(index)?;
     #[cfg(feature = "cuda")]
     if let Device::Cuda(cuda) = &device {
-        // SAFETY: events order what different streams do with the same memory. There is one
-        // stream, which this device alone holds, and memory is freed in its order.
+        // SAFETY: events order accesses from different streams to the same memory. There is only
+        // one stream, owned by this device, and memory is freed in stream order.
         unsafe { cuda.disable_event_tracking() };
     }
     works(device)
 }
 
-/// Runs something small: a card that opens may still not run what the build was made for.
+/// Runs a small kernel: a GPU that opens may still be unable to run this build's kernels.
 fn works(device: Device) -> candle_core::Result<Device> {
     let two = (Tensor::ones(1, DType::F32, &device)? + 1.0)?;
     match two.to_vec1::<f32>()?[0] == 2.0 {
@@ -175,7 +174,7 @@ fn computes_bf16(device: &Device) -> bool {
     }
 }
 
-/// The device as people know it, for example `cuda (NVIDIA H100 80GB HBM3)`.
+/// Display name of the device, for example `cuda (NVIDIA H100 80GB HBM3)`.
 pub fn describe(device: &Device) -> String {
     #[cfg(feature = "cuda")]
     if let Device::Cuda(cuda) = device
@@ -186,7 +185,7 @@ pub fn describe(device: &Device) -> String {
     name(device).to_owned()
 }
 
-/// Bytes of the device's memory that are free, where that is known.
+/// Free device memory in bytes, if known.
 pub fn free_memory(device: &Device) -> Option<u64> {
     match device {
         #[cfg(feature = "cuda")]
@@ -194,13 +193,12 @@ pub fn free_memory(device: &Device) -> Option<u64> {
             let memory = cuda.cuda_stream().context().mem_get_info();
             memory.ok().map(|(free, _)| free as u64)
         }
-        // What a process can still take without others being pushed out.
         Device::Cpu => meminfo("MemAvailable:"),
         _ => None,
     }
 }
 
-/// Bytes of memory that the machine has, where that is known.
+/// Installed main memory in bytes, if known.
 pub fn installed_memory() -> Option<u64> {
     meminfo("MemTotal:")
 }
@@ -227,7 +225,7 @@ fn not_built(what: &str, feature: &str) -> Error {
     ))
 }
 
-/// The name of a device: `cpu`, `cuda` or `metal`.
+/// Short name of the device: `cpu`, `cuda` or `metal`.
 pub fn name(device: &Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_quantizes_unless_told_otherwise() {
+    fn the_cpu_quantizes_by_default() {
         let (auto, _) = load_options(&options("folder", Quantize::Auto)).unwrap();
         assert_eq!(
             (auto.dtype, auto.quantization),

@@ -1,4 +1,4 @@
-//! Loads a checkpoint's weights, from its own files or from the cache of quantized weights.
+//! Loads a checkpoint's weights from its own files or from the cache of quantized weights.
 
 use super::architecture::{Architecture, LoadStage, Network};
 use super::checkpoint::files::CheckpointFiles;
@@ -13,20 +13,19 @@ use super::nn::int8::Bits;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 
-/// A checkpoint whose configuration and tensors fit each other, before any weight is read.
+/// A checkpoint whose configuration and tensor shapes match. No weight has been read yet.
 pub struct Checkpoint {
     pub architecture: Box<dyn Architecture>,
     weights: Weights,
-    /// How they are packed: the same bytes stand for other numbers in another format.
     packing: Option<Packing>,
 }
 
 impl Checkpoint {
-    /// Reads the configuration and the tables of the weight files.
+    /// Reads the configuration and the headers of the weight files.
     ///
     /// # Errors
-    /// A configuration that is not supported; tensors that are missing, unknown or of another
-    /// shape than the configuration says.
+    /// If the configuration is not supported, or tensors are missing, unexpected or of the wrong
+    /// shape.
     pub fn open(files: &CheckpointFiles) -> Result<Self> {
         let architecture = models::open(files)?;
         let packing = Packing::read(&files.config.json()?).map_err(|refusal| {
@@ -45,7 +44,7 @@ impl Checkpoint {
         })
     }
 
-    /// What it takes: tensors that it may lack are counted where they are stored.
+    /// Memory estimate; an optional tensor counts if the checkpoint has it.
     pub fn memory<'a>(&self, load: &'a LoadOptions, options: &ModelOptions) -> Memory<'a> {
         let architecture = self.architecture.as_ref();
         let mut tensors = architecture.tensors();
@@ -53,16 +52,16 @@ impl Checkpoint {
         Memory::new(architecture, tensors, load, options)
     }
 
-    /// Bytes of all tensors as stored.
+    /// Total bytes of all tensors as stored.
     pub fn stored_bytes(&self) -> u64 {
         self.weights.stored_bytes()
     }
 
-    /// Loads the weights; `progress` receives the stage and its done part, 0 to 1.
+    /// Loads the weights; `progress` receives the stage and how much of it is done, 0 to 1.
     ///
     /// # Errors
-    /// Weights that cannot be read. A cache of quantized weights that cannot be read or written is
-    /// only logged.
+    /// If the weights cannot be read. A quantized cache that cannot be read or written is only
+    /// logged.
     pub fn load(
         self,
         files: &CheckpointFiles,
@@ -93,7 +92,7 @@ impl Checkpoint {
             (Some(folder), Some(kind)) => {
                 let packing = self.packing.map(|packing| format!("-{}", packing.name()));
                 let form = format!("{}{}", kind.name(), packing.unwrap_or_default());
-                // Another kernel has another layout.
+                // Each kernel has its own layout.
                 let form = match own_layout(options) {
                     Some(bits) => format!("{form}-{}", bits.name()),
                     None => form,
@@ -139,7 +138,7 @@ impl Checkpoint {
         if own_layout(options).is_some() {
             return Ok(network);
         }
-        // Candle's weights that were just written take half the memory when they are mapped.
+        // Mapping the file just written halves the memory of candle's quantized tensors.
         match Reader::open(&path)? {
             Some(reader) => {
                 drop(network);
@@ -150,13 +149,13 @@ impl Checkpoint {
     }
 }
 
-/// How our kernel holds the weights of the layers, where there is one for them.
+/// Weight layout of our own kernel for the layers, if this processor and quantization have one.
 fn own_layout(options: &LoadOptions) -> Option<Bits> {
     let kind = options.quantization.filter(|_| options.device.is_cpu())?;
     Bits::of(kind.dtype())
 }
 
-/// Loads a checkpoint; `progress` receives the stage and its done part, 0 to 1.
+/// Loads a checkpoint; `progress` receives the stage and how much of it is done, 0 to 1.
 ///
 /// # Errors
 /// Those of [`Checkpoint::open`] and [`Checkpoint::load`].

@@ -1,12 +1,12 @@
-//! Vision-language models on candle, built for batches of short jobs that are alike.
+//! Vision-language models on candle, built for batches of short, similar requests.
 //!
-//! - [`checkpoint`]: the files of a model, its weights and its tokenizer
-//! - [`nn`]: the parts that models are built of
-//! - [`architecture`]: the seam between shared code and one architecture
+//! - [`checkpoint`]: a model's files, weights and tokenizer
+//! - [`nn`]: the building blocks of models
+//! - [`architecture`]: the interface between shared code and one architecture
 //! - [`models`]: the architectures, one folder each
-//! - [`memory`]: what it takes
+//! - [`memory`]: memory estimates
 //! - [`model`]: a loaded model
-//! - [`generate`]: many requests at once, from prompts to tokens
+//! - [`generate`]: batched generation, from prompts to tokens
 //!
 //! [`open::open`] opens the model that the options name.
 

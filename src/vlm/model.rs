@@ -1,7 +1,7 @@
-//! A loaded model: ragged steps over [`Sequence`]s, whatever the architecture.
+//! A loaded model of any architecture, which runs ragged steps over [`Sequence`]s.
 //!
-//! The linear layers see the tokens of all sequences as one matrix; each attends to its own keys and
-//! those of a [`Prefix`] that many share.
+//! The linear layers see the tokens of all sequences as one matrix. Each sequence attends to its
+//! own keys and to those of a [`Prefix`] that many sequences may share.
 
 use super::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, ModelSpec, Network,
@@ -22,7 +22,7 @@ use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One picture as the language model sees it in place of its placeholders.
+/// An encoded image, which takes the place of its placeholder tokens.
 #[derive(Debug, Clone)]
 pub struct ImageFeatures {
     pub features: Features,
@@ -32,17 +32,17 @@ pub struct ImageFeatures {
 /// The part of a step that belongs to one sequence.
 pub struct SequenceStep<'a> {
     pub sequence: &'a mut Sequence,
-    /// A prompt, a part of one, or the tokens just generated. A part holds all placeholders of a
-    /// picture or none.
+    /// A prompt, a chunk of one, or the tokens just generated. A chunk contains all placeholders of
+    /// an image or none.
     pub tokens: &'a [u32],
-    /// One for each run of placeholders in `tokens`, in order. Where there are none at all, a
-    /// placeholder is a token like any other, since a model may generate one.
+    /// One for each run of placeholders in `tokens`, in order. If empty, a placeholder counts as an
+    /// ordinary token, since a model may generate one.
     pub images: &'a [ImageFeatures],
-    /// The range of `tokens` to give logits for.
+    /// The range of `tokens` to compute logits for.
     pub logits: Range<usize>,
 }
 
-/// How a model with these sizes holds keys and values.
+/// KV cache layout of a model with these sizes.
 pub fn cache_spec(spec: &ModelSpec, placement: &Placement) -> CacheSpec {
     CacheSpec {
         layers: spec.layers,
@@ -63,7 +63,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// From weights that were loaded with `placement`.
+    /// `network` was loaded with `placement`.
     pub fn new(
         architecture: Box<dyn Architecture>,
         network: Box<dyn Network>,
@@ -83,27 +83,27 @@ impl Model {
         &self.spec
     }
 
-    /// Bytes that the keys and values of `tokens` take.
+    /// KV cache bytes of `tokens`.
     pub fn cache_bytes(&self, tokens: usize) -> usize {
         self.cache.bytes(tokens)
     }
 
-    /// Bytes of the weights that one step of the language model reads.
+    /// Bytes of weights read by one step of the language model.
     pub fn step_bytes(&self) -> usize {
         self.network.step_bytes()
     }
 
-    /// Resizes a picture and cuts it into patches.
+    /// Resizes an image and cuts it into patches.
     pub fn preprocess(&self, picture: &Picture) -> Result<ImagePatches> {
         self.architecture.preprocess(picture)
     }
 
-    /// How many placeholders a picture of this grid takes in a prompt.
+    /// Number of placeholder tokens for an image of this grid.
     pub fn image_tokens(&self, grid: Grid) -> usize {
         self.architecture.image_tokens(grid)
     }
 
-    /// The tokens of `chat` with its pictures, up to where the answer begins.
+    /// Tokenizes `chat` with its images, up to where the answer begins.
     pub fn chat_tokens(
         &self,
         tokenizer: &Tokenizer,
@@ -117,28 +117,28 @@ impl Model {
         self.architecture.chat_tokens(tokenizer, chat, &counts)
     }
 
-    /// Bytes that the keys and values of sequences with these numbers of own tokens take together.
+    /// KV cache bytes of a batch of sequences; `own` yields the number of own tokens of each.
     pub fn batch_bytes(&self, own: impl Iterator<Item = usize>) -> usize {
         self.cache.batch_bytes(own)
     }
 
-    /// Whether a step computes as many rows for each sequence as for the one with the most.
+    /// Whether a step pads every sequence to the longest one.
     pub fn pads_rows(&self) -> bool {
         self.cache.backend == Backend::Tensors
     }
 
-    /// Whether a pass over the weights for many tokens takes far less time than one for each.
-    pub fn shares_weights(&self) -> bool {
-        !self.cache.device.is_cpu() || self.head().is_shared()
+    /// Whether one pass over the weights for many tokens is much faster than a pass per token.
+    pub fn benefits_from_batching(&self) -> bool {
+        !self.cache.device.is_cpu() || self.head().reads_weights_once()
     }
 
-    /// A pool for sequences that are computed together.
+    /// Creates a pool for sequences that are computed together.
     pub fn pool(&self) -> Arc<Pool> {
         Pool::new(&self.cache)
     }
 
-    /// An empty sequence, or one that starts with a shared prefix. Sequences of one `pool` are
-    /// computed together; without one it is alone.
+    /// Creates an empty sequence, or one that starts with a shared prefix. Sequences of the same
+    /// `pool` are computed together; one without a pool is computed on its own.
     pub fn sequence(
         &self,
         prefix: Option<Arc<Prefix>>,
@@ -147,7 +147,7 @@ impl Model {
         Sequence::new(&self.cache, prefix, pool)
     }
 
-    /// Features of each picture. All are computed together.
+    /// Encodes all images in one pass.
     pub fn encode_images(
         &self,
         images: &[ImagePatches],
@@ -162,8 +162,8 @@ impl Model {
             .collect())
     }
 
-    /// Runs `work` on a thread of the pool that the products are spread over: from any other thread
-    /// each product would wait for the pool to wake up.
+    /// Runs `work` on a thread of the rayon pool: from any other thread, each matrix product would
+    /// wait for the pool to wake up.
     fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self.cache.device.is_cpu() {
             true => rayon::scope(|_| work()),
@@ -171,12 +171,11 @@ impl Model {
         }
     }
 
-    /// Computes one ragged step. Gives the requested logits of each sequence, `(rows, vocabulary)`
-    /// in f32 on the model's device.
+    /// Computes one ragged step. Returns the requested logits of each sequence,
+    /// `(rows, vocabulary)` in f32 on the model's device.
     ///
     /// # Errors
-    /// Tokens, images or logits that do not fit; a failed computation. No sequence has changed
-    /// then.
+    /// If tokens, images or logits are invalid, or the computation fails. No sequence changes then.
     pub fn forward(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Vec<Tensor>> {
         let counts: Vec<usize> = steps.iter().map(|step| step.logits.len()).collect();
         let logits = self.logits(&self.hidden_rows(steps)?)?;
@@ -188,8 +187,8 @@ impl Model {
         split.collect()
     }
 
-    /// The same up to the head: the hidden states of all rows whose logits are requested, below
-    /// each other, `(rows, hidden)`.
+    /// Like [`Model::forward`], but stops before the head: returns the hidden states of all rows
+    /// whose logits are requested, `(rows, hidden)`.
     ///
     /// # Errors
     /// As for [`Model::forward`].
@@ -209,7 +208,7 @@ impl Model {
     }
 
     /// Computes the sequences of each pool together. There is more than one pool while a prefix is
-    /// being computed beside sequences that wait for no one.
+    /// being built next to running sequences.
     fn compute_pools(
         &self,
         steps: &mut [SequenceStep],
@@ -244,7 +243,7 @@ impl Model {
         }
         let parts: Vec<Tensor> = match parts.len() {
             1 => return Ok(parts.remove(0)),
-            // Nobody asks for the logits of a prefix.
+            // The logits of a prefix are never requested.
             _ => parts
                 .into_iter()
                 .filter(|part| part.elem_count() > 0)
@@ -304,26 +303,26 @@ impl Model {
         hidden.index_select(&wanted, 0)
     }
 
-    /// On the CPU: accelerators refuse to allocate nothing.
+    /// An empty result, on the CPU: accelerators cannot allocate zero bytes.
     fn no_rows(&self) -> candle_core::Result<Tensor> {
         Tensor::zeros((0, self.spec.hidden_size), DType::F32, &Device::Cpu)
     }
 
-    /// The logits of hidden states, `(rows, vocabulary)` in f32 on the model's device.
+    /// Computes the logits of hidden states, `(rows, vocabulary)` in f32 on the model's device.
     pub fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
         if hidden.dim(0)? == 0 {
             return Tensor::zeros((0, self.spec.vocab_size), DType::F32, &Device::Cpu);
         }
-        self.logits_of(self.head(), hidden)
+        self.logits_with(self.head(), hidden)
     }
 
-    /// The same of some tokens, whose rows of the head `part` is.
-    pub fn logits_of(&self, part: &Linear, hidden: &Tensor) -> candle_core::Result<Tensor> {
-        let logits = self.on_threads(|| part.forward(&self.network.norm(hidden)?))?;
+    /// Computes logits with `head`, which may be a subset of the rows of the model's head.
+    pub fn logits_with(&self, head: &Linear, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        let logits = self.on_threads(|| head.forward(&self.network.norm(hidden)?))?;
         logits.to_dtype(DType::F32)
     }
 
-    /// From normed hidden states to logits.
+    /// Maps normalized hidden states to logits.
     pub fn head(&self) -> &Linear {
         self.network.head()
     }
@@ -332,20 +331,20 @@ impl Model {
         &self.cache.device
     }
 
-    /// The rows of a step that are placeholders of pictures.
+    /// The rows of a step that are image placeholders.
     fn placeholders(&self, steps: &[(&mut SequenceStep, &[Position])]) -> Vec<u32> {
         let tokens = steps.iter().flat_map(|(step, _)| {
-            let pictures = !step.images.is_empty();
+            let has_images = !step.images.is_empty();
             let token = step.tokens.iter();
-            token.map(move |token| pictures && *token == self.spec.image_token)
+            token.map(move |token| has_images && *token == self.spec.image_token)
         });
         (0..)
             .zip(tokens)
-            .filter_map(|(row, is)| is.then_some(row))
+            .filter_map(|(row, is_placeholder)| is_placeholder.then_some(row))
             .collect()
     }
 
-    /// Replaces the embeddings of placeholders by image features: `(tokens, hidden)`.
+    /// Replaces the embeddings of placeholders with image features, `(tokens, hidden)`.
     fn splice(
         &self,
         embedded: Tensor,
@@ -355,30 +354,30 @@ impl Model {
         if placeholders.is_empty() {
             return Ok(embedded);
         }
-        // Rows of the embeddings followed by the features, picked in the order of the tokens.
+        // Gathers from the embeddings followed by the features, in token order.
         let tokens = embedded.dim(0)? as u32;
         let mut rows: Vec<u32> = (0..tokens).collect();
         for (row, feature) in placeholders.iter().zip(tokens..) {
             rows[*row as usize] = feature;
         }
-        let features = pictures(steps).map(|features| &features.embeddings);
+        let features = image_features(steps).map(|features| &features.embeddings);
         let all: Vec<&Tensor> = std::iter::once(&embedded).chain(features).collect();
         Tensor::cat(&all, 0)?.index_select(&Tensor::new(rows, &self.cache.device)?, 0)
     }
 
-    /// What a step's pictures add to their placeholders on the way; `None` for nothing.
+    /// Collects the additions of a step's images; `None` if there are none.
     fn additions(
         &self,
         placeholders: &[u32],
         steps: &[(&mut SequenceStep, &[Position])],
     ) -> candle_core::Result<Option<Additions>> {
-        let layers = pictures(steps).map(|features| features.additions.len());
+        let layers = image_features(steps).map(|features| features.additions.len());
         let layers = match layers.min() {
             None | Some(0) => return Ok(None),
             Some(layers) => layers,
         };
         let layer = |layer: usize| {
-            let all = pictures(steps).map(|features| &features.additions[layer]);
+            let all = image_features(steps).map(|features| &features.additions[layer]);
             Tensor::cat(&all.collect::<Vec<_>>(), 0)
         };
         Ok(Some(Additions {
@@ -387,7 +386,7 @@ impl Model {
         }))
     }
 
-    /// The positions of a step's tokens; checks that its images fit its placeholders.
+    /// Computes the positions of a step's tokens and checks that its images match its placeholders.
     fn positions(&self, step: &SequenceStep) -> candle_core::Result<Vec<Position>> {
         let mut next = step.sequence.next_position();
         let mut images = step.images.iter();
@@ -424,7 +423,7 @@ impl Model {
         }
         if step.logits.end > step.tokens.len() || step.logits.start > step.logits.end {
             candle_core::bail!(
-                "logits of {:?} requested of {} tokens",
+                "logits {:?} requested for {} tokens",
                 step.logits,
                 step.tokens.len()
             )
@@ -432,7 +431,7 @@ impl Model {
         let len = step.sequence.len() + step.tokens.len();
         if len > self.spec.max_tokens {
             candle_core::bail!(
-                "{len} tokens are more than the model's {}",
+                "{len} tokens exceed the model's limit of {}",
                 self.spec.max_tokens
             )
         }
@@ -440,8 +439,8 @@ impl Model {
     }
 }
 
-/// The pictures of a step, in the order of their placeholders.
-fn pictures<'a>(
+/// The image features of a step, in the order of their placeholders.
+fn image_features<'a>(
     steps: &'a [(&mut SequenceStep, &[Position])],
 ) -> impl Iterator<Item = &'a Features> {
     let images = steps.iter().flat_map(|(step, _)| step.images);
@@ -457,7 +456,7 @@ mod tests {
     use crate::vlm::nn::launches;
     use crate::vlm::testing::{FIXTURES, folder};
 
-    /// As an accelerator computes it, in the half precision that it has.
+    /// Loads a fixture with the backend that accelerators use.
     fn model(fixture: &str, dtype: DType) -> Model {
         let files = CheckpointFiles::folder(&folder(fixture)).unwrap();
         let options = LoadOptions {
@@ -479,7 +478,7 @@ mod tests {
         }
     }
 
-    /// Launches of the layers where each of these sequences goes on with one token.
+    /// Counts the launches of a step in which each of these sequences continues with one token.
     fn launches(model: &Model, sequences: usize) -> usize {
         let pool = model.pool();
         let mut shared = model.sequence(None, None).unwrap();
@@ -491,7 +490,7 @@ mod tests {
         let all = (0..sequences).map(new).collect::<candle_core::Result<_>>();
         let mut all: Vec<Sequence> = all.unwrap();
         let mut steps: Vec<_> = all.iter_mut().map(|one| step(one, &[43])).collect();
-        // On a thread that the work stays on.
+        // Launches are counted per thread, so the work must stay on this one.
         rayon::scope(|_| {
             launches::count(|| {
                 model.hidden_rows(&mut steps).unwrap();
@@ -506,7 +505,7 @@ mod tests {
                 let model = model(fixture, dtype);
                 let one = launches(&model, 1);
                 let each = one as f64 / model.spec().layers as f64;
-                // Its attention has biases for all of its layers, as no published checkpoint does.
+                // Unlike any published checkpoint, its attention has biases in every layer.
                 let more = if fixture == "deepstack-nested" {
                     2.0
                 } else {

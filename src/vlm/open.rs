@@ -1,4 +1,4 @@
-//! Opens the model that the options name: finds its files, downloads them, loads the weights.
+//! Opens the model that the options name: finds or downloads its files and loads the weights.
 
 use super::architecture::LoadStage;
 use super::checkpoint;
@@ -19,15 +19,15 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What opening a model is doing, for progress reports.
+/// Progress of opening a model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Opening {
     Download(Download),
-    /// The stage and its done part, 0 to 1.
+    /// The stage and how much of it is done, 0 to 1.
     Load(LoadStage, f32),
 }
 
-/// Receives the progress; called from any thread.
+/// Receives progress; may be called from any thread.
 pub type OnOpening = Arc<dyn Fn(Opening) + Send + Sync>;
 
 /// A model ready to run, with its tokenizer.
@@ -41,53 +41,53 @@ pub struct Opened {
     pub device: String,
     /// For example `q8_0` or `bf16`.
     pub detail: String,
-    /// Without the download.
+    /// Load time, download excluded.
     pub load_seconds: f64,
-    /// Why this is the CPU although the build is for an accelerator.
-    pub missing: Option<Error>,
+    /// Why the model runs on the CPU although the build supports an accelerator.
+    pub accelerator_error: Option<Error>,
     pub weight_bytes: u64,
-    /// The most that keys and values may take.
+    /// Limit of the KV cache.
     pub kv_bytes: u64,
-    /// About how many tokens a step should have.
+    /// Target number of tokens per step.
     pub step_tokens: usize,
-    /// Free on the device now, where that is known.
+    /// Free memory on the device after loading, if known.
     pub free_bytes: Option<u64>,
 }
 
-/// Freed memory that the process keeps while it computes on the CPU.
-const KEPT_BYTES: i32 = 1 << 29;
+/// Freed memory that the allocator keeps instead of returning it to the system, on the CPU.
+const RETAINED_BYTES: i32 = 1 << 29;
 
-/// Sequences in flight where each token costs as much in any company: more only make the first
-/// wait.
-const SLOTS_ALONE: usize = 8;
+/// Default number of slots where batching does not make a token cheaper: more slots would only
+/// delay the first answer.
+const UNBATCHED_SLOTS: usize = 8;
 
 impl Opened {
-    /// Sequences in flight: `asked`, or as many as suit the processor and the memory for keys and
-    /// values.
-    pub fn slots(&self, asked: Option<usize>) -> usize {
-        let most = match self.model.shares_weights() {
+    /// Number of sequences in flight: `requested`, or as many as suit the processor and fit the KV
+    /// cache.
+    pub fn slots(&self, requested: Option<usize>) -> usize {
+        let most = match self.model.benefits_from_batching() {
             true => SLOTS,
-            false => SLOTS_ALONE,
+            false => UNBATCHED_SLOTS,
         };
         let shared = self.model.cache_bytes(SHARED_TOKENS);
         let fits = |slots: &usize| {
             let own = std::iter::repeat_n(OWN_TOKENS, *slots);
             (shared + self.model.batch_bytes(own)) as u64 <= self.kv_bytes
         };
-        asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1))
+        requested.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1))
     }
 }
 
-/// Finds the model of `options`, downloads it where that is allowed, and loads it.
+/// Finds the model of `options`, downloads it if allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
-    let (load_options, missing) = device::load_options(options)?;
+    let (load_options, accelerator_error) = device::load_options(options)?;
     if load_options.device.is_cpu() {
-        platform::keep_freed_memory(KEPT_BYTES);
+        platform::keep_freed_memory(RETAINED_BYTES);
     }
     let report = on_opening.clone();
     let sizes = |files: &CheckpointFiles| {
         let architecture = models::open(files)?;
-        Memory::least(architecture.as_ref(), &load_options, options).check()
+        Memory::from_config(architecture.as_ref(), &load_options, options).check()
     };
     let gate = Gate {
         config: &models::refusals,
@@ -98,10 +98,10 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let started = Instant::now();
     let checkpoint = Checkpoint::open(&files)?;
     let memory = checkpoint.memory(&load_options, options);
-    // With what only the weight files tell.
+    // Now that the weight files show which optional tensors exist.
     memory.check()?;
     let (model, tokenizer) = std::thread::scope(|scope| {
-        // Reading it takes a part of a second; reading weights leaves a core for that.
+        // Takes a fraction of a second; loading the weights leaves a core idle.
         let read = || models::open(&files)?.tokenizer(&files);
         let tokenizer = threads::spawn_scoped(scope, "tokenizer", read)?;
         let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
@@ -127,7 +127,7 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
             .map_or(dense, Quantization::name)
             .to_owned(),
         load_seconds: started.elapsed().as_secs_f64(),
-        missing,
+        accelerator_error,
         weight_bytes: memory.weight_bytes(),
         kv_bytes: memory.kv_bytes(free_bytes),
         step_tokens: memory.step_tokens(free_bytes),
@@ -163,12 +163,12 @@ mod tests {
         let opened = open(&options("demo"), &quiet()).unwrap();
         assert_eq!(opened.name, "demo");
         assert_eq!(opened.slots(Some(5)), 5);
-        assert!(opened.slots(None) >= SLOTS_ALONE);
+        assert!(opened.slots(None) >= UNBATCHED_SLOTS);
         let small = Opened {
             kv_bytes: opened.kv_bytes / 1000,
             ..opened
         };
-        assert!(small.slots(None) < SLOTS_ALONE, "memory holds no more");
+        assert!(small.slots(None) < UNBATCHED_SLOTS, "memory is the limit");
         let opened = small;
         let text = "둥근 모자";
         let ids = opened.tokenizer.encode(text).unwrap();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_a_path_that_is_no_folder() {
+    fn an_error_names_a_path_that_is_not_a_folder() {
         let error = open(&options("./no/such/folder"), &quiet()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(error.cause.contains("./no/such/folder"));

@@ -1,4 +1,4 @@
-//! The small checkpoints under `tests/fixtures`, for unit tests.
+//! Access to the small checkpoints under `tests/fixtures`, for unit tests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use super::models;
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
-/// Their folders: two or three for each architecture.
+/// Fixture folders: two or three for each architecture.
 pub const FIXTURES: [&str; 7] = [
     "flat",
     "nested",
@@ -32,7 +32,7 @@ pub fn open(folder: &Path) -> Result<(Tokenizer, Box<dyn Architecture>)> {
     Ok((architecture.tokenizer(&files)?, architecture))
 }
 
-/// `reference/cases.json`.
+/// Parses the fixture's `reference/cases.json`.
 pub fn cases(fixture: &str) -> serde_json::Value {
     let cases = std::fs::read(folder(fixture).join("reference/cases.json")).unwrap();
     serde_json::from_slice(&cases).unwrap()

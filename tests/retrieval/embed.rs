@@ -1,4 +1,4 @@
-//! Vectors are those of transformers.
+//! Vectors match transformers.
 
 use super::{change, copy, distance, fixtures, open, options, picture, retriever};
 use crate::common::ended;
@@ -32,7 +32,7 @@ fn reference(name: &str) -> Reference {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The furthest that a number of any vector is from the reference's.
+/// The largest difference between an element of any vector and the reference.
 fn furthest(options: &RetrieverOptions, reference: &Reference) -> f32 {
     let retriever = open(options).unwrap();
     assert_eq!(retriever.logit_scale, reference.logit_scale);
@@ -64,16 +64,16 @@ fn furthest(options: &RetrieverOptions, reference: &Reference) -> f32 {
 }
 
 #[test]
-fn vectors_are_those_of_transformers() {
+fn vectors_match_transformers() {
     for name in ["siglip", "siglip2", "clip", "chinese_clip"] {
         let far = furthest(&options(&retriever(name)), &reference(name));
         assert!(far < 1e-5, "{name}: {far}");
     }
 }
 
-/// The first checkpoints name another token than the one that ends their texts.
+/// The first checkpoints have a wrong `eos_token_id`, for which the largest token is used instead.
 #[test]
-fn a_text_ends_with_the_token_that_is_named_or_the_largest() {
+fn a_text_ends_at_the_configured_or_the_largest_token() {
     let folder = copy("clip");
     let with_end = |end: u32| {
         change(folder.path(), "config.json", |config| {
@@ -82,12 +82,12 @@ fn a_text_ends_with_the_token_that_is_named_or_the_largest() {
         furthest(&options(folder.path()), &reference("clip"))
     };
     assert!(with_end(765) < 1e-5);
-    // One that no text has.
+    // A token that occurs in no text.
     assert!(with_end(3) > 0.1);
 }
 
 #[test]
-fn what_older_files_say_of_the_towers_goes_first() {
+fn the_older_config_dict_fields_take_precedence() {
     let folder = copy("clip");
     change(folder.path(), "config.json", |config| {
         for tower in ["text", "vision"] {
@@ -99,7 +99,7 @@ fn what_older_files_say_of_the_towers_goes_first() {
 }
 
 #[test]
-fn an_adapter_is_merged_as_peft_merges_it() {
+fn a_merged_adapter_matches_peft() {
     let options = RetrieverOptions {
         adapter: Some(retriever("adapter")),
         ..options(&retriever("siglip"))
@@ -111,7 +111,7 @@ fn an_adapter_is_merged_as_peft_merges_it() {
 }
 
 #[test]
-fn eight_bits_are_near() {
+fn eight_bit_vectors_are_close() {
     let mut options = options(&retriever("siglip2"));
     options.model.quantize = Quantize::Q8_0;
     let far = furthest(&options, &reference("siglip2"));
@@ -119,7 +119,7 @@ fn eight_bits_are_near() {
 }
 
 #[test]
-fn a_vector_does_not_depend_on_its_company() {
+fn a_vector_does_not_depend_on_its_batch() {
     let retriever = open(&options(&retriever("siglip"))).unwrap();
     let texts: Vec<String> = (0..100).map(|at| format!("빨간 모자 {at}")).collect();
     let together = retriever.texts.embed(&texts).unwrap();

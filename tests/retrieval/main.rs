@@ -1,5 +1,5 @@
-//! Retrievers against the vectors of transformers in `tests/fixtures/retrievers`, and the commands
-//! that run them.
+//! Retrievers, against reference vectors in `tests/fixtures/retrievers`, and the commands that use
+//! them.
 
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
@@ -53,7 +53,7 @@ fn picture(file: &str) -> Picture {
     icon::picture(&icon::decode(&bytes).unwrap(), 1, Background::White)
 }
 
-/// A copy of a fixture in a folder of its own.
+/// Copies a fixture to a temporary folder.
 fn copy(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in std::fs::read_dir(retriever(name)).unwrap() {
@@ -63,7 +63,7 @@ fn copy(name: &str) -> tempfile::TempDir {
     folder
 }
 
-/// Changes a file of JSON.
+/// Edits a JSON file.
 fn change(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
     let path = folder.join(file);
     let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! `retrieval`: what each text finds, and what becomes of it.
+//! The `retrieval` command: ranks, metrics, and the `not_found` reason.
 
 use super::{distance, open, options, retriever};
 use crate::common::{Desk, Ended, ended, good, say};
@@ -14,7 +14,7 @@ fn name(at: usize) -> String {
     format!("{at:02}번 모자")
 }
 
-/// A set of icons that look nothing like each other, each with a committed record.
+/// Icons that look very different from each other, each with a committed record.
 fn desk() -> Desk {
     let mut desk = Desk::new();
     for at in 0..ICONS {
@@ -56,7 +56,7 @@ fn listed(desk: &Desk, filter: &str) -> Vec<Value> {
 }
 
 #[test]
-fn ranks_are_those_of_the_vectors() {
+fn ranks_follow_from_the_vectors() {
     let desk = desk();
     let measured = measured(&desk);
     assert_eq!(measured["images"], ICONS);
@@ -78,8 +78,8 @@ fn ranks_are_those_of_the_vectors() {
         let label = &record["label"];
         let text = label["text"].as_str().unwrap();
         let text = retriever.texts.embed(&[text]).unwrap().remove(0);
-        let like = |image: &Vec<f32>| image.iter().zip(&text).map(|(a, b)| a * b).sum::<f32>();
-        let scores: Vec<f32> = images.iter().map(like).collect();
+        let dot = |image: &Vec<f32>| image.iter().zip(&text).map(|(a, b)| a * b).sum::<f32>();
+        let scores: Vec<f32> = images.iter().map(dot).collect();
         let better = scores
             .iter()
             .filter(|score| **score > scores[own] + 1e-6)
@@ -119,7 +119,7 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
         .iter()
         .filter(|record| record["not_found"] == true)
         .collect();
-    // Of random weights, most are.
+    // With random weights, most labels miss their icon.
     assert!(!missed.is_empty() && missed.len() < ICONS);
     let found = listed(&desk, "reason:not_found");
     assert_eq!(found.len(), missed.len());
@@ -136,7 +136,7 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
     let other = record["label"]["confused"]["image_path"].as_str().unwrap();
     assert_eq!(reason["about"][1], record["label"]["confused"]["item_name"]);
     assert_eq!(reason["about"][2], other);
-    // The page and the card say it too.
+    // The report and the dataset card show it too.
     ended(&mut desk.plain(&["report", "--outdir", "out", "--html", "page.html"])).expect(0);
     let page = std::fs::read_to_string(desk.path().join("page.html")).unwrap();
     let (_, data) = page.split_once("id=\"data\">").unwrap();
@@ -155,7 +155,7 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
         card.contains("## Retrieval") && card.contains("| labels | 40 |"),
         "{card}"
     );
-    // Off again: nobody knows what another text finds.
+    // An edit removes the reason: the rank of the new text is not known yet.
     let mut journal = journal(&desk);
     let group = journal.group_at(path).unwrap().unwrap();
     write(&mut journal, group, "금색 왕관이 달린 모자");
@@ -174,7 +174,7 @@ fn write(journal: &mut Journal, group: GroupId, label: &str) {
 }
 
 #[test]
-fn nothing_is_computed_twice_and_edits_are_compared_with_the_first_texts() {
+fn vectors_are_cached_and_edits_are_compared_with_the_first_texts() {
     let desk = desk();
     let first = measured(&desk);
     let again = measure(&desk, &[]).expect(0).out;
@@ -197,42 +197,42 @@ fn nothing_is_computed_twice_and_edits_are_compared_with_the_first_texts() {
     assert_eq!(edited["labels"]["before"], first["labels"]["after"]);
     assert_ne!(edited["labels"]["after"], edited["labels"]["before"]);
     assert_eq!(edited["queries"]["after"], first["queries"]["after"]);
-    // The vectors are files of the outdir that can be deleted.
+    // Deleted vector files are computed again.
     for file in std::fs::read_dir(desk.out("")).unwrap() {
         let file = file.unwrap();
         if file.file_name().to_string_lossy().starts_with("vectors-") {
             std::fs::remove_file(file.path()).unwrap();
         }
     }
-    let anew = measured(&desk);
+    let recomputed = measured(&desk);
     let ranks = |measured: &Value| -> Vec<Value> {
         let records = measured["records"].as_array().unwrap().iter();
         records
             .map(|record| record["label"]["rank"].clone())
             .collect()
     };
-    assert_eq!(ranks(&anew), ranks(&edited));
+    assert_eq!(ranks(&recomputed), ranks(&edited));
 }
 
 #[test]
-fn an_image_that_is_gone_is_named_and_the_rest_is_searched() {
+fn a_missing_image_is_reported_and_the_rest_is_searched() {
     let desk = desk();
-    let gone = format!("{}.png", name(7));
-    std::fs::remove_file(desk.source(&gone)).unwrap();
+    let missing = format!("{}.png", name(7));
+    std::fs::remove_file(desk.source(&missing)).unwrap();
     let ended = measure(&desk, &["--json"]).expect(3);
     let object: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(object["images"], ICONS - 1);
-    assert_eq!(object["unreadable"][0]["image_path"], gone);
+    assert_eq!(object["unreadable"][0]["image_path"], missing);
 }
 
 #[test]
-fn the_outdir_must_be_free_and_hold_records() {
+fn the_outdir_must_be_unlocked_and_contain_records() {
     let desk = desk();
-    let held = Lock::take(&desk.out("")).unwrap();
+    let lock = Lock::take(&desk.out("")).unwrap();
     let busy = measure(&desk, &[]);
     assert_eq!(busy.status, 1, "{}", busy.err);
     assert!(busy.err.contains("process"), "{}", busy.err);
-    drop(held);
+    drop(lock);
     let empty = Desk::new();
     empty.icon("가");
     std::fs::create_dir(empty.path().join("out")).unwrap();

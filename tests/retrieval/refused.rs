@@ -1,4 +1,4 @@
-//! What cannot be used is refused in words.
+//! Unusable retrievers and adapters are refused with a clear message.
 
 use super::{change, copy, fixtures, open, options, retriever};
 use labeler_tui::error::Error;
@@ -7,10 +7,10 @@ use serde_json::json;
 use std::path::Path;
 
 fn refusal(folder: &Path) -> String {
-    words(open(&options(folder)).err().unwrap())
+    message(open(&options(folder)).err().unwrap())
 }
 
-fn words(error: Error) -> String {
+fn message(error: Error) -> String {
     format!("{} | {}", error.cause, error.hint.unwrap_or_default())
 }
 
@@ -19,11 +19,11 @@ fn with_adapter(adapter: &Path) -> String {
         adapter: Some(adapter.to_owned()),
         ..options(&retriever("siglip"))
     };
-    words(open(&options).err().unwrap())
+    message(open(&options).err().unwrap())
 }
 
 #[test]
-fn other_models() {
+fn models_that_are_not_retrievers() {
     let label_model = refusal(&fixtures().join("flat"));
     assert!(label_model.contains("qwen2_vl"), "{label_model}");
     assert!(label_model.contains("google/siglip"), "{label_model}");
@@ -38,12 +38,12 @@ fn other_models() {
 }
 
 #[test]
-fn files_that_do_not_fit_each_other() {
+fn missing_damaged_and_inconsistent_files() {
     let folder = copy("siglip");
     std::fs::remove_file(folder.path().join("spiece.model")).unwrap();
     assert!(refusal(folder.path()).contains("tokenizer.json"));
     let folder = copy("siglip");
-    std::fs::write(folder.path().join("spiece.model"), b"not one").unwrap();
+    std::fs::write(folder.path().join("spiece.model"), b"junk").unwrap();
     assert!(refusal(folder.path()).contains("SentencePiece"));
     let folder = copy("siglip");
     change(folder.path(), "preprocessor_config.json", |it| {
@@ -58,8 +58,8 @@ fn files_that_do_not_fit_each_other() {
 }
 
 #[test]
-fn pictures_that_keep_their_shape_must_be_cut_to_a_square() {
-    for (key, value, words) in [
+fn preprocessing_that_does_not_give_a_square() {
+    for (key, value, expected) in [
         ("do_center_crop", json!(false), "keep their shape"),
         ("crop_size", json!(30), "30x30"),
         ("size", json!({"height": 32, "width": 48}), "48x32"),
@@ -70,7 +70,7 @@ fn pictures_that_keep_their_shape_must_be_cut_to_a_square() {
             it[key] = value
         });
         let refusal = refusal(folder.path());
-        assert!(refusal.contains(words), "{refusal}");
+        assert!(refusal.contains(expected), "{refusal}");
     }
 }
 
@@ -90,7 +90,7 @@ fn word_pieces_without_their_special_tokens() {
 }
 
 #[test]
-fn adapters_that_are_more_than_plain_matrices() {
+fn unsupported_adapters() {
     for (key, value) in [
         ("use_dora", json!(true)),
         ("bias", json!("all")),
@@ -112,7 +112,7 @@ fn an_adapter_of_another_retriever() {
         adapter: Some(retriever("adapter")),
         ..options(&retriever("siglip2"))
     };
-    let refusal = words(open(&options).err().unwrap());
+    let refusal = message(open(&options).err().unwrap());
     assert!(refusal.contains("another retriever"), "{refusal}");
     let none = with_adapter(&retriever("siglip"));
     assert!(none.contains("adapter_config.json"), "{none}");

@@ -1,4 +1,4 @@
-//! Many requests at once, as the labeler sends them.
+//! The generator with many requests in flight, as the labeler uses it.
 
 use super::*;
 use labeler_tui::error::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ fn generator(model: &Model, slots: usize, step_tokens: usize) -> Generator<'_> {
     Generator::new(model, options)
 }
 
-/// A case as a request, its first `shared` tokens as the shared prefix.
+/// A case as a request, with its first `shared` tokens as the shared prefix.
 fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRequest {
     let (prefix, tokens) = case.token_ids.split_at(shared);
     GenerateRequest {
@@ -50,12 +50,12 @@ impl Answer {
     }
 }
 
-/// Steps until nothing is in flight.
+/// Steps until idle.
 fn finish(generator: &mut Generator) -> BTreeMap<u64, Answer> {
     finish_after(Vec::new(), generator)
 }
 
-/// The same, with the events of earlier steps.
+/// Like [`finish`], starting with the events of earlier steps.
 fn finish_after(
     mut events: Vec<GenerateEvent>,
     generator: &mut Generator,
@@ -89,19 +89,19 @@ fn finish_after(
     answers
 }
 
-/// The answer of the reference up to the first end token.
+/// The reference answer up to the first end token.
 fn expected(model: &Model, case: &Case) -> Vec<u32> {
     let ends = &model.spec().end_tokens;
     let tokens = case.greedy.iter().copied();
     tokens.take_while(|token| !ends.contains(token)).collect()
 }
 
-fn shared_part(model: &Model, case: &Case) -> usize {
+fn shared_len(model: &Model, case: &Case) -> usize {
     before_images(model, case).unwrap_or(case.token_ids.len() / 2)
 }
 
 #[test]
-fn many_requests_together_get_the_reference_answers() {
+fn batched_requests_get_the_reference_answers() {
     for (fixture, model) in models() {
         let cases = reference(fixture).0;
         // Fewer slots than requests, and steps too small for a whole prompt.
@@ -110,7 +110,7 @@ fn many_requests_together_get_the_reference_answers() {
             for ticket in 0..12 {
                 let case = &cases[ticket % cases.len()];
                 let shared = if ticket < 6 {
-                    shared_part(&model, case)
+                    shared_len(&model, case)
                 } else {
                     0
                 };
@@ -137,7 +137,7 @@ fn many_requests_together_get_the_reference_answers() {
     }
 }
 
-/// Steps until nothing is in flight; the answers, and how many prompt tokens were computed.
+/// Steps until idle; returns the answers and the number of prompt tokens computed.
 fn finish_and_count(generator: &mut Generator) -> (BTreeMap<u64, Vec<u32>>, usize) {
     let mut answers: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     let mut prompt = 0;
@@ -157,12 +157,12 @@ fn finish_and_count(generator: &mut Generator) -> (BTreeMap<u64, Vec<u32>>, usiz
 }
 
 #[test]
-fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
+fn a_kept_prompt_is_not_computed_again() {
     for (fixture, model) in models() {
         // One with text alone and one with an icon.
         for case in &reference(fixture).0[..2] {
             let mut generator = generator(&model, 4, 512);
-            let shared = shared_part(&model, case);
+            let shared = shared_len(&model, case);
             let kept = |ticket| GenerateRequest {
                 keep_prompt: true,
                 ..request(&model, case, ticket, shared)
@@ -170,8 +170,8 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
             generator.add(kept(0));
             let (first, all) = finish_and_count(&mut generator);
             assert!(all >= case.token_ids.len());
-            // The same answer, one drawn at random, and the latter without a kept prompt.
-            let drawn = |ticket| GenerateRequest {
+            // The greedy answer again, a sampled one, and the same sample without a kept prompt.
+            let sampled = |ticket| GenerateRequest {
                 sampling: Sampling {
                     temperature: 1.5,
                     seed: 7,
@@ -179,14 +179,14 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
                 ..request(&model, case, ticket, shared)
             };
             generator.add(request(&model, case, 1, shared));
-            generator.add(drawn(2));
+            generator.add(sampled(2));
             let (again, computed) = finish_and_count(&mut generator);
             assert_eq!(again[&1], first[&0], "{fixture} {}", case.name);
             assert_eq!(computed, 2, "the last token of each prompt");
             let mut fresh = self::generator(&model, 4, 512);
-            fresh.add(drawn(3));
+            fresh.add(sampled(3));
             assert_eq!(again[&2], finish_and_count(&mut fresh).0[&3]);
-            // Another prompt is computed as ever.
+            // A different prompt is computed.
             let mut other = request(&model, case, 4, shared);
             other.tokens.insert(0, case.token_ids[0]);
             generator.add(other);
@@ -196,7 +196,7 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
 }
 
 #[test]
-fn others_pause_while_an_urgent_request_is_answered() {
+fn an_urgent_request_pauses_all_others() {
     for (fixture, model) in models() {
         let cases = reference(fixture).0;
         let mut generator = generator(&model, 3, 512);
@@ -264,7 +264,7 @@ fn end_tokens_can_be_suppressed() {
 }
 
 #[test]
-fn a_seed_repeats_an_answer_whatever_else_runs() {
+fn a_seed_gives_the_same_answer_in_any_batch() {
     for model in both("parts") {
         let cases = reference("parts").0;
         let answer = |others: usize, seed: u64| {
@@ -284,69 +284,69 @@ fn a_seed_repeats_an_answer_whatever_else_runs() {
     }
 }
 
-/// A grammar of places: each is either free among some tokens or fixed.
-struct Places {
-    places: Vec<Vec<u32>>,
+/// A grammar that lists the allowed tokens of each position; a single one is forced.
+struct PositionGrammar {
+    positions: Vec<Vec<u32>>,
     at: usize,
-    words: Vec<u32>,
-    broken_at: Option<usize>,
+    mask: Vec<u32>,
+    fails_at: Option<usize>,
 }
 
-impl Places {
-    fn new(places: Vec<Vec<u32>>) -> Self {
+impl PositionGrammar {
+    fn new(positions: Vec<Vec<u32>>) -> Self {
         Self {
-            places,
+            positions,
             at: 0,
-            words: Vec::new(),
-            broken_at: None,
+            mask: Vec::new(),
+            fails_at: None,
         }
     }
 }
 
-impl Constraint for Places {
+impl Constraint for PositionGrammar {
     fn forced(&mut self) -> Result<Vec<u32>> {
-        let fixed = self.places[self.at..].iter();
-        let fixed = fixed.take_while(|place| place.len() == 1);
-        Ok(fixed.map(|place| place[0]).collect())
+        let forced = self.positions[self.at..].iter();
+        let forced = forced.take_while(|tokens| tokens.len() == 1);
+        Ok(forced.map(|tokens| tokens[0]).collect())
     }
 
     fn allowed(&mut self) -> Result<&[u32]> {
-        if self.broken_at.is_some_and(|at| at <= self.at) {
-            return Err(Error::new(ErrorKind::Internal, "the grammar broke"));
+        if self.fails_at.is_some_and(|at| at <= self.at) {
+            return Err(Error::new(ErrorKind::Internal, "the grammar failed"));
         }
-        self.words = vec![0; 32];
-        for token in &self.places[self.at] {
-            self.words[*token as usize / 32] |= 1 << (token % 32);
+        self.mask = vec![0; 32];
+        for token in &self.positions[self.at] {
+            self.mask[*token as usize / 32] |= 1 << (token % 32);
         }
-        Ok(&self.words)
+        Ok(&self.mask)
     }
 
     fn advance(&mut self, token: u32) -> Result<()> {
-        assert!(self.places[self.at].contains(&token));
+        assert!(self.positions[self.at].contains(&token));
         self.at += 1;
         Ok(())
     }
 
     fn finished(&self) -> bool {
-        self.at == self.places.len()
+        self.at == self.positions.len()
     }
 }
 
 #[test]
-fn a_constraint_holds_and_forced_tokens_need_no_step() {
+fn a_constraint_is_obeyed_and_forced_tokens_take_no_extra_step() {
     for model in both("nested") {
         let case = &reference("nested").0[1];
         let free = || vec![40, 41, 42, 43];
-        let fixed = |tokens: std::ops::Range<u32>| tokens.map(|token| vec![token]);
-        let mut places: Vec<Vec<u32>> = fixed(50..55).collect();
-        places.extend([free(), free()]);
-        places.extend(fixed(60..70));
-        places.push(free());
-        places.extend(fixed(70..73));
+        let forced = |tokens: std::ops::Range<u32>| tokens.map(|token| vec![token]);
+        let mut positions: Vec<Vec<u32>> = forced(50..55).collect();
+        positions.extend([free(), free()]);
+        positions.extend(forced(60..70));
+        positions.push(free());
+        positions.extend(forced(70..73));
 
         let mut generator = generator(&model, 4, 512);
         let mut constrained = request(&model, case, 1, 0);
-        constrained.constraint = Some(Box::new(Places::new(places.clone())));
+        constrained.constraint = Some(Box::new(PositionGrammar::new(positions.clone())));
         generator.add(constrained);
         generator.add(request(&model, case, 2, 0));
         let mut steps = 0;
@@ -369,26 +369,26 @@ fn a_constraint_holds_and_forced_tokens_need_no_step() {
             }
         }
         assert_eq!(steps, 3, "one for each choice");
-        assert_eq!(tokens.len(), places.len());
+        assert_eq!(tokens.len(), positions.len());
 
-        // The same by hand: feed every token, check the allowed logits where there was a choice.
+        // Replay: feed every token and check the allowed logits at each free position.
         let mut sequence = new_sequence(&model, None);
         let images = images(&model, case);
         let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
-        for (token, place) in tokens.iter().zip(&places) {
-            assert!(place.contains(&token.id));
-            assert_eq!(token.forced, place.len() == 1);
+        for (token, options) in tokens.iter().zip(&positions) {
+            assert!(options.contains(&token.id));
+            assert_eq!(token.forced, options.len() == 1);
             if token.forced {
                 assert_eq!(token.logprob, None);
             } else {
-                let best = place
+                let best = options
                     .iter()
                     .copied()
                     .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
                 assert_eq!(Some(token.id), best);
-                // Among those that may come.
-                let allowed: Vec<f32> = place.iter().map(|i| logits[*i as usize]).collect();
-                let at = place.iter().position(|i| *i == token.id).unwrap();
+                // The probability is among the allowed tokens only.
+                let allowed: Vec<f32> = options.iter().map(|i| logits[*i as usize]).collect();
+                let at = options.iter().position(|i| *i == token.id).unwrap();
                 let logprob = log_probability(&allowed, at as u32);
                 assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
             }
@@ -398,21 +398,21 @@ fn a_constraint_holds_and_forced_tokens_need_no_step() {
         assert_eq!(
             others[&2].ids(),
             expected(&model, case),
-            "the other went on"
+            "the other request is not affected"
         );
     }
 }
 
 #[test]
-fn the_limit_cuts_forced_tokens() {
+fn forced_tokens_stop_at_the_limit() {
     for model in both("flat") {
         let case = &reference("flat").0[0];
-        let fixed: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
+        let forced: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
         let mut generator = generator(&model, 4, 512);
         for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
             let mut request = request(&model, case, ticket, 0);
             request.max_new_tokens = limit;
-            request.constraint = Some(Box::new(Places::new(fixed.clone())));
+            request.constraint = Some(Box::new(PositionGrammar::new(forced.clone())));
             generator.add(request);
         }
         let answers = finish(&mut generator);
@@ -447,7 +447,7 @@ fn an_invalid_request_fails_alone() {
         let mut bad_patches = request(&model, &cases[1], 2, 0);
         bad_patches.images[0].pixels.pop();
         generator.add(bad_patches);
-        let image_in_prefix = shared_part(&model, &cases[1]) + 3;
+        let image_in_prefix = shared_len(&model, &cases[1]) + 3;
         generator.add(request(&model, &cases[1], 3, image_in_prefix));
         let mut too_long = request(&model, &cases[0], 4, 0);
         too_long.max_new_tokens = 5000;
@@ -462,8 +462,8 @@ fn an_invalid_request_fails_alone() {
         outside.tokens.push(99_999);
         generator.add(outside);
         let mut broken = request(&model, &cases[0], 8, 0);
-        let mut grammar = Places::new(vec![vec![40, 41]; 20]);
-        grammar.broken_at = Some(5);
+        let mut grammar = PositionGrammar::new(vec![vec![40, 41]; 20]);
+        grammar.fails_at = Some(5);
         broken.constraint = Some(Box::new(grammar));
         generator.add(broken);
         generator.add(request(&model, &cases[2], 9, 10));
@@ -481,7 +481,7 @@ fn an_invalid_request_fails_alone() {
             (5, "MiB"),
             (6, "needs a token"),
             (7, "vocabulary"),
-            (8, "the grammar broke"),
+            (8, "the grammar failed"),
         ] {
             let error = answers[&ticket].error.as_ref().unwrap();
             assert!(error.cause.contains(cause), "{ticket}: {error}");
@@ -510,7 +510,7 @@ fn requests_wait_for_memory_and_for_slots() {
         assert_eq!(generator.free_slots(), 0);
         let first = generator.step();
         assert_eq!(generator.last_step().sequences, 2);
-        let cap = generator.cap().unwrap();
+        let cap = generator.memory_cap().unwrap();
         assert_eq!(cap.fits, 2);
         assert!((4 * each..5 * each).contains(&cap.needed));
         let answers = finish_after(first, &mut generator);
@@ -521,7 +521,7 @@ fn requests_wait_for_memory_and_for_slots() {
 }
 
 #[test]
-fn the_memory_that_is_named_holds_all() {
+fn the_memory_that_is_reported_as_needed_suffices() {
     for model in both("flat") {
         let cases = reference("flat").0;
         let cap = |cache_bytes: usize| {
@@ -536,7 +536,7 @@ fn the_memory_that_is_named_holds_all() {
                 generator.add(request(&model, &cases[case], ticket, 0));
             }
             finish(&mut generator);
-            generator.cap()
+            generator.memory_cap()
         };
         let first = cap(model.cache_bytes(300)).unwrap();
         assert!(first.fits < 4);
@@ -580,7 +580,7 @@ fn different_prefixes_take_turns_in_little_memory() {
         );
         for round in 0..3 {
             for (ticket, case) in (round * 5..).zip(&cases) {
-                generator.add(request(&model, case, ticket, shared_part(&model, case)));
+                generator.add(request(&model, case, ticket, shared_len(&model, case)));
             }
         }
         let answers = finish(&mut generator);

@@ -1,11 +1,11 @@
-//! Checkpoints that are damaged or do not fit together.
+//! Damaged, inconsistent and unsupported checkpoints, and memory estimates.
 
 use super::*;
 use crate::run::run_options;
 use labeler_tui::vlm::checkpoint::files::Gate;
 use labeler_tui::vlm::memory::Memory;
 
-/// A copy of a fixture, to be damaged.
+/// Copies a fixture to a temporary folder.
 fn copy(fixture: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixtures().join(fixture)).unwrap() {
@@ -17,7 +17,7 @@ fn copy(fixture: &str) -> tempfile::TempDir {
     folder
 }
 
-/// The error of loading a folder that must not load.
+/// Loads a folder that must fail; returns the error.
 fn refusal(folder: &Path) -> String {
     let loaded = CheckpointFiles::folder(folder)
         .and_then(|files| vlm::load(&files, &options(None), &mut |_, _| {}));
@@ -51,7 +51,7 @@ fn a_damaged_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn tensors_that_do_not_fit_are_listed() {
+fn missing_unused_and_misshapen_tensors_are_listed() {
     let folder = copy("flat");
     edit_config(folder.path(), "config.json", |config| {
         config["num_hidden_layers"] = 3.into();
@@ -77,7 +77,7 @@ fn tensors_that_do_not_fit_are_listed() {
 }
 
 #[test]
-fn a_configuration_that_makes_no_sense_is_an_error() {
+fn an_invalid_configuration_is_an_error_that_names_the_file() {
     let edits: [(&str, &str, serde_json::Value, &str); 9] = [
         ("config.json", "/model_type", "llama".into(), "llama"),
         ("config.json", "/num_attention_heads", 5.into(), "heads"),
@@ -118,8 +118,8 @@ fn a_configuration_that_makes_no_sense_is_an_error() {
     assert!(refusal(folder.path()).contains("config.json"));
 }
 
-/// What is said of a folder by those who look before they load.
-fn look(folder: &Path) -> (String, String) {
+/// Checks a folder that must be refused; returns the error's cause and hint.
+fn check(folder: &Path) -> (String, String) {
     let gate = Gate {
         config: &vlm::models::refusals,
         ..Gate::OPEN
@@ -129,7 +129,7 @@ fn look(folder: &Path) -> (String, String) {
 }
 
 #[test]
-fn every_refusal_says_what_to_do() {
+fn every_refusal_has_a_cause_and_a_hint() {
     type Edit = fn(&Path);
     let cases: [(&str, Edit, &str, &str); 13] = [
         (
@@ -145,16 +145,16 @@ fn every_refusal_says_what_to_do() {
         (
             "AWQ for another kernel",
             |folder| {
-                let how = r#"{"quant_method": "awq", "bits": 4, "version": "gemv"}"#;
-                pack(folder, how);
+                let config = r#"{"quant_method": "awq", "bits": 4, "version": "gemv"}"#;
+                pack(folder, config);
             },
-            "awq of 4 bits in the layout gemv",
+            "4-bit awq in the gemv layout",
             "vLLM",
         ),
         (
-            "GPTQ of a few bits",
+            "3-bit GPTQ",
             |folder| pack(folder, r#"{"quant_method": "gptq", "bits": 3}"#),
-            "gptq of 3 bits",
+            "3-bit gptq",
             "vLLM",
         ),
         (
@@ -180,7 +180,7 @@ fn every_refusal_says_what_to_do() {
             "--quantize q4k",
         ),
         (
-            "MLX as it writes today",
+            "MLX since 2024",
             |folder| {
                 edit_config(folder, "config.json", |config| {
                     config["quantization"] = serde_json::json!({"group_size": 64, "bits": 4});
@@ -218,13 +218,13 @@ fn every_refusal_says_what_to_do() {
             "save_pretrained",
         ),
         (
-            "weights that Git LFS left out",
+            "a Git LFS pointer instead of weights",
             |folder| std::fs::write(folder.join("model.safetensors"), POINTER).unwrap(),
             "model.safetensors is a Git LFS pointer",
             "git lfs pull",
         ),
         (
-            "a configuration that Git LFS left out",
+            "a Git LFS pointer instead of a configuration",
             |folder| std::fs::write(folder.join("config.json"), POINTER).unwrap(),
             "config.json is a Git LFS pointer",
             "git lfs pull",
@@ -236,25 +236,25 @@ fn every_refusal_says_what_to_do() {
             "published",
         ),
     ];
-    for (what, edit, cause, hint) in cases {
+    for (case, edit, cause, hint) in cases {
         let folder = copy("flat");
         edit(folder.path());
-        let said = look(folder.path());
-        assert!(said.0.contains(cause), "{what}: {said:?}");
-        assert!(said.1.contains(hint), "{what}: {said:?}");
+        let error = check(folder.path());
+        assert!(error.0.contains(cause), "{case}: {error:?}");
+        assert!(error.1.contains(hint), "{case}: {error:?}");
     }
 }
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
 
-fn pack(folder: &Path, how: &str) {
+fn pack(folder: &Path, quantization_config: &str) {
     edit_config(folder, "config.json", |config| {
-        config["quantization_config"] = serde_json::from_str(how).unwrap();
+        config["quantization_config"] = serde_json::from_str(quantization_config).unwrap();
     });
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
+fn all_problems_are_reported_at_once_in_a_stable_order() {
     let folder = copy("flat");
     edit_config(folder.path(), "config.json", |config| {
         config["model_type"] = "qwen3_vl_moe".into();
@@ -264,8 +264,8 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
         std::fs::write(folder.path().join(file), POINTER).unwrap();
     }
     std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
-    let (cause, hint) = look(folder.path());
-    let places: Vec<usize> = [
+    let (cause, hint) = check(folder.path());
+    let positions: Vec<usize> = [
         "qwen3_vl_moe",
         "bitsandbytes",
         "tokenizer.json is a Git LFS",
@@ -273,22 +273,22 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
         "lacks preprocessor_config.json",
     ]
     .iter()
-    .map(|words| {
+    .map(|expected| {
         cause
-            .find(words)
-            .unwrap_or_else(|| panic!("{words}: {cause}"))
+            .find(expected)
+            .unwrap_or_else(|| panic!("{expected}: {cause}"))
     })
     .collect();
-    assert!(places.is_sorted(), "{cause}");
+    assert!(positions.is_sorted(), "{cause}");
     assert!(
         hint.contains("--endpoint") && hint.contains("git lfs pull"),
         "{hint}"
     );
-    assert_eq!(look(folder.path()).0, cause);
+    assert_eq!(check(folder.path()).0, cause);
 }
 
 #[test]
-fn memory_is_known_before_weights_are_read() {
+fn memory_is_estimated_before_weights_are_read() {
     let files = CheckpointFiles::folder(&fixtures().join("flat")).unwrap();
     let checkpoint = vlm::Checkpoint::open(&files).unwrap();
     let bytes = |quantization, kv_memory: Option<u64>| {
@@ -305,10 +305,11 @@ fn memory_is_known_before_weights_are_read() {
     assert!(error.hint.unwrap().contains("a smaller --kv-memory"));
 }
 
-/// Versions of transformers differ in whether a head is tied that the outer configuration says is
-/// not and the inner one says is. It is read where it is stored, and then it takes memory.
+/// If the outer configuration says that the head is not tied and the inner one says that it is,
+/// versions of transformers differ. Such a head is read if the checkpoint stores it, and then it
+/// counts.
 #[test]
-fn a_head_that_may_be_there_is_counted_where_it_is() {
+fn an_optional_head_counts_if_it_is_stored() {
     let folder = copy("deepstack");
     edit_config(folder.path(), "config.json", |config| {
         config["tie_word_embeddings"] = false.into();
@@ -319,7 +320,8 @@ fn a_head_that_may_be_there_is_counted_where_it_is() {
         let options = options(quantization);
         let files = CheckpointFiles::folder(folder.path()).unwrap();
         let checkpoint = vlm::Checkpoint::open(&files).unwrap();
-        let least = Memory::least(checkpoint.architecture.as_ref(), &options, &run).weight_bytes();
+        let least =
+            Memory::from_config(checkpoint.architecture.as_ref(), &options, &run).weight_bytes();
         let counted = checkpoint.memory(&options, &run).weight_bytes();
         checkpoint.load(&files, &options, &mut |_, _| {}).unwrap();
         (least, counted)
@@ -344,21 +346,21 @@ fn a_head_that_may_be_there_is_counted_where_it_is() {
     let grown = |kind: usize| more[kind].1 - without[kind].1;
     let numbers = (shape.0 * shape.1) as u64;
     assert_eq!(grown(0), numbers * 4);
-    // 48 numbers a row are no whole blocks of eight bits: it stays dense.
+    // Rows of 48 do not divide into Q8_0 blocks, so the head stays dense.
     assert_eq!(grown(1), numbers * 4);
 }
 
-/// The learned positions of a picture's patches are looked up in f32, however all else is held.
+/// Learned patch positions are stored in f32, whatever the type of the weights.
 #[test]
-fn a_table_of_positions_is_counted_as_it_is_held() {
+fn position_embeddings_count_as_f32() {
     let folder = copy("deepstack");
-    let bytes = |places: usize, options: &LoadOptions| {
+    let bytes = |positions: usize, options: &LoadOptions| {
         edit_config(folder.path(), "config.json", |config| {
-            config["vision_config"]["num_position_embeddings"] = places.into();
+            config["vision_config"]["num_position_embeddings"] = positions.into();
         });
         let files = CheckpointFiles::folder(folder.path()).unwrap();
         let architecture = vlm::models::open(&files).unwrap();
-        Memory::least(architecture.as_ref(), options, &run_options(None)).weight_bytes()
+        Memory::from_config(architecture.as_ref(), options, &run_options(None)).weight_bytes()
     };
     let (width, more) = (32, 400 - 36);
     for quantization in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {

@@ -1,4 +1,4 @@
-//! The model against the reference's answers in `tests/fixtures`, and against itself.
+//! Tests of the model against the reference outputs in `tests/fixtures` and against itself.
 
 #![allow(
     clippy::expect_used,
@@ -68,7 +68,7 @@ fn load_with(fixture: &str, options: &LoadOptions) -> Model {
     vlm::load(&files, options, &mut |_, _| {}).unwrap()
 }
 
-/// A fixture as the CPU computes it, and as accelerators do.
+/// A fixture with the CPU's backend and with the accelerators'.
 fn both(fixture: &str) -> [Model; 2] {
     [Backend::Slices, Backend::Tensors].map(|backend| {
         let mut options = options(None);
@@ -83,7 +83,7 @@ fn models() -> impl Iterator<Item = (&'static str, Model)> {
     all.flat_map(|fixture| both(fixture).map(|model| (fixture, model)))
 }
 
-/// A sequence that is alone.
+/// A sequence without a pool.
 fn new_sequence(model: &Model, prefix: Option<Arc<Prefix>>) -> Sequence {
     model.sequence(prefix, None).unwrap()
 }
@@ -119,14 +119,14 @@ fn patches(model: &Model, case: &Case) -> Vec<ImagePatches> {
         .collect()
 }
 
-/// How many tokens of a case come before the marker that opens its first picture.
+/// Number of tokens of a case before the marker that opens its first image.
 fn before_images(model: &Model, case: &Case) -> Option<usize> {
     let image = model.spec().image_token;
     let first = case.token_ids.iter().position(|token| *token == image);
     first.map(|first| first - 1)
 }
 
-/// Mean and standard deviation of each channel, as the checkpoint gives them.
+/// Mean and standard deviation of each channel, from the checkpoint.
 fn normalization(fixture: &str) -> [[f32; 3]; 2] {
     let file = fixtures().join(fixture).join("preprocessor_config.json");
     let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
@@ -186,7 +186,7 @@ fn best(logits: &[f32]) -> u32 {
 }
 
 fn log_probability(logits: &[f32], token: u32) -> f32 {
-    logits[token as usize] - labeler_tui::vlm::nn::vectors::log_sum_exp(logits)
+    logits[token as usize] - labeler_tui::vlm::nn::simd::log_sum_exp(logits)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -194,5 +194,5 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// Two different orders of the same sums agree to this.
+/// Tolerance for the same sums in a different order.
 const SAME: f32 = 5e-5;

@@ -1,15 +1,15 @@
-//! Checkpoints that AWQ and GPTQ have packed, against the reference with what was packed.
+//! Checkpoints quantized with AWQ and GPTQ, against reference logits of the dequantized weights.
 
 use super::loading::edit_config;
 use super::*;
 
-/// A folder with one of the variants of `packed`, and its name.
+/// A temporary checkpoint folder for each variant of the `packed` fixture, with the variant's name.
 fn variants() -> impl Iterator<Item = (String, tempfile::TempDir)> {
     let fixture = fixtures().join("packed");
     let all = std::fs::read(fixture.join("variants.json")).unwrap();
     let all: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&all).unwrap();
     assert_eq!(all.len(), 5);
-    all.into_iter().map(move |(variant, how)| {
+    all.into_iter().map(move |(variant, quantization)| {
         let folder = tempfile::tempdir().unwrap();
         for file in [
             "config.json",
@@ -27,7 +27,7 @@ fn variants() -> impl Iterator<Item = (String, tempfile::TempDir)> {
         let index = folder.path().join("model.safetensors.index.json");
         std::fs::write(index, shards.to_string()).unwrap();
         edit_config(folder.path(), "config.json", |config| {
-            config["quantization_config"] = how.clone();
+            config["quantization_config"] = quantization.clone();
         });
         (variant, folder)
     })
@@ -38,8 +38,8 @@ fn open(folder: &Path, options: &LoadOptions) -> Model {
     vlm::load(&files, options, &mut |_, _| {}).unwrap()
 }
 
-/// Logits of the first two cases, and the reference's.
-fn compared(variant: &str, model: &Model) -> Vec<(Tensor, Tensor)> {
+/// Logits of the first two cases and the reference's, in pairs.
+fn logit_pairs(variant: &str, model: &Model) -> Vec<(Tensor, Tensor)> {
     let (cases, answers) = reference("packed");
     let first = cases.iter().take(2);
     first
@@ -52,12 +52,12 @@ fn compared(variant: &str, model: &Model) -> Vec<(Tensor, Tensor)> {
 }
 
 #[test]
-fn packed_weights_are_what_they_stand_for() {
+fn packed_weights_give_the_reference_logits() {
     for (variant, folder) in variants() {
         for backend in [Backend::Slices, Backend::Tensors] {
             let mut options = options(None);
             options.backend = backend;
-            for (logits, expected) in compared(&variant, &open(folder.path(), &options)) {
+            for (logits, expected) in logit_pairs(&variant, &open(folder.path(), &options)) {
                 let distance = furthest(&logits, &expected);
                 assert!(distance < 1e-3, "{variant}: off by {distance}");
             }
@@ -72,8 +72,8 @@ fn repacked_weights_are_cached_and_close() {
         for kind in [Quantization::Q8_0, Quantization::Q4K] {
             let mut options = options(Some(kind));
             options.cache = Some(cache.path().to_owned());
-            let first = compared(&variant, &open(folder.path(), &options));
-            let again = compared(&variant, &open(folder.path(), &options));
+            let first = logit_pairs(&variant, &open(folder.path(), &options));
+            let again = logit_pairs(&variant, &open(folder.path(), &options));
             for ((logits, expected), (cached, _)) in first.iter().zip(&again) {
                 assert_eq!(furthest(logits, cached), 0.0, "{variant}");
                 let flat = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -90,7 +90,7 @@ fn repacked_weights_are_cached_and_close() {
 }
 
 #[test]
-fn packed_weights_that_do_not_fit_are_refused_in_words() {
+fn packed_weights_that_contradict_the_configuration_are_refused() {
     let (_, folder) = variants().next().unwrap();
     let refused = |edit: &dyn Fn(&mut serde_json::Value)| {
         edit_config(folder.path(), "config.json", edit);
@@ -98,7 +98,7 @@ fn packed_weights_that_do_not_fit_are_refused_in_words() {
         let error = vlm::load(&files, &options(None), &mut |_, _| {}).unwrap_err();
         error.cause
     };
-    // Numbers of the other format have other shapes.
+    // The two formats pack a matrix into different shapes.
     let gptq = serde_json::json!({"quant_method": "gptq", "bits": 4});
     let cause = refused(&|config| config["quantization_config"] = gptq.clone());
     assert!(cause.contains("self_attn.q_proj.weight"), "{cause}");

@@ -1,9 +1,9 @@
-//! Pixels, features, logits and answers equal those of the reference.
+//! Pixels, features, logits and answers match the reference.
 
 use super::*;
 
 #[test]
-fn pixels_are_those_of_the_reference() {
+fn pixels_match_the_reference() {
     for (fixture, model) in models() {
         let [mean, std] = normalization(fixture);
         let (cases, answers) = reference(fixture);
@@ -42,13 +42,13 @@ fn pixels_are_those_of_the_reference() {
 }
 
 #[test]
-fn features_and_logits_are_those_of_the_reference() {
+fn features_and_logits_match_the_reference() {
     for (fixture, model) in models() {
         let (cases, answers) = reference(fixture);
         for case in &cases {
             let images = images(&model, case);
             if !images.is_empty() {
-                // What replaces the placeholders, and what is added to them after each layer.
+                // The placeholders' embeddings, and the additions after each layer.
                 let mut parts = vec!["features".to_owned()];
                 let count = images[0].features.additions.len();
                 parts.extend((0..count).map(|layer| format!("additions.{layer}")));
@@ -83,7 +83,7 @@ fn features_and_logits_are_those_of_the_reference() {
 }
 
 #[test]
-fn greedy_answers_are_those_of_the_reference() {
+fn greedy_answers_match_the_reference() {
     for (fixture, model) in models() {
         for case in reference(fixture).0 {
             let mut sequence = new_sequence(&model, None);
@@ -105,11 +105,11 @@ fn eight_bit_weights_stay_close() {
         let coarse = load(fixture, Some(Quantization::Q8_0));
         assert!(coarse.step_bytes() < exact.step_bytes());
         for case in reference(fixture).0 {
-            let numbers = |model| {
+            let logits = |model| {
                 let logits = prompt_logits(model, &case).flatten_all().unwrap();
                 logits.to_vec1::<f32>().unwrap()
             };
-            let cosine = cosine(&numbers(&exact), &numbers(&coarse));
+            let cosine = cosine(&logits(&exact), &logits(&coarse));
             assert!(cosine >= 0.999, "{fixture} {}: {cosine}", case.name);
         }
     }
@@ -124,11 +124,11 @@ fn half_precision_tensors_stay_close() {
             (options.backend, options.dtype) = (Backend::Tensors, dtype);
             let coarse = load_with(fixture, &options);
             for case in reference(fixture).0 {
-                let numbers = |model| {
+                let logits = |model| {
                     let logits = prompt_logits(model, &case).flatten_all().unwrap();
                     logits.to_vec1::<f32>().unwrap()
                 };
-                let cosine = cosine(&numbers(&exact), &numbers(&coarse));
+                let cosine = cosine(&logits(&exact), &logits(&coarse));
                 assert!(
                     cosine >= least,
                     "{fixture} {} {dtype:?}: {cosine}",
@@ -140,8 +140,8 @@ fn half_precision_tensors_stay_close() {
 }
 
 #[test]
-fn half_precision_weights_need_no_half_precision_sums() {
-    // This checkpoint is stored as bf16, so keeping that loses nothing.
+fn half_precision_weights_are_multiplied_in_f32() {
+    // This checkpoint is stored as bf16, so loading it as bf16 loses nothing.
     let files = CheckpointFiles::folder(&fixtures().join("nested")).unwrap();
     let mut options = options(None);
     options.dtype = DType::BF16;

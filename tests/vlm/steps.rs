@@ -1,4 +1,4 @@
-//! The numbers of a sequence do not depend on how its steps are divided.
+//! The logits of a sequence do not depend on how it is divided into steps.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn later_tokens_never_change_earlier_logits() {
         assert!(distance < SAME, "{fixture}: {distance}");
         assert!(
             furthest(&whole, &other) > 0.1,
-            "the change does reach later ones"
+            "the change must affect later logits"
         );
     }
 }
@@ -47,12 +47,12 @@ fn a_prompt_in_chunks_equals_the_prompt_at_once() {
 }
 
 #[test]
-fn a_sequence_alone_equals_itself_among_others() {
+fn a_sequence_gets_the_same_logits_in_any_batch() {
     for (fixture, model) in models() {
         let (cases, _) = reference(fixture);
         let features: Vec<Vec<ImageFeatures>> =
             cases.iter().map(|case| images(&model, case)).collect();
-        // Seven sequences at different points: some begin, some go on with one token or a few.
+        // Seven sequences in different states: some start, some continue with one or more tokens.
         let pool = model.pool();
         let new = |_| model.sequence(None, Some(&pool)).unwrap();
         let mut sequences: Vec<Sequence> = (0..7).map(new).collect();
@@ -63,15 +63,15 @@ fn a_sequence_alone_equals_itself_among_others() {
             .iter_mut()
             .enumerate()
             .map(|(i, sequence)| {
-                let going_on = i >= 4;
-                let tokens = match going_on {
+                let continues = i >= 4;
+                let tokens = match continues {
                     true => &cases[0].greedy[..i - 3],
                     false => &cases[i].token_ids[..],
                 };
                 SequenceStep {
                     sequence,
                     tokens,
-                    images: if going_on { &[] } else { &features[i] },
+                    images: if continues { &[] } else { &features[i] },
                     logits: 0..tokens.len(),
                 }
             })
@@ -97,7 +97,7 @@ fn a_sequence_alone_equals_itself_among_others() {
 }
 
 #[test]
-fn a_shared_prefix_equals_none() {
+fn a_shared_prefix_does_not_change_logits() {
     for (fixture, model) in models() {
         for case in reference(fixture).0 {
             let shared = before_images(&model, &case).unwrap_or(case.token_ids.len() / 2);
@@ -120,7 +120,7 @@ fn a_shared_prefix_equals_none() {
 }
 
 #[test]
-fn truncating_equals_never_having_computed() {
+fn truncating_undoes_a_step() {
     for (fixture, model) in models() {
         let case = &reference(fixture).0[2];
         let images = images(&model, case);
@@ -139,7 +139,7 @@ fn truncating_equals_never_having_computed() {
 }
 
 #[test]
-fn a_step_that_cannot_be_computed_leaves_the_sequence_as_it_was() {
+fn a_failed_step_leaves_the_sequence_unchanged() {
     for model in both("flat") {
         let case = &reference("flat").0[1];
         let images = images(&model, case);

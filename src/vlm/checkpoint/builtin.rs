@@ -1,6 +1,6 @@
-//! The demo model that is part of the program.
+//! The demo model that is built into the program.
 
-/// Its name for `--model`.
+/// The demo model's name for `--model`.
 pub const NAME: &str = "demo";
 
 macro_rules! file {
@@ -12,7 +12,7 @@ macro_rules! file {
     };
 }
 
-/// The files of its checkpoint folder: name and content.
+/// Names and contents of the demo model's checkpoint files.
 pub const DEMO: &[(&str, &[u8])] = &[
     file!("config.json"),
     file!("generation_config.json"),

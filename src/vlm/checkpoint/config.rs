@@ -1,4 +1,4 @@
-//! What the configuration files of all architectures have in common.
+//! Parsing and checks shared by the configuration files of all architectures.
 
 use super::files::CheckpointFiles;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +25,7 @@ impl EndTokens {
     }
 }
 
-/// The end tokens of `generation_config.json`, which go before those of `config.json`.
+/// Reads the end tokens of `generation_config.json`, which take precedence over `config.json`.
 pub fn generation_end_tokens(files: &CheckpointFiles) -> Result<Option<EndTokens>> {
     #[derive(Deserialize)]
     struct Generation {
@@ -37,8 +37,8 @@ pub fn generation_end_tokens(files: &CheckpointFiles) -> Result<Option<EndTokens
     }
 }
 
-/// Checks named sizes: each at least one, and small enough that products of a few of them cannot
-/// overflow.
+/// Checks named sizes: each must be at least one and small enough that products of a few of them
+/// cannot overflow.
 pub fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     match sizes.iter().find(|(_, size)| *size == 0 || *size > 1 << 24) {
         Some((name, size)) => Err(invalid(format!("{name} is {size}"))),
@@ -46,7 +46,7 @@ pub fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     }
 }
 
-/// Checks that the model knows these tokens.
+/// Checks that these tokens are in the model's vocabulary.
 pub fn check_tokens<'a>(
     tokens: impl IntoIterator<Item = &'a u32>,
     vocab_size: usize,
@@ -60,7 +60,7 @@ pub fn check_tokens<'a>(
     }
 }
 
-/// A configuration that makes no sense; the caller adds the file.
+/// An error about an invalid configuration; the caller adds the file name.
 pub fn invalid(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Model, cause)
 }

@@ -1,4 +1,4 @@
-//! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
+//! Finds a checkpoint's files: in a local folder, on the hub, or built into the program.
 
 use super::refusals::{self, Refusal};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -10,7 +10,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The bytes of a file: on disk or inside the program.
+/// The bytes of a file: on disk or built into the program.
 #[derive(Debug, Clone)]
 pub enum FileData {
     Disk(PathBuf),
@@ -26,7 +26,7 @@ pub struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// Reads the whole file. Meant for small ones; weights are mapped.
+    /// Reads the file. Meant for small files; weights are mapped instead.
     pub fn read(&self) -> Result<Cow<'static, [u8]>> {
         match &self.data {
             FileData::Disk(path) => std::fs::read(path)
@@ -39,16 +39,16 @@ impl CheckpointFile {
     /// Parses the file as JSON; an error names the file.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         let bytes = self.read()?;
-        serde_json::from_slice(&bytes).map_err(|error| match field_at(&bytes, &error) {
+        serde_json::from_slice(&bytes).map_err(|error| match line_at(&bytes, &error) {
             Some(field) => self.unreadable(format_args!("{field}: {error}")),
             None => self.unreadable(error),
         })
     }
 
-    /// Reads a whole tokenizer.
+    /// Parses `tokenizer.json`.
     pub(crate) fn tokenizer(&self) -> Result<tokenizers::Tokenizer> {
         let text = self.read()?;
-        // Its reader panics where the text is no JSON, and on some values.
+        // The parser panics on text that is not JSON and on some values.
         serde_json::from_slice::<IgnoredAny>(&text).map_err(|error| self.unreadable(error))?;
         match catch_unwind(|| tokenizers::Tokenizer::from_bytes(&text)) {
             Ok(read) => read.map_err(|error| self.unreadable(error)),
@@ -56,7 +56,7 @@ impl CheckpointFile {
         }
     }
 
-    /// The error of a file that is not what it should be.
+    /// An error about a file with unexpected content.
     pub(crate) fn unreadable(&self, why: impl std::fmt::Display) -> Error {
         match self.lfs_pointer() {
             Some(pointer) => Error::new(ErrorKind::Model, pointer.cause).with_hint(pointer.hint),
@@ -67,19 +67,19 @@ impl CheckpointFile {
         }
     }
 
-    /// What is wrong with it if Git LFS has left only a pointer.
+    /// Detects a Git LFS pointer in place of the actual file.
     pub(crate) fn lfs_pointer(&self) -> Option<Refusal> {
         let FileData::Disk(path) = &self.data else {
             return None;
         };
         let mut start = [0; 64];
         let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
-        // One that cannot be read is an error where it is read.
+        // An unreadable file is reported by whoever reads it.
         let start = &start[..read.unwrap_or(0)];
         refusals::lfs_pointer(&self.shown(), start)
     }
 
-    /// The file as shown to people: its path, or its name where it is built in.
+    /// Display name: the path, or the file name if built in.
     pub fn shown(&self) -> String {
         match &self.data {
             FileData::Disk(path) => path.display().to_string(),
@@ -98,9 +98,9 @@ pub enum TokenizerFiles {
         vocab: CheckpointFile,
         merges: CheckpointFile,
     },
-    /// `spiece.model`, where there is nothing else.
+    /// `spiece.model`, if there is nothing else.
     Sentencepiece(CheckpointFile),
-    /// `vocab.txt`, where there is nothing else.
+    /// `vocab.txt`, if there is nothing else.
     WordPieces(CheckpointFile),
 }
 
@@ -111,16 +111,16 @@ pub struct CheckpointFiles {
     pub name: String,
     pub config: CheckpointFile,
     pub generation_config: Option<CheckpointFile>,
-    /// `preprocessor_config.json`, or where there is only that `processor_config.json`, which
-    /// holds the same under `image_processor`.
+    /// `preprocessor_config.json`, or else `processor_config.json`, which has the same content under
+    /// `image_processor`.
     pub preprocessor_config: CheckpointFile,
     pub tokenizer: TokenizerFiles,
     pub tokenizer_config: Option<CheckpointFile>,
-    /// `model.safetensors`, or the shards of the index in the order of their names.
+    /// `model.safetensors`, or the shards of the index, sorted by name.
     pub weights: Vec<CheckpointFile>,
 }
 
-/// The progress of a download.
+/// Progress of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Download {
     pub file: String,
@@ -128,7 +128,7 @@ pub struct Download {
     pub total: u64,
 }
 
-/// Receives the progress of downloads; called from any thread.
+/// Receives download progress; may be called from any thread.
 pub type OnDownload = Arc<dyn Fn(Download) + Send + Sync>;
 
 const CONFIG: &str = "config.json";
@@ -143,65 +143,65 @@ const SENTENCEPIECE: &str = "spiece.model";
 const WORD_PIECES: &str = "vocab.txt";
 const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
-/// What older versions of transformers write.
+/// Pickled weights from older versions of transformers.
 const PICKLED: [&str; 2] = ["pytorch_model.bin.index.json", "pytorch_model.bin"];
 
-/// Where the files of a checkpoint are looked for.
-pub(crate) trait Find {
-    /// `None` where there is no such file.
+/// A place where checkpoint files are looked up.
+pub(crate) trait FileSource {
+    /// Finds or downloads a file. `None` if there is no such file.
     fn find(&mut self, file: &str) -> Result<Option<FileData>>;
 
-    /// Whether there is such a file, without fetching it.
+    /// Whether the file exists, without downloading it.
     fn has(&mut self, file: &str) -> bool;
 
-    /// Whether there is a file whose name ends so.
+    /// Whether there is a file whose name ends in `ending`.
     fn has_ending(&mut self, ending: &str) -> bool;
 
-    fn reach(&self) -> Reach;
+    fn listing(&self) -> Listing;
 }
 
-/// How much of a place is known at no cost: all that is wrong is told at once, as far as it is.
+/// How much a [`FileSource`] knows without downloads: all visible problems are reported together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// All files.
+pub(crate) enum Listing {
+    /// Names and contents of all files.
     Files,
-    /// The names of all files.
+    /// Names of all files.
     Names,
-    /// Only what is found.
+    /// Nothing until a file is requested.
     Nothing,
 }
 
-/// What decides whether a checkpoint is worth fetching.
+/// Checks that decide whether a checkpoint is worth downloading.
 pub struct Gate<'a> {
-    /// By `config.json` alone, before anything else is fetched.
+    /// Checks `config.json` before anything else is downloaded.
     pub config: &'a dyn Fn(&CheckpointFile) -> Vec<Refusal>,
-    /// By all files but the weights.
+    /// Checks all files except the weights, before those are downloaded.
     pub sizes: &'a dyn Fn(&CheckpointFiles) -> Result<()>,
 }
 
 impl Gate<'_> {
-    /// Lets everything pass.
+    /// Accepts everything.
     pub const OPEN: Gate<'static> = Gate {
         config: &|_| Vec::new(),
         sizes: &|_| Ok(()),
     };
 }
 
-/// Why there is no checkpoint.
-pub(crate) enum NoFiles {
+/// Why a checkpoint's files could not be collected.
+pub(crate) enum CollectError {
     /// Files are missing.
     Missing(Error),
-    /// What is there cannot be used.
+    /// The files that exist cannot be used.
     Refused(Error),
 }
 
-impl From<Error> for NoFiles {
+impl From<Error> for CollectError {
     fn from(error: Error) -> Self {
         Self::Refused(error)
     }
 }
 
-impl NoFiles {
+impl CollectError {
     pub fn error(self) -> Error {
         match self {
             Self::Missing(error) | Self::Refused(error) => error,
@@ -211,7 +211,7 @@ impl NoFiles {
 
 struct Folder<'a>(&'a Path);
 
-impl Find for Folder<'_> {
+impl FileSource for Folder<'_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
         let path = self.0.join(file);
         Ok(path.is_file().then_some(FileData::Disk(path)))
@@ -227,14 +227,14 @@ impl Find for Folder<'_> {
         names.any(|name| name.to_string_lossy().to_lowercase().ends_with(ending))
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Files
+    fn listing(&self) -> Listing {
+        Listing::Files
     }
 }
 
 struct Embedded<'a>(&'a [(&'a str, &'static [u8])]);
 
-impl Find for Embedded<'_> {
+impl FileSource for Embedded<'_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
         let found = self.0.iter().find(|(name, _)| *name == file);
         Ok(found.map(|(_, bytes)| FileData::Embedded(bytes)))
@@ -248,22 +248,22 @@ impl Find for Embedded<'_> {
         self.0.iter().any(|(name, _)| name.ends_with(ending))
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Files
+    fn listing(&self) -> Listing {
+        Listing::Files
     }
 }
 
-/// What was found of a checkpoint.
+/// The checkpoint files found so far.
 #[derive(Default)]
 struct Found {
     names: BTreeSet<String>,
-    /// Of files other than the configuration, which is judged by itself.
+    /// Git LFS pointers among them; `config.json` is checked by the [`Gate`].
     pointers: Vec<Refusal>,
 }
 
 impl Found {
-    fn find(&mut self, place: &mut dyn Find, name: &str) -> Result<Option<CheckpointFile>> {
-        let Some(data) = place.find(name)? else {
+    fn find(&mut self, source: &mut dyn FileSource, name: &str) -> Result<Option<CheckpointFile>> {
+        let Some(data) = source.find(name)? else {
             return Ok(None);
         };
         let name = name.to_owned();
@@ -277,59 +277,58 @@ impl Found {
 }
 
 impl CheckpointFiles {
-    /// The files of a checkpoint folder.
+    /// Finds the files of a checkpoint folder.
     pub fn folder(folder: &Path) -> Result<Self> {
         Self::checked_folder(folder, &Gate::OPEN)
     }
 
-    /// The files of a checkpoint folder that passes `gate`.
+    /// Finds the files of a checkpoint folder and checks them with `gate`.
     pub fn checked_folder(folder: &Path, gate: &Gate) -> Result<Self> {
         let name = folder.display().to_string();
-        Self::collect(&name, &mut Folder(folder), gate).map_err(NoFiles::error)
+        Self::collect(&name, &mut Folder(folder), gate).map_err(CollectError::error)
     }
 
-    /// The files of a checkpoint inside the program: pairs of name and content.
+    /// A checkpoint that is built into the program: pairs of name and content.
     pub fn embedded(name: &str, files: &[(&str, &'static [u8])]) -> Result<Self> {
-        Self::collect(name, &mut Embedded(files), &Gate::OPEN).map_err(NoFiles::error)
+        Self::collect(name, &mut Embedded(files), &Gate::OPEN).map_err(CollectError::error)
     }
 
-    /// Finds each file that a checkpoint can have. The weights come last, so that a cache that has
-    /// them has everything, and nothing is fetched in vain.
+    /// Finds every file of a checkpoint, the weights last: a cache that has them has everything.
     pub(crate) fn collect(
         name: &str,
-        place: &mut dyn Find,
+        source: &mut dyn FileSource,
         gate: &Gate,
-    ) -> std::result::Result<Self, NoFiles> {
+    ) -> std::result::Result<Self, CollectError> {
         let mut found = Found::default();
         let mut refusals = Vec::new();
-        let config = found.find(place, CONFIG)?;
+        let config = found.find(source, CONFIG)?;
         match &config {
             Some(config) => refusals.extend((gate.config)(config)),
             None => {
-                let gguf = place.has_ending(".gguf");
-                let other = refusals::no_checkpoint(&mut |file| place.has(file), gguf);
+                let has_gguf = source.has_ending(".gguf");
+                let other = refusals::not_a_checkpoint(&mut |file| source.has(file), has_gguf);
                 if let Some(error) = refusals::error(name, other.into_iter().collect()) {
-                    return Err(NoFiles::Refused(error));
+                    return Err(CollectError::Refused(error));
                 }
             }
         }
-        if let Some(error) = refused_early(name, place, &refusals) {
-            return Err(NoFiles::Refused(error));
+        if let Some(error) = early_refusal(name, source, &refusals) {
+            return Err(CollectError::Refused(error));
         }
-        let generation_config = found.find(place, GENERATION)?;
-        let mut preprocessor_config = found.find(place, PREPROCESSOR)?;
+        let generation_config = found.find(source, GENERATION)?;
+        let mut preprocessor_config = found.find(source, PREPROCESSOR)?;
         if preprocessor_config.is_none() {
-            preprocessor_config = found.find(place, PROCESSOR)?;
+            preprocessor_config = found.find(source, PROCESSOR)?;
         }
-        let tokenizer_config = found.find(place, TOKENIZER_CONFIG)?;
-        let tokenizer = match found.find(place, TOKENIZER)? {
+        let tokenizer_config = found.find(source, TOKENIZER_CONFIG)?;
+        let tokenizer = match found.find(source, TOKENIZER)? {
             Some(file) => Some(TokenizerFiles::Whole(file)),
-            None => match (found.find(place, VOCAB)?, found.find(place, MERGES)?) {
+            None => match (found.find(source, VOCAB)?, found.find(source, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
-                _ => match found.find(place, SENTENCEPIECE)? {
+                _ => match found.find(source, SENTENCEPIECE)? {
                     Some(file) => Some(TokenizerFiles::Sentencepiece(file)),
                     None => found
-                        .find(place, WORD_PIECES)?
+                        .find(source, WORD_PIECES)?
                         .map(TokenizerFiles::WordPieces),
                 },
             },
@@ -347,8 +346,8 @@ impl CheckpointFiles {
             _ => None,
         };
         refusals.append(&mut found.pointers);
-        if let Some(error) = refused_early(name, place, &refusals) {
-            return Err(NoFiles::Refused(error));
+        if let Some(error) = early_refusal(name, source, &refusals) {
+            return Err(CollectError::Refused(error));
         }
         if let Some(files) = &files
             && refusals.is_empty()
@@ -357,58 +356,59 @@ impl CheckpointFiles {
         }
         let mut weights = Vec::new();
         let mut missing_shards = Vec::new();
-        match found.find(place, INDEX)? {
+        match found.find(source, INDEX)? {
             Some(index) => {
                 let mut shards = shards(&index)?;
-                // None is fetched where the names tell that another is missing.
-                if place.reach() == Reach::Names && !shards.iter().all(|shard| place.has(shard)) {
-                    shards.retain(|shard| !place.has(shard));
+                // Downloads none if the listing shows that one is missing.
+                let listed = source.listing() == Listing::Names;
+                if listed && !shards.iter().all(|shard| source.has(shard)) {
+                    shards.retain(|shard| !source.has(shard));
                 }
                 for shard in shards {
-                    match found.find(place, &shard)? {
+                    match found.find(source, &shard)? {
                         Some(file) => weights.push(file),
                         None => missing_shards.push(shard),
                     }
                 }
             }
-            None => weights.extend(found.find(place, WEIGHTS)?),
+            None => weights.extend(found.find(source, WEIGHTS)?),
         }
-        let (pickled, mut missing) = absent(&mut |file| {
-            found.names.contains(file) || PICKLED.contains(&file) && place.has(file)
+        let (pickled, mut missing) = missing_files(&mut |file| {
+            found.names.contains(file) || PICKLED.contains(&file) && source.has(file)
         });
         missing.extend(missing_shards);
         refusals.extend(pickled);
         refusals.extend(found.pointers);
-        refusals.extend(lacks(&missing));
-        // What cannot be used will not get better by files that are missing.
+        refusals.extend(missing_refusal(&missing));
+        // Further downloads cannot fix files that are unusable.
         let only_missing = !missing.is_empty() && refusals.len() == 1;
         match (refusals::error(name, refusals), files) {
             (None, Some(files)) => Ok(Self { weights, ..files }),
-            (Some(error), _) if only_missing => Err(NoFiles::Missing(error)),
-            (Some(error), _) => Err(NoFiles::Refused(error)),
-            (None, None) => Err(NoFiles::Missing(Error::new(
+            (Some(error), _) if only_missing => Err(CollectError::Missing(error)),
+            (Some(error), _) => Err(CollectError::Refused(error)),
+            (None, None) => Err(CollectError::Missing(Error::new(
                 ErrorKind::Model,
-                format!("{name} is no checkpoint"),
+                format!("{name} is not a checkpoint"),
             ))),
         }
     }
 }
 
-/// What is wrong so far, and what names tell, where contents of further files have a cost.
-fn refused_early(name: &str, place: &mut dyn Find, so_far: &[Refusal]) -> Option<Error> {
-    if place.reach() == Reach::Files {
+/// The refusals so far and those visible in the listing, if further files need a download.
+fn early_refusal(name: &str, source: &mut dyn FileSource, so_far: &[Refusal]) -> Option<Error> {
+    if source.listing() == Listing::Files {
         return None;
     }
     let mut refusals = so_far.to_vec();
-    if place.reach() == Reach::Names {
-        let (pickled, missing) = absent(&mut |file| place.has(file));
-        refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+    if source.listing() == Listing::Names {
+        let (pickled, missing) = missing_files(&mut |file| source.has(file));
+        refusals.extend(pickled.into_iter().chain(missing_refusal(&missing)));
     }
     refusals::error(name, refusals)
 }
 
-/// By the names of a checkpoint's files: weights that cannot be read, and what is missing.
-fn absent(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
+/// Checks file names: returns a refusal if the weights are pickled, and the missing files.
+fn missing_files(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
     let mut missing = Vec::new();
     if !has(CONFIG) {
         missing.push(CONFIG.to_owned());
@@ -433,7 +433,7 @@ fn absent(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
     }
 }
 
-fn lacks(missing: &[String]) -> Option<Refusal> {
+fn missing_refusal(missing: &[String]) -> Option<Refusal> {
     (!missing.is_empty()).then(|| {
         Refusal::new(
             format!("it lacks {}", missing.join(", ")),
@@ -442,8 +442,8 @@ fn lacks(missing: &[String]) -> Option<Refusal> {
     })
 }
 
-/// The line that an error about a field's value is in: serde does not say which field it is.
-fn field_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
+/// Returns the line of an error about a field's value, since serde does not name the field.
+fn line_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let line = lines.nth(error.line().checked_sub(1)?)?;
     let line = std::str::from_utf8(line).ok()?.trim().trim_end_matches(',');
@@ -451,7 +451,7 @@ fn field_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
     (error.is_data() && short && line.contains(':')).then(|| line.to_owned())
 }
 
-/// The shard names of an index, each a plain file name.
+/// Reads the shard names of an index; each must be a plain file name.
 fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
     struct Index {
@@ -465,13 +465,13 @@ fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
         Some(name) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "{} names the shard {name:?}, which is not a file beside it",
+                "{} lists the shard {name:?}, which is not a file in the same folder",
                 index.shown()
             ),
         )),
         None if shards.is_empty() => Err(Error::new(
             ErrorKind::Model,
-            format!("{} names no shards", index.shown()),
+            format!("{} lists no shards", index.shown()),
         )),
         None => Ok(shards),
     }
@@ -481,7 +481,7 @@ fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
 mod tests {
     use super::*;
 
-    const PLAIN: &[(&str, &[u8])] = &[
+    const COMPLETE: &[(&str, &[u8])] = &[
         ("config.json", b"{}"),
         ("preprocessor_config.json", b"{}"),
         ("vocab.json", b"{}"),
@@ -498,7 +498,7 @@ mod tests {
     #[test]
     fn a_folder_with_one_weight_file() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), PLAIN);
+        write(folder.path(), COMPLETE);
         let files = CheckpointFiles::folder(folder.path()).unwrap();
         assert_eq!(files.weights.len(), 1);
         assert!(matches!(files.tokenizer, TokenizerFiles::Parts { .. }));
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once() {
+    fn all_missing_files_are_named_at_once() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[("tokenizer.json", b"{}")]);
         let error = CheckpointFiles::folder(folder.path()).unwrap_err();
@@ -539,7 +539,7 @@ mod tests {
     fn a_missing_shard_is_named() {
         let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &PLAIN[..4]);
+        write(folder.path(), &COMPLETE[..4]);
         write(
             folder.path(),
             &[
@@ -561,9 +561,9 @@ mod tests {
     }
 
     #[test]
-    fn an_index_cannot_reach_out_of_the_folder() {
+    fn an_index_cannot_escape_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &PLAIN[..4]);
+        write(folder.path(), &COMPLETE[..4]);
         for shard in ["../x.safetensors", "/etc/passwd", ""] {
             let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
             write(
@@ -575,7 +575,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_the_field_that_it_is_about() {
+    fn an_error_shows_the_invalid_field() {
         let config = b"{\n \"depth\": \"two\",\n \"heads\": 2\n}";
         let file = CheckpointFile {
             name: "config.json".into(),
@@ -593,8 +593,8 @@ mod tests {
     }
 
     #[test]
-    fn built_in_files_need_no_disk() {
-        let files = CheckpointFiles::embedded("demo", PLAIN).unwrap();
+    fn built_in_files_are_read_from_memory() {
+        let files = CheckpointFiles::embedded("demo", COMPLETE).unwrap();
         assert_eq!(&*files.config.read().unwrap(), b"{}");
     }
 }

@@ -1,7 +1,8 @@
-//! Checkpoints of the Hugging Face hub, from the cache that all programs share or downloaded into
-//! it.
+//! Checkpoints from the Hugging Face hub, through the local cache that all programs share.
 
-use super::files::{CheckpointFiles, Download, FileData, Find, Gate, NoFiles, OnDownload, Reach};
+use super::files::{
+    CheckpointFiles, CollectError, Download, FileData, FileSource, Gate, Listing, OnDownload,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::text::hex;
@@ -13,11 +14,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-/// Larger files are fetched in parts of this many bytes, so that an interrupted download resumes.
+/// Larger files are downloaded in parts of this many bytes, so that an interrupted download can
+/// resume.
 const PART: u64 = 32 << 20;
 
-const CACHE_HINT: &str = "check that the cache folder has room and can be written to, or name another with HF_HOME, and \
-     run again: what is already downloaded is kept";
+const CACHE_HINT: &str = "check that the cache folder is writable and has free space, or set HF_HOME to another folder, \
+     and run again: what is already downloaded is kept";
 
 /// Splits a hub id, `owner/name`. `None` for anything else, such as a path.
 pub(crate) fn id(name: &str) -> Option<(&str, &str)> {
@@ -37,7 +39,7 @@ pub(crate) fn id(name: &str) -> Option<(&str, &str)> {
 pub(crate) struct Hub<'a> {
     options: &'a ModelOptions,
     repo: HFRepositorySync<RepoTypeModel>,
-    /// The folder of the cache that holds the contents of the repository's files.
+    /// The cache folder that contains the repository's file contents.
     blobs: PathBuf,
     on_download: OnDownload,
 }
@@ -63,36 +65,35 @@ impl<'a> Hub<'a> {
         })
     }
 
-    /// The files of the checkpoint. Those that the cache lacks are downloaded, unless the user
-    /// forbids it.
+    /// Finds the files of the checkpoint; unless offline, downloads those that the cache lacks.
     pub fn checkpoint(&self, gate: &Gate) -> Result<CheckpointFiles> {
         let options = self.options;
-        let mut cached = Cached(self);
+        let mut cached = CachedRepo(self);
         let refused = match CheckpointFiles::collect(&options.model, &mut cached, gate) {
             Ok(files) => return Ok(files),
-            Err(NoFiles::Refused(error)) if options.offline => return Err(error),
-            // The hub's list of files may tell more that is wrong.
-            Err(NoFiles::Refused(error)) => Some(error),
-            Err(NoFiles::Missing(error)) if options.offline => return Err(Error::new(
+            Err(CollectError::Refused(error)) if options.offline => return Err(error),
+            // The hub's list of files may reveal more problems.
+            Err(CollectError::Refused(error)) => Some(error),
+            Err(CollectError::Missing(error)) if options.offline => return Err(Error::new(
                 ErrorKind::Network,
                 format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
             )
             .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder instead of the id")),
-            Err(NoFiles::Missing(_)) => None,
+            Err(CollectError::Missing(_)) => None,
         };
-        // Tells a model or revision that is not there from one that lacks a file.
+        // Distinguishes an unknown model or revision from a missing file.
         let about = self.repo.info().revision(options.revision.clone()).send();
         let about = about.map_err(|error| refused.unwrap_or_else(|| hub_error(options, &error)))?;
         let names = about.siblings.into_iter().flatten();
-        let mut remote = Remote {
+        let mut remote = RemoteRepo {
             hub: self,
             commit: about.sha.unwrap_or_else(|| options.revision.clone()),
             names: names.map(|file| file.rfilename).collect(),
         };
-        CheckpointFiles::collect(&options.model, &mut remote, gate).map_err(NoFiles::error)
+        CheckpointFiles::collect(&options.model, &mut remote, gate).map_err(CollectError::error)
     }
 
-    /// One file. `None` where the repository, or with `only_cached` the cache, does not have it.
+    /// Gets one file. `None` if the repository (with `only_cached`, the cache) does not have it.
     fn file(&self, file: &str, only_cached: bool) -> Result<Option<FileData>> {
         let progress = (!only_cached).then(|| self.progress(file, None));
         let sent = self
@@ -110,9 +111,9 @@ impl<'a> Hub<'a> {
         }
     }
 
-    /// Completes the content of a large file in the cache, from where an earlier download stopped.
-    /// Contents are named by their digest, so that requesting the file afterwards finds it. Does
-    /// nothing for other files.
+    /// Downloads a large file into the cache, resuming an earlier download. Cached contents are
+    /// named by their digest, so a later request for the file finds it. Does nothing for small
+    /// files.
     fn fetch_large(&self, file: &str, commit: &str) -> Result<()> {
         let entries = self
             .repo
@@ -139,8 +140,8 @@ impl<'a> Hub<'a> {
         };
         let path = self.blobs.join(format!("{oid}.labeler-tui.incomplete"));
         let failed = |error: std::io::Error| {
-            let words = format!("cannot write {}: {error}", path.display());
-            Error::new(ErrorKind::Model, words).with_hint(CACHE_HINT)
+            let cause = format!("cannot write {}: {error}", path.display());
+            Error::new(ErrorKind::Model, cause).with_hint(CACHE_HINT)
         };
         std::fs::create_dir_all(&self.blobs).map_err(failed)?;
         let mut partial = File::options()
@@ -150,7 +151,7 @@ impl<'a> Hub<'a> {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        // Waits for another process that downloads the same file.
+        // Waits for any other process that is downloading the same file.
         partial.lock().map_err(failed)?;
         if !path.exists() {
             return Ok(());
@@ -178,7 +179,7 @@ impl<'a> Hub<'a> {
                 return Err(Error::new(
                     ErrorKind::Network,
                     format!(
-                        "the hub sent {} bytes of {file} where {} were requested",
+                        "the hub sent {} bytes of {file} instead of {}",
                         bytes.len(),
                         end - done
                     ),
@@ -205,15 +206,15 @@ impl<'a> Hub<'a> {
     }
 }
 
-/// What the local cache holds of a repository.
-struct Cached<'a, 'b>(&'a Hub<'b>);
+/// A repository in the local cache, without network access.
+struct CachedRepo<'a, 'b>(&'a Hub<'b>);
 
-impl Find for Cached<'_, '_> {
+impl FileSource for CachedRepo<'_, '_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
         self.0.file(file, true)
     }
 
-    /// Only files that were asked for are in the cache.
+    /// The cache contains only files requested earlier, so a missing file means nothing.
     fn has(&mut self, _: &str) -> bool {
         false
     }
@@ -222,20 +223,20 @@ impl Find for Cached<'_, '_> {
         false
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Nothing
+    fn listing(&self) -> Listing {
+        Listing::Nothing
     }
 }
 
 /// A repository on the hub, whose files are downloaded into the cache as they are found.
-struct Remote<'a, 'b> {
+struct RemoteRepo<'a, 'b> {
     hub: &'a Hub<'b>,
     commit: String,
-    /// Of its files, as the hub lists them.
+    /// File names, as listed by the hub.
     names: Vec<String>,
 }
 
-impl Find for Remote<'_, '_> {
+impl FileSource for RemoteRepo<'_, '_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
         match self.hub.file(file, true)? {
             None => {
@@ -255,10 +256,10 @@ impl Find for Remote<'_, '_> {
         names.any(|name| name.to_lowercase().ends_with(ending))
     }
 
-    fn reach(&self) -> Reach {
+    fn listing(&self) -> Listing {
         match self.names.is_empty() {
-            true => Reach::Nothing,
-            false => Reach::Names,
+            true => Listing::Nothing,
+            false => Listing::Names,
         }
     }
 }
@@ -279,12 +280,12 @@ fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
         HFError::Io(_) => (ErrorKind::Model, CACHE_HINT),
         HFError::AuthRequired { .. } | HFError::Forbidden { .. } => (
             ErrorKind::Network,
-            "check the id; a private or gated model needs HF_TOKEN, a token that may read it",
+            "check the id; a private or gated model needs HF_TOKEN with read access",
         ),
         HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => (
             ErrorKind::Network,
-            "check the id and --revision; a private model needs HF_TOKEN; a local folder is given \
-             by its path",
+            "check the id and --revision; a private model needs HF_TOKEN; for a local folder, give \
+             its path",
         ),
         _ => (
             ErrorKind::Network,
@@ -298,29 +299,29 @@ fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
             "cannot get {} ({}) from the hub: {}",
             options.model,
             options.revision,
-            whole_words(error)
+            with_root_cause(error)
         ),
     )
     .with_hint(hint)
 }
 
-/// What an error says, and the innermost of its causes, which says why.
-fn whole_words(error: &dyn std::error::Error) -> String {
-    let said = error.to_string();
+/// Formats an error with its root cause.
+fn with_root_cause(error: &dyn std::error::Error) -> String {
+    let message = error.to_string();
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    let why = cause.to_string();
-    match said.contains(&why) {
-        true => said,
-        false => format!("{said}: {why}"),
+    let root = cause.to_string();
+    match message.contains(&root) {
+        true => message,
+        false => format!("{message}: {root}"),
     }
 }
 
 struct Reporter {
     file: String,
-    /// For a part: where it begins, and the size of the whole file.
+    /// For a partial download, its offset and the size of the file.
     part: Option<(u64, u64)>,
     on_download: OnDownload,
 }
@@ -360,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_why() {
+    fn an_error_includes_its_root_cause() {
         #[derive(Debug)]
         struct Sending(std::io::Error);
         impl std::fmt::Display for Sending {
@@ -374,13 +375,16 @@ mod tests {
             }
         }
         let dns = || std::io::Error::other("failed to lookup address information");
-        let words = "error sending request: failed to lookup address information";
-        assert_eq!(whole_words(&Sending(dns())), words);
-        assert_eq!(whole_words(&dns()), "failed to lookup address information");
+        let message = "error sending request: failed to lookup address information";
+        assert_eq!(with_root_cause(&Sending(dns())), message);
+        assert_eq!(
+            with_root_cause(&dns()),
+            "failed to lookup address information"
+        );
     }
 
     #[test]
-    fn hub_ids_and_paths_are_told_apart() {
+    fn paths_are_not_hub_ids() {
         assert_eq!(
             id("Qwen/Qwen2-VL-2B-Instruct"),
             Some(("Qwen", "Qwen2-VL-2B-Instruct"))

@@ -19,8 +19,8 @@ use refusals::Refusal;
 use std::path::Path;
 
 /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
-/// the shared cache. Missing files are downloaded, unless `options.offline`, as far as the
-/// checkpoint passes `gate`.
+/// the shared cache. Unless `options.offline`, downloads missing files as long as the checkpoint
+/// passes `gate`.
 pub fn find(
     options: &ModelOptions,
     gate: &Gate,
@@ -36,7 +36,7 @@ pub fn find(
     if Path::new(name).is_file() {
         let refusal = match name.to_lowercase().ends_with(".gguf") {
             true => refusals::gguf_refusal(),
-            false => Refusal::new("it is a file", "give the folder of the checkpoint"),
+            false => Refusal::new("it is a file", "give the checkpoint folder"),
         };
         if let Some(error) = refusals::error(name, vec![refusal]) {
             return Err(error);

@@ -1,33 +1,33 @@
-//! Checkpoints whose linear layers are packed by AWQ or GPTQ: whole numbers of four or eight bits,
-//! with a scale and a zero point for each output and group of inputs.
+//! Linear layers quantized by AWQ or GPTQ: packed integers of four or eight bits, with a scale and a
+//! zero point for each output and group of inputs.
 //!
-//! A weight is `(number - zero) * scale`. Where a group's bounds are those of Q8_0's blocks, as with
-//! the usual groups of 128, that is a Q8_0 block with the same scale: repacking loses nothing.
+//! A weight is `(number - zero) * scale`. If groups align with Q8_0 blocks, as the usual groups of
+//! 128 do, each becomes Q8_0 blocks with the same scale, and repacking is lossless.
 
-use super::refusals::{ORIGINAL, Refusal};
+use super::refusals::{Refusal, USE_ORIGINAL};
 use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;
 use serde_json::Value;
 
-/// How the linear layers of a checkpoint are packed.
+/// The packing format of a checkpoint's linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// Four bits, eight outputs of one input in a word, in the order of AWQ's `gemm` kernel.
+    /// Four bits; a word contains eight outputs of one input, in the order of AWQ's `gemm` kernel.
     Awq,
-    /// Inputs of one output in a word, in their order.
+    /// A word contains consecutive inputs of one output.
     Gptq {
         bits: u32,
-        /// Zero points are stored less one.
-        less_one: bool,
+        /// Zero points are stored minus one.
+        minus_one: bool,
     },
 }
 
 impl Packing {
-    /// By `quantization_config` of a `config.json`. `None` where nothing is packed.
+    /// Reads `quantization_config` of a `config.json`. `None` if nothing is packed.
     ///
     /// # Errors
-    /// Another way of packing.
+    /// If the format is not supported.
     pub fn read(config: &Value) -> std::result::Result<Option<Self>, Refusal> {
         let of = |config: &'_ Value| {
             let packed = config.get("quantization_config");
@@ -35,26 +35,26 @@ impl Packing {
         };
         let nested = || of(config.get("text_config")?);
         let packed = of(config).or_else(nested);
-        // MLX writes its own key, and since 2024 the same without a method under the usual one.
+        // MLX writes its own key and, since 2024, a copy under the usual key, without a method.
         let own = config.get("quantization");
         let is_named = |packed: &Value| packed.get("quant_method").is_some();
         if own.is_some_and(|own| own.get("group_size").is_some())
             && !packed.as_ref().is_some_and(is_named)
         {
             return Err(Refusal::new(
-                "its weights are packed for MLX, which is not supported",
-                format!("{ORIGINAL}, or serve this one with mlx_vlm and use --endpoint"),
+                "its weights are quantized for MLX, which is not supported",
+                format!("{USE_ORIGINAL}, or serve this one with mlx_vlm and use --endpoint"),
             ));
         }
-        packed.map(|packed| Self::of(&packed)).transpose()
+        packed.map(|packed| Self::parse(&packed)).transpose()
     }
 
-    fn of(packed: &Value) -> std::result::Result<Self, Refusal> {
+    fn parse(packed: &Value) -> std::result::Result<Self, Refusal> {
         let text = |key: &str| packed.get(key).and_then(Value::as_str);
         let bits_loaded = ["load_in_4bit", "load_in_8bit", "_load_in_4bit"];
         let method = match text("quant_method") {
             None if bits_loaded.iter().any(|key| packed.get(key).is_some()) => "bitsandbytes",
-            method => method.unwrap_or("a method that it does not name"),
+            method => method.unwrap_or("an unnamed method"),
         };
         let bits = ["bits", "w_bit"].iter().find_map(|key| packed.get(key));
         let bits = bits.and_then(Value::as_u64);
@@ -62,7 +62,7 @@ impl Packing {
             .iter()
             .find_map(|key| text(key))
             .map(str::to_lowercase);
-        // Words of another size would be read in the wrong order.
+        // Words of another size would be unpacked in the wrong order.
         let words = text("pack_dtype").unwrap_or("int32");
         let known = match (method, bits, layout.as_deref(), words) {
             ("awq" | "gptq", Some(4), Some("gemm"), "int32") => Some(Self::Awq),
@@ -70,7 +70,7 @@ impl Packing {
             ("gptq", Some(bits @ (4 | 8)), layout @ (None | Some("gptq" | "gptq_v2")), "int32") => {
                 Some(Self::Gptq {
                     bits: bits as u32,
-                    less_one: layout != Some("gptq_v2"),
+                    minus_one: layout != Some("gptq_v2"),
                 })
             }
             _ => None,
@@ -78,12 +78,12 @@ impl Packing {
         known.ok_or_else(|| {
             let mut how = method.to_owned();
             if let ("awq" | "gptq", Some(bits)) = (method, bits) {
-                how.push_str(&format!(" of {bits} bits"));
+                how = format!("{bits}-bit {method}");
                 if let Some(layout) = layout.filter(|layout| layout != method) {
-                    how.push_str(&format!(" in the layout {layout}"));
+                    how.push_str(&format!(" in the {layout} layout"));
                 }
                 if words != "int32" {
-                    how.push_str(&format!(" in words of {words}"));
+                    how.push_str(&format!(" in {words} words"));
                 }
             }
             let served = match method {
@@ -93,17 +93,18 @@ impl Packing {
                 _ => "",
             };
             Refusal::new(
-                format!("its weights are packed with {how}, which is not supported"),
-                format!("{ORIGINAL}{served}"),
+                format!("its weights are quantized with {how}, which is not supported"),
+                format!("{USE_ORIGINAL}{served}"),
             )
         })
     }
 
-    /// The name of the format.
     pub fn name(self) -> &'static str {
         match self {
             Self::Awq => "awq",
-            Self::Gptq { less_one: true, .. } => "gptq",
+            Self::Gptq {
+                minus_one: true, ..
+            } => "gptq",
             Self::Gptq { .. } => "gptq_v2",
         }
     }
@@ -115,13 +116,13 @@ impl Packing {
         }
     }
 
-    /// Numbers in a word.
+    /// Numbers per 32-bit word.
     fn per_word(self) -> usize {
         (u32::BITS / self.bits()) as usize
     }
 
-    /// Outputs and inputs of a matrix, by the shape of its packed numbers.
-    pub fn matrix(self, packed: &[usize]) -> Option<[usize; 2]> {
+    /// `[outputs, inputs]` of a matrix, from the shape of its packed numbers.
+    pub fn matrix_shape(self, packed: &[usize]) -> Option<[usize; 2]> {
         let &[first, second] = packed else {
             return None;
         };
@@ -132,22 +133,22 @@ impl Packing {
     }
 }
 
-/// The place of an output among the eight of an AWQ word.
-const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+/// The position of each of eight outputs in an AWQ word.
+const AWQ_ORDER: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
 
 /// Weights that share a scale in Q8_0.
 const BLOCK: usize = 32;
 
-/// The parts of a packed matrix, besides its scales, as they are stored.
+/// The stored tensors of a packed matrix, except its scales.
 #[derive(Debug)]
 pub struct Parts<T> {
     pub numbers: T,
     pub zeros: T,
-    /// The group of each input, where the checkpoint tells.
+    /// The group of each input, if stored.
     pub groups: Option<T>,
 }
 
-/// A packed matrix, `(rows, columns)`: outputs and inputs.
+/// A packed matrix; rows are outputs, columns are inputs.
 pub struct PackedMatrix<'a> {
     packing: Packing,
     rows: usize,
@@ -160,7 +161,6 @@ pub struct PackedMatrix<'a> {
     groups: Vec<usize>,
 }
 
-/// The word at `index`.
 fn word(bytes: &[u8], index: usize) -> u32 {
     match bytes.as_chunks().0.get(index) {
         Some(word) => u32::from_le_bytes(*word),
@@ -169,7 +169,6 @@ fn word(bytes: &[u8], index: usize) -> u32 {
 }
 
 impl<'a> PackedMatrix<'a> {
-    /// From the bytes of its parts; scales in f32.
     pub fn new(
         packing: Packing,
         [rows, columns]: [usize; 2],
@@ -185,7 +184,7 @@ impl<'a> PackedMatrix<'a> {
             && words(parts.zeros) * per_word == count * rows
             && rows.is_multiple_of(per_word);
         if !whole {
-            candle_core::bail!("its zero points and scales do not fit its numbers")
+            candle_core::bail!("its zero points or scales do not match its shape")
         }
         let groups: Vec<usize> = match parts.groups.filter(|groups| !groups.is_empty()) {
             Some(groups) => (0..words(groups))
@@ -194,22 +193,24 @@ impl<'a> PackedMatrix<'a> {
             None if columns.is_multiple_of(count) => {
                 (0..columns).map(|i| i / (columns / count)).collect()
             }
-            None => candle_core::bail!("{columns} inputs are not {count} groups"),
+            None => candle_core::bail!("{columns} inputs do not divide into {count} groups"),
         };
         if groups.len() != columns || groups.iter().any(|group| *group >= count) {
-            candle_core::bail!("g_idx does not give a group to each of {columns} inputs")
+            candle_core::bail!("g_idx does not assign a valid group to each of {columns} inputs")
         }
         let mask = (1 << packing.bits()) - 1;
         let zero = |at: usize| {
             let (group, row) = (at / rows, at % rows);
             let words = group * (rows / per_word) + row / per_word;
             let place = match packing {
-                Packing::Awq => AWQ_PLACES[row % per_word],
+                Packing::Awq => AWQ_ORDER[row % per_word],
                 Packing::Gptq { .. } => row % per_word,
             };
             let stored = word(parts.zeros, words) >> (place as u32 * packing.bits()) & mask;
             let zero = match packing {
-                Packing::Gptq { less_one: true, .. } => (stored + 1) & mask,
+                Packing::Gptq {
+                    minus_one: true, ..
+                } => (stored + 1) & mask,
                 _ => stored,
             };
             zero as i16
@@ -225,9 +226,9 @@ impl<'a> PackedMatrix<'a> {
         })
     }
 
-    /// Numbers less their zero points, `(rows, columns)`.
+    /// Unpacks the numbers minus their zero points, `(rows, columns)`.
     fn levels(&self) -> Vec<i16> {
-        // Rows that are read together: a cache line of words.
+        // Rows that are unpacked together, so that each cache line of words is read once.
         const TILE: usize = 128;
         let (rows, columns, bits) = (self.rows, self.columns, self.packing.bits());
         let (per_word, mask) = (self.packing.per_word(), (1 << bits) - 1);
@@ -243,7 +244,7 @@ impl<'a> PackedMatrix<'a> {
                     let (at, place) = match self.packing {
                         Packing::Awq => (
                             column * (rows / per_word) + row / per_word,
-                            AWQ_PLACES[row % per_word],
+                            AWQ_ORDER[row % per_word],
                         ),
                         Packing::Gptq { .. } => (column / per_word * rows + row, column % per_word),
                     };
@@ -255,7 +256,7 @@ impl<'a> PackedMatrix<'a> {
         levels
     }
 
-    /// Its weights in f32, `(rows, columns)`.
+    /// Dequantizes to f32, `(rows, columns)`.
     pub fn dequantize(&self) -> Vec<f32> {
         let mut weights = vec![0f32; self.rows * self.columns];
         let levels = self.levels();
@@ -272,8 +273,8 @@ impl<'a> PackedMatrix<'a> {
         weights
     }
 
-    /// The bytes of its rows as blocks of Q8_0 that hold the same numbers. `None` where no such
-    /// blocks do.
+    /// Converts the rows to Q8_0 blocks with exactly the same weights. `None` if Q8_0 cannot
+    /// represent them.
     pub fn q8_0(&self) -> Option<Vec<u8>> {
         let blocks = self.groups.chunks(BLOCK);
         let whole = self.columns.is_multiple_of(BLOCK)
@@ -319,7 +320,7 @@ mod tests {
     const ROWS: usize = 16;
     const COLUMNS: usize = 64;
 
-    /// Numbers of `bits` bits, none like its neighbors.
+    /// Pseudorandom numbers of `bits` bits.
     fn number(bits: u32, at: usize) -> u32 {
         (at as u32).wrapping_mul(2_654_435_761) >> (32 - bits)
     }
@@ -338,12 +339,12 @@ mod tests {
         weights: Vec<f32>,
     }
 
-    /// Packs a matrix number by number, as the formats are described: `group` of a column, and
-    /// the zero point of a group and row.
+    /// Packs a matrix number by number, following the format descriptions. `group` maps a column to
+    /// its group.
     fn example(packing: Packing, group: impl Fn(usize) -> usize, listed: bool) -> Example {
         let (bits, per_word) = (packing.bits(), packing.per_word());
         let count = (0..COLUMNS).map(&group).max().unwrap() + 1;
-        // The order in which AutoAWQ takes outputs into a word.
+        // The order in which AutoAWQ packs outputs into a word.
         let order = [0, 2, 4, 6, 1, 3, 5, 7];
         let place = |output: usize| match packing {
             Packing::Awq => order.iter().position(|o| *o == output % 8).unwrap(),
@@ -367,9 +368,9 @@ mod tests {
             }
             for group in 0..count {
                 let stored = match packing {
-                    Packing::Gptq { less_one: true, .. } => {
-                        zero(group, row).wrapping_sub(1) & ((1 << bits) - 1)
-                    }
+                    Packing::Gptq {
+                        minus_one: true, ..
+                    } => zero(group, row).wrapping_sub(1) & ((1 << bits) - 1),
                     _ => zero(group, row),
                 };
                 let word = group * (ROWS / per_word) + row / per_word;
@@ -399,7 +400,7 @@ mod tests {
             PackedMatrix::new(self.packing, [ROWS, COLUMNS], parts, self.scales.clone()).unwrap()
         }
 
-        /// The weights of its Q8_0 blocks.
+        /// Dequantizes the Q8_0 blocks.
         fn blocks(&self) -> Option<Vec<f32>> {
             let bytes = self.matrix().q8_0()?;
             let storage = QStorage::from_data(bytes.into(), &Device::Cpu, GgmlDType::Q8_0).unwrap();
@@ -411,19 +412,19 @@ mod tests {
 
     const INT4: Packing = Packing::Gptq {
         bits: 4,
-        less_one: true,
+        minus_one: true,
     };
     const INT4_V2: Packing = Packing::Gptq {
         bits: 4,
-        less_one: false,
+        minus_one: false,
     };
     const INT8: Packing = Packing::Gptq {
         bits: 8,
-        less_one: true,
+        minus_one: true,
     };
 
     #[test]
-    fn every_format_gives_its_weights_and_blocks_of_the_same() {
+    fn every_format_converts_to_f32_and_q8_0_without_loss() {
         for packing in [Packing::Awq, INT4, INT4_V2] {
             for (size, listed) in [(64, false), (32, false), (32, true)] {
                 let example = example(packing, |column| column / size, listed);
@@ -438,8 +439,8 @@ mod tests {
     }
 
     #[test]
-    fn what_no_block_holds_is_only_dequantized() {
-        // Groups in another order, smaller than blocks, and numbers that need nine bits.
+    fn weights_that_q8_0_cannot_represent_are_only_dequantized() {
+        // Interleaved groups, groups smaller than blocks, and levels that need nine bits.
         let ordered = example(INT4_V2, |column| column * 7 % 4, true);
         let small = example(Packing::Awq, |column| column / 16, false);
         let wide = example(INT8, |column| column / 32, false);
@@ -450,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_do_not_fit_are_an_error() {
+    fn parts_of_the_wrong_size_are_an_error() {
         let good = example(INT4, |column| column / 32, true);
         let new = |numbers: &[u8], zeros: &[u8], groups: &[u8], scales: &[f32]| {
             let parts = Parts {
@@ -466,13 +467,13 @@ mod tests {
         new(&good.numbers, &good.zeros[4..], groups, &good.scales).unwrap_err();
         new(&good.numbers, &good.zeros, &groups[4..], &good.scales).unwrap_err();
         new(&good.numbers, &good.zeros, groups, &[]).unwrap_err();
-        // The second group is not there.
+        // The second group is missing.
         let one = (&good.zeros[..ROWS / 2], &good.scales[..ROWS]);
         new(&good.numbers, one.0, groups, one.1).unwrap_err();
     }
 
     #[test]
-    fn configurations_say_how_weights_are_packed() {
+    fn quantization_config_selects_the_format() {
         let read = |packed: Value| Packing::read(&json!({"quantization_config": packed}));
         assert_eq!(Packing::read(&json!({})), Ok(None));
         assert_eq!(read(Value::Null), Ok(None));
@@ -499,26 +500,26 @@ mod tests {
             let nested = json!({"text_config": {"quantization_config": packed}});
             assert_eq!(Packing::read(&nested), Ok(Some(packing)));
         }
-        for (packed, words) in [
-            (json!({"quant_method": "gptq", "bits": 3}), "gptq of 3 bits"),
+        for (packed, expected) in [
+            (json!({"quant_method": "gptq", "bits": 3}), "3-bit gptq"),
             (
                 json!({"quant_method": "awq", "bits": 4, "version": "gemv"}),
-                "the layout gemv",
+                "the gemv layout",
             ),
             (
                 json!({"quant_method": "gptq", "bits": 4, "checkpoint_format": "marlin"}),
-                "the layout marlin",
+                "the marlin layout",
             ),
             (
                 json!({"quant_method": "gptq", "bits": 4, "pack_dtype": "int64"}),
-                "words of int64",
+                "int64 words",
             ),
             (json!({"quant_method": "fp8"}), "fp8"),
             (json!({"load_in_8bit": true}), "bitsandbytes"),
-            (json!({}), "does not name"),
+            (json!({}), "an unnamed method"),
         ] {
             let refusal = read(packed).unwrap_err();
-            assert!(refusal.cause.contains(words), "{}", refusal.cause);
+            assert!(refusal.cause.contains(expected), "{}", refusal.cause);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What is wrong with a checkpoint, in words, before any of its weights is fetched or read.
+//! Reasons to reject a checkpoint before any of its weights is downloaded or read.
 
 use crate::error::{Error, ErrorKind};
 
-/// Something that keeps a checkpoint from being used, and what to do about it.
+/// A reason why a checkpoint cannot be used and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub cause: String,
@@ -18,7 +18,7 @@ impl Refusal {
     }
 }
 
-/// All of them as one error about `name`, in their order. `None` where there are none.
+/// Combines refusals into one error about `name`, in order. `None` if there are none.
 pub fn error(name: &str, refusals: Vec<Refusal>) -> Option<Error> {
     let mut causes: Vec<String> = Vec::new();
     let mut hints: Vec<String> = Vec::new();
@@ -34,31 +34,30 @@ pub fn error(name: &str, refusals: Vec<Refusal>) -> Option<Error> {
     })
 }
 
-pub const ORIGINAL: &str = "use the checkpoint it was made from: --quantize q4k or q8_0 packs \
-                            that one here";
+/// Hint for weights in an unsupported quantization.
+pub const USE_ORIGINAL: &str = "use the checkpoint it was made from, with --quantize q4k or q8_0";
 
-/// What a file is that stands where another is expected: `None` for any content but that of a
-/// pointer of Git LFS.
+/// Detects a Git LFS pointer in place of the actual file; `None` for any other content.
 pub fn lfs_pointer(shown: &str, bytes: &[u8]) -> Option<Refusal> {
     bytes
         .starts_with(b"version https://git-lfs.github.com/spec/")
         .then(|| {
             Refusal::new(
                 format!("{shown} is a Git LFS pointer, not the file itself"),
-                "run `git lfs pull` in the folder that was cloned, or give the model's hub id",
+                "run `git lfs pull` in the cloned folder, or give the model's hub id",
             )
         })
 }
 
-/// What a place without `config.json` is instead, by the names of its files.
-pub fn no_checkpoint(names: &mut dyn FnMut(&str) -> bool, gguf: bool) -> Option<Refusal> {
-    if names("adapter_config.json") {
+/// Recognizes a folder or repository without `config.json` by its file names.
+pub fn not_a_checkpoint(has: &mut dyn FnMut(&str) -> bool, has_gguf: bool) -> Option<Refusal> {
+    if has("adapter_config.json") {
         return Some(Refusal::new(
             "it is a LoRA adapter, not a model",
             "merge it into its base model first (`merge_and_unload` and `save_pretrained` of PEFT)",
         ));
     }
-    gguf.then(gguf_refusal)
+    has_gguf.then(gguf_refusal)
 }
 
 pub fn gguf_refusal() -> Refusal {
@@ -68,7 +67,7 @@ pub fn gguf_refusal() -> Refusal {
     )
 }
 
-/// Weights that only Python can read.
+/// Refuses weights in pickle format.
 pub fn pickled(file: &str) -> Refusal {
     Refusal::new(
         format!("its weights are in {file}, which only Python can read"),

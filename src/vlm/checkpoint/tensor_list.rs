@@ -1,17 +1,17 @@
-//! What a model expects of its checkpoint.
+//! The tensors that a model expects in its checkpoint.
 
-/// What a tensor is to a model, which decides the form that it is held in.
+/// The role of a tensor in a model, which decides how it is stored in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The matrix of a linear layer, quantized as the user says.
+    /// The matrix of a linear layer, quantized as the user asks.
     Layer,
-    /// An embedding or a head: quantized too, but never to fewer than eight bits.
+    /// An embedding or output head, quantized to no fewer than eight bits.
     Vocabulary,
     /// A matrix that is never quantized.
     Exact,
-    /// Held in the type of activations: norms, biases and the like.
+    /// A norm, bias or the like, stored in the activation type.
     Plain,
-    /// Held in f32 in main memory, whatever the device.
+    /// A lookup table, stored in f32 in main memory on every device.
     Table,
 }
 
@@ -21,11 +21,11 @@ pub struct ExpectedTensor {
     pub name: String,
     pub shape: Vec<usize>,
     pub role: Role,
-    /// Done without where the checkpoint has none.
+    /// The checkpoint may lack it.
     pub optional: bool,
 }
 
-/// The tensors of a model, as they are collected.
+/// Collects the expected tensors of a model.
 #[derive(Default)]
 pub struct TensorList(pub Vec<ExpectedTensor>);
 
@@ -39,7 +39,6 @@ impl TensorList {
         });
     }
 
-    /// A tensor that is read where the checkpoint has it.
     pub fn add_optional(&mut self, role: Role, name: impl Into<String>, shape: &[usize]) {
         self.0.push(ExpectedTensor {
             name: name.into(),
@@ -49,14 +48,14 @@ impl TensorList {
         });
     }
 
-    /// A layer of `(rows, columns)`.
+    /// Adds a linear layer, `(rows, columns)`.
     pub fn linear(&mut self, name: &str, (rows, columns): (usize, usize), bias: bool) {
         self.add(Role::Layer, format!("{name}.weight"), &[rows, columns]);
         self.bias(name, rows, bias);
     }
 
-    /// The kernel of a convolution over patches, whose first number is the width of its outputs. It
-    /// sees the pixels themselves and is a small part of a tower: kept exact.
+    /// Adds a patch convolution; the kernel's first dimension is its output width. It sees the raw
+    /// pixels and is a small part of a tower, so it is never quantized.
     pub fn patches(&mut self, name: &str, kernel: &[usize], bias: bool) {
         self.add(Role::Exact, format!("{name}.weight"), kernel);
         self.bias(name, kernel[0], bias);

@@ -1,5 +1,4 @@
-//! Text to tokens and back with a byte-level BPE, and the view of the vocabulary that the output
-//! grammar needs.
+//! Byte-level BPE tokenizer: text to tokens and back, and the vocabulary for output grammars.
 
 use super::files::{CheckpointFile, CheckpointFiles, TokenizerFiles};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -14,10 +13,10 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
-/// What an architecture says about its tokenizer.
+/// An architecture's requirements for its tokenizer.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenizerSpec<'a> {
-    /// Ids that the model has embeddings for.
+    /// Number of token ids that the model has embeddings for.
     pub vocab_size: usize,
     /// Any of these ends an answer.
     pub end_tokens: &'a [u32],
@@ -25,11 +24,11 @@ pub struct TokenizerSpec<'a> {
     pub end_of_turn: &'a str,
     /// Tokens of `config.json` that must be special, besides the end tokens.
     pub markers: &'a [u32],
-    /// Where a text is cut before byte pairs are merged, for a checkpoint without
+    /// Regular expression that splits text before byte pairs are merged, for a checkpoint without
     /// `tokenizer.json`.
     pub split: &'a str,
-    /// The special tokens in the order of their ids, which follow the vocabulary's, for a
-    /// checkpoint whose files do not list them.
+    /// Special tokens for a checkpoint that does not list them, in the order of their ids, which
+    /// follow the vocabulary's.
     pub special: &'a [&'a str],
 }
 
@@ -37,7 +36,7 @@ pub struct TokenizerSpec<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatTokens {
     pub ids: Vec<u32>,
-    /// The number of tokens at the front that depend on the system text alone.
+    /// Number of leading tokens that depend only on the system text.
     pub shared_prefix_len: usize,
 }
 
@@ -48,9 +47,9 @@ pub struct Tokenizer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     bpe: tokenizers::Tokenizer,
-    /// The bytes of each token, empty for special tokens and for ids without one.
+    /// The bytes of each token; empty for special tokens and unused ids.
     bytes: Vec<Vec<u8>>,
-    /// The special tokens by their text.
+    /// Special token ids by text.
     special: HashMap<String, u32>,
     end_tokens: Vec<u32>,
     end_of_turn: u32,
@@ -64,8 +63,8 @@ impl Tokenizer {
     /// Loads the tokenizer of a checkpoint.
     ///
     /// # Errors
-    /// Files that cannot be read, a special token that is missing, and a vocabulary that is
-    /// larger than the model's.
+    /// If a file cannot be read, a special token is missing, or the vocabulary is larger than the
+    /// model's.
     pub fn load(files: &CheckpointFiles, spec: &TokenizerSpec) -> Result<Self> {
         let mut bpe = match &files.tokenizer {
             TokenizerFiles::Whole(file) => file.tokenizer()?,
@@ -73,11 +72,11 @@ impl Tokenizer {
                 from_parts(vocab, merges, files.tokenizer_config.as_ref(), spec)?
             }
             TokenizerFiles::Sentencepiece(file) | TokenizerFiles::WordPieces(file) => {
-                let cause = format!("{} is no tokenizer of byte pairs", file.shown());
+                let cause = format!("{} is not a BPE tokenizer", file.shown());
                 return Err(bad(cause));
             }
         };
-        // Text is data: a special token that is spelled out in it stays text.
+        // Text is data: a special token spelled out in it stays text.
         bpe.set_encode_special_tokens(true);
         let special: HashMap<String, u32> = bpe
             .get_added_tokens_decoder()
@@ -88,7 +87,7 @@ impl Tokenizer {
         let unknown = |id: &&u32| !special.values().any(|special| special == *id);
         if let Some(id) = spec.markers.iter().chain(spec.end_tokens).find(unknown) {
             return Err(bad(format!(
-                "config.json uses token {id} as a marker, but the tokenizer does not list it as special"
+                "config.json uses token {id} as a special token, but the tokenizer does not list it as one"
             )));
         }
         Ok(Self(Arc::new(Inner {
@@ -100,12 +99,12 @@ impl Tokenizer {
         })))
     }
 
-    /// The id of a special token by its text.
+    /// Looks up the id of a special token.
     pub fn special(&self, token: &str) -> Result<u32> {
         special_id(&self.0.special, token)
     }
 
-    /// The tokens of a plain text; never a special one.
+    /// Tokenizes plain text; never produces a special token.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         self.0
             .bpe
@@ -114,12 +113,12 @@ impl Tokenizer {
             .context(ErrorKind::Model, "cannot tokenize")
     }
 
-    /// The bytes of a token, none for special tokens.
+    /// The bytes of a token; empty for special tokens.
     pub fn bytes(&self, id: u32) -> &[u8] {
         self.0.bytes.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The text of an answer. Bytes that are no UTF-8 become U+FFFD.
+    /// Decodes tokens to text. Invalid UTF-8 becomes U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.bytes(*id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -132,12 +131,12 @@ impl Tokenizer {
         }
     }
 
-    /// The vocabulary as the output grammar sees it.
+    /// The vocabulary in the form that output grammars need.
     pub fn grammar_env(&self) -> Result<TokEnv> {
         let ends = &self.0.end_tokens;
         let first = *ends
             .first()
-            .ok_or_else(|| bad("the checkpoint names no end token"))?;
+            .ok_or_else(|| bad("the checkpoint lists no end token"))?;
         let mut words = self.0.bytes.clone();
         for (id, token) in self.0.bpe.get_added_tokens_decoder() {
             if let Some(word) = words.get_mut(id as usize)
@@ -157,7 +156,7 @@ impl Tokenizer {
     }
 }
 
-/// Turns streamed tokens into text; a character appears once all its bytes are there.
+/// Decodes streamed tokens; a character appears once all its bytes have arrived.
 #[derive(Debug, Clone)]
 pub struct StreamDecoder {
     tokenizer: Tokenizer,
@@ -165,7 +164,7 @@ pub struct StreamDecoder {
 }
 
 impl StreamDecoder {
-    /// The text that `id` completes, if any.
+    /// Adds a token and returns the text that it completes, if any.
     pub fn push(&mut self, id: u32) -> Option<String> {
         self.pending.extend(self.tokenizer.bytes(id));
         let mut text = String::new();
@@ -190,7 +189,7 @@ impl StreamDecoder {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The rest of a character that was never completed.
+    /// Returns the bytes of an incomplete character, as U+FFFD.
     pub fn finish(&mut self) -> Option<String> {
         let rest = std::mem::take(&mut self.pending);
         (!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).into_owned())
@@ -210,7 +209,7 @@ impl TokenizerEnv for GrammarEnv {
     fn tokenize_bytes(&self, s: &[u8]) -> Vec<TokenId> {
         self.trie.tokenize_with_greedy_fallback(s, |text| {
             match self.tokenizer.encode(text) {
-                // The normalizer may have changed the text; the grammar counts on its bytes.
+                // The normalizer may change the text, but the grammar needs these exact bytes.
                 Ok(ids) if self.tokenizer.decode(&ids) == text => ids,
                 _ => self.trie.greedy_tokenize(text.as_bytes()),
             }
@@ -245,7 +244,7 @@ fn from_parts(
             .filter(|(left, right)| !left.is_empty() && !right.is_empty() && !right.contains(' '))
             .ok_or_else(|| {
                 bad(format!(
-                    "{} line {}: not a pair of tokens",
+                    "{} line {} is not a pair of tokens",
                     merges.shown(),
                     number + 1
                 ))
@@ -277,7 +276,7 @@ fn from_parts(
         let got = bpe.token_to_id(&token.content);
         if got != Some(*id) {
             return Err(bad(format!(
-                "{} should be token {id}, but the vocabulary makes it {got:?}",
+                "{} should be token {id}, but the vocabulary maps it to {got:?}",
                 token.content
             )));
         }
@@ -285,12 +284,12 @@ fn from_parts(
     Ok(bpe)
 }
 
-/// The tokens outside the vocabulary, by id: those of `tokenizer_config.json`, or `otherwise` with
-/// ids from `next` on.
+/// The tokens outside the vocabulary, by id: those of `tokenizer_config.json`, or else `default`
+/// with ids from `next` on.
 fn added_tokens(
     config: Option<&CheckpointFile>,
     next: u32,
-    otherwise: &[&str],
+    default: &[&str],
 ) -> Result<BTreeMap<u32, AddedToken>> {
     #[derive(serde::Deserialize)]
     struct TokenizerConfig {
@@ -302,14 +301,14 @@ fn added_tokens(
     };
     Ok(listed.unwrap_or_else(|| {
         (next..)
-            .zip(otherwise)
+            .zip(default)
             .map(|(id, token)| (id, AddedToken::from(*token, true)))
             .collect()
     }))
 }
 
-/// The bytes of each id below `size`. A byte-level vocabulary writes the bytes that are no
-/// printable Latin-1 characters as the characters from U+0100 on, in the order of the bytes.
+/// The bytes of each token id below `size`. A byte-level vocabulary encodes bytes that are not
+/// printable Latin-1 characters as characters from U+0100 on, in byte order.
 fn token_bytes(bpe: &tokenizers::Tokenizer, size: usize) -> Result<Vec<Vec<u8>>> {
     let mut bytes_of: HashMap<char, u8> = HashMap::new();
     let mut other = 0x100;
@@ -379,10 +378,10 @@ mod tests {
     }
 
     #[test]
-    fn streamed_text_is_that_of_all_tokens_at_once() {
+    fn streamed_text_equals_text_decoded_at_once() {
         let (tokenizer, _, cases) = load("nested");
         for case in cases["cases"].as_array().unwrap() {
-            // A random model's answer is full of incomplete characters.
+            // The answers of a random model are full of incomplete characters.
             let ids: Vec<u32> = serde_json::from_value(case["greedy"].clone()).unwrap();
             let mut decoder = tokenizer.decoder();
             let mut text: String = ids.iter().filter_map(|id| decoder.push(*id)).collect();
@@ -392,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_sees_every_token_and_the_text_it_forces() {
+    fn the_grammar_vocabulary_round_trips_forced_text() {
         let (tokenizer, spec, _) = load("flat");
         let env = tokenizer.grammar_env().unwrap();
         assert_eq!(env.tok_trie().vocab_size(), spec.vocab_size);

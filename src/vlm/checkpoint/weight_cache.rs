@@ -1,5 +1,5 @@
-//! The cache of quantized weights: a file in the user's cache folder, written once, matrix by matrix,
-//! and mapped at every later start.
+//! The cache of quantized weights: a file in the user's cache folder, written once, matrix by
+//! matrix, and mapped at every later start.
 
 mod blocks;
 mod file;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use file::{Reader, Writer};
 
-/// Changes whenever the names or the layout in the file change.
+/// Must change whenever tensor names or the layout in the file change.
 const LAYOUT: &str = "labeler-tui quantized weights 3";
 
 /// The default folder of the cache.
@@ -29,15 +29,15 @@ pub fn default_folder() -> Result<PathBuf> {
         .context(ErrorKind::Model, "cannot find the user's cache folder")
         .map_err(|error| {
             error.with_hint(
-                "set HOME or XDG_CACHE_HOME; without it weights are quantized at every start",
+                "set HOME or XDG_CACHE_HOME; otherwise weights are quantized at every start",
             )
         })?;
     Ok(base.cache_dir().join("labeler-tui").join("quantized"))
 }
 
-/// The file under `folder` for these weights with the quantization `form`; `None` for a model that
-/// is part of the program. Its name holds a digest of the weight files' sizes, times, tables and
-/// samples: reading them whole would take longer than the load that the cache saves.
+/// The cache file under `folder` for these weights with the quantization `form`; `None` for a
+/// built-in model. Its name contains a digest of the weight files' sizes, times, headers and
+/// samples: hashing the full files would take longer than quantizing them again.
 pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<Option<PathBuf>> {
     const SAMPLES: u64 = 256;
     const SAMPLE_BYTES: u64 = 4096;
@@ -52,24 +52,24 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
         let FileData::Disk(path) = &file.data else {
             return Ok(None);
         };
-        let doing = || format!("cannot read {}", path.display());
-        let mut open = std::fs::File::open(path).context(ErrorKind::Model, doing())?;
-        let about = open.metadata().context(ErrorKind::Model, doing())?;
+        let failure = || format!("cannot read {}", path.display());
+        let mut open = std::fs::File::open(path).context(ErrorKind::Model, failure())?;
+        let metadata = open.metadata().context(ErrorKind::Model, failure())?;
         feed(file.name.as_bytes());
-        feed(&about.len().to_le_bytes());
-        let changed = about.modified().ok().and_then(|time| {
+        feed(&metadata.len().to_le_bytes());
+        let modified = metadata.modified().ok().and_then(|time| {
             let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
             Some(since.as_nanos())
         });
-        feed(&changed.unwrap_or_default().to_le_bytes());
+        feed(&modified.unwrap_or_default().to_le_bytes());
         let mut sample = Vec::new();
         for i in 0..SAMPLES {
-            // The first one holds the beginning of the table of tensors.
-            let at = about.len() / SAMPLES * i;
+            // The first sample includes the start of the safetensors header.
+            let at = metadata.len() / SAMPLES * i;
             sample.clear();
             open.seek(SeekFrom::Start(at))
                 .and_then(|_| (&mut open).take(SAMPLE_BYTES).read_to_end(&mut sample))
-                .context(ErrorKind::Model, doing())?;
+                .context(ErrorKind::Model, failure())?;
             feed(&sample);
         }
     }
@@ -78,13 +78,13 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
     Ok(Some(folder.join(format!("{form}-{short}.weights"))))
 }
 
-/// What loading does with the cache.
+/// How loading uses the cache.
 #[derive(Clone, Default)]
 pub enum WeightCache {
-    /// Nothing is cached.
+    /// No cache.
     #[default]
     Off,
-    /// Adds each quantized tensor to a file; `None` inside once that has failed or finished.
+    /// Adds each quantized tensor to a file; `None` after a failure or once finished.
     Write(Arc<Mutex<Option<Writer>>>),
     /// Reads the tensors from a file.
     Map(Arc<Reader>),
@@ -99,7 +99,7 @@ impl WeightCache {
         Self::Map(Arc::new(reader))
     }
 
-    /// The tensor `name` of candle, `shape` rows and columns, from the file or from `quantize`.
+    /// Returns a candle tensor, `shape` rows and columns, from the file or from `quantize`.
     pub fn tensor(
         &self,
         name: &str,
@@ -110,7 +110,7 @@ impl WeightCache {
     ) -> candle_core::Result<QuantizedTensor> {
         let kind = format!("{dtype:?}");
         match self {
-            Self::Off => quantize().map(QuantizedTensor::own),
+            Self::Off => quantize().map(QuantizedTensor::owned),
             Self::Map(reader) => {
                 let (range, checksum) = reader.find(name, &kind, shape)?;
                 check(name, &reader.map()[range.clone()], checksum)?;
@@ -118,19 +118,19 @@ impl WeightCache {
                 let mapped = QuantizedTensor::mapped(map, range, dtype, &shape.into())?;
                 match device {
                     Device::Cpu => Ok(mapped),
-                    device => mapped.to_device(device).map(QuantizedTensor::own),
+                    device => mapped.to_device(device).map(QuantizedTensor::owned),
                 }
             }
             Self::Write(_) => {
                 let tensor = quantize()?;
                 self.put(name, &kind, shape, &tensor.data()?);
-                Ok(QuantizedTensor::own(tensor))
+                Ok(QuantizedTensor::owned(tensor))
             }
         }
     }
 
-    /// The same of a matrix of any `kind`, which `read` makes of its bytes, or `make` anew; `bytes`
-    /// gives those of one.
+    /// Returns a matrix of any `kind`: `read` decodes it from the file's bytes, or `make` builds it.
+    /// `bytes` encodes a matrix to be written.
     pub fn matrix<M: Send>(
         &self,
         name: &str,
@@ -161,7 +161,7 @@ impl WeightCache {
         }
     }
 
-    /// Adds a matrix to the file that is written. Once that has failed, nothing is cached.
+    /// Adds a matrix to the file being written. After a failure, nothing more is cached.
     fn put(&self, name: &str, kind: &str, shape: (usize, usize), bytes: &[u8]) {
         let Self::Write(writer) = self else {
             return;
@@ -175,7 +175,7 @@ impl WeightCache {
         }
     }
 
-    /// Finishes writing. `false` if nothing was cached.
+    /// Finishes writing. Returns false if nothing was cached.
     pub fn finish(&self) -> Result<bool> {
         let Self::Write(writer) = self else {
             return Ok(false);

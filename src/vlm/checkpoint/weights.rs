@@ -1,11 +1,11 @@
-//! Memory-mapped safetensors, one file or several, read tensor by tensor. Packed matrices are read
-//! as if they were stored as they are.
+//! Memory-mapped safetensors, one file or several, read tensor by tensor. Matrices packed by AWQ or
+//! GPTQ are unpacked transparently.
 
 #![allow(unsafe_code, reason = "mapped files")]
 
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
-use super::refusals::ORIGINAL;
+use super::refusals::USE_ORIGINAL;
 use super::tensor_list::ExpectedTensor;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
@@ -29,11 +29,11 @@ impl Bytes {
             FileData::Embedded(bytes) => return Ok(Self::Embedded(bytes)),
             FileData::Disk(path) => path,
         };
-        let doing = || format!("cannot map {}", path.display());
-        let file = std::fs::File::open(path).context(ErrorKind::Model, doing())?;
-        // SAFETY: mapping a file that another process shortens meanwhile is undefined; weights
-        // are written once, by a download that renames them when complete.
-        let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, doing())?;
+        let failure = || format!("cannot map {}", path.display());
+        let file = std::fs::File::open(path).context(ErrorKind::Model, failure())?;
+        // SAFETY: a mapped file must not be truncated by another process. Weights are written once,
+        // by a download that renames them when complete.
+        let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, failure())?;
         Ok(Self::Mapped(map))
     }
 
@@ -44,8 +44,8 @@ impl Bytes {
         }
     }
 
-    /// Tells the system that these bytes will not be read again soon, so that a mapped checkpoint
-    /// does not count twice while the weights are built from it.
+    /// Lets the system drop these pages, so that a mapped checkpoint does not count twice while the
+    /// weights are built from it.
     fn release(&self, range: &Range<usize>) {
         if let Self::Mapped(map) = self
             && let Err(error) = platform::release_pages(map, range)
@@ -55,7 +55,7 @@ impl Bytes {
     }
 }
 
-/// The bytes of one tensor in its file.
+/// Where one tensor is stored.
 struct Location {
     file: usize,
     range: Range<usize>,
@@ -63,12 +63,12 @@ struct Location {
     shape: Vec<usize>,
 }
 
-/// A matrix that is stored as several tensors.
+/// A packed matrix, which is stored as several tensors.
 struct Packed {
     packing: Packing,
     parts: Parts<Location>,
     scales: Location,
-    /// Outputs and inputs.
+    /// `[outputs, inputs]`.
     shape: [usize; 2],
 }
 
@@ -87,17 +87,17 @@ impl Packed {
 pub struct Weights {
     files: Vec<Bytes>,
     tensors: BTreeMap<String, Location>,
-    /// What is read instead of stored tensors, on the CPU.
+    /// Tensors on the CPU that replace stored ones.
     replaced: BTreeMap<String, Tensor>,
-    /// Packed matrices by the names that they would have as they are.
+    /// Packed matrices by the names of the unpacked ones.
     packed: BTreeMap<String, Packed>,
-    /// Biases of packed matrices that add nothing: they may be left unused.
+    /// All-zero biases of packed matrices, which may stay unused.
     zero_biases: BTreeSet<String>,
 }
 
 impl Weights {
-    /// Opens the files and reads their tables, but no tensor yet. `rename` turns a stored name
-    /// into the architecture's; `packing` says how matrices are packed, where they are.
+    /// Opens the files and reads their headers, but no tensor yet. `rename` maps a stored name to the
+    /// architecture's; `packing` is the format of packed matrices, if there are any.
     pub fn open(
         files: &[CheckpointFile],
         packing: Option<Packing>,
@@ -119,7 +119,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Takes the parts of packed matrices out of the tensors.
+    /// Moves the parts of packed matrices from `tensors` to `packed`.
     fn collect_packed(&mut self, packing: Option<Packing>) -> Result<()> {
         let packed: Vec<String> = self
             .tensors
@@ -131,11 +131,9 @@ impl Weights {
                 None => Ok(()),
                 Some(name) => Err(Error::new(
                     ErrorKind::Model,
-                    format!(
-                        "{name} is packed, but config.json has no quantization_config that says how"
-                    ),
+                    format!("{name} is quantized, but config.json has no quantization_config"),
                 )
-                .with_hint("fetch the checkpoint again, or use the one it was made from")),
+                .with_hint("download the checkpoint again, or use the one it was made from")),
             };
         };
         for layer in packed {
@@ -148,13 +146,14 @@ impl Weights {
                     format!("{layer} lacks qzeros or scales"),
                 ));
             };
-            let is_whole = |part: &Location| part.dtype == Dtype::I32;
-            let whole = is_whole(&numbers) && is_whole(&zeros) && groups.iter().all(is_whole);
-            let shape = packing.matrix(&numbers.shape);
-            let Some(shape) = shape.filter(|_| whole && float(scales.dtype).is_some()) else {
+            let is_int = |part: &Location| part.dtype == Dtype::I32;
+            let all_ints = is_int(&numbers) && is_int(&zeros) && groups.iter().all(is_int);
+            let shape = packing.matrix_shape(&numbers.shape);
+            let Some(shape) = shape.filter(|_| all_ints && float_dtype(scales.dtype).is_some())
+            else {
                 return Err(Error::new(
                     ErrorKind::Model,
-                    format!("{layer} is not packed as quantization_config says"),
+                    format!("{layer} does not match quantization_config"),
                 ));
             };
             let parts = Parts {
@@ -168,7 +167,7 @@ impl Weights {
                 scales,
                 shape,
             };
-            // Some programs give a bias to every packed layer.
+            // Some quantization tools add a bias to every packed layer.
             let bias = format!("{layer}.bias");
             if self
                 .tensors
@@ -193,18 +192,18 @@ impl Weights {
                 ErrorKind::Model,
                 format!("not a complete safetensors file: {error}"),
             )
-            .with_hint("the file is damaged or was not copied to its end; fetch it again")
+            .with_hint("the file is damaged or incomplete; download it again")
         })?;
         let start = all.as_ptr() as usize;
         for (name, view) in table.iter() {
             let dtype = view.dtype();
-            // Whole numbers are parts of packed matrices, or places that nothing reads.
-            if float(dtype).is_none() && !matches!(dtype, Dtype::I32 | Dtype::I64) {
+            // Integers are parts of packed matrices, or position ids that nothing reads.
+            if float_dtype(dtype).is_none() && !matches!(dtype, Dtype::I32 | Dtype::I64) {
                 return Err(Error::new(
                     ErrorKind::Model,
-                    format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 can be read"),
+                    format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 are supported"),
                 )
-                .with_hint(ORIGINAL));
+                .with_hint(USE_ORIGINAL));
             }
             let offset = view.data().as_ptr() as usize - start;
             let location = Location {
@@ -217,7 +216,7 @@ impl Weights {
             if self.tensors.insert(name.clone(), location).is_some() {
                 return Err(Error::new(
                     ErrorKind::Model,
-                    format!("{name} is there twice"),
+                    format!("{name} is defined twice"),
                 ));
             }
         }
@@ -225,7 +224,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Checks that the tensors are exactly the expected ones, by name and shape, besides those
+    /// Checks that the tensors are exactly the expected ones, by name and shape, except for those
     /// that are optional or may be ignored.
     pub fn check(
         &self,
@@ -268,12 +267,12 @@ impl Weights {
         Err(Error::new(
             ErrorKind::Model,
             format!(
-                "the weights do not fit config.json; missing or of another shape: {}; not used: {}",
-                list(missing.into_iter()),
-                list(unused)
+                "the weights do not match config.json; missing or of the wrong shape: {}; not used: {}",
+                join_names(missing.into_iter()),
+                join_names(unused)
             ),
         )
-        .with_hint("the checkpoint is incomplete or its config.json is that of another model; fetch it again"))
+        .with_hint("the checkpoint is incomplete or its config.json belongs to another model; download it again"))
     }
 
     /// Whether there is a tensor of this name.
@@ -281,7 +280,7 @@ impl Weights {
         self.tensors.contains_key(name) || self.packed.contains_key(name)
     }
 
-    /// The named tensor as it is stored, on the CPU; in f32 where it is packed.
+    /// Reads a tensor onto the CPU in its stored type, or in f32 if it is packed.
     pub fn stored(&self, name: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
         if let Some(packed) = self.packed.get(name) {
             let weights = self.unpack(name, packed, shape)?.dequantize();
@@ -297,16 +296,16 @@ impl Weights {
         if let Some(tensor) = self.replaced.get(name) {
             return Ok(tensor.clone());
         }
-        let Some(dtype) = float(location.dtype) else {
-            candle_core::bail!("tensor {name} holds whole numbers")
+        let Some(dtype) = float_dtype(location.dtype) else {
+            candle_core::bail!("tensor {name} contains integers")
         };
         let tensor = Tensor::from_raw_buffer(self.bytes(location), dtype, shape, &Device::Cpu)?;
         self.release([location]);
         Ok(tensor)
     }
 
-    /// Calls `work` with what reads a row of matrices one below the other, `columns` wide. A part is
-    /// a name and its rows.
+    /// Stacks matrices of `columns` columns vertically and calls `work` with a function that reads a
+    /// row of the stack. Each part is a layer name and its number of rows.
     pub fn with_rows<R>(
         &self,
         parts: &[(String, usize)],
@@ -349,19 +348,20 @@ impl Weights {
         })
     }
 
-    /// The names of all tensors, with their shapes.
+    /// The names and shapes of all tensors that are not packed.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
         let all = self.tensors.iter();
         all.map(|(name, location)| (name.as_str(), location.shape.as_slice()))
     }
 
-    /// From now on `name` reads as this tensor, of the shape that is stored.
+    /// Replaces the stored tensor `name` with one of the same shape.
     pub fn replace(&mut self, name: String, tensor: Tensor) {
         self.replaced.insert(name, tensor);
     }
 
-    /// The bytes of matrices one below the other as blocks of `dtype`, `columns` wide, where any of
-    /// them is packed and blocks can hold its numbers as they are. A part is a name and its rows.
+    /// Stacks matrices of `columns` columns vertically and returns the stack as blocks of `dtype`.
+    /// `None` unless at least one matrix is packed and its values convert to blocks without loss.
+    /// Each part is a layer name and its number of rows.
     pub fn blocks(
         &self,
         parts: &[(String, usize)],
@@ -408,8 +408,8 @@ impl Weights {
             candle_core::bail!("tensor {name} is {:?}, not {shape:?}", packed.shape)
         }
         let scales = &packed.scales;
-        let Some(dtype) = float(scales.dtype) else {
-            candle_core::bail!("the scales of {name} hold whole numbers")
+        let Some(dtype) = float_dtype(scales.dtype) else {
+            candle_core::bail!("the scales of {name} are integers")
         };
         let count = scales.shape.iter().product::<usize>();
         let numbers = Tensor::from_raw_buffer(self.bytes(scales), dtype, &[count], &Device::Cpu)?;
@@ -427,7 +427,7 @@ impl Weights {
         &self.files[location.file].all()[location.range.clone()]
     }
 
-    /// Tells the system that these will not be read again soon.
+    /// Lets the system drop the pages of these tensors.
     fn release<'a>(&self, locations: impl IntoIterator<Item = &'a Location>) {
         for location in locations {
             self.files[location.file].release(&location.range);
@@ -438,7 +438,7 @@ impl Weights {
         self.bytes(location).iter().all(|byte| *byte == 0)
     }
 
-    /// Bytes of all tensors as stored.
+    /// Total bytes of all tensors as stored.
     pub fn stored_bytes(&self) -> u64 {
         let packed = self.packed.values().flat_map(Packed::parts);
         let bytes = self
@@ -450,7 +450,7 @@ impl Weights {
     }
 }
 
-/// The numbers of a matrix, row by row.
+/// A matrix that is read row by row.
 enum Rows<'a> {
     Stored {
         location: &'a Location,
@@ -460,7 +460,7 @@ enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// `out` is as long as a row.
+    /// Reads a row in f32; `out` must be one row long.
     fn read(&self, row: usize, out: &mut [f32]) {
         let width = out.len();
         let (location, bytes) = match self {
@@ -491,8 +491,8 @@ impl Rows<'_> {
     }
 }
 
-/// The type of stored numbers that are no whole ones.
-fn float(dtype: Dtype) -> Option<DType> {
+/// The candle type of a float tensor; `None` for other types.
+fn float_dtype(dtype: Dtype) -> Option<DType> {
     match dtype {
         Dtype::F32 => Some(DType::F32),
         Dtype::F16 => Some(DType::F16),
@@ -501,8 +501,9 @@ fn float(dtype: Dtype) -> Option<DType> {
     }
 }
 
-/// Joined for a message; a checkpoint of another family would otherwise fill the screen.
-fn list(names: impl Iterator<Item = String>) -> String {
+/// Joins names for a message. The list is limited, or a checkpoint of another family would fill the
+/// screen.
+fn join_names(names: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 20;
     let names: Vec<String> = names.collect();
     match names.len() {

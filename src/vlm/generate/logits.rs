@@ -1,70 +1,71 @@
-//! The logits of one row. On the CPU they are read in place; of those on an accelerator only the
-//! best are fetched, and a whole row where that is not enough.
+//! The logits of one row. On the CPU they are read in place. From an accelerator, only the largest
+//! are fetched, and the full row only if those are not enough.
 
 use super::sampling::{Choice, Mask, Sampler, tokens_of};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::vlm::nn::ops::with_slice;
-use crate::vlm::nn::vectors::log_sum_exp;
+use crate::vlm::nn::simd::log_sum_exp;
 use candle_core::{D, Device, Tensor};
 use std::sync::Arc;
 
-/// Tokens that follow each other and are fetched together.
+/// Number of consecutive tokens that are fetched together.
 const RUN: usize = 64;
-/// Runs that are fetched of a row: those with the largest logits.
-const FETCHED: usize = 8;
+/// Number of runs fetched per row: those with the largest logits.
+const FETCHED_RUNS: usize = 8;
 
 /// The logits of one row.
 pub(crate) enum LogitRow {
     /// `(1, vocabulary)` on the CPU.
-    Whole(Tensor),
-    Best(BestLogits),
-    /// `(1, tokens)` on the CPU, of these tokens alone.
-    Few {
+    Full(Tensor),
+    Top(TopLogits),
+    /// `(1, tokens)` on the CPU, for these tokens only.
+    Subset {
         tokens: Arc<[u32]>,
         logits: Tensor,
     },
 }
 
-pub(crate) struct BestLogits {
-    /// The first token of each run and its logits, in the order of tokens.
+/// The largest logits of a row whose full logits stay on the accelerator.
+pub(crate) struct TopLogits {
+    /// The first token of each fetched run and its logits, in token order.
     runs: Vec<(u32, Vec<f32>)>,
-    /// No other logit is larger.
+    /// Upper bound of the logits that were not fetched.
     rest: f32,
-    /// The log of the sum of the exponentials of all.
+    /// `ln(sum(e^x))` over the full row.
     log_sum: f32,
-    /// All, `(1, vocabulary)` on the accelerator.
+    /// The full row, `(1, vocabulary)` on the accelerator.
     row: Tensor,
 }
 
-/// The rows of logits, `(rows, vocabulary)` in f32 on the CPU.
-pub(crate) fn whole(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
+/// Splits logits, `(rows, vocabulary)` in f32 on the CPU, into rows.
+pub(crate) fn full_rows(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
     let rows = 0..logits.dim(0)?;
-    rows.map(|row| Ok(LogitRow::Whole(logits.narrow(0, row, 1)?)))
+    rows.map(|row| Ok(LogitRow::Full(logits.narrow(0, row, 1)?)))
         .collect()
 }
 
-/// The same on any device, with no more fetched from it than a greedy choice needs.
-pub(crate) fn best(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
+/// Splits logits on any device into rows and fetches only what a greedy choice needs.
+pub(crate) fn top_rows(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
     let (rows, vocabulary) = logits.dims2()?;
     if rows == 0 {
         return Ok(Vec::new());
     }
     let device = logits.device();
     let runs = vocabulary.div_ceil(RUN);
-    let whole = match runs * RUN - vocabulary {
+    let padded = match runs * RUN - vocabulary {
         0 => logits.clone(),
         more => {
-            let none = Tensor::full(f32::NEG_INFINITY, (rows, more), device)?;
-            Tensor::cat(&[logits, &none], 1)?
+            let padding = Tensor::full(f32::NEG_INFINITY, (rows, more), device)?;
+            Tensor::cat(&[logits, &padding], 1)?
         }
     };
-    let most = whole.reshape((rows, runs, RUN))?.max(D::Minus1)?;
+    let most = padded.reshape((rows, runs, RUN))?.max(D::Minus1)?;
     let order = most.arg_sort_last_dim(false)?;
-    let fetched = FETCHED.min(runs);
+    let fetched = FETCHED_RUNS.min(runs);
     let chosen = order.narrow(1, 0, fetched)?.contiguous()?;
     let first: Vec<u32> = (0..rows).map(|row| (row * runs) as u32).collect();
     let places = chosen.broadcast_add(&Tensor::from_vec(first, (rows, 1), device)?)?;
-    let values = whole
+    let values = padded
         .reshape((rows * runs, RUN))?
         .index_select(&places.flatten_all()?, 0)?
         .reshape((rows, fetched * RUN))?;
@@ -75,18 +76,18 @@ pub(crate) fn best(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
     let top = most.max_keepdim(1)?;
     let sum = logits.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?;
     let log_sum = (sum.log()? + top)?;
-    let numbers = Tensor::cat(&[values, rest, log_sum], 1)?.to_vec2::<f32>()?;
+    let packed = Tensor::cat(&[values, rest, log_sum], 1)?.to_vec2::<f32>()?;
     let chosen = chosen.to_vec2::<u32>()?;
-    let each = numbers.into_iter().zip(chosen).enumerate();
-    let each = each.map(|(row, (numbers, chosen))| {
-        let Some((values, &[rest, log_sum])) = numbers.split_last_chunk() else {
+    let each = packed.into_iter().zip(chosen).enumerate();
+    let each = each.map(|(row, (packed, chosen))| {
+        let Some((values, &[rest, log_sum])) = packed.split_last_chunk() else {
             candle_core::bail!("a row of logits is incomplete")
         };
         let runs = chosen.iter().map(|run| run * RUN as u32);
         let mut runs: Vec<(u32, Vec<f32>)> =
             runs.zip(values.chunks(RUN).map(<[f32]>::to_vec)).collect();
         runs.sort_by_key(|(first, _)| *first);
-        Ok(LogitRow::Best(BestLogits {
+        Ok(LogitRow::Top(TopLogits {
             runs,
             rest,
             log_sum,
@@ -97,8 +98,8 @@ pub(crate) fn best(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
 }
 
 impl LogitRow {
-    /// Chooses a token, of those in `allowed` where a grammar says which may come. With `known` it
-    /// is that one.
+    /// Chooses a token, restricted to `allowed` if a grammar applies. With `known`, chooses that
+    /// token.
     pub fn choose(
         &self,
         sampler: &mut Sampler,
@@ -106,69 +107,69 @@ impl LogitRow {
         known: Option<u32>,
         banned: &[u32],
     ) -> Result<Choice> {
-        if let Self::Best(best) = self
+        if let Self::Top(top) = self
             && sampler.is_greedy()
             && allowed.is_none()
-            && let Some(choice) = best.choose(banned)
+            && let Some(choice) = top.choose(banned)
         {
             return Ok(choice);
         }
-        self.with_numbers(|tokens, numbers| {
+        self.with_logits(|tokens, all| {
             let Some(mask) = allowed else {
-                return sampler.choose(None, numbers, banned);
+                return sampler.choose(None, all, banned);
             };
-            let (mut few, mut logits) = (Vec::new(), Vec::new());
+            let (mut candidates, mut logits) = (Vec::new(), Vec::new());
             match tokens {
                 Some(tokens) => {
-                    for (token, logit) in tokens.iter().zip(numbers) {
+                    for (token, logit) in tokens.iter().zip(all) {
                         let word = mask.get(*token as usize / 32).copied().unwrap_or(0);
                         if word >> (token % 32) & 1 == 1 {
-                            few.push(*token);
+                            candidates.push(*token);
                             logits.push(*logit);
                         }
                     }
                 }
                 None => {
-                    few.extend(
-                        tokens_of(mask).take_while(|token| (*token as usize) < numbers.len()),
-                    );
-                    logits.extend(few.iter().map(|token| numbers[*token as usize]));
+                    candidates
+                        .extend(tokens_of(mask).take_while(|token| (*token as usize) < all.len()));
+                    logits.extend(candidates.iter().map(|token| all[*token as usize]));
                 }
             }
-            let choice = sampler.choose(Some(&few), &logits, banned)?;
-            match known.map(|known| few.binary_search(&known)) {
+            let choice = sampler.choose(Some(&candidates), &logits, banned)?;
+            match known.map(|known| candidates.binary_search(&known)) {
                 None => Ok(choice),
                 Some(Ok(at)) => Ok(Choice {
-                    token: few[at],
+                    token: candidates[at],
                     logprob: logits[at] - log_sum_exp(&logits),
                 }),
                 Some(Err(_)) => Err(Error::new(
                     ErrorKind::Internal,
-                    "the known token is none that the grammar allows",
+                    "the grammar does not allow the known token",
                 )),
             }
         })
     }
 
-    /// Calls `f` with the logits and whose they are, which are all in order where it is `None`.
-    fn with_numbers<R>(&self, f: impl FnOnce(Option<&[u32]>, &[f32]) -> Result<R>) -> Result<R> {
-        let doing = "cannot sample from the model's logits";
+    /// Calls `f` with the logits and their tokens, `None` if they cover the vocabulary in order.
+    fn with_logits<R>(&self, f: impl FnOnce(Option<&[u32]>, &[f32]) -> Result<R>) -> Result<R> {
+        let failure = "cannot sample from the model's logits";
         let fetched;
         let (tokens, row) = match self {
-            Self::Whole(row) => (None, row),
-            Self::Few { tokens, logits } => (Some(&**tokens), logits),
-            Self::Best(best) => {
-                let row = best.row.to_device(&Device::Cpu);
-                fetched = row.context(ErrorKind::Model, doing)?;
+            Self::Full(row) => (None, row),
+            Self::Subset { tokens, logits } => (Some(&**tokens), logits),
+            Self::Top(top) => {
+                let row = top.row.to_device(&Device::Cpu);
+                fetched = row.context(ErrorKind::Model, failure)?;
                 (None, &fetched)
             }
         };
-        with_slice(row, |numbers| Ok(f(tokens, numbers))).context(ErrorKind::Model, doing)?
+        with_slice(row, |logits| Ok(f(tokens, logits))).context(ErrorKind::Model, failure)?
     }
 }
 
-impl BestLogits {
-    /// The first of the best tokens that may be chosen, if it is certainly among the fetched ones.
+impl TopLogits {
+    /// The first token with the largest logit that is not banned. `None` if it may not be among the
+    /// fetched ones.
     fn choose(&self, banned: &[u32]) -> Option<Choice> {
         let mut best: Option<(u32, f32)> = None;
         for (first, logits) in &self.runs {
@@ -191,25 +192,25 @@ mod tests {
     use super::*;
     use crate::vlm::generate::sampling::Sampling;
 
-    /// The logits of the mask's tokens and of a few more.
-    fn few(whole: &LogitRow, mask: &Mask) -> LogitRow {
-        let LogitRow::Whole(row) = whole else {
+    /// Keeps the logits of the mask's tokens and of every fifth token.
+    fn subset(full: &LogitRow, mask: &Mask) -> LogitRow {
+        let LogitRow::Full(row) = full else {
             panic!("a row on the CPU");
         };
         let tokens = (0..row.dim(1).unwrap() as u32)
             .filter(|token| token % 5 == 0 || mask[*token as usize / 32] >> (token % 32) & 1 == 1);
         let tokens: Vec<u32> = tokens.collect();
         let places = Tensor::new(&*tokens, &Device::Cpu).unwrap();
-        LogitRow::Few {
+        LogitRow::Subset {
             logits: row.index_select(&places, 1).unwrap(),
             tokens: tokens.into(),
         }
     }
 
     #[test]
-    fn a_known_token_is_taken_with_its_probability_among_the_allowed() {
+    fn a_known_token_has_its_probability_among_the_allowed_tokens() {
         let row = Tensor::new(&[[0f32, 3.0, 1.0, 2.0]], &Device::Cpu).unwrap();
-        let row = LogitRow::Whole(row);
+        let row = LogitRow::Full(row);
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let mut choose = |known| row.choose(&mut sampler, Some(&[0b1101]), Some(known), &[]);
         let choice = choose(2).unwrap();
@@ -219,17 +220,16 @@ mod tests {
         assert!(choose(1).is_err(), "the grammar does not allow it");
     }
 
-    /// Whole rows and the best of them give the same, whatever may be chosen.
     #[test]
-    fn the_best_logits_are_enough() {
+    fn top_logits_and_subsets_give_the_choice_of_the_full_row() {
         for vocabulary in [40, 64, 1000, 5000] {
             let logits = Tensor::randn(0f32, 4.0, (6, vocabulary), &Device::Cpu).unwrap();
             // Equal logits are common in bf16.
             let logits = (logits.round().unwrap() * 0.5).unwrap();
-            let whole = whole(&logits).unwrap();
-            let best = best(&logits).unwrap();
+            let full = full_rows(&logits).unwrap();
+            let top = top_rows(&logits).unwrap();
             let words = vocabulary.div_ceil(32);
-            for (row, (whole, best)) in whole.iter().zip(&best).enumerate() {
+            for (row, (full, top)) in full.iter().zip(&top).enumerate() {
                 let random = |i: usize| {
                     (i as u32 + 7)
                         .wrapping_mul(2_654_435_761)
@@ -250,17 +250,19 @@ mod tests {
                             row.choose(&mut samplers[i], mask.as_deref(), None, &banned)
                                 .unwrap()
                         };
-                        let (a, b) = (choose(whole, 0), choose(best, 1));
+                        let (a, b) = (choose(full, 0), choose(top, 1));
                         assert_eq!(a.token, b.token, "{vocabulary} {temperature}");
                         assert!((a.logprob - b.logprob).abs() < 1e-4);
                         let Some(mask) = mask else { continue };
-                        let few = few(whole, mask);
+                        let subset = subset(full, mask);
                         let mut sampler = Sampler::new(Sampling {
                             temperature,
                             seed: 0,
                         });
-                        let c = few.choose(&mut sampler, Some(mask), None, &banned).unwrap();
-                        assert_eq!(a, c, "the others' logits do not count");
+                        let c = subset
+                            .choose(&mut sampler, Some(mask), None, &banned)
+                            .unwrap();
+                        assert_eq!(a, c, "logits of other tokens do not matter");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! From requests to tokens: the scheduler, its slots, the cache of shared prefixes, sampling.
+//! Turns requests into tokens: scheduler, slots, prompt and prefix caches, sampling.
 
 mod head;
 mod logits;

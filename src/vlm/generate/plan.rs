@@ -3,22 +3,23 @@
 use super::prefix_cache::PrefixCache;
 use super::slot::{Slot, chunk_len};
 
-/// Where rows are padded, the most of a step that computes answers: a grammar's forced tokens are
-/// spread over steps, so that a long run of one answer does not make rows for all.
+/// Row limit of a padded step that computes answers: a grammar's forced tokens are spread over
+/// several steps, so that a long forced run in one answer does not pad all the others.
 const ANSWER_ROWS: usize = 512;
 
-/// What a step may hold.
-pub(crate) struct Step {
-    /// About as many tokens.
-    pub tokens: usize,
+/// Decides which tokens a step computes.
+pub(crate) struct StepPlanner {
+    /// Target number of tokens per step.
+    pub step_tokens: usize,
     pub image_token: u32,
 }
 
-impl Step {
-    /// Answers first, the rest of the step is for prompts; with `alone` those of urgent slots.
-    pub fn plan(&self, slots: &mut [Slot], prefixes: &mut PrefixCache, alone: bool) {
-        let runs = |slot: &Slot| !alone || slot.request.urgent;
-        let mut left = self.tokens;
+impl StepPlanner {
+    /// Plans answers first and fills the rest of the step with prompts; with `urgent_only`, only
+    /// urgent slots take part.
+    pub fn plan(&self, slots: &mut [Slot], prefixes: &mut PrefixCache, urgent_only: bool) {
+        let runs = |slot: &Slot| !urgent_only || slot.request.urgent;
+        let mut left = self.step_tokens;
         for slot in &mut *slots {
             slot.planned = 0;
             if slot.decoding && runs(slot) {
@@ -36,19 +37,19 @@ impl Step {
         }
     }
 
-    /// The same where rows are padded: as many for each sequence as for the one with the most.
+    /// Plans a padded step, in which every sequence takes as many rows as the longest one.
     pub fn plan_padded(&self, slots: &mut [Slot], prefixes: &mut PrefixCache, prompts: bool) {
         for slot in &mut *slots {
             slot.planned = 0;
         }
-        // A prefix is computed apart from all else, as are those that wait for it.
-        prefixes.plan(self.tokens);
+        // Prefixes are computed in a pool of their own.
+        prefixes.plan(self.step_tokens);
         let (mut count, mut widest) = (0, 0);
         for slot in &mut *slots {
             if !prompts || slot.decoding || slot.sequence.is_none() || slot.features.is_none() {
                 continue;
             }
-            let left = self.tokens / (count + 1);
+            let left = self.step_tokens / (count + 1);
             if left < widest {
                 break;
             }
@@ -65,7 +66,7 @@ impl Step {
         }
     }
 
-    /// How much of its prompt a slot computes where `left` tokens fit.
+    /// How many tokens of its prompt a slot computes if `left` tokens fit.
     fn chunk(&self, slot: &Slot, left: usize) -> usize {
         let rest = &slot.pending[slot.computed..];
         let has_images = !slot.request.images.is_empty();

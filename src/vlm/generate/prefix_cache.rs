@@ -1,4 +1,4 @@
-//! The cache of shared prompt prefixes: each is computed once and kept while it is used and memory
+//! Cache of shared prompt prefixes: each is computed once and kept while it is in use and memory
 //! allows.
 
 use crate::error::{Context, ErrorKind, Result};
@@ -18,8 +18,8 @@ struct Entry {
     state: State,
     planned: usize,
     bytes: usize,
-    /// The value of the clock when it was last requested.
-    used: u64,
+    /// Value of the clock at the last request.
+    last_used: u64,
 }
 
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl PrefixCache {
         tokens.is_empty() || self.entries.iter().any(|entry| *entry.tokens == *tokens)
     }
 
-    /// Requests a prefix, which is computed if it is not there.
+    /// Requests a prefix; starts building it if it is not cached.
     pub fn request(&mut self, model: &Model, tokens: &Arc<[u32]>) -> candle_core::Result<()> {
         self.clock += 1;
         if let Some(entry) = self
@@ -42,20 +42,20 @@ impl PrefixCache {
             .iter_mut()
             .find(|entry| entry.tokens == *tokens)
         {
-            entry.used = self.clock;
+            entry.last_used = self.clock;
         } else if !tokens.is_empty() {
             self.entries.push(Entry {
                 tokens: Arc::clone(tokens),
                 state: State::Building(Box::new(model.sequence(None, None)?)),
                 planned: 0,
                 bytes: model.cache_bytes(tokens.len()),
-                used: self.clock,
+                last_used: self.clock,
             });
         }
         Ok(())
     }
 
-    /// A prefix that is completely computed.
+    /// The prefix, if it is completely computed.
     pub fn ready(&self, tokens: &[u32]) -> Option<Arc<Prefix>> {
         let entry = self.entries.iter().find(|entry| *entry.tokens == *tokens)?;
         match &entry.state {
@@ -64,8 +64,8 @@ impl PrefixCache {
         }
     }
 
-    /// Drops unused prefixes, the least recently used first, until `needed` more bytes fit into
-    /// `room`. False if they cannot.
+    /// Drops unused prefixes, least recently used first, until `needed` more bytes fit into `room`.
+    /// Returns false if they cannot fit.
     pub fn evict(
         &mut self,
         room: usize,
@@ -74,8 +74,8 @@ impl PrefixCache {
         in_use: &[&Arc<[u32]>],
     ) -> bool {
         loop {
-            let held: usize = self.entries.iter().map(|entry| entry.bytes).sum();
-            if held + needed <= room {
+            let used: usize = self.entries.iter().map(|entry| entry.bytes).sum();
+            if used + needed <= room {
                 return true;
             }
             let idle = self
@@ -83,14 +83,14 @@ impl PrefixCache {
                 .iter()
                 .enumerate()
                 .filter(|(_, entry)| entry.tokens != *keep && !in_use.contains(&&entry.tokens));
-            let Some((oldest, _)) = idle.min_by_key(|(_, entry)| entry.used) else {
+            let Some((oldest, _)) = idle.min_by_key(|(_, entry)| entry.last_used) else {
                 return false;
             };
             self.entries.remove(oldest);
         }
     }
 
-    /// Plans up to `left` tokens of a step for prefixes that are being built. Gives the rest.
+    /// Plans up to `left` tokens of a step for prefixes under construction. Returns how many remain.
     pub fn plan(&mut self, mut left: usize) -> usize {
         for entry in &mut self.entries {
             entry.planned = 0;
@@ -120,7 +120,7 @@ impl PrefixCache {
             })
     }
 
-    /// Marks complete prefixes as ready. After a failed step, drops the incomplete ones.
+    /// Marks complete prefixes as ready. After a failed step, drops incomplete ones.
     pub fn advance(&mut self, computed: bool) -> Result<()> {
         if !computed {
             self.entries
@@ -139,7 +139,7 @@ impl PrefixCache {
                 if let State::Building(sequence) = entry.state {
                     let prefix = sequence
                         .into_prefix()
-                        .context(ErrorKind::Model, "cannot share the start of a prompt")?;
+                        .context(ErrorKind::Model, "cannot share the prefix of a prompt")?;
                     entry.state = State::Ready(Arc::new(prefix));
                 }
                 self.entries.insert(index, entry);

@@ -1,5 +1,5 @@
-//! Prompts that were answered a moment ago: another answer to the same prompt starts from a copy of
-//! its keys and values, and computes nothing of the prompt but its last token.
+//! Cache of recently answered prompts: another answer to the same prompt starts from a copy of its
+//! keys and values and computes only the prompt's last token.
 
 use super::request::{GenerateRequest, model_error};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::vlm::nn::kv::sequence::Sequence;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What a prompt is, its shared part included.
+/// Identifies a prompt, its shared prefix included.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PromptKey {
     prefix: Arc<[u32]>,
@@ -19,7 +19,7 @@ pub(crate) struct PromptKey {
 }
 
 impl PromptKey {
-    /// `None` for a request whose prompt is not wanted again.
+    /// `None` if the request does not ask to keep its prompt.
     pub fn of(request: &GenerateRequest) -> Option<Self> {
         request.keep_prompt.then(|| Self {
             prefix: Arc::clone(&request.prefix),
@@ -28,16 +28,16 @@ impl PromptKey {
         })
     }
 
-    fn is_of(&self, request: &GenerateRequest) -> bool {
+    fn matches(&self, request: &GenerateRequest) -> bool {
         self.tokens == request.tokens
             && self.prefix == request.prefix
             && self.images == request.images
     }
 }
 
-struct Kept {
+struct CachedPrompt {
     key: PromptKey,
-    /// All of the prompt but its last token, whose logits are wanted again.
+    /// All of the prompt except its last token, whose logits must be computed again.
     sequence: Sequence,
     bytes: usize,
 }
@@ -45,47 +45,47 @@ struct Kept {
 #[derive(Default)]
 pub(crate) struct PromptCache {
     /// Oldest first.
-    kept: VecDeque<Kept>,
+    prompts: VecDeque<CachedPrompt>,
 }
 
 impl PromptCache {
-    /// Keeps the prompt that `sequence` starts with; of the oldest ones only so many that there are
-    /// `most`.
-    pub fn keep(
+    /// Adds the prompt that `sequence` starts with, and drops the oldest beyond `capacity`.
+    pub fn insert(
         &mut self,
         model: &Model,
         key: PromptKey,
         sequence: &Sequence,
-        most: usize,
+        capacity: usize,
     ) -> candle_core::Result<()> {
         let own = key.tokens.len().saturating_sub(1);
-        if own == 0 || self.kept.iter().any(|kept| kept.key == key) {
+        if own == 0 || self.prompts.iter().any(|prompt| prompt.key == key) {
             return Ok(());
         }
-        self.kept.push_back(Kept {
+        self.prompts.push_back(CachedPrompt {
             sequence: sequence.fork(sequence.shared_len() + own, None)?,
             bytes: model.cache_bytes(own),
             key,
         });
-        while self.kept.len() > most {
-            self.kept.pop_front();
+        while self.prompts.len() > capacity {
+            self.prompts.pop_front();
         }
         Ok(())
     }
 
-    /// A sequence in `pool` that holds all of the request's prompt but the last token.
+    /// Creates a sequence in `pool` that contains the request's prompt except its last token.
+    /// `None` if the prompt is not cached.
     pub fn fork(&self, request: &GenerateRequest, pool: &Arc<Pool>) -> Option<Result<Sequence>> {
-        let kept = self.kept.iter().find(|kept| kept.key.is_of(request))?;
-        let fork = kept.sequence.fork(kept.sequence.len(), Some(pool));
+        let prompt = self.prompts.iter().find(|it| it.key.matches(request))?;
+        let fork = prompt.sequence.fork(prompt.sequence.len(), Some(pool));
         Some(fork.map_err(|error| model_error(&error)))
     }
 
     pub fn bytes(&self) -> usize {
-        self.kept.iter().map(|kept| kept.bytes).sum()
+        self.prompts.iter().map(|prompt| prompt.bytes).sum()
     }
 
-    /// Whether there was one to drop.
+    /// Returns false if the cache was empty.
     pub fn drop_oldest(&mut self) -> bool {
-        self.kept.pop_front().is_some()
+        self.prompts.pop_front().is_some()
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 /// A prompt and how to continue it.
 pub struct GenerateRequest {
-    /// Chosen by the caller, and part of every event.
+    /// Chosen by the caller and repeated in every event.
     pub ticket: u64,
-    /// The start of the prompt that other requests share. May be empty; holds no image.
+    /// The start of the prompt, shared with other requests. May be empty; contains no image.
     pub prefix: Arc<[u32]>,
     /// The rest of the prompt, at least one token.
     pub tokens: Vec<u32>,
@@ -21,15 +21,15 @@ pub struct GenerateRequest {
     /// Never generate an end token.
     pub ignore_eos: bool,
     pub constraint: Option<Box<dyn Constraint>>,
-    /// Keep what was computed of the prompt for a while after the answer: requests with the same
-    /// prompt that follow start from it.
+    /// Keep the prompt's KV cache for a while after the answer, for later requests with the same
+    /// prompt.
     pub keep_prompt: bool,
-    /// While this is in flight, others wait with what is computed of them. It needs no slot.
+    /// Pauses all other requests while this one is in flight. Needs no free slot.
     pub urgent: bool,
 }
 
 impl GenerateRequest {
-    /// The most tokens that are not shared.
+    /// Upper bound of the tokens that are not shared.
     pub(crate) fn own_tokens(&self) -> usize {
         self.tokens.len() + self.max_new_tokens
     }
@@ -39,8 +39,8 @@ impl GenerateRequest {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratedToken {
     pub id: u32,
-    /// The natural log of the probability among the tokens that the constraint allowed, without one
-    /// among all. `None` for a forced token, for which the model computed none.
+    /// Natural log-probability among the tokens that the constraint allowed, or among all tokens
+    /// without a constraint. `None` for a forced token, for which the model computed no logits.
     pub logprob: Option<f32>,
     pub forced: bool,
 }
@@ -48,7 +48,7 @@ pub struct GeneratedToken {
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// An end token, or the constraint is complete.
+    /// An end token was generated or the constraint is complete.
     Stop,
     /// `max_new_tokens` were generated.
     Length,
@@ -64,12 +64,12 @@ pub enum GenerateEvent {
     Done {
         ticket: u64,
         reason: FinishReason,
-        /// The end token, which is not part of the answer.
+        /// The end token; it is not part of the answer.
         end: Option<GeneratedToken>,
         timings: Timings,
         counts: TokenCounts,
     },
-    /// This request alone failed.
+    /// This request failed; others are not affected.
     Failed {
         ticket: u64,
         error: Error,

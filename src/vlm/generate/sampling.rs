@@ -1,14 +1,14 @@
-//! From logits to a token: greedy or random, within a constraint.
+//! Chooses tokens from logits: greedy or random, within a constraint.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::vlm::nn::vectors::log_sum_exp;
+use crate::vlm::nn::simd::log_sum_exp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// Tokens: bit `i % 32` of word `i / 32` is token `i`.
+/// A set of tokens: bit `i % 32` of word `i / 32` is token `i`.
 pub type Mask = [u32];
 
-/// The tokens of a mask, in order.
+/// Iterates over the tokens of a mask in ascending order.
 pub fn tokens_of(mask: &Mask) -> impl Iterator<Item = u32> + '_ {
     let words = mask.iter().zip((0u32..).step_by(32));
     words.flat_map(|(word, first)| {
@@ -23,17 +23,16 @@ pub fn tokens_of(mask: &Mask) -> impl Iterator<Item = u32> + '_ {
 
 /// Restricts the next tokens, for example to an output grammar.
 pub trait Constraint: Send {
-    /// The tokens that must come next, in order; none where there is a choice. The constraint stays
-    /// where it is until [`Constraint::advance`] is called for each.
+    /// The tokens that must come next, in order; empty if there is a choice. Does not advance the
+    /// constraint; call [`Constraint::advance`] for each.
     fn forced(&mut self) -> Result<Vec<u32>>;
     /// The tokens that may come next.
     fn allowed(&mut self) -> Result<&Mask>;
-    /// `token` was generated.
+    /// Records that `token` was generated.
     fn advance(&mut self, token: u32) -> Result<()>;
     /// Whether nothing more may come.
     fn finished(&self) -> bool;
-    /// The one of the allowed tokens that must be taken although the model has a choice, where an
-    /// answer is known and only repeated.
+    /// The allowed token to take when a known answer is replayed; `None` to let the model choose.
     fn known(&mut self) -> Result<Option<u32>> {
         Ok(None)
     }
@@ -60,7 +59,7 @@ pub struct Sampler {
     random: StdRng,
 }
 
-/// A chosen token and its natural log-probability among the tokens that the logits are of.
+/// A chosen token and its natural log-probability among the tokens that have logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
     pub token: u32,
@@ -80,8 +79,8 @@ impl Sampler {
         self.temperature <= 0.0
     }
 
-    /// Chooses among `tokens`, which are all where it is `None`, by the logits of each; none of
-    /// `banned` is chosen.
+    /// Chooses one of `tokens`, or of the whole vocabulary if `None`, by their logits; never one of
+    /// `banned`.
     pub fn choose(
         &mut self,
         tokens: Option<&[u32]>,
@@ -92,7 +91,7 @@ impl Sampler {
         let open = |at: usize| banned.is_empty() || !banned.contains(&token_at(at));
         let mut best: Option<(usize, f32)> = None;
         for (start, chunk) in (0..).step_by(32).zip(logits.chunks(32)) {
-            // Most chunks hold nothing better, which is seen for all 32 at once.
+            // Most chunks contain nothing larger; one vectorized test skips all 32.
             if let Some((_, most)) = best
                 && !chunk.iter().fold(false, |any, logit| any | (*logit > most))
             {
@@ -108,7 +107,7 @@ impl Sampler {
         let Some((best, top)) = best else {
             return Err(Error::new(
                 ErrorKind::Model,
-                "the grammar leaves no token, or the model gave no numbers",
+                "the grammar allows no token, or all logits are NaN",
             ));
         };
         let at = if self.temperature > 0.0 {
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mask_is_a_list_of_tokens() {
+    fn tokens_of_a_mask_come_in_order() {
         let mask = [1 | 1 << 31, 0, 0b110];
         assert_eq!(tokens_of(&mask).collect::<Vec<_>>(), [0, 31, 65, 66]);
         assert_eq!(tokens_of(&[]).count(), 0);
@@ -145,7 +144,7 @@ mod tests {
     const LOGITS: [f32; 5] = [0.0, 3.0, 1.0, 3.0, -1.0];
 
     #[test]
-    fn greedy_takes_the_first_of_the_best() {
+    fn greedy_takes_the_first_of_equal_logits() {
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let choice = sampler.choose(None, &LOGITS, &[]).unwrap();
         assert_eq!(choice.token, 1);
@@ -157,15 +156,15 @@ mod tests {
     fn a_banned_token_is_not_chosen_but_counts_in_probabilities() {
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let free = sampler.choose(None, &LOGITS, &[]).unwrap();
-        let held = sampler.choose(None, &LOGITS, &[1, 3]).unwrap();
-        assert_eq!(held.token, 2);
-        assert!((free.logprob - held.logprob - 2.0).abs() < 1e-5);
+        let restricted = sampler.choose(None, &LOGITS, &[1, 3]).unwrap();
+        assert_eq!(restricted.token, 2);
+        assert!((free.logprob - restricted.logprob - 2.0).abs() < 1e-5);
         assert!(sampler.choose(Some(&[]), &[], &[]).is_err());
         assert!(sampler.choose(None, &[f32::NAN; 3], &[]).is_err());
     }
 
     #[test]
-    fn a_seed_repeats_and_temperature_spreads() {
+    fn a_seed_is_reproducible_and_temperature_spreads_choices() {
         let draw = |seed| {
             let mut sampler = Sampler::new(Sampling {
                 temperature: 1.0,
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_found_anywhere() {
+    fn the_largest_logit_is_found_at_any_index() {
         let logits: Vec<f32> = (0..70).map(|i| (i * 37 % 70) as f32).collect();
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let mut chosen = Vec::new();
@@ -194,7 +193,7 @@ mod tests {
         let falling: Vec<f32> = (0..70).rev().map(|i| i as f32).collect();
         assert_eq!(by_logit, falling);
         assert!(sampler.choose(None, &logits, &chosen).is_err());
-        // Of these alone, under their own names.
+        // A subset keeps its token ids.
         let choice = sampler.choose(Some(&[7, 900]), &[1.0, 2.0], &[]).unwrap();
         assert_eq!(choice.token, 900);
         let choice = sampler.choose(Some(&[7, 900]), &[1.0, 2.0], &[900]);

@@ -1,9 +1,9 @@
-//! The scheduler. Continuous batching: many requests share each step of the model, and the next
-//! one starts as soon as one finishes.
+//! The scheduler, with continuous batching: many requests share each step of the model, and a new
+//! one starts as soon as another finishes.
 
 use super::head::Head;
 use super::logits::LogitRow;
-use super::plan::Step;
+use super::plan::StepPlanner;
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
@@ -21,73 +21,70 @@ use std::time::{Duration, Instant};
 /// The limits of a generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratorOptions {
-    /// Requests in flight.
+    /// Maximum number of requests in flight.
     pub slots: usize,
-    /// About how many tokens a step may have, padding included. Longer prompts are spread over
-    /// several steps.
+    /// Target number of tokens per step, padding included. Longer prompts are spread over several
+    /// steps.
     pub step_tokens: usize,
-    /// The most bytes of keys and values.
+    /// KV cache limit.
     pub cache_bytes: usize,
 }
 
-/// What one step did, for profiling.
+/// Statistics of one step, for profiling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StepStats {
     pub sequences: usize,
-    /// Tokens of prompts and shared prefixes.
+    /// Prompt tokens, shared prefixes included.
     pub prompt_tokens: usize,
-    /// Tokens of answers.
     pub answer_tokens: usize,
     pub images: usize,
     pub vision: Duration,
-    /// The layers.
+    /// Time in the decoder layers.
     pub forward: Duration,
-    /// From hidden states to logits.
+    /// Time from hidden states to logits.
     pub head: Duration,
-    /// Grammars, and the choice of tokens.
+    /// Time in grammars and token selection.
     pub sampling: Duration,
 }
 
-/// What was found when the memory for keys and values first held back a request although there was
-/// a slot for it.
+/// The first time that the KV cache limit kept a request waiting although a slot was free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cap {
-    /// Requests in flight.
+pub struct MemoryCap {
+    /// Requests in flight at that time.
     pub fits: usize,
-    /// Bytes that would do for as many such requests as there are slots.
+    /// KV cache bytes that would suffice to fill all slots with such requests.
     pub needed: usize,
 }
 
-/// Runs requests on a model that it borrows.
+/// Runs requests on a borrowed model.
 pub struct Generator<'m> {
     model: &'m Model,
     options: GeneratorOptions,
     waiting: VecDeque<GenerateRequest>,
     slots: Vec<Slot>,
-    /// Of the sequences of all slots.
+    /// Pool of the sequences of all slots.
     pool: Arc<Pool>,
-    cap: Option<Cap>,
-    /// Steps since prompts were computed last.
+    memory_cap: Option<MemoryCap>,
+    /// Steps since the last one that computed prompts.
     since_prompts: usize,
     prefixes: PrefixCache,
     prompts: PromptCache,
     head: Head,
-    /// Urgent requests are in flight, and only they are computed.
-    alone: bool,
+    /// Urgent requests are in flight and only they are computed.
+    urgent_only: bool,
     stats: StepStats,
 }
 
-/// The hidden states whose logits are wanted, `(rows, hidden)`, and the index of the slot of each.
+/// The hidden states to compute logits for, `(rows, hidden)`, and the slot index of each row.
 #[derive(Default)]
 struct HiddenRows {
     rows: Option<Tensor>,
     slots: Vec<usize>,
 }
 
-/// The most patches that go through the vision tower at a time, which bounds its memory.
+/// Maximum number of patches per pass of the vision tower, which bounds its memory.
 pub(crate) const VISION_PATCHES: usize = 4096;
-/// Where rows are padded, answers and prompts take turns. A prompt waits at most this many steps
-/// for others to be computed with it.
+/// Maximum number of padded steps that a prompt waits for other prompts to share its step.
 const PROMPT_WAIT: usize = 12;
 
 impl<'m> Generator<'m> {
@@ -98,12 +95,12 @@ impl<'m> Generator<'m> {
             waiting: VecDeque::new(),
             slots: Vec::new(),
             pool: model.pool(),
-            cap: None,
+            memory_cap: None,
             since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
             head: Head::default(),
-            alone: false,
+            urgent_only: false,
             stats: StepStats::default(),
         }
     }
@@ -114,27 +111,26 @@ impl<'m> Generator<'m> {
         self.options
             .slots
             .max(1)
-            .saturating_sub(self.taken() + waiting)
+            .saturating_sub(self.slots_in_use() + waiting)
     }
 
-    /// Slots in use.
-    fn taken(&self) -> usize {
+    fn slots_in_use(&self) -> usize {
         let needs_slot = |slot: &&Slot| self.model.pads_rows() || !slot.request.urgent;
         self.slots.iter().filter(needs_slot).count()
     }
 
-    /// Whether memory has held back requests that there was a slot for.
-    pub fn cap(&self) -> Option<Cap> {
-        self.cap
+    /// Set once the KV cache limit has kept a request waiting although a slot was free.
+    pub fn memory_cap(&self) -> Option<MemoryCap> {
+        self.memory_cap
     }
 
-    /// Whether no request waits or is in flight.
+    /// Whether no request is waiting or in flight.
     pub fn is_idle(&self) -> bool {
         self.slots.is_empty() && self.waiting.is_empty()
     }
 
-    /// Adds a request. The next step reports an invalid one. An urgent one comes before all that
-    /// wait.
+    /// Queues a request; an urgent one goes ahead of all others. The next step reports an invalid
+    /// request.
     pub fn add(&mut self, request: GenerateRequest) {
         let at = match request.urgent {
             true => self.waiting.iter().take_while(|other| other.urgent).count(),
@@ -143,19 +139,19 @@ impl<'m> Generator<'m> {
         self.waiting.insert(at, request);
     }
 
-    /// How many requests are in flight.
+    /// Number of requests in flight.
     pub fn in_flight(&self) -> usize {
         self.slots.len()
     }
 
-    /// How many urgent requests wait or are in flight.
+    /// Number of urgent requests waiting or in flight.
     pub fn urgent(&self) -> usize {
         let waiting = self.waiting.iter().filter(|request| request.urgent);
         let slots = self.slots.iter().filter(|slot| slot.request.urgent);
         waiting.count() + slots.count()
     }
 
-    /// Drops a request without any further event. False if none has this ticket.
+    /// Drops a request without any further event. Returns false if no request has this ticket.
     pub fn cancel(&mut self, ticket: u64) -> bool {
         let before = self.slots.len() + self.waiting.len();
         self.slots.retain(|slot| slot.request.ticket != ticket);
@@ -174,13 +170,13 @@ impl<'m> Generator<'m> {
         let mut events = Vec::new();
         self.admit(&mut events);
         let padded = self.model.pads_rows();
-        // Where a step takes as long for one as for many, nobody has to wait for others.
-        self.alone = !padded && self.slots.iter().any(|slot| slot.request.urgent);
+        // With padding, a step takes as long for one sequence as for many, so nothing is paused.
+        self.urgent_only = !padded && self.slots.iter().any(|slot| slot.request.urgent);
         let prompts = !padded || self.is_turn_of_prompts();
         if prompts {
-            self.encode(&mut events);
+            self.encode_images(&mut events);
         }
-        self.start(&mut events);
+        self.start_sequences(&mut events);
         self.plan(padded, prompts);
         let hidden = self.forward(&mut events);
         self.sample(hidden, &mut events);
@@ -191,7 +187,7 @@ impl<'m> Generator<'m> {
     fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
         while let Some(request) = self.waiting.front() {
             let needs_slot = self.model.pads_rows() || !request.urgent;
-            if needs_slot && self.taken() >= self.options.slots.max(1) {
+            if needs_slot && self.slots_in_use() >= self.options.slots.max(1) {
                 return;
             }
             let checked = self.check(request);
@@ -202,7 +198,7 @@ impl<'m> Generator<'m> {
                 let own = self.model.batch_bytes(own.chain([request.own_tokens()]));
                 let needed = own + self.new_prefix_bytes(request);
                 let room = self.options.cache_bytes;
-                // What is only kept for later gives way to what is asked now.
+                // Cached prompts and prefixes make way for new requests.
                 let fits = loop {
                     let needed = needed + self.prompts.bytes();
                     let fits = self.prefixes.evict(room, needed, &request.prefix, &in_use);
@@ -211,13 +207,13 @@ impl<'m> Generator<'m> {
                     }
                 };
                 if !fits && !self.slots.is_empty() {
-                    if self.cap.is_none() {
+                    if self.memory_cap.is_none() {
                         let waiting = self.waiting.iter().map(GenerateRequest::own_tokens);
                         let own = waiting.chain(self.slots.iter().map(|slot| slot.own));
                         let all = std::iter::repeat_n(own.max().unwrap_or(0), self.options.slots);
                         let prefix = self.model.cache_bytes(request.prefix.len());
                         let needed = self.model.batch_bytes(all) + prefix;
-                        self.cap = Some(Cap {
+                        self.memory_cap = Some(MemoryCap {
                             fits: self.slots.len(),
                             // Later prompts may be a little longer.
                             needed: needed + needed / 8,
@@ -255,24 +251,24 @@ impl<'m> Generator<'m> {
         let invalid = |cause: String| Err(Error::new(ErrorKind::Model, cause));
         let image_token = self.model.spec().image_token;
         if request.tokens.is_empty() {
-            return invalid("a prompt needs a token after its shared part".into());
+            return invalid("a prompt needs a token after its shared prefix".into());
         }
         if request.prefix.contains(&image_token) {
-            return invalid("the shared part of a prompt cannot hold an image".into());
+            return invalid("the shared prefix of a prompt cannot contain an image".into());
         }
         let expected = request
             .images
             .iter()
             .map(|image| self.model.image_tokens(image.grid));
         if !expected.eq(run_lengths(&request.tokens, image_token)) {
-            return invalid("the prompt's image tokens do not fit its images".into());
+            return invalid("the prompt's image tokens do not match its images".into());
         }
         let own = request.own_tokens();
         let all = request.prefix.len() + own;
         let most = self.model.spec().max_tokens;
         if all > most {
             return invalid(format!(
-                "the prompt and its answer may take {all} tokens, the model holds {most}"
+                "the prompt and its answer may take {all} tokens, the model's limit is {most}"
             ));
         }
         let needed = self.model.cache_bytes(own) + self.model.cache_bytes(request.prefix.len());
@@ -280,7 +276,7 @@ impl<'m> Generator<'m> {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "the prompt and its answer need {} MiB for keys and values, allowed are {}",
+                    "the prompt and its answer need {} MiB for keys and values, the limit is {}",
                     needed >> 20,
                     self.options.cache_bytes >> 20
                 ),
@@ -290,8 +286,8 @@ impl<'m> Generator<'m> {
         Ok(())
     }
 
-    /// Encodes the images of new requests, together.
-    fn encode(&mut self, events: &mut Vec<GenerateEvent>) {
+    /// Encodes the images of new requests together.
+    fn encode_images(&mut self, events: &mut Vec<GenerateEvent>) {
         let model = self.model;
         let started = Instant::now();
         let mut group: Vec<usize> = Vec::new();
@@ -299,7 +295,7 @@ impl<'m> Generator<'m> {
         let mut failed = Vec::new();
         let new: Vec<usize> = (0..self.slots.len())
             .filter(|index| self.slots[*index].features.is_none())
-            .filter(|index| !self.alone || self.slots[*index].request.urgent)
+            .filter(|index| !self.urgent_only || self.slots[*index].request.urgent)
             .collect();
         for (i, index) in new.iter().enumerate() {
             let images = &self.slots[*index].request.images;
@@ -316,7 +312,7 @@ impl<'m> Generator<'m> {
                 continue;
             }
             if encode_group(model, &mut self.slots, &group).is_err() {
-                // Each alone, to find the one that fails.
+                // One by one, to find the one that fails.
                 for index in &group {
                     if let Err(error) = encode_group(model, &mut self.slots, &[*index]) {
                         failed.push((*index, error));
@@ -330,8 +326,8 @@ impl<'m> Generator<'m> {
         self.fail(failed, events);
     }
 
-    /// Gives a sequence to the slots whose shared prefix is ready.
-    fn start(&mut self, events: &mut Vec<GenerateEvent>) {
+    /// Creates the sequences of slots whose shared prefix is ready.
+    fn start_sequences(&mut self, events: &mut Vec<GenerateEvent>) {
         let mut failed = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.sequence.is_some() {
@@ -360,18 +356,19 @@ impl<'m> Generator<'m> {
 
     /// Plans how many tokens each slot computes.
     fn plan(&mut self, padded: bool, prompts: bool) {
-        let step = Step {
-            tokens: self.options.step_tokens.max(1),
+        let planner = StepPlanner {
+            step_tokens: self.options.step_tokens.max(1),
             image_token: self.model.spec().image_token,
         };
         match padded {
-            true => step.plan_padded(&mut self.slots, &mut self.prefixes, prompts),
-            false => step.plan(&mut self.slots, &mut self.prefixes, self.alone),
+            true => planner.plan_padded(&mut self.slots, &mut self.prefixes, prompts),
+            false => planner.plan(&mut self.slots, &mut self.prefixes, self.urgent_only),
         }
     }
 
-    /// Where rows are padded, a prompt beside answers would make as many rows for each of them. So
-    /// they take turns, and prompts wait a little for others.
+    /// Decides whether a padded step computes prompts. A prompt in the same step would pad every
+    /// answer to its length, so prompts and answers take turns, and prompts wait a little for each
+    /// other.
     fn is_turn_of_prompts(&mut self) -> bool {
         let prompts = self.slots.iter().filter(|slot| !slot.decoding).count();
         let turn = prompts * 8 >= self.slots.len() || self.since_prompts >= PROMPT_WAIT;
@@ -382,8 +379,8 @@ impl<'m> Generator<'m> {
         turn && prompts > 0
     }
 
-    /// Computes what was planned. Gives the last hidden state of each slot whose prompt or answer is
-    /// complete.
+    /// Computes the planned tokens. Returns the last hidden state of each slot with no pending
+    /// tokens left.
     fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> HiddenRows {
         let image_token = self.model.spec().image_token;
         let started = Instant::now();
@@ -437,15 +434,15 @@ impl<'m> Generator<'m> {
         self.stats.sequences = steps.len();
         let mut failed = Vec::new();
         let mut prefix_error = None;
-        let asked = owners.iter().zip(&steps);
-        let asked = asked.filter(|(_, step)| !step.logits.is_empty());
+        let wanted = owners.iter().zip(&steps);
+        let wanted = wanted.filter(|(_, step)| !step.logits.is_empty());
         let mut hidden = HiddenRows {
-            slots: asked.filter_map(|(owner, _)| *owner).collect(),
+            slots: wanted.filter_map(|(owner, _)| *owner).collect(),
             rows: None,
         };
         match self.model.hidden_rows(&mut steps) {
             Ok(rows) => hidden.rows = Some(rows),
-            // One of them may fail, or there are too many at once: each alone.
+            // One sequence may be at fault, or the step too large: retry them one by one.
             Err(_) => {
                 let mut rows = Vec::new();
                 for (owner, step) in owners.iter().zip(&mut steps) {
@@ -491,8 +488,8 @@ impl<'m> Generator<'m> {
         hidden
     }
 
-    /// Samples the next token of each slot that has a hidden state, in parallel since grammars take
-    /// time.
+    /// Samples the next token of each slot that has a hidden state, in parallel because grammars
+    /// are slow.
     fn sample(&mut self, hidden: HiddenRows, events: &mut Vec<GenerateEvent>) {
         let Some(rows) = hidden.rows.filter(|_| !hidden.slots.is_empty()) else {
             return;
@@ -507,7 +504,7 @@ impl<'m> Generator<'m> {
             .zip(&wanted)
             .for_each(|(slot, wanted)| {
                 if *wanted {
-                    slot.find_allowed();
+                    slot.compute_mask();
                 }
             });
         self.stats.sampling = started.elapsed();
@@ -555,20 +552,19 @@ impl<'m> Generator<'m> {
         self.stats.sampling += started.elapsed();
     }
 
-    /// Keeps the prompt of a finished slot, if it is wanted again.
+    /// Caches the prompt of a finished slot if the request asked for it.
     fn keep_prompt(&mut self, slot: Slot) {
-        let (Some(key), Some(sequence)) = (slot.kept, &slot.sequence) else {
+        let (Some(key), Some(sequence)) = (slot.prompt_key, &slot.sequence) else {
             return;
         };
-        // While their answers are looked at, as many others come to their end.
-        let most = 2 * self.options.slots.max(1);
-        if let Err(error) = self.prompts.keep(self.model, key, sequence, most) {
-            // It is computed again where it is asked for.
-            tracing::warn!(%error, "a prompt could not be kept");
+        // While the caller handles one batch of answers, another batch may finish.
+        let capacity = 2 * self.options.slots.max(1);
+        if let Err(error) = self.prompts.insert(self.model, key, sequence, capacity) {
+            tracing::warn!(%error, "a prompt could not be cached");
         }
     }
 
-    /// Drops failed slots, given in the order of their index.
+    /// Drops failed slots and reports their errors; `failed` is sorted by index.
     fn fail(&mut self, failed: Vec<(usize, Error)>, events: &mut Vec<GenerateEvent>) {
         for (index, error) in failed.into_iter().rev() {
             let ticket = self.slots.remove(index).request.ticket;

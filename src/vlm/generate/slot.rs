@@ -1,4 +1,4 @@
-//! A slot of the scheduler: a request in flight, its progress and its sampler.
+//! A slot of the scheduler: one request in flight with its progress and its sampler.
 
 use super::logits::LogitRow;
 use super::prompt_cache::PromptKey;
@@ -20,12 +20,12 @@ pub(crate) struct Slot {
     pub features: Option<Vec<ImageFeatures>>,
     /// How many of `pending` are computed.
     pub computed: usize,
-    /// The tokens to compute: the prompt, later those just generated.
+    /// The tokens to compute: first the prompt, later the tokens just generated.
     pub pending: Vec<u32>,
     pub images_done: usize,
-    /// The number of tokens of the prompt, the shared ones included.
+    /// Number of prompt tokens, shared ones included.
     pub prompt: usize,
-    /// How many tokens this step computes.
+    /// Number of tokens that this step computes.
     pub planned: usize,
     pub decoding: bool,
     pub sampler: Sampler,
@@ -33,13 +33,13 @@ pub(crate) struct Slot {
     pub forced: usize,
     pub timings: Timings,
     pub started: Instant,
-    /// The most own tokens that it can have.
+    /// Upper bound of its own tokens.
     pub own: usize,
-    /// The number of prompt tokens that nobody had to compute for it.
+    /// Number of prompt tokens that came from a cache.
     pub shared: usize,
-    /// The prompt, where it is to be kept.
-    pub kept: Option<PromptKey>,
-    /// What the constraint allows next, once that is computed.
+    /// Key for the prompt cache, if the prompt is to be kept.
+    pub prompt_key: Option<PromptKey>,
+    /// Mask of the tokens that the constraint allows next, once computed.
     allowed: Option<Result<Vec<u32>>>,
 }
 
@@ -50,14 +50,14 @@ pub(crate) struct SlotOutput {
 }
 
 impl Slot {
-    /// `forked` holds all of the prompt but its last token, if that is known.
+    /// `forked` contains the prompt except its last token, if the prompt was cached.
     pub fn new(
         request: GenerateRequest,
         forked: Option<Sequence>,
         ends: &[u32],
         events: &mut Vec<GenerateEvent>,
     ) -> Result<Self> {
-        let kept = PromptKey::of(&request);
+        let prompt_key = PromptKey::of(&request);
         let mut slot = Self {
             sequence: None,
             features: request.images.is_empty().then(Vec::new),
@@ -74,7 +74,7 @@ impl Slot {
             started: Instant::now(),
             own: request.own_tokens(),
             shared: request.prefix.len(),
-            kept,
+            prompt_key,
             allowed: None,
             request,
         };
@@ -90,7 +90,7 @@ impl Slot {
             slot.request.images.clear();
             slot.features = Some(Vec::new());
         }
-        // The tokens that a grammar forces at the start need no step of their own.
+        // Tokens that the grammar forces at the start are computed together with the prompt.
         if let Some(constraint) = &mut slot.request.constraint {
             let forced = constraint.forced()?;
             for token in forced.into_iter().take(slot.request.max_new_tokens) {
@@ -110,25 +110,25 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Finds what the constraint allows next, if it is not complete.
-    pub fn find_allowed(&mut self) {
+    /// Computes which tokens the constraint allows next, unless it is complete.
+    pub fn compute_mask(&mut self) {
         let room = self.generated < self.request.max_new_tokens;
         let open = self.request.constraint.as_mut();
         let open = open.filter(|constraint| room && !constraint.finished());
         self.allowed = open.map(|constraint| constraint.allowed().map(<[u32]>::to_vec));
     }
 
-    /// What was found: `None` where every token is allowed.
+    /// The computed mask; `None` if every token is allowed.
     pub fn mask(&self) -> Option<&Mask> {
         match &self.allowed {
             None => None,
             Some(Ok(mask)) => Some(mask),
-            // Its error comes before its logits.
+            // `sample` reports the error before it looks at logits.
             Some(Err(_)) => Some(&[]),
         }
     }
 
-    /// Chooses the next token, and adds the tokens that the constraint forces after it.
+    /// Samples the next token and adds the tokens that the constraint forces after it.
     pub fn sample(&mut self, logits: &LogitRow, ends: &[u32]) -> SlotOutput {
         let elapsed = self.started.elapsed().as_secs_f64() * 1e3;
         if !self.decoding {
@@ -169,7 +169,7 @@ impl Slot {
         }
     }
 
-    /// Generates the next tokens. `Some` if the answer has ended.
+    /// Generates the next tokens. Returns `Some` if the answer has ended.
     fn step(
         &mut self,
         logits: &LogitRow,
@@ -247,7 +247,7 @@ pub(crate) fn forced_token(id: u32) -> GeneratedToken {
     }
 }
 
-/// The lengths of the runs of `token`.
+/// The lengths of the runs of `token` in `tokens`.
 pub(crate) fn run_lengths(tokens: &[u32], token: u32) -> impl Iterator<Item = usize> {
     tokens
         .chunk_by(move |a, b| (*a == token) == (*b == token))
@@ -255,8 +255,8 @@ pub(crate) fn run_lengths(tokens: &[u32], token: u32) -> impl Iterator<Item = us
         .map(<[u32]>::len)
 }
 
-/// How many of `rest` to compute when about `left` fit. An image is never split; one that comes
-/// first is computed whatever its size.
+/// How many tokens of `rest` to compute if about `left` fit. An image is never split; one at the
+/// start is computed whatever its size.
 pub(crate) fn chunk_len(rest: &[u32], left: usize, image_token: u32, has_images: bool) -> usize {
     let cut = left.min(rest.len());
     let inside = |at: usize| {
@@ -273,7 +273,7 @@ pub(crate) fn chunk_len(rest: &[u32], left: usize, image_token: u32, has_images:
     }
 }
 
-/// Encodes the images of some slots together.
+/// Encodes the images of a group of slots together.
 pub(crate) fn encode_group(model: &Model, slots: &mut [Slot], group: &[usize]) -> Result<()> {
     let started = Instant::now();
     let images: Vec<ImagePatches> = group

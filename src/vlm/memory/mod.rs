@@ -1,4 +1,4 @@
-//! The memory that a model takes, known before any of its weights is loaded.
+//! Estimates the memory that a model needs, before any weight is loaded.
 
 mod step;
 
@@ -16,23 +16,22 @@ use crate::settings::ModelOptions;
 use crate::text::gibibytes;
 use candle_core::DType;
 
-/// Keys and values at most, unless the user says otherwise: on the CPU, and where a device does not
-/// tell how much is free.
+/// Default KV cache limit, on the CPU and on devices that do not report free memory.
 const KV_BYTES: u64 = 2 << 30;
 
-/// Sequences in flight, unless the user says otherwise: more would gain little.
+/// Default number of sequences in flight; more would gain little.
 pub const SLOTS: usize = 32;
-/// Tokens of an icon, its question and the longest answer, as far as they are its own; and those
-/// that all share.
+/// Tokens of one icon, its question and the longest answer, without the shared prefix.
 pub const OWN_TOKENS: usize = 512;
+/// Tokens of the prompt prefix that all requests share.
 pub const SHARED_TOKENS: usize = 2048;
 
-/// About how many tokens a step has on the CPU: enough to keep it busy.
+/// Target number of tokens per step on the CPU: enough to keep it busy.
 const CPU_STEP: usize = 512;
-/// The same on an accelerator, the first that its memory has room for.
+/// Candidates for the number of tokens per step on an accelerator; the first that fits is used.
 const STEPS: [usize; 4] = [2048, 1024, 512, 256];
 
-/// What a model takes with the options of a run.
+/// The memory needs of a model with the options of a run.
 #[derive(Debug)]
 pub struct Memory<'a> {
     spec: ModelSpec,
@@ -43,8 +42,8 @@ pub struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// By the configuration alone, without the tensors that a checkpoint may lack.
-    pub fn least(
+    /// A lower bound from the configuration alone: optional tensors do not count.
+    pub fn from_config(
         architecture: &dyn Architecture,
         load: &'a LoadOptions,
         options: &ModelOptions,
@@ -54,7 +53,6 @@ impl<'a> Memory<'a> {
         Self::new(architecture, tensors, load, options)
     }
 
-    /// Of these tensors.
     pub fn new(
         architecture: &dyn Architecture,
         tensors: Vec<ExpectedTensor>,
@@ -70,7 +68,7 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Bytes of the weights on the device, as they are loaded.
+    /// Bytes of the loaded weights on the device.
     pub fn weight_bytes(&self) -> u64 {
         self.weight_bytes_as(self.load.quantization)
     }
@@ -93,7 +91,7 @@ impl<'a> Memory<'a> {
                 Role::Vocabulary => matrix(quantization.map(|_| Quantization::OF_VOCABULARY)),
                 Role::Exact => matrix(None),
                 Role::Plain => numbers * plain.size_in_bytes(),
-                // Beside what a device holds.
+                // In main memory, not on the device.
                 Role::Table if !on_cpu => 0,
                 Role::Table => numbers * DType::F32.size_in_bytes(),
             }
@@ -101,8 +99,8 @@ impl<'a> Memory<'a> {
         bytes.sum::<usize>() as u64
     }
 
-    /// Bytes that a step of this many tokens computes with on an accelerator; none are set aside
-    /// on the CPU, where what others hold can give way.
+    /// Working memory of a step of this many tokens on an accelerator. 0 on the CPU, where the
+    /// system can page out other memory.
     pub fn step_bytes(&self, tokens: usize) -> u64 {
         self.step_bytes_as(tokens, self.load.quantization)
     }
@@ -116,28 +114,28 @@ impl<'a> Memory<'a> {
             columns: (SHARED_TOKENS + OWN_TOKENS).min(self.spec.max_tokens),
             answers: self.slots,
         };
-        self.bytes_of(&size, quantization)
+        self.step_bytes_for(&size, quantization)
     }
 
-    /// The same of a step of this size, with matrices quantized as given.
-    pub fn bytes_of(&self, size: &StepSize, quantization: Option<Quantization>) -> u64 {
+    /// Working memory of a step of this size, with matrices quantized as given.
+    pub fn step_bytes_for(&self, size: &StepSize, quantization: Option<Quantization>) -> u64 {
         step::bytes(&self.spec, &self.tensors, self.load, quantization, size)
     }
 
-    /// Bytes of the keys and values of one sequence, without which there is no answer.
+    /// KV cache bytes of one sequence, the minimum to generate anything.
     fn one_sequence(&self) -> u64 {
         let cache = cache_spec(&self.spec, &self.load.placement(WeightCache::Off));
         (cache.bytes(SHARED_TOKENS) + cache.bytes(OWN_TOKENS)) as u64
     }
 
-    /// Refuses a model that cannot fit its device.
+    /// Rejects a model that cannot fit its device.
     ///
     /// # Errors
-    /// Weights, keys and values, and the smallest step that together are larger than what there
-    /// is. The hint names what would fit.
+    /// If the weights, the KV cache and the smallest step together exceed the device's memory. The
+    /// hint names options that would fit.
     pub fn check(&self) -> Result<()> {
         let room = match self.load.device.is_cpu() {
-            // What others hold can give way; more than there is cannot.
+            // Memory in use by other processes can be paged out, so only the total counts.
             true => device::installed_memory(),
             false => device::free_memory(&self.load.device),
         };
@@ -147,7 +145,7 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// The same where `room` bytes are free.
+    /// Like [`Memory::check`], with `room` bytes available.
     pub fn check_within(&self, room: u64) -> Result<()> {
         let [.., least] = STEPS;
         let one = self.one_sequence();
@@ -197,8 +195,8 @@ impl<'a> Memory<'a> {
         .with_hint(format!("use {}", help.join(", or "))))
     }
 
-    /// About how many tokens a step should have, where `free` bytes are left beside the weights:
-    /// as many as keep the device busy and leave keys and values their half.
+    /// Target number of tokens per step when `free` bytes are left after the weights: as many as
+    /// keep the device busy while leaving half of it to the KV cache.
     pub fn step_tokens(&self, free: Option<u64>) -> usize {
         let [most, .., least] = STEPS;
         match free {
@@ -212,8 +210,8 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// The most bytes of keys and values, where `free` are left beside the weights: what steps do
-    /// not compute with, and half of it at most.
+    /// KV cache limit when `free` bytes are left after the weights: what steps do not need, at most
+    /// half.
     pub fn kv_bytes(&self, free: Option<u64>) -> u64 {
         match (self.kv_memory, free) {
             (Some(bytes), _) => bytes,
@@ -239,7 +237,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     /// The configuration of Qwen2-VL-2B. No weights are needed.
-    fn of_two_billion() -> Box<dyn Architecture> {
+    fn qwen2_vl_2b() -> Box<dyn Architecture> {
         let folder = tempfile::tempdir().unwrap();
         for file in std::fs::read_dir(testing::folder("flat")).unwrap() {
             let path = file.unwrap().path();
@@ -274,7 +272,7 @@ mod tests {
         models::open(&CheckpointFiles::folder(folder.path()).unwrap()).unwrap()
     }
 
-    /// As on an accelerator.
+    /// Options as on an accelerator.
     fn load(dtype: DType, quantization: Option<Quantization>) -> LoadOptions {
         LoadOptions {
             device: Device::Cpu,
@@ -300,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_step_has_room_for_the_dequantized_head() {
-        let architecture = of_two_billion();
+        let architecture = qwen2_vl_2b();
         let run = options(None);
         let step = |dtype, quantization, tokens| {
             let load = load(dtype, quantization);
@@ -309,13 +307,13 @@ mod tests {
         let numbers = 151_936 * 1536;
         let logits = |bytes: u64| SLOTS as u64 * 151_936 * (bytes + 3 * 4);
         for kind in [Quantization::Q8_0, Quantization::Q4K] {
-            // As f16, and then as bf16 beside it: more than all else takes.
+            // The f16 and bf16 copies of the head outweigh everything else.
             let bf16 = step(DType::BF16, Some(kind), 256);
             assert_eq!(bf16, numbers * 4 + logits(2));
             assert!(step(DType::F32, Some(kind), 256) >= numbers * 4 + logits(4));
             assert!(step(DType::F16, Some(kind), 256) >= numbers * 2 + logits(2));
         }
-        // Nothing is dequantized, and scores are most of it.
+        // Nothing is dequantized, and attention scores dominate.
         let dense = step(DType::BF16, None, 2048);
         let scores = 12 * 2 * 2048 * 2560 * 14;
         assert!((scores..scores + GIB / 2).contains(&dense), "{dense}");
@@ -324,7 +322,7 @@ mod tests {
 
     #[test]
     fn steps_get_smaller_where_memory_is_short() {
-        let architecture = of_two_billion();
+        let architecture = qwen2_vl_2b();
         let load = load(DType::BF16, None);
         let run = options(None);
         let memory = Memory::least(architecture.as_ref(), &load, &run);
@@ -344,8 +342,8 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_with_flags_that_help() {
-        let architecture = of_two_billion();
+    fn a_model_that_does_not_fit_is_rejected_with_flags_that_help() {
+        let architecture = qwen2_vl_2b();
         let load = load(DType::BF16, None);
         let refusal = |room, kv_memory| {
             let run = options(kv_memory);

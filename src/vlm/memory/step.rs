@@ -1,12 +1,14 @@
-//! What a step computes with on an accelerator, beside weights, keys and values.
+//! Estimates the working memory of a step on an accelerator: everything except weights and KV
+//! cache.
 //!
-//! The vision tower, the layers and the head run one after the other, and the memory of one is free
-//! for the next: the largest of the three counts. Each is counted by what the code holds at once:
+//! The vision tower, the layers and the head run one after the other and reuse each other's
+//! memory, so the largest of the three counts. Each estimate follows what the code keeps alive at
+//! once:
 //!
 //! - `nn/linear.rs` dequantizes a whole matrix to multiply it by many rows.
 //! - `nn/attention/tensors.rs` holds the scores of all heads several times.
-//! - Between two norms a few matrices of activations are alive.
-//! - `generate/logits.rs` holds logits in the type of activations and three times in f32.
+//! - Between two norms, a few activation matrices are alive.
+//! - `generate/logits.rs` holds the logits once in the activation type and three times in f32.
 
 use crate::vlm::architecture::ModelSpec;
 use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, Role};
@@ -16,24 +18,24 @@ use crate::vlm::nn::kv::pool::score_dtype;
 use crate::vlm::nn::linear::{Form, Quantization};
 use candle_core::DType;
 
-/// What is in a step at most.
+/// Upper bounds of a step's size.
 #[derive(Debug, Clone, Copy)]
 pub struct StepSize {
-    /// Tokens of prompts.
+    /// Prompt tokens.
     pub tokens: usize,
-    /// Tokens that each of them sees.
+    /// Tokens that each of them attends to.
     pub columns: usize,
-    /// Answers that get their next token.
+    /// Answers whose next token is sampled.
     pub answers: usize,
 }
 
-/// Patches of an icon of 51 pixels that is enlarged four times.
+/// Patches of a 51-pixel icon upscaled four times.
 const ICON_PATCHES: usize = 256;
 
-/// Matrices of activations, as wide as the inner layer of a block, that are alive at once.
+/// Activation matrices of the MLP's intermediate width that are alive at once.
 const ALIVE: usize = 6;
 
-/// Bytes of a step at most, with matrices quantized as given.
+/// Upper bound of a step's working memory, with matrices quantized as given.
 pub fn bytes(
     spec: &ModelSpec,
     tensors: &[ExpectedTensor],
@@ -71,20 +73,20 @@ fn quantization_of(role: Role, layers: Option<Quantization>) -> Option<Quantizat
     }
 }
 
-/// Bytes that a matrix takes beside itself while it is multiplied.
+/// Extra bytes that a matrix takes while it is multiplied.
 fn dequantized(shape: &[usize], quantization: Option<Quantization>, dtype: DType) -> usize {
     let numbers: usize = shape.iter().product();
     let columns = shape.last().copied().unwrap_or(1);
     match (Form::of(quantization, columns, false), dtype) {
         (Form::Dense | Form::Int8(_), _) => 0,
         (Form::Quantized(_), DType::F32 | DType::F16) => numbers * dtype.size_in_bytes(),
-        // By way of fp16.
+        // Dequantized to fp16 first.
         (Form::Quantized(_), _) => numbers * (DType::F16.size_in_bytes() + dtype.size_in_bytes()),
     }
 }
 
-/// Bytes of one score of one head while they are computed: as a product, with its mask, beside
-/// others, in f32, and as a weight in f32 and in the type of activations.
+/// Bytes of one attention score of one head: as a product, with its mask, concatenated, in f32, and
+/// as a softmax weight in f32 and in the activation type.
 fn score_bytes(dtype: DType) -> usize {
     let score = score_dtype(dtype);
     let wide = DType::F32.size_in_bytes();

@@ -1,8 +1,9 @@
-//! The model architectures, one folder each. Nothing outside this folder names one.
+//! The model architectures, one folder each. Code outside this folder does not depend on any one
+//! of them.
 //!
-//! To add one, write its folder with a [`Tower`](shared::family::Tower), or with an
-//! [`Architecture`] where it has little in common with those that are there. Then add its
-//! `model_type` to [`ModelType`] and to the match in [`open`].
+//! To add an architecture, write its folder with a [`Tower`](shared::family::Tower), or with an
+//! [`Architecture`] if it has little in common with the existing ones. Then add its `model_type` to
+//! [`ModelType`] and to the match in [`open`].
 
 mod qwen2_5_vl;
 mod qwen2_vl;
@@ -35,31 +36,31 @@ struct Root {
     model_type: String,
 }
 
-/// What `config.json` alone tells against a checkpoint.
+/// Checks `config.json` alone for reasons to refuse a checkpoint.
 pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
     let unknown = match config.json::<Root>() {
-        Ok(root) => root.known().err(),
+        Ok(root) => root.supported_type().err(),
         Err(error) => Some(Refusal::new(
             error.cause,
-            error.hint.unwrap_or(SERVE.into()),
+            error.hint.unwrap_or(SUPPORTED.into()),
         )),
     };
-    // One that is no JSON is refused above.
+    // Invalid JSON is refused above.
     let packed = config.json().ok();
     let packed = packed.and_then(|config| Packing::read(&config).err());
     unknown.into_iter().chain(packed).collect()
 }
 
-const SERVE: &str = "in process run checkpoints of Qwen2-VL, Qwen2.5-VL and Qwen3-VL (dense), such as \
-                     Qwen/Qwen2-VL-2B-Instruct; serve others, for example with vLLM, and use \
-                     --endpoint";
+const SUPPORTED: &str = "supported are checkpoints of Qwen2-VL, Qwen2.5-VL and Qwen3-VL (dense), such \
+                         as Qwen/Qwen2-VL-2B-Instruct; serve others, for example with vLLM, and use \
+                         --endpoint";
 
 impl Root {
-    fn known(&self) -> std::result::Result<ModelType, Refusal> {
-        let known = ModelType::deserialize(self.model_type.as_str().into_deserializer());
-        known.map_err(|_: ValueError| {
+    fn supported_type(&self) -> std::result::Result<ModelType, Refusal> {
+        let supported = ModelType::deserialize(self.model_type.as_str().into_deserializer());
+        supported.map_err(|_: ValueError| {
             let cause = format!("its model_type, {}, is not supported", self.model_type);
-            Refusal::new(cause, SERVE)
+            Refusal::new(cause, SUPPORTED)
         })
     }
 }
@@ -67,11 +68,10 @@ impl Root {
 /// Reads and checks the configuration of a checkpoint.
 ///
 /// # Errors
-/// An architecture that is not supported, or a configuration that makes no sense. The error names
-/// the file.
+/// If the architecture is not supported or the configuration is invalid. The error names the file.
 pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     let root: Root = files.config.json()?;
-    match root.known() {
+    match root.supported_type() {
         Ok(ModelType::Qwen2) => family::<qwen2_vl::VisionTower>(files),
         Ok(ModelType::Qwen2_5) => family::<qwen2_5_vl::VisionTower>(files),
         Ok(ModelType::Qwen3) => family::<qwen3_vl::VisionTower>(files),

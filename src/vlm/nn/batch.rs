@@ -1,4 +1,4 @@
-//! The rows of a step: whose they are, and how they lie in padded tensors.
+//! The rows of a step: the sequence of each, and their layout in padded tensors.
 
 use super::Backend;
 use super::kv::layout::CacheSpec;
@@ -6,16 +6,16 @@ use super::kv::sequence::Span;
 use super::padding::Padding;
 use candle_core::Result;
 
-/// Rows that are computed together. Their sequences have one pool, where they have any.
+/// Rows that are computed together. Their sequences share one pool, if they have one.
 pub struct Batch<'a> {
     pub(crate) spec: &'a CacheSpec,
     pub(crate) spans: Vec<Span<'a>>,
-    /// `None` for slices, which need none.
+    /// `None` with [`Backend::Slices`], which needs no padding.
     pub(crate) padding: Option<Padding>,
 }
 
 impl<'a> Batch<'a> {
-    /// The rows of `spans` follow each other and begin with 0.
+    /// The rows of `spans` must be consecutive and start at 0.
     pub fn new(spec: &'a CacheSpec, spans: Vec<Span<'a>>) -> Result<Self> {
         let padding = match spec.backend {
             Backend::Slices => None,

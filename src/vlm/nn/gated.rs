@@ -1,4 +1,4 @@
-//! Gated layers: what one gives is let through by another of the same input.
+//! The gate and up projections of a gated MLP (SwiGLU), computed together.
 
 use super::int8::{Int8Matrix, can_gate, gated_row};
 use super::linear::{Form, Linear, Placement, packed};
@@ -10,15 +10,14 @@ use std::sync::Arc;
 /// `silu(x G^T + g) * (x U^T + u)`, with `G` and `U` of `(out, in)`.
 #[derive(Debug, Clone)]
 pub enum Gated {
-    /// One product writes what is let through.
+    /// Interleaved rows, for a kernel that applies the gate before it writes.
     Int8(Arc<Int8Matrix>),
-    /// Both side by side.
+    /// One layer whose output is the gate followed by the up projection.
     Stacked(Linear),
 }
 
 impl Gated {
-    /// Loads the layers `gate` and `up`, each `(rows, columns)`, with their biases where `bias` says
-    /// so.
+    /// Loads the layers `gate` and `up`, each `(rows, columns)`, with their biases if `bias`.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -48,7 +47,7 @@ impl Gated {
         }
     }
 
-    /// Bytes of the weights, which is what one step reads.
+    /// Bytes of the weights, all of which one step reads.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Int8(matrix) => matrix.as_bytes().len(),

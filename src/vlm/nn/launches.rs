@@ -1,10 +1,10 @@
-//! Counts what an accelerator is told to run. A step is bound by that number long before it is
-//! bound by arithmetic, so a test holds it.
+//! Counts kernel launches. On an accelerator, launches limit a step long before arithmetic does, so
+//! tests check their number.
 
-/// Marks an operation over tensors that is one launch on an accelerator.
+/// Marks a tensor operation that is one kernel launch on an accelerator.
 macro_rules! launch {
     ($operation:expr) => {{
-        $crate::vlm::nn::launches::one();
+        $crate::vlm::nn::launches::record();
         $operation
     }};
 }
@@ -15,14 +15,14 @@ thread_local! {
     static LAUNCHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// One more, on this thread.
+/// Counts one launch on this thread.
 #[inline(always)]
-pub(crate) fn one() {
+pub(crate) fn record() {
     #[cfg(test)]
     LAUNCHES.with(|launches| launches.set(launches.get() + 1));
 }
 
-/// How many `work` makes on this thread.
+/// Returns the number of launches that `work` makes on this thread.
 #[cfg(test)]
 pub(crate) fn count(work: impl FnOnce()) -> usize {
     let before = LAUNCHES.with(std::cell::Cell::get);

@@ -1,13 +1,13 @@
-//! The linear layer of every model: dense, quantized, or packed for our own kernel. A model does
-//! not know which.
+//! The linear layer of every model: dense, quantized by candle, or packed for our own kernel. Models
+//! do not know which.
 
 use super::Backend;
 use super::int8::{Bits, Int8Matrix};
 use super::launches::launch;
-use super::ops::{Activation, add_in_place, is_plain, repeated_shapes};
-use super::output::After;
-use super::packed::PackedMatrix;
-use super::product::product;
+use super::matmul::matmul_t;
+use super::ops::{Activation, add_in_place, is_cpu_f32, repeated_shapes};
+use super::output::EpilogueArgs;
+use super::packed::F32Matrix;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
@@ -22,10 +22,10 @@ pub enum Quantization {
 }
 
 impl Quantization {
-    /// Of embeddings and heads where layers are quantized: every answer depends on them.
+    /// For embeddings and output heads of quantized models: every answer depends on them.
     pub const OF_VOCABULARY: Self = Self::Q8_0;
 
-    /// The name as the user writes it.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Q8_0 => "q8_0",
@@ -33,7 +33,7 @@ impl Quantization {
         }
     }
 
-    /// Candle's type.
+    /// The corresponding candle type.
     pub(crate) fn dtype(self) -> GgmlDType {
         match self {
             Self::Q8_0 => GgmlDType::Q8_0,
@@ -41,8 +41,8 @@ impl Quantization {
         }
     }
 
-    /// The type for rows of `width`: the next finer one where blocks do not divide the width.
-    /// `None` means that the layer stays dense.
+    /// The type for rows of `width`: the next finer one if its blocks do not divide the width.
+    /// `None` if the layer must stay dense.
     pub(crate) fn for_width(self, width: usize) -> Option<GgmlDType> {
         [self.dtype(), GgmlDType::Q8_0]
             .into_iter()
@@ -50,18 +50,18 @@ impl Quantization {
     }
 }
 
-/// How a matrix is held.
+/// The in-memory format of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     Dense,
-    /// For our own kernel.
+    /// Packed for our own kernel.
     Int8(Bits),
-    /// As candle holds it.
+    /// Quantized by candle.
     Quantized(GgmlDType),
 }
 
 impl Form {
-    /// Of matrices that are `columns` wide.
+    /// The format of matrices with `columns` columns.
     pub fn of(quantization: Option<Quantization>, columns: usize, on_cpu: bool) -> Self {
         let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
             return Self::Dense;
@@ -72,7 +72,7 @@ impl Form {
         }
     }
 
-    /// Bytes of a matrix of this shape; `dense` is the type of dense ones.
+    /// Bytes of a matrix of this shape; `dense` is the type of dense matrices.
     pub fn bytes(self, shape: (usize, usize), dense: DType) -> usize {
         let numbers = shape.0 * shape.1;
         match self {
@@ -83,28 +83,26 @@ impl Form {
     }
 }
 
-/// The device and the form that weights are loaded in.
+/// Where and in which formats weights are loaded.
 #[derive(Debug, Clone)]
 pub struct Placement {
     pub device: Device,
     pub backend: Backend,
-    /// Of dense weights. Over slices activations are f32 whatever this is; as tensors they have
-    /// this type too.
+    /// Type of dense weights; with [`Backend::Tensors`], also of activations.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
-    /// The cache of quantized weights.
     pub cache: WeightCache,
 }
 
 impl Placement {
-    /// How matrices are held that are `columns` wide.
+    /// The format of matrices with `columns` columns.
     pub fn form(&self, quantization: Option<Quantization>, columns: usize) -> Form {
         Form::of(quantization, columns, self.device.is_cpu())
     }
 
     /// Whether dense matrices are laid out for our own kernel.
     pub fn packs_dense(&self) -> bool {
-        self.backend == Backend::Slices && self.dtype == DType::F32 && PackedMatrix::is_supported()
+        self.backend == Backend::Slices && self.dtype == DType::F32 && F32Matrix::is_supported()
     }
 
     /// The type of activations.
@@ -115,7 +113,7 @@ impl Placement {
         }
     }
 
-    /// Loads a small tensor (norm, bias) in the type of the activations.
+    /// Loads a small tensor (norm, bias) in the activation type.
     pub fn tensor(&self, weights: &Weights, name: &str, shape: &[usize]) -> Result<Tensor> {
         weights
             .stored(name, shape)?
@@ -129,7 +127,7 @@ enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
     /// The same laid out for our own kernel.
-    Packed(Arc<PackedMatrix>),
+    Packed(Arc<F32Matrix>),
     /// Quantized, on a processor that our kernel supports.
     Int8(Arc<Int8Matrix>),
     Quantized(Arc<QTensor>),
@@ -141,7 +139,7 @@ impl Matrix {
     fn laid_out(self, placement: &Placement) -> Result<Self> {
         match &self {
             Self::Dense(matrix) if placement.packs_dense() => {
-                Ok(Self::Packed(Arc::new(PackedMatrix::pack(matrix)?)))
+                Ok(Self::Packed(Arc::new(F32Matrix::pack(matrix)?)))
             }
             _ => Ok(self),
         }
@@ -156,14 +154,14 @@ pub struct Linear {
     activations: DType,
 }
 
-/// Rows of a half-precision weight that are widened at a time.
+/// Rows of a half-precision matrix that are widened to f32 at a time.
 const WIDEN_ROWS: usize = 1024;
 
-/// Rows up to which candle's kernels for quantized products on a card are fast.
+/// Up to this many rows, candle's quantized matmul kernels on a GPU are fast.
 const FEW_ROWS: usize = 8;
 
 impl Linear {
-    /// Loads `name.weight` of `(rows, columns)`, and `name.bias` where `bias` says so.
+    /// Loads `name.weight`, `(rows, columns)`, and `name.bias` if `bias`.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -180,8 +178,9 @@ impl Linear {
         )
     }
 
-    /// Loads several layers of the same input as one, whose outputs are side by side:
-    /// `(tokens, columns)` to `(tokens, sum of the parts' rows)`. A part is a name and its rows.
+    /// Loads several layers with the same input as one layer with concatenated outputs:
+    /// `(tokens, columns)` to `(tokens, sum of the parts' rows)`. Each part is a layer name and its
+    /// number of rows.
     pub fn load_stacked(
         weights: &Weights,
         placement: &Placement,
@@ -206,7 +205,7 @@ impl Linear {
         })
     }
 
-    /// Loads `name.weight`, `(rows, columns)`, with a quantization of its own. It may serve as an
+    /// Loads `name.weight`, `(rows, columns)`, with the given quantization. It may serve as an
     /// embedding.
     pub fn load_as(
         weights: &Weights,
@@ -265,8 +264,8 @@ impl Linear {
         Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
     }
 
-    /// A layer from a dense matrix, `(out, in)`, on the CPU in any float type, and its bias where it
-    /// has one.
+    /// Creates a layer from a dense matrix, `(out, in)`, on the CPU in any float type, and an
+    /// optional bias.
     pub fn dense(matrix: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
         Ok(Self {
             matrix: dense(matrix, placement)?.laid_out(placement)?,
@@ -296,15 +295,15 @@ impl Linear {
         activation: Option<Activation>,
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let after = After {
+        let args = EpilogueArgs {
             bias: self.bias.as_ref(),
             activation,
             residual,
         };
         let y = match &self.matrix {
-            // These do what comes after while they write.
-            Matrix::Int8(matrix) => return matrix.forward(x, after),
-            Matrix::Packed(matrix) => return matrix.forward(x, after),
+            // These kernels apply the epilogue while they write.
+            Matrix::Int8(matrix) => return matrix.forward(x, args),
+            Matrix::Packed(matrix) => return matrix.forward(x, args),
             Matrix::Quantized(matrix) if x.device().is_cuda() && x.dim(0)? > FEW_ROWS => {
                 dequantized_matmul(x, matrix)?
             }
@@ -316,13 +315,13 @@ impl Linear {
                 let y = launch!(wide.apply_op1_no_bwd(matrix.as_ref())?);
                 launch!(y.to_dtype(self.activations)?)
             }
-            Matrix::Dense(matrix) if is_plain(x) && is_plain(matrix) => product(x, matrix)?,
+            Matrix::Dense(matrix) if is_cpu_f32(x) && is_cpu_f32(matrix) => matmul_t(x, matrix)?,
             Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => {
                 launch!(x.matmul(&matrix.t()?)?)
             }
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
-        if is_plain(&y) {
+        if is_cpu_f32(&y) {
             if let Some(bias) = &self.bias {
                 add_in_place(&y, bias)?;
             }
@@ -361,19 +360,19 @@ impl Linear {
         rows.to_dtype(self.activations)
     }
 
-    /// Whether the product of many rows reads the weights once.
-    pub fn is_shared(&self) -> bool {
+    /// Whether a product with many rows reads the weights only once.
+    pub fn reads_weights_once(&self) -> bool {
         !matches!(self.matrix, Matrix::Quantized(_))
     }
 
-    /// A copy of these rows of the matrix, which gives as many outputs; there is no bias.
+    /// Copies these rows of the matrix into a layer with as many outputs and no bias.
     pub fn select(&self, rows: &[u32]) -> Result<Self> {
         let matrix = match &self.matrix {
             Matrix::Int8(matrix) => Matrix::Int8(Arc::new(matrix.select(rows)?)),
             Matrix::Quantized(matrix) => Matrix::Quantized(Arc::new(select_rows(matrix, rows)?)),
             Matrix::Packed(matrix) => {
                 let rows = matrix.gather(&Tensor::new(rows, &Device::Cpu)?)?;
-                Matrix::Packed(Arc::new(PackedMatrix::pack(&rows)?))
+                Matrix::Packed(Arc::new(F32Matrix::pack(&rows)?))
             }
             Matrix::Dense(matrix) => {
                 let rows = Tensor::new(rows, matrix.device())?;
@@ -387,7 +386,7 @@ impl Linear {
         })
     }
 
-    /// Bytes of the weights, which is what one step reads.
+    /// Bytes of the weights, all of which one step reads.
     pub fn bytes(&self) -> usize {
         match &self.matrix {
             Matrix::Int8(matrix) => matrix.as_bytes().len(),
@@ -398,8 +397,8 @@ impl Linear {
     }
 }
 
-/// Matrices one below the other in the layout of our kernel, from the cache where they are in it.
-/// Row `i` is row `order(i)` of theirs.
+/// Stacks matrices vertically in the layout of our kernel, or reads the result from the weight
+/// cache. Row `i` of the result is row `order(i)` of the stack.
 pub(super) fn packed(
     weights: &Weights,
     placement: &Placement,
@@ -425,7 +424,7 @@ pub(super) fn packed(
     Ok(Arc::new(matrix))
 }
 
-/// Copies rows block by block, as they are.
+/// Copies rows without dequantizing them.
 fn select_rows(matrix: &QTensor, rows: &[u32]) -> Result<QTensor> {
     let (all, columns) = matrix.shape().dims2()?;
     let data = matrix.data()?;
@@ -446,12 +445,12 @@ fn dense(matrix: Tensor, placement: &Placement) -> Result<Matrix> {
     Ok(Matrix::Dense(matrix.to_device(&placement.device)?))
 }
 
-/// Multiplies by a quantized matrix in the type of `x`. On a card, candle's own product of many rows
-/// takes ten times as long as a dense one, of which dequantizing is a small part.
+/// Dequantizes a matrix and multiplies by it in the type of `x`. On a GPU, candle's quantized product
+/// of many rows takes ten times as long as a dense one; dequantizing costs little in comparison.
 fn dequantized_matmul(x: &Tensor, matrix: &QTensor) -> Result<Tensor> {
     let matrix = match x.dtype() {
         DType::F32 => launch!(matrix.dequantize(x.device())?),
-        // Half the memory, and blocks of eight bits and a scale fit.
+        // f16 takes half the memory and represents eight bits and a scale well enough.
         half => {
             let matrix = launch!(matrix.dequantize_f16(x.device())?);
             launch!(matrix.to_dtype(half)?)
@@ -460,14 +459,14 @@ fn dequantized_matmul(x: &Tensor, matrix: &QTensor) -> Result<Tensor> {
     Ok(launch!(x.matmul(&matrix.t()?)?))
 }
 
-/// Multiplies by a half-precision matrix on the CPU. Widening blocks of rows as they are needed is
-/// far faster than a half-precision product.
+/// Multiplies by a half-precision matrix on the CPU. Widening blocks of rows to f32 is far faster
+/// than a half-precision product.
 fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     let rows = matrix.dim(0)?;
     let mut parts = Vec::with_capacity(rows.div_ceil(WIDEN_ROWS));
     for start in (0..rows).step_by(WIDEN_ROWS) {
         let block = matrix.narrow(0, start, WIDEN_ROWS.min(rows - start))?;
-        parts.push(product(x, &block.to_dtype(x.dtype())?)?);
+        parts.push(matmul_t(x, &block.to_dtype(x.dtype())?)?);
     }
     Tensor::cat(&parts, 1)
 }
@@ -477,7 +476,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dequantized_product_is_that_of_the_dense_matrix() {
+    fn a_dequantized_product_equals_the_dense_one() {
         let matrix = Tensor::rand(-1f32, 1f32, (70, 64), &Device::Cpu).unwrap();
         let quantized = QTensor::quantize(&matrix, GgmlDType::Q8_0).unwrap();
         let x = Tensor::rand(-1f32, 1f32, (9, 64), &Device::Cpu).unwrap();
@@ -489,9 +488,9 @@ mod tests {
         assert!(furthest < 1e-5);
     }
 
-    /// Of a dense matrix and of quantized ones, whatever kernel they have.
+    /// For dense matrices and for every quantized format.
     #[test]
-    fn selected_rows_give_the_same_numbers() {
+    fn selected_rows_give_the_same_outputs() {
         let matrix = Tensor::rand(-1f32, 1f32, (70, 64), &Device::Cpu).unwrap();
         let x = Tensor::rand(-1f32, 1f32, (3, 64), &Device::Cpu).unwrap();
         let quantized = || QTensor::quantize(&matrix, GgmlDType::Q8_0).unwrap();
@@ -527,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_takes_the_bytes_that_were_announced() {
+    fn a_matrix_takes_the_estimated_bytes() {
         for (rows, columns) in [(70, 64), (64, 128), (33, 512), (5, 48)] {
             let matrix = Tensor::rand(-1f32, 1f32, (rows, columns), &Device::Cpu).unwrap();
             let numbers = matrix.to_vec2::<f32>().unwrap();
@@ -550,14 +549,14 @@ mod tests {
                     bias: None,
                     activations: DType::F32,
                 };
-                let announced = form.bytes((rows, columns), DType::BF16);
-                assert_eq!(layer.bytes(), announced, "{kind:?} {rows}x{columns}");
+                let estimate = form.bytes((rows, columns), DType::BF16);
+                assert_eq!(layer.bytes(), estimate, "{kind:?} {rows}x{columns}");
             }
         }
     }
 
     #[test]
-    fn a_width_that_blocks_do_not_divide_takes_a_finer_type() {
+    fn a_width_that_blocks_do_not_divide_uses_a_finer_type() {
         assert_eq!(Quantization::Q4K.for_width(512), Some(GgmlDType::Q4K));
         assert_eq!(Quantization::Q4K.for_width(96), Some(GgmlDType::Q8_0));
         assert_eq!(Quantization::Q8_0.for_width(96), Some(GgmlDType::Q8_0));

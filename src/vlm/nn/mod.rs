@@ -1,5 +1,5 @@
-//! The parts that models are built of: linear layers, attention, norms, rotary positions and the
-//! cache of keys and values. Nothing here belongs to one model.
+//! The building blocks of models: linear layers, attention, norms, rotary positions and the KV
+//! cache. Nothing here is specific to one model.
 
 pub mod attention;
 pub mod batch;
@@ -8,21 +8,20 @@ pub mod int8;
 pub mod kv;
 pub(crate) mod launches;
 pub mod linear;
+mod matmul;
 pub mod ops;
 mod output;
 mod packed;
 mod padding;
 mod pages;
-mod product;
 pub mod rope;
-pub(crate) mod stored;
-pub mod vectors;
+pub mod simd;
 
-/// What computes.
+/// The implementation that runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
-    /// Our own kernels over slices of f32, on the CPU.
+    /// Our own kernels over f32 slices, on the CPU.
     Slices,
-    /// candle's operations over whole tensors, on any device.
+    /// Candle's tensor operations, on any device.
     Tensors,
 }

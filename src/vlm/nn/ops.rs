@@ -1,14 +1,14 @@
-//! Norms, activations and softmax: fused over plain slices on the CPU, candle's own operations
-//! elsewhere.
+//! Norms, activations and elementwise sums: fused kernels over slices on the CPU, candle's
+//! operations elsewhere.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "vector instructions and loops for them, and rows that are not zeroed before they are written"
+    reason = "loops that vectorize, and output that is not zeroed before it is written"
 )]
 
 use super::launches::launch;
-use super::vectors::{
+use super::simd::{
     each, gelu_tanh, gelu_tanh_row, layer_norm_row, quick_gelu, quick_gelu_row, rms_norm_row,
     swiglu_row, vectorized,
 };
@@ -18,12 +18,12 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use std::mem::MaybeUninit;
 
-/// Whether a tensor can be read as a slice of f32.
-pub(crate) fn is_plain(x: &Tensor) -> bool {
+/// Whether the fused kernels can read the tensor.
+pub(crate) fn is_cpu_f32(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
 
-/// Calls `f` with the numbers of a CPU f32 tensor in row-major order.
+/// Calls `f` with the elements of a CPU f32 tensor in row-major order.
 pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
     let x = x.contiguous()?;
     let (storage, layout) = x.storage_and_layout();
@@ -34,10 +34,10 @@ pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> 
     f(&storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()])
 }
 
-/// While what this gives lives, the shapes and strides that CUDA kernels are given stay on the card:
-/// uploading them takes as long as the kernels. It is for operations on the rows of `x` whose
-/// shapes come again in the next step, as do those of a step without prompts. Nothing else may be
-/// uploaded meanwhile, since it would stay too.
+/// Returns a guard that keeps the shapes and strides of CUDA kernels on the GPU: uploading them
+/// takes as long as the kernels. It is for operations on the rows of `x` whose shapes repeat in the
+/// next step, as in steps without prompts. Nothing else may be uploaded while the guard lives, since
+/// it would stay on the GPU too.
 pub(crate) fn repeated_shapes(x: &Tensor) -> impl Sized + use<> {
     const REPEATED_ROWS: usize = 512;
     let repeated = x.dims().first().is_some_and(|rows| *rows <= REPEATED_ROWS);
@@ -55,7 +55,7 @@ pub(crate) fn repeated_shapes(x: &Tensor) -> impl Sized + use<> {
 /// Applies `f(row, out_row)` to the rows of a `(rows, width)` tensor, in parallel.
 ///
 /// # Safety
-/// `f` writes every number of its out row, which has `out_width`.
+/// `f` writes all `out_width` elements of its output row.
 unsafe fn map_rows(
     x: &Tensor,
     out_width: usize,
@@ -65,22 +65,22 @@ unsafe fn map_rows(
     let numbers = rows * out_width;
     let mut out: Vec<f32> = Vec::with_capacity(numbers);
     with_slice(x, |x| {
-        // A thread should get enough work to be worth waking.
-        let at_once = (16 * 1024 / width.max(1)).max(1);
+        // Enough work per thread to be worth waking it.
+        let rows_per_task = (16 * 1024 / width.max(1)).max(1);
         out.spare_capacity_mut()[..numbers]
             .par_chunks_mut(out_width)
             .zip(x.par_chunks(width))
-            .with_min_len(at_once)
+            .with_min_len(rows_per_task)
             .for_each(|(out, x)| f(x, out));
         Ok(())
     })?;
-    // SAFETY: there are as many rows of `out` as of `x`, and the caller promises that `f` has
-    // written all of each. Zeroing them first took 2 % of a step.
+    // SAFETY: `out` has as many rows as `x`, and the caller promises that `f` has written all of
+    // each. Zeroing them first took 2 % of a step.
     unsafe { out.set_len(numbers) };
     Tensor::from_vec(out, (rows, out_width), x.device())
 }
 
-/// The width of the rows of `x`. It is an error if `weight` has another.
+/// Returns the width of the rows of `x`; an error if the width of `weight` differs.
 fn same_width(x: &Tensor, weight: &Tensor) -> Result<usize> {
     let width = x.dim(D::Minus1)?;
     if weight.dims() != [width] {
@@ -91,12 +91,11 @@ fn same_width(x: &Tensor, weight: &Tensor) -> Result<usize> {
 
 /// RMS norm over the last dimension: `(tokens, hidden)` to the same.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    if is_plain(x) {
+    if is_cpu_f32(x) {
         let width = same_width(x, weight)?;
         return with_slice(weight, |weight| {
             let row = |x: &[f32], out: &mut [_]| rms_norm_row(x, weight, eps as f32, out);
-            // SAFETY: it writes as many numbers as a row, the weight and the out row all have, and
-            // the width of each is the same.
+            // SAFETY: it writes all elements, since row, weight and output row have equal widths.
             unsafe { map_rows(x, width, row) }
         });
     }
@@ -109,14 +108,14 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
 
 /// Layer norm over the last dimension: `(tokens, hidden)` to the same.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    if is_plain(x) {
+    if is_cpu_f32(x) {
         let width = same_width(x, weight)?.min(same_width(x, bias)?);
         return with_slice(weight, |weight| {
             with_slice(bias, |bias| {
                 let row =
                     |x: &[f32], out: &mut [_]| layer_norm_row(x, weight, bias, eps as f32, out);
-                // SAFETY: it writes as many numbers as a row, the weight, the bias and the out row
-                // all have, and the width of each is the same.
+                // SAFETY: it writes all elements, since row, weight, bias and output row have equal
+                // widths.
                 unsafe { map_rows(x, width, row) }
             })
         });
@@ -133,15 +132,15 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
 pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     let width = gate_up.dim(D::Minus1)?;
     if !width.is_multiple_of(2) {
-        candle_core::bail!("rows of {width} have no two halves")
+        candle_core::bail!("rows of {width} cannot be split in half")
     }
     let half = width / 2;
-    if is_plain(gate_up) {
+    if is_cpu_f32(gate_up) {
         let row = |row: &[f32], out: &mut [_]| {
             let (gate, up) = row.split_at(half);
             swiglu_row(gate, up, out);
         };
-        // SAFETY: it writes as many numbers as both halves and the out row have, which is `half`.
+        // SAFETY: it writes `half` elements, the width of the output row.
         return unsafe { map_rows(gate_up, half, row) };
     }
     let _shapes = repeated_shapes(gate_up);
@@ -150,7 +149,7 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     launch!(launch!(gate.silu()?) * up)
 }
 
-/// What comes between the two matrices of a layer.
+/// The activation function of an MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Activation {
     #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new", alias = "gelu_fast")]
@@ -169,8 +168,8 @@ impl Activation {
             Self::QuickGelu => quick_gelu_row,
             Self::Gelu => return launch!(x.gelu_erf()),
         };
-        if is_plain(x) {
-            // SAFETY: each writes as many numbers as a row and the out row have, the width of `x`.
+        if is_cpu_f32(x) {
+            // SAFETY: each writes as many elements as the row and the output row have.
             return unsafe { map_rows(x, x.dim(D::Minus1)?, row) };
         }
         match self {
@@ -181,7 +180,7 @@ impl Activation {
         }
     }
 
-    /// The same in a function with vector instructions.
+    /// Applies the activation in place; inlined into functions with their own target features.
     #[inline(always)]
     pub(crate) fn apply_to<const FMA: bool>(self, x: &mut [f32]) {
         match self {
@@ -213,7 +212,7 @@ vectorized! {
     }
 }
 
-/// Adds a row to each row, or a matrix of the same shape, where the numbers are.
+/// Adds a matrix of the same shape, or one row to each row, in place.
 struct AddInPlace;
 
 impl candle_core::InplaceOp2 for AddInPlace {
@@ -229,20 +228,20 @@ impl candle_core::InplaceOp2 for AddInPlace {
         other_layout: &candle_core::Layout,
     ) -> Result<()> {
         let candle_core::CpuStorage::F32(x) = x else {
-            candle_core::bail!("expected numbers of 32 bits")
+            candle_core::bail!("expected f32")
         };
         let (Some((start, end)), Some((other_start, other_end))) = (
             x_layout.contiguous_offsets(),
             other_layout.contiguous_offsets(),
         ) else {
-            candle_core::bail!("expected numbers in the order of rows")
+            candle_core::bail!("expected contiguous tensors")
         };
         let x = &mut x[start..end];
         let other = &other.as_slice::<f32>()?[other_start..other_end];
         if other.is_empty() || !x.len().is_multiple_of(other.len()) {
-            candle_core::bail!("{} numbers to add to {}", other.len(), x.len())
+            candle_core::bail!("cannot add {} elements to {}", other.len(), x.len())
         }
-        // A thread should get enough work to be worth waking.
+        // Enough work per thread to be worth waking it.
         const PART: usize = 64 * 1024;
         match other.len() == x.len() {
             true => x
@@ -258,40 +257,40 @@ impl candle_core::InplaceOp2 for AddInPlace {
     }
 }
 
-/// Adds `other`, a row or a tensor of the same shape, to `x`, which is f32 on the CPU and nobody
-/// else's.
+/// Adds `other`, a row or a tensor of the same shape, to `x` in place. `x` must be f32 on the CPU and
+/// not shared.
 pub fn add_in_place(x: &Tensor, other: &Tensor) -> Result<()> {
     x.inplace_op2(&other.contiguous()?, &AddInPlace)
 }
 
-/// The weights of the norms of the first heads of a row.
+/// Weights of per-head norms, which apply to the first heads of a row.
 #[derive(Debug)]
 pub struct HeadNorms {
     /// `(normed heads, head_dim)`.
     weights: Tensor,
-    /// `(head_dim)`: the weights of a norm that only scales.
+    /// `(head_dim)`: weights of a norm that only scales.
     ones: Tensor,
 }
 
 impl HeadNorms {
-    /// From `(normed heads, head_dim)`.
+    /// `weights` are `(normed heads, head_dim)`.
     pub fn new(weights: Tensor) -> Result<Self> {
         let ones = Tensor::ones(weights.dim(1)?, weights.dtype(), weights.device())?;
         Ok(Self { weights, ones })
     }
 }
 
-/// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`; those that `norms`
-/// has no weights for stay. Gives the same shape.
+/// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`. Heads without weights
+/// in `norms` stay unchanged. Returns the same shape.
 pub fn norm_heads(x: Tensor, norms: &HeadNorms, eps: f64) -> Result<Tensor> {
     let HeadNorms { weights, ones } = norms;
     let (normed, head_dim) = weights.dims2()?;
     let (tokens, width) = x.dims2()?;
-    let numbers = normed * head_dim;
-    if !width.is_multiple_of(head_dim) || width < numbers {
-        candle_core::bail!("rows of {width} do not hold {normed} heads of {head_dim}")
+    let normed_width = normed * head_dim;
+    if !width.is_multiple_of(head_dim) || width < normed_width {
+        candle_core::bail!("rows of {width} do not contain {normed} heads of {head_dim}")
     }
-    if is_plain(&x) {
+    if is_cpu_f32(&x) {
         return with_slice(weights, |weights| {
             let row = |x: &[f32], out: &mut [MaybeUninit<f32>]| {
                 let heads = x.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim));
@@ -305,24 +304,25 @@ pub fn norm_heads(x: Tensor, norms: &HeadNorms, eps: f64) -> Result<Tensor> {
                     }
                 }
             };
-            // SAFETY: a row is whole heads, and each head of the out row is written.
+            // SAFETY: a row consists of heads, and each head of the output row is written.
             unsafe { map_rows(&x, width, row) }
         });
     }
-    // All heads: to leave some out would take a copy, which is one more launch.
+    // Normalizes all heads: leaving some out would take a copy, which is one more launch.
     let heads = x.reshape((tokens * width / head_dim, head_dim))?;
     let heads = launch!(candle_nn::ops::rms_norm(&heads, ones, eps as f32)?);
     let heads = heads.reshape((tokens, width / head_dim, head_dim))?;
     let heads = heads.narrow(1, 0, normed)?;
-    let heads = launch!(heads.broadcast_mul(weights)?).reshape((tokens, numbers))?;
-    // Nobody else has seen `x`.
+    let heads = launch!(heads.broadcast_mul(weights)?).reshape((tokens, normed_width))?;
+    // `x` is owned here and not shared.
     launch!(x.slice_set(&heads, 1, 0)?);
     Ok(x)
 }
 
-/// Adds `numbers`, `(n, hidden)`, to the rows of `x`, `(tokens, hidden)`, that `rows`, `(n)`, names.
-pub fn add_to_rows(x: &Tensor, rows: &Tensor, numbers: &Tensor) -> Result<Tensor> {
-    launch!(x.index_add(rows, numbers, 0))
+/// Adds `values`, `(n, hidden)`, to the rows of `x`, `(tokens, hidden)`, with the indices `rows`,
+/// `(n)`.
+pub fn add_to_rows(x: &Tensor, rows: &Tensor, values: &Tensor) -> Result<Tensor> {
+    launch!(x.index_add(rows, values, 0))
 }
 
 #[cfg(test)]
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn fused_steps_equal_candles_own() {
+    fn fused_kernels_match_candle() {
         let x = random((37, 90));
         let (w, b) = (random((1, 90)), random((1, 90)));
         let (w, b) = (w.flatten_all().unwrap(), b.flatten_all().unwrap());
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_normalized_one_by_one_and_the_last_ones_stay() {
+    fn each_normed_head_is_normalized_and_the_rest_stay_unchanged() {
         let (normed, all, dim) = (5, 7, 12);
         let x = random((9, all * dim));
         let weights = random((normed, dim));

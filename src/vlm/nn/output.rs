@@ -1,20 +1,19 @@
-//! The output of our own products, which many threads write at once, and what becomes of a panel's
+//! The output of our own products, written by many threads at once, and the epilogue applied to the
 //! sums.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "threads that write to parts of one output, and loops for vector instructions"
+    reason = "threads that write to disjoint parts of one output, and loops that vectorize"
 )]
 
 use super::ops::{Activation, with_slice};
-use super::vectors::silu;
+use super::simd::silu;
 use candle_core::{Result, Tensor};
 
-/// What is done with each row of a product: the bias is added, the activation applied, and the
-/// residual added.
+/// The tensors of [`Epilogue::Add`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct After<'a> {
+pub struct EpilogueArgs<'a> {
     /// `(width)`.
     pub bias: Option<&'a Tensor>,
     pub activation: Option<Activation>,
@@ -22,24 +21,24 @@ pub struct After<'a> {
     pub residual: Option<&'a Tensor>,
 }
 
-impl After<'_> {
-    /// Calls `f` with the same over slices, for a product of this `(tokens, width)`.
+impl EpilogueArgs<'_> {
+    /// Calls `f` with the epilogue over slices, for a product of shape `(tokens, width)`.
     pub fn with_slices<R>(
         self,
         (tokens, width): (usize, usize),
-        f: impl FnOnce(Finish) -> R,
+        f: impl FnOnce(Epilogue) -> R,
     ) -> Result<R> {
         let fits = self.bias.is_none_or(|bias| bias.dims() == [width])
             && self
                 .residual
                 .is_none_or(|residual| residual.dims() == [tokens, width]);
         if !fits {
-            candle_core::bail!("what is to be added does not fit a product of {tokens} x {width}")
+            candle_core::bail!("bias or residual does not match a product of {tokens} x {width}")
         }
         let activation = self.activation;
         with_optional_slice(self.bias, |bias| {
             with_optional_slice(self.residual, |residual| {
-                Ok(f(Finish::Add {
+                Ok(f(Epilogue::Add {
                     bias,
                     activation,
                     residual,
@@ -59,40 +58,38 @@ fn with_optional_slice<R>(
     }
 }
 
-/// The output that the panels' threads write to, each to a part of its own.
+/// An output buffer that threads write to, each to a part of its own.
 pub struct Output(*mut f32);
 
-// SAFETY: it only tells addresses; who writes to them says why that is safe.
+// SAFETY: it only computes addresses; every write justifies its own safety.
 unsafe impl Sync for Output {}
 
 impl Output {
-    /// Of what `numbers` has room for. Whoever writes promises to keep within that, and to write
-    /// before it is gone.
+    /// Writers must stay within the capacity of `numbers` and finish before it is dropped.
     pub fn new(numbers: &mut Vec<f32>) -> Self {
         Self(numbers.as_mut_ptr())
     }
 
-    /// Where a number goes.
     #[inline(always)]
     fn at(&self, index: usize) -> *mut f32 {
         self.0.wrapping_add(index)
     }
 }
 
-/// What becomes of the sums.
+/// The operation applied to the sums of a product before they are written.
 #[derive(Debug, Clone, Copy)]
-pub enum Finish<'a> {
-    /// See [`After`].
+pub enum Epilogue<'a> {
+    /// Adds `bias`, `(width)`, applies the activation and adds `residual`, `(tokens, width)`.
     Add {
         bias: Option<&'a [f32]>,
         activation: Option<Activation>,
         residual: Option<&'a [f32]>,
     },
-    /// The first half of a panel's rows are gates of the second half: `silu(gate) * row`.
+    /// `silu(gate) * up`, where the first half of a panel's rows are gates of the second half.
     Gate,
 }
 
-impl Default for Finish<'_> {
+impl Default for Epilogue<'_> {
     fn default() -> Self {
         Self::Add {
             bias: None,
@@ -102,8 +99,8 @@ impl Default for Finish<'_> {
     }
 }
 
-impl Finish<'_> {
-    /// Outputs of so many rows of a matrix.
+impl Epilogue<'_> {
+    /// Number of outputs for this many rows of a matrix.
     #[inline(always)]
     pub fn width(self, rows: usize) -> usize {
         match self {
@@ -113,36 +110,37 @@ impl Finish<'_> {
     }
 }
 
-/// The part of the output for the products of a panel with a tile.
-pub struct Part<'a> {
+/// The part of the output for the product of one panel with one tile.
+pub struct OutputTile<'a> {
     /// `(tokens, width)`.
     pub out: &'a Output,
     pub width: usize,
-    /// The first token, and the first column of the panel.
+    /// First token.
     pub token: usize,
+    /// First column.
     pub column: usize,
-    pub finish: Finish<'a>,
+    pub epilogue: Epilogue<'a>,
 }
 
-impl Part<'_> {
-    /// Writes what becomes of the sums of some tokens, from the first one on.
+impl OutputTile<'_> {
+    /// Applies the epilogue to the sums of consecutive tokens and writes them.
     ///
     /// # Safety
-    /// The output, bias and residual are as large as said above, and nobody else touches this part
-    /// of the output.
+    /// The output, bias and residual have the documented sizes, and no other thread accesses this
+    /// part of the output.
     #[inline(always)]
     pub unsafe fn write<const PANEL: usize>(&self, sums: &[[f32; PANEL]]) {
-        let columns = self.finish.width(PANEL).min(self.width - self.column);
+        let columns = self.epilogue.width(PANEL).min(self.width - self.column);
         for token in 0..sums.len() {
             let at = (self.token + token) * self.width + self.column;
             let mut row = sums[token];
-            match self.finish {
-                Finish::Gate => {
+            match self.epilogue {
+                Epilogue::Gate => {
                     for i in 0..PANEL / 2 {
                         row[i] = silu::<true>(row[i]) * row[PANEL / 2 + i];
                     }
                 }
-                Finish::Add {
+                Epilogue::Add {
                     bias,
                     activation,
                     residual,
@@ -164,7 +162,7 @@ impl Part<'_> {
                     }
                 }
             }
-            // SAFETY: promised by the caller; the row has at least as many numbers.
+            // SAFETY: promised by the caller; the row has at least `columns` elements.
             unsafe {
                 self.out
                     .at(at)

@@ -1,51 +1,51 @@
-//! Products of f32 matrices that are laid out for the kernel when they are loaded, for processors with
-//! AVX-512. Elsewhere, and for other matrices, see [`super::product`].
+//! Matrix products with f32 weights that are packed when they are loaded, for processors with
+//! AVX-512. For other processors and matrices, see [`super::matmul`].
 //!
-//! A panel is a few rows of the matrix side by side, column by column. While a panel is in the cache,
-//! tiles of tokens pass over it, whose sums stay in registers from the first column to the last and
-//! are written with what comes after the product.
+//! A panel is some rows of the matrix, interleaved column by column. While a panel is in the cache,
+//! tile after tile of tokens is multiplied with it. The sums of a tile stay in registers for all
+//! columns, and the epilogue is applied before they are written.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "vector instructions, and threads that write to parts of one output"
+    reason = "vector instructions, and threads that write to disjoint parts of one output"
 )]
 
 use super::ops::with_slice;
-use super::output::{After, Finish, Output, Part};
-use super::pages::{Pages, Plain};
+use super::output::{Epilogue, EpilogueArgs, Output, OutputTile};
+use super::pages::{Pages, Pod};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
-/// Rows of the matrix side by side: three registers of 16.
+/// Rows of the matrix per panel: three registers of 16.
 const PANEL: usize = 48;
-/// Tokens that a pass over a panel takes. With rows of a power of two, more would drive each other
-/// out of the first-level cache.
+/// Tokens per pass over a panel. With rows of a power of two, more tokens would evict each other
+/// from the L1 cache.
 const TILE: usize = 8;
-/// Bytes of activations that stay in the second-level cache while the panels pass by.
+/// Bytes of activations that stay in the L2 cache while panel after panel uses them.
 const ACTIVATION_BYTES: usize = 1 << 20;
-/// Products of two numbers that are worth waking a thread for.
-const WORTH: usize = 1 << 17;
+/// Minimum number of multiplications per task, to be worth waking a thread.
+const MIN_TASK_PRODUCTS: usize = 1 << 17;
 
-// SAFETY: any bits are a number.
-unsafe impl Plain for f32 {}
+// SAFETY: any bytes are a valid `f32`.
+unsafe impl Pod for f32 {}
 
 /// A matrix of `(rows, columns)`.
-pub struct PackedMatrix {
+pub struct F32Matrix {
     rows: usize,
     columns: usize,
-    /// Panel after panel, `(columns, PANEL)`. Rows that fill the last one up are zero.
+    /// Panels of `(columns, PANEL)`. Padding rows of the last panel are zero.
     panels: Pages<f32>,
 }
 
-impl std::fmt::Debug for PackedMatrix {
+impl std::fmt::Debug for F32Matrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PackedMatrix({}, {})", self.rows, self.columns)
+        write!(f, "F32Matrix({}, {})", self.rows, self.columns)
     }
 }
 
-impl PackedMatrix {
-    /// Whether this processor has the instructions, and no other library is to multiply.
+impl F32Matrix {
+    /// Whether this processor has AVX-512 and the build uses no other BLAS.
     pub fn is_supported() -> bool {
         #[cfg(target_arch = "x86_64")]
         return !cfg!(any(feature = "mkl", feature = "accelerate"))
@@ -54,7 +54,7 @@ impl PackedMatrix {
         false
     }
 
-    /// From `(rows, columns)` in f32 on the CPU.
+    /// Packs a matrix, `(rows, columns)` in f32 on the CPU.
     pub fn pack(matrix: &Tensor) -> Result<Self> {
         let (rows, columns) = matrix.dims2()?;
         let mut panels = Pages::new(rows.div_ceil(PANEL) * PANEL * columns)?;
@@ -97,33 +97,33 @@ impl PackedMatrix {
         Tensor::from_vec(out, (ids.len(), self.columns), &Device::Cpu)
     }
 
-    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and does what comes after.
-    pub fn forward(&self, x: &Tensor, after: After) -> Result<Tensor> {
+    /// Multiplies: `(tokens, columns)` to `(tokens, rows)`, and applies the epilogue.
+    pub fn forward(&self, x: &Tensor, args: EpilogueArgs) -> Result<Tensor> {
         let (tokens, columns) = x.dims2()?;
         if columns != self.columns {
             candle_core::bail!("{columns} activations for {} columns", self.columns)
         }
         let out = with_slice(x, |x| {
-            after.with_slices((tokens, self.rows), |finish| {
-                self.product(x, tokens, finish)
+            args.with_slices((tokens, self.rows), |epilogue| {
+                self.product(x, tokens, epilogue)
             })
         })?;
         Tensor::from_vec(out, (tokens, self.rows), x.device())
     }
 
-    fn product(&self, x: &[f32], tokens: usize, finish: Finish) -> Vec<f32> {
-        // What the unsafe code below goes by.
+    fn product(&self, x: &[f32], tokens: usize, epilogue: Epilogue) -> Vec<f32> {
+        // The unsafe code below relies on this.
         assert!(Self::is_supported() && x.len() == tokens * self.columns);
         let mut out: Vec<f32> = Vec::with_capacity(tokens * self.rows);
         let shared = Output::new(&mut out);
         let at_once = ACTIVATION_BYTES / (size_of::<f32>() * self.columns.max(1));
         let at_once = (at_once / TILE * TILE).clamp(TILE, tokens.next_multiple_of(TILE).max(TILE));
         let panels = self.rows.div_ceil(PANEL);
-        // Of a panel with the tokens of a group.
+        // Multiplications of a panel with the tokens of a group.
         let products = PANEL * self.columns * at_once.min(tokens);
         (0..tokens.div_ceil(at_once) * panels)
             .into_par_iter()
-            .with_min_len((WORTH / products.max(1)).max(1))
+            .with_min_len((MIN_TASK_PRODUCTS / products.max(1)).max(1))
             .for_each(|task| {
                 let (group, panel) = (task / panels, task % panels);
                 let weights = &self.panels[panel * PANEL * self.columns..][..PANEL * self.columns];
@@ -131,21 +131,21 @@ impl PackedMatrix {
                 for token in group.clone().step_by(TILE) {
                     let used = TILE.min(group.end - token);
                     let x = &x[token * self.columns..][..used * self.columns];
-                    let part = Part {
+                    let out_tile = OutputTile {
                         out: &shared,
                         width: self.rows,
                         token,
                         column: panel * PANEL,
-                        finish,
+                        epilogue,
                     };
-                    // SAFETY: the processor has the instructions; `x` has `used` rows and the panel
-                    // as many columns; what is added is as large as the product; no other task
-                    // writes this part of `out`, which outlives the loop.
-                    unsafe { multiply_tile(x, used, weights, &part) };
+                    // SAFETY: the processor has the instructions; `x` has `used` rows as wide as the
+                    // panel; bias and residual match the product; no other task writes this part of
+                    // the output, which outlives the loop.
+                    unsafe { multiply_tile(x, used, weights, &out_tile) };
                 }
             });
-        // SAFETY: the panels cover all rows of the matrix and the groups all tokens, so every
-        // number was written.
+        // SAFETY: the panels cover all rows of the matrix and the groups cover all tokens, so every
+        // element was written.
         unsafe { out.set_len(tokens * self.rows) };
         out
     }
@@ -154,37 +154,37 @@ impl PackedMatrix {
 /// Multiplies a panel with `used` rows of `x`, at most [`TILE`].
 ///
 /// # Safety
-/// The processor has AVX-512; `x` has so many rows of as many numbers as the panel has columns; the
-/// part is as [`Part::write`] says.
-unsafe fn multiply_tile(x: &[f32], used: usize, panel: &[f32], part: &Part) {
+/// The processor has AVX-512; `x` has `used` rows as wide as the panel; the output meets the
+/// requirements of [`OutputTile::write`].
+unsafe fn multiply_tile(x: &[f32], used: usize, panel: &[f32], out: &OutputTile) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: promised by the caller.
     unsafe {
         match used {
-            1 => multiply::<1>(x, panel, part),
-            2 => multiply::<2>(x, panel, part),
-            3 => multiply::<3>(x, panel, part),
-            4 => multiply::<4>(x, panel, part),
-            5 => multiply::<5>(x, panel, part),
-            6 => multiply::<6>(x, panel, part),
-            7 => multiply::<7>(x, panel, part),
-            _ => multiply::<TILE>(x, panel, part),
+            1 => multiply::<1>(x, panel, out),
+            2 => multiply::<2>(x, panel, out),
+            3 => multiply::<3>(x, panel, out),
+            4 => multiply::<4>(x, panel, out),
+            5 => multiply::<5>(x, panel, out),
+            6 => multiply::<6>(x, panel, out),
+            7 => multiply::<7>(x, panel, out),
+            _ => multiply::<TILE>(x, panel, out),
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
-        let _ = (x, used, panel, part);
+        let _ = (x, used, panel, out);
         unreachable!("no processor of this kind is supported")
     }
 }
 
-/// Loops here are plain ones over numbers, see the int8 kernel.
+/// Loops index plainly instead of using iterators, see the int8 kernel.
 ///
 /// # Safety
-/// As for [`multiply_tile`], with `ROWS` rows.
+/// See [`multiply_tile`], with `ROWS` rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], part: &Part) {
+unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], out: &OutputTile) {
     use std::arch::x86_64::*;
     const LANES: usize = 16;
     const REGISTERS: usize = PANEL / LANES;
@@ -193,7 +193,7 @@ unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], part: &Part) {
     for column in 0..columns {
         let mut weights = [_mm512_setzero_ps(); REGISTERS];
         for i in 0..REGISTERS {
-            // SAFETY: a panel has so many numbers for each column.
+            // SAFETY: a panel has `REGISTERS * LANES` elements for each column.
             weights[i] = unsafe { _mm512_loadu_ps(panel.as_ptr().add(column * PANEL + i * LANES)) };
         }
         for row in 0..ROWS {
@@ -208,12 +208,12 @@ unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], part: &Part) {
     let mut numbers = [[0f32; PANEL]; ROWS];
     for row in 0..ROWS {
         for i in 0..REGISTERS {
-            // SAFETY: a row is so many registers.
+            // SAFETY: a row is `REGISTERS` registers.
             unsafe { _mm512_storeu_ps(numbers[row].as_mut_ptr().add(i * LANES), sums[row][i]) };
         }
     }
     // SAFETY: promised by the caller.
-    unsafe { part.write(&numbers) };
+    unsafe { out.write(&numbers) };
 }
 
 #[cfg(test)]
@@ -231,18 +231,18 @@ mod tests {
     }
 
     #[test]
-    fn products_are_those_of_the_matrix_with_what_comes_after() {
-        if !PackedMatrix::is_supported() {
+    fn products_and_epilogues_match_candle() {
+        if !F32Matrix::is_supported() {
             return;
         }
         for (rows, columns) in [(1, 1), (48, 64), (100, 300), (49, 1024)] {
             let matrix = random((rows, columns));
-            let packed = PackedMatrix::pack(&matrix).unwrap();
+            let packed = F32Matrix::pack(&matrix).unwrap();
             let bias = random((1, rows)).flatten_all().unwrap();
             for tokens in [1, 2, 7, 8, 9, 300] {
                 let (x, residual) = (random((tokens, columns)), random((tokens, rows)));
                 let plain = x.matmul(&matrix.t().unwrap()).unwrap();
-                let got = packed.forward(&x, After::default()).unwrap();
+                let got = packed.forward(&x, EpilogueArgs::default()).unwrap();
                 assert!(furthest(&got, &plain) < 1e-3);
                 let biased = plain.broadcast_add(&bias).unwrap();
                 for activation in [
@@ -251,24 +251,24 @@ mod tests {
                     Activation::Gelu,
                 ] {
                     let expected = (activation.apply(&biased).unwrap() + &residual).unwrap();
-                    let after = After {
+                    let args = EpilogueArgs {
                         bias: Some(&bias),
                         activation: Some(activation),
                         residual: Some(&residual),
                     };
-                    let got = packed.forward(&x, after).unwrap();
+                    let got = packed.forward(&x, args).unwrap();
                     assert!(furthest(&got, &expected) < 1e-3, "{activation:?}");
                 }
             }
             let short = random((3, columns + 1));
-            assert!(packed.forward(&short, After::default()).is_err());
+            assert!(packed.forward(&short, EpilogueArgs::default()).is_err());
         }
     }
 
     #[test]
     fn rows_are_looked_up() {
         let matrix = random((50, 30));
-        let packed = PackedMatrix::pack(&matrix).unwrap();
+        let packed = F32Matrix::pack(&matrix).unwrap();
         let ids = Tensor::new(&[49u32, 0, 7, 48], &Device::Cpu).unwrap();
         let expected = matrix.index_select(&ids, 0).unwrap();
         assert_eq!(furthest(&packed.gather(&ids).unwrap(), &expected), 0.0);

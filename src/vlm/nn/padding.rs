@@ -1,7 +1,7 @@
-//! How the ragged rows of a step lie in padded tensors, where one product serves every sequence.
+//! Layout of a step's ragged rows in padded tensors, where one product serves every sequence.
 //!
-//! A tile is the rows of one sequence in a step, padded to the longest. What is picked from where
-//! is the same in every layer, so its indices and masks are made once for a step.
+//! A tile is the rows of one sequence in a step, padded to the longest. Indices and masks are the
+//! same in every layer, so they are created once per step.
 
 use super::kv::layout::{COLUMNS, CacheSpec, HeadShape, Prefix};
 use super::kv::pool::{Pool, SharedKeys, score_dtype};
@@ -10,38 +10,39 @@ use candle_core::{DType, Result, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The index of no row: it reads as zeros, and nothing is written for it.
+/// The index of padding: gathers read zeros, scatters write nothing.
 const NONE: u32 = u32::MAX;
 
-/// The tiles of a step over one [`Pool`]. Numbers of a row of a step are `(all_heads, head_dim)`:
-/// those of queries, keys and values.
+/// The tiles of a step over one [`Pool`]. A row of a step consists of the query, key and value heads
+/// of one token; indices refer to heads.
 pub(crate) struct Padding {
     pub pool: Arc<Pool>,
     pub tiles: usize,
-    /// Rows of a tile.
+    /// Rows per tile.
     pub width: usize,
     pub slots: usize,
-    /// Own tokens that are looked at.
+    /// Own tokens that the step attends to.
     pub columns: usize,
-    /// The slot of each tile. `None` where there is a tile for every slot, in order.
-    pub picked: Option<Tensor>,
-    /// Of the numbers of the step: new keys and values, `(2, kv_heads, slots, width)`, followed by
-    /// the queries, `(kv_heads, tiles, width, group)`. To pick them together saves a launch.
-    pub numbers: Tensor,
-    /// The place in its slot of each new key and value, `(2 * kv_heads * slots, width, head_dim)`.
-    pub places: Tensor,
-    /// `(tokens, kv_heads, group)` of the results.
+    /// The slot of each tile. `None` if there is a tile for every slot, in order.
+    pub tile_slots: Option<Tensor>,
+    /// Heads to gather from the step: new keys and values, `(2, kv_heads, slots, width)`, then the
+    /// queries, `(kv_heads, tiles, width, group)`. One gather for all saves a launch.
+    pub gather: Tensor,
+    /// Token positions to scatter new keys and values to,
+    /// `(2 * kv_heads * slots, width, head_dim)`.
+    pub scatter: Tensor,
+    /// Heads to gather from the results, `(tokens, kv_heads, group)`.
     pub results: Tensor,
-    /// What hides later and unused own tokens, `(tiles * width, 1, columns)`.
+    /// Hides later and unused own tokens, `(tiles * width, 1, columns)`.
     pub own_mask: Tensor,
     pub shared: Option<Arc<SharedKeys>>,
-    /// What hides other sequences' prefixes, `(tiles * width, 1, shared tokens)`; `None` where all
-    /// have the same.
+    /// Hides the prefixes of other sequences, `(tiles * width, 1, shared tokens)`; `None` if all
+    /// have the same prefix.
     pub shared_mask: Option<Tensor>,
 }
 
 impl Padding {
-    /// For spans whose sequences have one pool, in which it makes room for their new tokens.
+    /// Lays out spans whose sequences share one pool, and reserves space in it for their new tokens.
     pub fn new(spec: &CacheSpec, spans: &[Span]) -> Result<Self> {
         let slots_of: Vec<usize> = spans.iter().map(slot).collect::<Result<_>>()?;
         let Some(pool) = spans.first().and_then(|span| span.sequence.pool()) else {
@@ -54,21 +55,21 @@ impl Padding {
         let columns = columns.next_multiple_of(COLUMNS);
         pool.reserve(columns)?;
         let slots = pool.slots();
-        // Looking at a few idle slots is cheaper than copying the others.
-        let every = spans.len() * 2 > slots;
+        // Computing a few idle slots is cheaper than gathering the others.
+        let all_slots = spans.len() * 2 > slots;
         let layout = Layout {
             spans,
             slots_of: &slots_of,
             shape: spec.shape,
-            tiles: if every { slots } else { spans.len() },
+            tiles: if all_slots { slots } else { spans.len() },
             width,
             slots,
-            every,
+            all_slots,
         };
         let device = &spec.device;
-        let upload = |numbers: Vec<u32>| Tensor::new(numbers, device);
+        let upload = |indices: Vec<u32>| Tensor::new(indices, device);
         let dim = spec.shape.head_dim;
-        let places = upload(layout.places())?
+        let scatter = upload(layout.new_positions())?
             .reshape((2 * spec.shape.kv_heads * slots, width, 1))?
             .broadcast_as((2 * spec.shape.kv_heads * slots, width, dim))?
             .contiguous()?;
@@ -82,20 +83,20 @@ impl Padding {
             Tensor::from_vec(mask, shape, device)?.to_dtype(score_dtype(spec.dtype))
         };
         let shared_mask = shared.as_ref().and_then(|shared| {
-            let numbers = layout.shared_mask(shared)?;
-            Some(mask(numbers, shared.tokens()))
+            let values = layout.shared_mask(shared)?;
+            Some(mask(values, shared.tokens()))
         });
         Ok(Self {
             tiles: layout.tiles,
             width,
             slots,
             columns,
-            picked: match every {
+            tile_slots: match all_slots {
                 true => None,
                 false => Some(upload(slots_of.iter().map(|slot| *slot as u32).collect())?),
             },
-            numbers: upload([layout.new_numbers(), layout.queries()].concat())?,
-            places,
+            gather: upload([layout.new_heads(), layout.queries()].concat())?,
+            scatter,
             results: upload(layout.results())?,
             own_mask: mask(layout.own_mask(columns), columns)?,
             shared,
@@ -108,7 +109,7 @@ impl Padding {
 fn slot(span: &Span) -> Result<usize> {
     match &span.sequence.own {
         Own::Pooled(lease) => Ok(lease.slot()),
-        Own::Plain(_) => candle_core::bail!("the sequence was made for another device"),
+        Own::Cpu(_) => candle_core::bail!("the sequence was made for another device"),
     }
 }
 
@@ -119,13 +120,13 @@ struct Layout<'a> {
     tiles: usize,
     width: usize,
     slots: usize,
-    every: bool,
+    all_slots: bool,
 }
 
 impl Layout<'_> {
-    /// The tile of each span, with the span.
+    /// The spans with their tiles.
     fn spans(&self) -> impl Iterator<Item = (usize, &Span<'_>)> {
-        let tile = |i: usize| if self.every { self.slots_of[i] } else { i };
+        let tile = |i: usize| if self.all_slots { self.slots_of[i] } else { i };
         self.spans
             .iter()
             .enumerate()
@@ -153,9 +154,10 @@ impl Layout<'_> {
         index
     }
 
-    /// Calls `put` with where the new keys and values of a row go, `(2 * kv_heads, slots, width)`,
-    /// its place in its slot, and the row and head that they come from.
-    fn each_new(&self, mut put: impl FnMut(usize, usize, usize, usize)) {
+    /// Calls `put` for each new key and value head with its index in
+    /// `(2 * kv_heads, slots, width)`, its token position in the slot, and the row and head that it
+    /// comes from.
+    fn for_each_new(&self, mut put: impl FnMut(usize, usize, usize, usize)) {
         for (span, slot) in self.spans.iter().zip(self.slots_of) {
             let before = span.sequence.own_len();
             for (t, row) in span.rows.clone().enumerate() {
@@ -167,17 +169,17 @@ impl Layout<'_> {
         }
     }
 
-    fn new_numbers(&self) -> Vec<u32> {
+    fn new_heads(&self) -> Vec<u32> {
         let mut index = vec![NONE; 2 * self.shape.kv_heads * self.slots * self.width];
-        self.each_new(|at, _, row, head| {
+        self.for_each_new(|at, _, row, head| {
             index[at] = (row * self.all_heads() + self.shape.heads + head) as u32;
         });
         index
     }
 
-    fn places(&self) -> Vec<u32> {
+    fn new_positions(&self) -> Vec<u32> {
         let mut index = vec![NONE; 2 * self.shape.kv_heads * self.slots * self.width];
-        self.each_new(|at, place, _, _| index[at] = place as u32);
+        self.for_each_new(|at, position, _, _| index[at] = position as u32);
         index
     }
 
@@ -204,7 +206,7 @@ impl Layout<'_> {
         index
     }
 
-    /// Rows that are no token's see everything: they are never read.
+    /// Padding rows attend to everything, since their results are never read.
     fn own_mask(&self, columns: usize) -> Vec<f32> {
         let mut mask = vec![0.0; self.tiles * self.width * columns];
         for (tile, span) in self.spans() {
@@ -216,7 +218,7 @@ impl Layout<'_> {
         mask
     }
 
-    /// The prefixes of all sequences, each once, in an order that does not depend on the step.
+    /// The distinct prefixes of all sequences, in an order that does not depend on the step.
     fn prefixes(&self) -> Vec<Arc<Prefix>> {
         let mut all: Vec<Arc<Prefix>> = Vec::new();
         for prefix in self.spans.iter().filter_map(|span| span.sequence.prefix()) {
@@ -228,10 +230,10 @@ impl Layout<'_> {
         all
     }
 
-    /// `None` if every sequence has the only prefix.
+    /// `None` if every sequence has the same prefix.
     fn shared_mask(&self, shared: &SharedKeys) -> Option<Vec<f32>> {
-        let alone = shared.prefixes.len() == 1;
-        if alone
+        let single = shared.prefixes.len() == 1;
+        if single
             && self
                 .spans
                 .iter()
@@ -242,19 +244,19 @@ impl Layout<'_> {
         let columns = shared.tokens();
         let mut mask = vec![0.0; self.tiles * self.width * columns];
         for (tile, span) in self.spans() {
-            let seen = seen(shared, span.sequence.prefix());
+            let visible = prefix_columns(shared, span.sequence.prefix());
             for t in 0..span.rows.len() {
                 let row = &mut mask[(tile * self.width + t) * columns..][..columns];
-                row[..seen.start].fill(f32::NEG_INFINITY);
-                row[seen.end..].fill(f32::NEG_INFINITY);
+                row[..visible.start].fill(f32::NEG_INFINITY);
+                row[visible.end..].fill(f32::NEG_INFINITY);
             }
         }
         Some(mask)
     }
 }
 
-/// Where the tokens of `prefix` are among the shared ones.
-fn seen(shared: &SharedKeys, prefix: Option<&Arc<Prefix>>) -> Range<usize> {
+/// The columns of `prefix` among all shared tokens.
+fn prefix_columns(shared: &SharedKeys, prefix: Option<&Arc<Prefix>>) -> Range<usize> {
     let mut start = 0;
     for other in &shared.prefixes {
         let end = start + other.tokens();
@@ -266,21 +268,21 @@ fn seen(shared: &SharedKeys, prefix: Option<&Arc<Prefix>>) -> Range<usize> {
     0..0
 }
 
-/// Ranges of rows that attend to themselves alone, padded to the longest. Numbers of a row are
-/// `(3, heads, head_dim)`.
+/// Ranges of rows that attend only to themselves, padded to the longest. A row is
+/// `(3, heads, head_dim)`; indices refer to heads.
 pub(crate) struct RangePadding {
     pub ranges: usize,
     pub width: usize,
-    /// `(3, heads, ranges, width)` of the numbers of all rows.
-    pub numbers: Tensor,
-    /// `(rows, heads)` of the results, `(heads, ranges, width)`.
+    /// Heads to gather from the rows, `(3, heads, ranges, width)`.
+    pub gather: Tensor,
+    /// Heads to gather from the results, `(rows, heads)`.
     pub results: Tensor,
-    /// What hides padding, `(1, ranges, 1, width)`; `None` where there is none.
+    /// Hides padding, `(1, ranges, 1, width)`; `None` if there is none.
     pub mask: Option<Tensor>,
 }
 
 impl RangePadding {
-    /// For ranges that together cover all rows in order.
+    /// `ranges` must cover all rows in order.
     pub fn new(
         ranges: &[Range<usize>],
         heads: usize,
@@ -289,7 +291,7 @@ impl RangePadding {
     ) -> Result<Self> {
         let width = ranges.iter().map(Range::len).max().unwrap_or(0);
         let rows = ranges.iter().map(|range| range.end).max().unwrap_or(0);
-        let mut numbers = vec![NONE; 3 * heads * ranges.len() * width];
+        let mut gather = vec![NONE; 3 * heads * ranges.len() * width];
         let mut results = vec![NONE; rows * heads];
         let mut mask = vec![0.0; ranges.len() * width];
         for (n, range) in ranges.iter().enumerate() {
@@ -298,9 +300,9 @@ impl RangePadding {
                 for head in 0..heads {
                     results[row * heads + head] = ((head * ranges.len() + n) * width + t) as u32;
                 }
-                for number in 0..3 * heads {
-                    let at = (number * ranges.len() + n) * width + t;
-                    numbers[at] = (row * 3 * heads + number) as u32;
+                for head in 0..3 * heads {
+                    let at = (head * ranges.len() + n) * width + t;
+                    gather[at] = (row * 3 * heads + head) as u32;
                 }
             }
         }
@@ -309,7 +311,7 @@ impl RangePadding {
         Ok(Self {
             ranges: ranges.len(),
             width,
-            numbers: Tensor::new(numbers, device)?,
+            gather: Tensor::new(gather, device)?,
             results: Tensor::new(results, device)?,
             mask: match ragged {
                 true => Some(mask.to_dtype(score_dtype(dtype))?),

@@ -1,7 +1,7 @@
-//! Memory for weights, in large pages where the system has them: a step reads all of it, and with
-//! small pages the processor looks up a page every few blocks.
+//! Memory for weights, in huge pages if the system has them: a step reads all of it, and small pages
+//! would cost a page lookup every few blocks.
 
-#![allow(unsafe_code, reason = "numbers in memory that is mapped")]
+#![allow(unsafe_code, reason = "typed slices in mapped memory")]
 
 use candle_core::Result;
 use memmap2::MmapMut;
@@ -12,28 +12,27 @@ use std::ops::{Deref, DerefMut};
 /// Bytes that a thread copies at a time.
 const PART: usize = 1 << 20;
 
-/// A type that any bytes are a value of, without gaps and without a destructor.
+/// A type without padding for which any bytes are a valid value.
 ///
 /// # Safety
-/// That is what an implementation promises.
-pub unsafe trait Plain: Copy {}
+/// The type has these properties.
+pub unsafe trait Pod: Copy {}
 
-/// A slice in memory of its own. Its bytes are zero at first.
+/// A slice in mapped memory of its own, initially zero.
 pub struct Pages<T> {
     map: MmapMut,
     len: usize,
     of: PhantomData<T>,
 }
 
-impl<T: Plain> Pages<T> {
+impl<T: Pod> Pages<T> {
     pub fn new(len: usize) -> Result<Self> {
-        // The start of a page is aligned for anything that is smaller.
+        // A mapping starts at a page, which is aligned for any smaller type.
         const { assert!(align_of::<T>() <= 4096) };
         let map = MmapMut::map_anon((len * size_of::<T>()).max(1))?;
         #[cfg(target_os = "linux")]
         if let Err(error) = map.advise(memmap2::Advice::HugePage) {
-            // Only slower.
-            tracing::debug!(%error, "no large pages for weights");
+            tracing::debug!(%error, "no huge pages for weights");
         }
         Ok(Self {
             map,
@@ -42,10 +41,10 @@ impl<T: Plain> Pages<T> {
         })
     }
 
-    /// A copy of the bytes of another.
+    /// Copies values from their bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if !bytes.len().is_multiple_of(size_of::<T>()) {
-            candle_core::bail!("{} bytes do not end with a block", bytes.len())
+            candle_core::bail!("{} bytes do not divide into blocks", bytes.len())
         }
         let mut pages = Self::new(bytes.len() / size_of::<T>())?;
         let parts = pages.map.par_chunks_mut(PART).zip(bytes.par_chunks(PART));
@@ -58,19 +57,19 @@ impl<T: Plain> Pages<T> {
     }
 }
 
-impl<T: Plain> Deref for Pages<T> {
+impl<T: Pod> Deref for Pages<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: the mapping is aligned and large enough, see `new`; whatever bytes it holds are
-        // values of `T`.
+        // SAFETY: the mapping is aligned and large enough, see `new`, and any bytes are valid values
+        // of `T`.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.len) }
     }
 }
 
-impl<T: Plain> DerefMut for Pages<T> {
+impl<T: Pod> DerefMut for Pages<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as above, and it is borrowed for writing.
+        // SAFETY: as above, and the mapping is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast(), self.len) }
     }
 }
@@ -79,11 +78,11 @@ impl<T: Plain> DerefMut for Pages<T> {
 mod tests {
     use super::*;
 
-    // SAFETY: any bytes are a number.
-    unsafe impl Plain for u32 {}
+    // SAFETY: any bytes are a valid `u32`.
+    unsafe impl Pod for u32 {}
 
     #[test]
-    fn pages_are_zero_and_hold_what_is_written() {
+    fn pages_start_zeroed_and_can_be_written() {
         let mut pages = Pages::<u32>::new(5000).unwrap();
         assert!(pages.iter().all(|number| *number == 0));
         pages[4999] = 7;

@@ -1,11 +1,10 @@
-//! Rotary position embeddings: the angles of a step's tokens, and rotating heads by them.
+//! Rotary position embeddings: computes the angles of a step's tokens and rotates heads by them.
 
 use super::launches::launch;
 use candle_core::{DType, Device, Result, Tensor};
 use std::sync::OnceLock;
 
-/// The temporal, vertical and horizontal position of a token; a text token has the same number in
-/// all three.
+/// The temporal, vertical and horizontal position of a token. All three are equal for a text token.
 pub type Position = [u32; 3];
 
 /// The cosines and sines of a step's tokens.
@@ -17,20 +16,20 @@ pub struct Angles {
     /// Whether nothing is turned.
     is_still: bool,
     dtype: DType,
-    /// The same for each head of each token, once they are needed.
+    /// Created on first use.
     tables: OnceLock<Tables>,
 }
 
-/// What rotates the queries, keys and values of each token, scales the queries, and leaves the
-/// values as they are: `(tokens * (heads + 2 kv_heads), head_dim / 2)`.
+/// Factors for every head of every token, `(tokens * (heads + 2 kv_heads), head_dim / 2)`: rotate
+/// and scale queries, rotate keys, leave values unchanged.
 struct Tables {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Angles {
-    /// From angles, `(tokens, half)`, where `half` is half of the head size. Tensors that are
-    /// rotated have type `dtype`.
+    /// `angles` are `(tokens, half)`, where `half` is half of the head size. Tensors to be rotated
+    /// have type `dtype`.
     pub fn new(angles: &[f32], half: usize, dtype: DType) -> Self {
         Self {
             cos: angles.iter().map(|angle| angle.cos()).collect(),
@@ -42,7 +41,7 @@ impl Angles {
         }
     }
 
-    /// Rotates and scales one head of one token, `x`, into `out`, which is as long.
+    /// Rotates and scales one head of one token, `x`, into `out`, which must have the same length.
     pub(crate) fn rotate(&self, token: usize, x: &[f32], scale: f32, out: &mut [f32]) {
         if self.is_still {
             for (out, x) in out.iter_mut().zip(x) {
@@ -63,14 +62,14 @@ impl Angles {
     }
 
     /// Rotates with candle's operations. A row of `qkv`, `(tokens, (heads + 2 kv_heads) *
-    /// head_dim)`, holds queries, keys and values; gives `(tokens * (heads + 2 kv_heads),
-    /// head_dim)` with queries scaled by the root of the head size. All layers have the same heads.
+    /// head_dim)`, is queries, keys and values. Returns `(tokens * (heads + 2 kv_heads), head_dim)`,
+    /// with queries divided by the root of the head size. All layers must have the same heads.
     pub(crate) fn apply(&self, qkv: &Tensor, heads: usize, kv_heads: usize) -> Result<Tensor> {
         let rows = qkv.dim(0)? * (heads + 2 * kv_heads);
         let tables = match self.tables.get() {
             Some(tables) => tables,
             None => {
-                let tables = self.spread(heads, kv_heads, qkv.device())?;
+                let tables = self.make_tables(heads, kv_heads, qkv.device())?;
                 self.tables.get_or_init(|| tables)
             }
         };
@@ -83,15 +82,15 @@ impl Angles {
         rotated.reshape((rows, 2 * self.half))
     }
 
-    fn spread(&self, heads: usize, kv_heads: usize, device: &Device) -> Result<Tables> {
+    fn make_tables(&self, heads: usize, kv_heads: usize, device: &Device) -> Result<Tables> {
         let (half, tokens) = (self.half, self.cos.len() / self.half);
         let scale = 1.0 / ((2 * half) as f64).sqrt();
-        let spread = |numbers: &[f32], of_values: f32| -> Result<Tensor> {
-            let numbers = Tensor::from_slice(numbers, (tokens, 1, half), device)?;
-            let values = Tensor::full(of_values, (tokens, 1, half), device)?;
+        let table = |factors: &[f32], value_factor: f32| -> Result<Tensor> {
+            let factors = Tensor::from_slice(factors, (tokens, 1, half), device)?;
+            let values = Tensor::full(value_factor, (tokens, 1, half), device)?;
             let parts = [
-                ((&numbers * scale)?, heads),
-                (numbers, kv_heads),
+                ((&factors * scale)?, heads),
+                (factors, kv_heads),
                 (values, kv_heads),
             ];
             let parts = parts
@@ -104,13 +103,13 @@ impl Angles {
                 .reshape((rows, half))
         };
         Ok(Tables {
-            cos: spread(&self.cos, 1.0)?,
-            sin: spread(&self.sin, 0.0)?,
+            cos: table(&self.cos, 1.0)?,
+            sin: table(&self.sin, 0.0)?,
         })
     }
 }
 
-/// The `n` inverse frequencies of rotary positions with base `theta`.
+/// Computes the `n` inverse frequencies of rotary positions with base `theta`.
 pub(crate) fn frequencies(theta: f64, n: usize) -> Vec<f32> {
     let exponents = (0..n).map(|i| i as f32 / n as f32);
     exponents.map(|e| 1.0 / (theta as f32).powf(e)).collect()

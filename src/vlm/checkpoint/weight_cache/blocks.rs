@@ -1,6 +1,6 @@
-//! Candle's quantized tensors over bytes of a mapped file.
+//! Quantized candle tensors that read their blocks from a mapped file.
 
-#![allow(unsafe_code, reason = "blocks of plain numbers in a mapped file")]
+#![allow(unsafe_code, reason = "reads blocks of numbers from a mapped file")]
 
 use crate::platform;
 use candle_core::quantized::k_quants::{self, BlockQ4K, BlockQ8_0};
@@ -11,21 +11,21 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A quantized tensor, and its bytes in the mapped file if it comes from one.
+/// A quantized tensor, with its bytes in the mapped file if it comes from one.
 pub struct QuantizedTensor {
     pub tensor: QTensor,
     mapped: Option<(Arc<Mmap>, Range<usize>)>,
 }
 
 impl QuantizedTensor {
-    pub fn own(tensor: QTensor) -> Self {
+    pub fn owned(tensor: QTensor) -> Self {
         Self {
             tensor,
             mapped: None,
         }
     }
 
-    /// With the bytes of the mapped file.
+    /// A tensor whose blocks stay in the mapped file.
     pub fn mapped(
         map: Arc<Mmap>,
         range: Range<usize>,
@@ -49,20 +49,21 @@ impl QuantizedTensor {
         QTensor::new(storage, self.tensor.shape().clone())
     }
 
-    /// Lets candle build its own, faster layout of a mapped tensor and releases the file's bytes.
+    /// Makes candle build its faster layout of a mapped tensor and releases the file's bytes.
     pub fn repack(self) -> candle_core::Result<QTensor> {
         if self.mapped.is_some() {
             let (_, columns) = self.tensor.shape().dims2()?;
             let row =
                 candle_core::Tensor::zeros((1, columns), candle_core::DType::F32, &Device::Cpu)?;
+            // The first product builds the layout.
             row.apply_op1_no_bwd(&self.tensor)?;
             self.release();
         }
         Ok(self.tensor)
     }
 
-    /// Tells the system that the file's bytes are not needed in memory: the weights are there in
-    /// another layout by now, and would count twice.
+    /// Lets the system drop the file's pages: the weights are in memory in another layout by now and
+    /// would count twice.
     pub fn release(&self) {
         if let Some((map, range)) = &self.mapped
             && let Err(error) = platform::release_pages(map, range)
@@ -72,16 +73,16 @@ impl QuantizedTensor {
     }
 }
 
-/// A type of blocks for which any bytes are valid.
+/// A block type for which any byte pattern is valid.
 ///
 /// # Safety
-/// The type is made of plain numbers, without padding.
-unsafe trait PlainBlock: GgmlType {}
+/// The type consists of integers and floats, without padding.
+unsafe trait PodBlock: GgmlType {}
 
-// SAFETY: scales and weights as whole numbers and f16.
-unsafe impl PlainBlock for BlockQ4K {}
+// SAFETY: consists of integer and f16 scales and weights.
+unsafe impl PodBlock for BlockQ4K {}
 // SAFETY: as above.
-unsafe impl PlainBlock for BlockQ8_0 {}
+unsafe impl PodBlock for BlockQ8_0 {}
 
 /// Blocks of one type in a mapped file.
 struct Blocks<T> {
@@ -90,13 +91,13 @@ struct Blocks<T> {
     kind: PhantomData<T>,
 }
 
-impl<T: PlainBlock> Blocks<T> {
+impl<T: PodBlock> Blocks<T> {
     fn new(map: Arc<Mmap>, range: Range<usize>) -> candle_core::Result<Self> {
         let bytes = &map[range.clone()];
         if bytes.as_ptr().align_offset(align_of::<T>()) != 0
             || !bytes.len().is_multiple_of(size_of::<T>())
         {
-            candle_core::bail!("cached weights do not start or end at a block")
+            candle_core::bail!("cached weights do not start or end at a block boundary")
         }
         Ok(Self {
             map,
@@ -112,7 +113,7 @@ impl<T: PlainBlock> Blocks<T> {
     }
 }
 
-impl<T: PlainBlock + 'static> QuantizedType for Blocks<T> {
+impl<T: PodBlock + 'static> QuantizedType for Blocks<T> {
     fn dtype(&self) -> GgmlDType {
         T::DTYPE
     }
@@ -175,7 +176,7 @@ impl<T: PlainBlock + 'static> QuantizedType for Blocks<T> {
         T::BLCK_SIZE
     }
 
-    // Candle quantizes only into storage that it made itself; a mapped file is never written.
+    // Candle quantizes only into storage that it created itself; a mapped file is never written.
     fn from_float(&mut self, _: &[f32]) {}
 
     fn from_float_imatrix(&mut self, _: &[f32], _: &[f32], _: usize) {}

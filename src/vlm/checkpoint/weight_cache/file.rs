@@ -1,5 +1,5 @@
-//! The file of a cache: the bytes of matrices, then a table of them in JSON, then how long that is
-//! and its checksum.
+//! The cache file: the bytes of the matrices, a JSON table of them, the table's length and its
+//! checksum.
 
 #![allow(unsafe_code, reason = "mapped files")]
 
@@ -12,15 +12,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Matrices start at multiples of this.
+/// Matrices start at multiples of this many bytes.
 const ALIGNMENT: usize = 64;
-/// Of the table's length and its checksum, at the end of the file.
+/// Bytes at the end of the file: the table's length and its checksum.
 const TRAILER: usize = size_of::<u64>() + size_of::<u32>();
 
 /// A matrix in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
-    /// How its bytes are to be read.
+    /// Names the format of the bytes.
     kind: String,
     rows: usize,
     columns: usize,
@@ -30,7 +30,7 @@ struct Entry {
 
 type Table = BTreeMap<String, Entry>;
 
-/// Writes matrices one by one. The final name does not exist before [`Writer::finish`].
+/// Writes matrices one by one. The target file does not exist before [`Writer::finish`].
 pub struct Writer {
     target: PathBuf,
     file: tempfile::NamedTempFile,
@@ -40,13 +40,13 @@ pub struct Writer {
 
 impl Writer {
     pub fn create(target: &Path) -> Result<Self> {
-        let doing = format!("cannot write {}", target.display());
+        let failure = format!("cannot write {}", target.display());
         let folder = target.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).context(ErrorKind::Model, &doing)?;
+        std::fs::create_dir_all(folder).context(ErrorKind::Model, &failure)?;
         let file = tempfile::Builder::new()
             .prefix(".quantizing-")
             .tempfile_in(folder)
-            .context(ErrorKind::Model, &doing)?;
+            .context(ErrorKind::Model, &failure)?;
         Ok(Self {
             target: target.to_owned(),
             file,
@@ -79,34 +79,34 @@ impl Writer {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let doing = || format!("cannot write {}", self.target.display());
+        let failure = || format!("cannot write {}", self.target.display());
         self.file
             .write_all(bytes)
-            .context(ErrorKind::Model, doing())
+            .context(ErrorKind::Model, failure())
     }
 
-    /// Writes the table and renames. Nothing waits for the disk: what a power loss leaves half
-    /// written has a wrong checksum, and is written again.
+    /// Writes the table and renames the file. There is no sync: a file torn by a power loss has a
+    /// wrong checksum and is rebuilt.
     pub fn finish(mut self) -> Result<()> {
-        let doing = format!("cannot write {}", self.target.display());
-        let table = serde_json::to_vec(&self.table).context(ErrorKind::Internal, &doing)?;
+        let failure = format!("cannot write {}", self.target.display());
+        let table = serde_json::to_vec(&self.table).context(ErrorKind::Internal, &failure)?;
         self.write(&table)?;
         self.write(&(table.len() as u64).to_le_bytes())?;
         self.write(&crc32fast::hash(&table).to_le_bytes())?;
         self.file
             .persist(&self.target)
-            .context(ErrorKind::Model, &doing)?;
+            .context(ErrorKind::Model, &failure)?;
         Ok(())
     }
 }
 
-/// A mapped file.
+/// A mapped cache file.
 pub struct Reader {
     map: Arc<Mmap>,
     table: Table,
 }
 
-/// The table at the end, if it is the one that was written.
+/// Parses the table at the end of the file; `None` if it is damaged.
 fn table(bytes: &[u8]) -> Option<Table> {
     let (rest, trailer) = bytes.split_last_chunk::<TRAILER>()?;
     let (length, checksum) = trailer.split_last_chunk::<{ size_of::<u32>() }>()?;
@@ -120,21 +120,21 @@ fn table(bytes: &[u8]) -> Option<Table> {
 }
 
 impl Reader {
-    /// Opens a file of the cache. `None` if there is none.
+    /// Opens a cache file. `None` if it does not exist.
     pub fn open(path: &Path) -> Result<Option<Self>> {
-        let doing = || format!("cannot read {}", path.display());
+        let failure = || format!("cannot read {}", path.display());
         let file = match std::fs::File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context(ErrorKind::Model, doing()),
+            Err(error) => return Err(error).context(ErrorKind::Model, failure()),
         };
-        // SAFETY: mapping a file that another process shortens meanwhile is undefined; ours are
-        // renamed into place when complete and never written again.
-        let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, doing())?;
+        // SAFETY: a mapped file must not be truncated by another process. Cache files are renamed
+        // into place when complete and never written again.
+        let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, failure())?;
         let Some(table) = table(&map) else {
             return Err(Error::new(
                 ErrorKind::Model,
-                format!("{}: it is damaged", doing()),
+                format!("{}: it is damaged", failure()),
             ));
         };
         Ok(Some(Self {
@@ -147,10 +147,10 @@ impl Reader {
         &self.map
     }
 
-    /// Where the bytes of a matrix are, and their checksum.
+    /// Looks up the byte range of a matrix and its checksum.
     ///
     /// # Errors
-    /// A matrix that is missing, cut off, or of another kind or shape.
+    /// If the matrix is missing, truncated, or of another kind or shape.
     pub fn find(
         &self,
         name: &str,
@@ -158,7 +158,7 @@ impl Reader {
         (rows, columns): (usize, usize),
     ) -> candle_core::Result<(Range<usize>, u32)> {
         let Some(entry) = self.table.get(name) else {
-            candle_core::bail!("no {name} among the cached weights")
+            candle_core::bail!("the cached weights lack {name}")
         };
         if (entry.kind.as_str(), entry.rows, entry.columns) != (kind, rows, columns) {
             candle_core::bail!(
@@ -169,7 +169,7 @@ impl Reader {
             )
         }
         if self.map.get(entry.bytes.clone()).is_none() {
-            candle_core::bail!("the cached {name} is cut off")
+            candle_core::bail!("the cached {name} is truncated")
         }
         Ok((entry.bytes.clone(), entry.checksum))
     }

@@ -6,7 +6,7 @@ fn matrix(rows: usize, columns: usize) -> Tensor {
     Tensor::from_vec(numbers.collect::<Vec<_>>(), (rows, columns), &Device::Cpu).unwrap()
 }
 
-/// The numbers of a matrix in candle's form, by way of the file where `cache` has one.
+/// Quantizes a test matrix through `cache`.
 fn tensor(
     cache: &WeightCache,
     name: &str,
@@ -56,11 +56,11 @@ fn mapped_weights_compute_the_same_as_written_ones() {
             };
             assert_eq!(product(&got), product(&expected), "{name} {rows}");
         }
-        let looked_up = |tensor: &QTensor| {
+        let embedded = |tensor: &QTensor| {
             let rows = tensor.embedding(&ids).unwrap();
             rows.to_vec2::<f32>().unwrap()
         };
-        assert_eq!(looked_up(&got), looked_up(&expected));
+        assert_eq!(embedded(&got), embedded(&expected));
     }
 }
 
@@ -82,7 +82,7 @@ fn read(
 }
 
 #[test]
-fn anything_but_the_requested_weights_is_an_error() {
+fn missing_mismatched_or_damaged_weights_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.weights");
     assert!(Reader::open(&path).unwrap().is_none());
@@ -93,7 +93,7 @@ fn anything_but_the_requested_weights_is_an_error() {
             name,
             "int8",
             (64, 256),
-            |_| panic!("nothing is there to be read"),
+            |_| panic!("the file is still empty"),
             || Ok(data.clone()),
             |it| it,
         );
@@ -111,7 +111,7 @@ fn anything_but_the_requested_weights_is_an_error() {
     std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
     assert!(Reader::open(&path).is_err());
     let length = bytes.len();
-    for (at, is_of_table) in [
+    for (at, is_in_table) in [
         (0, false),
         (4999, false),
         (length - 100, true),
@@ -123,17 +123,17 @@ fn anything_but_the_requested_weights_is_an_error() {
         std::fs::write(&path, flipped).unwrap();
         match Reader::open(&path) {
             Ok(reader) => {
-                assert!(!is_of_table, "byte {at}");
+                assert!(!is_in_table, "byte {at}");
                 let got = read(reader.unwrap(), "a", "int8", (64, 256));
                 assert!(got.is_err(), "byte {at}");
             }
-            Err(_) => assert!(is_of_table, "byte {at}"),
+            Err(_) => assert!(is_in_table, "byte {at}"),
         }
     }
     for junk in [
         &b"GGUF"[..],
         b"",
-        b"not a file of ours at all",
+        b"some other kind of file",
         &bytes[..1000],
     ] {
         std::fs::write(&path, junk).unwrap();
@@ -142,7 +142,7 @@ fn anything_but_the_requested_weights_is_an_error() {
 }
 
 #[test]
-fn a_changed_checkpoint_has_another_file() {
+fn a_changed_checkpoint_gets_a_new_cache_file() {
     let folder = tempfile::tempdir().unwrap();
     let weights = folder.path().join("model.safetensors");
     for name in ["config.json", "preprocessor_config.json", "tokenizer.json"] {

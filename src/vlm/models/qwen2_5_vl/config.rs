@@ -14,24 +14,24 @@ pub struct VisionFields {
     hidden_size: usize,
     intermediate_size: usize,
     num_heads: usize,
-    /// Width of the features given to the language model.
+    /// Width of the features for the language model.
     out_hidden_size: usize,
     in_channels: Option<usize>,
-    /// The published name.
+    /// Name in the published checkpoints.
     in_chans: Option<usize>,
     patch_size: usize,
     spatial_merge_size: usize,
     temporal_patch_size: usize,
     hidden_act: Option<String>,
-    /// Of a window's side, in pixels.
+    /// Side of a window in pixels.
     window_size: usize,
-    /// The blocks whose patches attend to their whole frame.
+    /// Blocks whose patches attend to their entire frame.
     pub fullatt_block_indexes: Vec<usize>,
     rope_parameters: Option<RopeFields>,
 }
 
 impl VisionFields {
-    /// The tokens along a window's side.
+    /// Number of tokens along a window's side.
     pub fn window_tokens(&self) -> usize {
         self.window_size / self.spatial_merge_size / self.patch_size
     }
@@ -46,7 +46,7 @@ impl TowerFields for VisionFields {
         ])?;
         if self.window_tokens() == 0 {
             return Err(invalid(format!(
-                "a window_size of {} does not hold the patches of one token",
+                "a window_size of {} is too small for the patches of one token",
                 self.window_size
             )));
         }

@@ -1,5 +1,5 @@
-//! Qwen2.5-VL: the language model of Qwen2-VL, after a vision tower whose patches mostly attend
-//! to their window. Follows `models/qwen2_5_vl` of transformers, number for number.
+//! Qwen2.5-VL: the language model of Qwen2-VL with a vision tower that mostly uses windowed
+//! attention. Follows `models/qwen2_5_vl` of transformers exactly.
 
 mod config;
 mod vision;

@@ -1,5 +1,5 @@
-//! The vision tower: patches to features of the language model's width. It computes the tokens
-//! window by window and puts their features into the order of the prompt at the end.
+//! The vision tower: turns patches into features of the language model's width. Tokens are computed
+//! window by window, and their features are restored to prompt order at the end.
 
 use super::config::VisionFields;
 use super::windows::Windows;
@@ -11,7 +11,7 @@ use crate::vlm::models::shared::blocks::{
 };
 use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
 use crate::vlm::models::shared::rope::VisionRope;
-use crate::vlm::models::shared::vision::{Pictures, Sizes, consecutive};
+use crate::vlm::models::shared::vision::{ImageBatch, Sizes, consecutive};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{Result, Tensor};
@@ -31,8 +31,8 @@ const MERGER: MergerStyle = MergerStyle {
 pub struct VisionTower {
     patch_embed: Linear,
     blocks: Vec<Block>,
-    /// The blocks whose patches attend to their whole frame.
-    whole: Vec<usize>,
+    /// Blocks whose patches attend to their entire frame.
+    full_attention: Vec<usize>,
     merger: Merger,
     rope: VisionRope,
     window_tokens: usize,
@@ -69,7 +69,7 @@ impl Tower for VisionTower {
         Ok(Self {
             patch_embed: patch_embed(weights, placement, sizes, false)?,
             blocks: Block::load_all(weights, placement, BLOCKS, sizes, loaded)?,
-            whole: fields.fullatt_block_indexes.clone(),
+            full_attention: fields.fullatt_block_indexes.clone(),
             merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
             rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),
             window_tokens: fields.window_tokens(),
@@ -82,22 +82,23 @@ impl Tower for VisionTower {
         let (placement, sizes) = (&self.placement, &self.sizes);
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let windows = Windows::new(&grids, sizes.merge, self.window_tokens);
-        let pictures = Pictures::new(images, sizes, placement, Some(&windows.order))?;
+        let batch = ImageBatch::new(images, sizes, placement, Some(&windows.order))?;
         let patches = windows.lengths.iter().map(|n| n * sizes.merge_unit());
-        let angles = self.rope.angles(&pictures.places, placement.activations());
+        let angles = self.rope.angles(&batch.positions, placement.activations());
         let ranges = |ranges| Ranges::new(ranges, sizes.heads, placement);
-        let (frames, parts) = (ranges(pictures.frames())?, ranges(consecutive(patches))?);
-        let mut x = self.patch_embed.forward(&pictures.pixels)?;
+        let (frame_ranges, window_ranges) =
+            (ranges(batch.frames())?, ranges(consecutive(patches))?);
+        let mut x = self.patch_embed.forward(&batch.pixels)?;
         for (index, block) in self.blocks.iter().enumerate() {
-            let seen = match self.whole.contains(&index) {
-                true => &frames,
-                false => &parts,
+            let ranges = match self.full_attention.contains(&index) {
+                true => &frame_ranges,
+                false => &window_ranges,
             };
-            x = block.forward(&x, &angles, seen)?;
+            x = block.forward(&x, &angles, ranges)?;
         }
         let features = self.merger.forward(&x)?;
-        let places = Tensor::new(windows.places(), features.device())?;
-        let features = pictures.split(&features.index_select(&places, 0)?)?;
+        let order = Tensor::new(windows.inverse_order(), features.device())?;
+        let features = batch.split(&features.index_select(&order, 0)?)?;
         Ok(features.into_iter().map(Features::from).collect())
     }
 }

@@ -1,19 +1,19 @@
-//! The windows of frames: square parts whose tokens attend to each other only.
+//! Attention windows: square parts of a frame whose tokens attend only to each other.
 
 use crate::vlm::architecture::Grid;
 
-/// The tokens of several pictures, window by window.
+/// The tokens of several images, window by window.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// Which token, in the order of rows and columns, comes at each place.
+    /// Row-major token indices in window order.
     pub order: Vec<usize>,
-    /// How many tokens each window has.
+    /// Number of tokens in each window.
     pub lengths: Vec<usize>,
 }
 
 impl Windows {
-    /// Cuts each frame into windows of `side * side` tokens, smaller ones at the right and at the
-    /// bottom. A token is `merge * merge` patches.
+    /// Cuts each frame into windows of `side * side` tokens; those at the right and bottom may be
+    /// smaller. A token is `merge * merge` patches.
     pub fn new(grids: &[Grid], merge: usize, side: usize) -> Self {
         let mut windows = Self {
             order: Vec::new(),
@@ -41,13 +41,13 @@ impl Windows {
         }
     }
 
-    /// The place of each token, in the order of rows and columns.
-    pub fn places(&self) -> Vec<u32> {
-        let mut places = vec![0; self.order.len()];
-        for (place, token) in (0..).zip(&self.order) {
-            places[*token] = place;
+    /// For each row-major token, its index in window order.
+    pub fn inverse_order(&self) -> Vec<u32> {
+        let mut inverse = vec![0; self.order.len()];
+        for (index, token) in (0..).zip(&self.order) {
+            inverse[*token] = index;
         }
-        places
+        inverse
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_cut_from_the_upper_left() {
+    fn windows_start_at_the_upper_left() {
         // Three rows and five columns of tokens.
         let windows = Windows::new(&[Grid { t: 1, h: 6, w: 10 }], 2, 2);
         let order = [0, 1, 5, 6, 2, 3, 7, 8, 4, 9, 10, 11, 12, 13, 14];
@@ -65,25 +65,25 @@ mod tests {
     }
 
     #[test]
-    fn windows_never_reach_into_another_frame() {
-        let (small, film) = (Grid { t: 1, h: 2, w: 2 }, Grid { t: 2, h: 2, w: 6 });
-        let windows = Windows::new(&[small, film], 2, 4);
+    fn windows_do_not_span_frames() {
+        let (image, video) = (Grid { t: 1, h: 2, w: 2 }, Grid { t: 2, h: 2, w: 6 });
+        let windows = Windows::new(&[image, video], 2, 4);
         assert_eq!(windows.order, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(windows.lengths, [1, 3, 3]);
     }
 
     #[test]
-    fn places_undo_the_order() {
+    fn inverse_order_undoes_order() {
         let grids = [Grid { t: 1, h: 14, w: 22 }, Grid { t: 1, h: 8, w: 6 }];
         for side in 1..9 {
             let windows = Windows::new(&grids, 2, side);
-            let places = windows.places();
-            let back: Vec<usize> = places
+            let inverse = windows.inverse_order();
+            let back: Vec<usize> = inverse
                 .iter()
-                .map(|place| windows.order[*place as usize])
+                .map(|index| windows.order[*index as usize])
                 .collect();
             assert!(back.into_iter().eq(0..7 * 11 + 4 * 3));
-            assert_eq!(windows.lengths.iter().sum::<usize>(), places.len());
+            assert_eq!(windows.lengths.iter().sum::<usize>(), inverse.len());
         }
     }
 }

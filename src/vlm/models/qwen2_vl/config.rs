@@ -13,10 +13,10 @@ pub struct VisionFields {
     embed_dim: usize,
     num_heads: usize,
     mlp_ratio: f64,
-    /// Width of the features given to the language model.
+    /// Width of the features for the language model.
     hidden_size: usize,
     in_channels: Option<usize>,
-    /// The published name.
+    /// Name in the published checkpoints.
     in_chans: Option<usize>,
     patch_size: usize,
     spatial_merge_size: usize,

@@ -1,5 +1,5 @@
-//! Qwen2-VL: Qwen2 with three-part rotary positions, after a vision tower of plain transformer
-//! blocks. Follows `models/qwen2_vl` of transformers, number for number.
+//! Qwen2-VL: Qwen2 with three-part rotary positions and a vision tower of standard transformer
+//! blocks. Follows `models/qwen2_vl` of transformers exactly.
 
 mod config;
 mod vision;

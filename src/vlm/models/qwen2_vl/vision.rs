@@ -1,4 +1,4 @@
-//! The vision tower: patches to features of the language model's width.
+//! The vision tower: turns patches into features of the language model's width.
 
 use super::config::VisionFields;
 use crate::vlm::architecture::{Features, ImagePatches};
@@ -9,7 +9,7 @@ use crate::vlm::models::shared::blocks::{
 };
 use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
 use crate::vlm::models::shared::rope::VisionRope;
-use crate::vlm::models::shared::vision::{Pictures, Sizes};
+use crate::vlm::models::shared::vision::{ImageBatch, Sizes};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops::Activation;
@@ -77,14 +77,14 @@ impl Tower for VisionTower {
 
     fn forward(&self, images: &[ImagePatches]) -> Result<Vec<Features>> {
         let placement = &self.placement;
-        let pictures = Pictures::new(images, &self.sizes, placement, None)?;
-        let angles = self.rope.angles(&pictures.places, placement.activations());
-        let frames = Ranges::new(pictures.frames(), self.sizes.heads, placement)?;
-        let mut x = self.patch_embed.forward(&pictures.pixels)?;
+        let batch = ImageBatch::new(images, &self.sizes, placement, None)?;
+        let angles = self.rope.angles(&batch.positions, placement.activations());
+        let frames = Ranges::new(batch.frames(), self.sizes.heads, placement)?;
+        let mut x = self.patch_embed.forward(&batch.pixels)?;
         for block in &self.blocks {
             x = block.forward(&x, &angles, &frames)?;
         }
-        let features = pictures.split(&self.merger.forward(&x)?)?;
+        let features = batch.split(&self.merger.forward(&x)?)?;
         Ok(features.into_iter().map(Features::from).collect())
     }
 }

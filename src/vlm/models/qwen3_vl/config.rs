@@ -14,16 +14,16 @@ pub struct VisionFields {
     hidden_size: usize,
     intermediate_size: usize,
     num_heads: usize,
-    /// Width of the features given to the language model.
+    /// Width of the features for the language model.
     out_hidden_size: usize,
     in_channels: Option<usize>,
     patch_size: usize,
     spatial_merge_size: usize,
     temporal_patch_size: usize,
     hidden_act: Option<String>,
-    /// Places of the square grid of learned positions.
+    /// Size of the square grid of learned positions.
     pub num_position_embeddings: usize,
-    /// The blocks after which features are taken, too, for the first layers of the language model.
+    /// Blocks after which features for the language model's first layers are taken.
     pub deepstack_visual_indexes: Vec<usize>,
     rope_parameters: Option<RopeFields>,
 }

@@ -1,6 +1,6 @@
-//! Qwen3-VL, the dense ones: Qwen3 with interleaved three-part rotary positions, after a vision
-//! tower with learned positions that gives features of several depths. Follows `models/qwen3_vl`
-//! of transformers, number for number.
+//! Qwen3-VL (dense): Qwen3 with interleaved three-part rotary positions and a vision tower with
+//! learned positions that outputs features of several depths (DeepStack). Follows `models/qwen3_vl`
+//! of transformers exactly.
 
 mod config;
 mod positions;

@@ -1,5 +1,6 @@
-//! The vision tower: patches to features of the language model's width, after the last block for
-//! its input and after some others for its first layers.
+//! The vision tower: turns patches into features of the language model's width. Features after the
+//! last block become the language model's input; features after some earlier blocks are added in its
+//! first layers (DeepStack).
 
 use super::config::VisionFields;
 use super::positions::Positions;
@@ -11,7 +12,7 @@ use crate::vlm::models::shared::blocks::{
 };
 use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
 use crate::vlm::models::shared::rope::VisionRope;
-use crate::vlm::models::shared::vision::{Pictures, Sizes};
+use crate::vlm::models::shared::vision::{ImageBatch, Sizes};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops::Activation;
@@ -30,7 +31,7 @@ const MERGER: MergerStyle = MergerStyle {
     layers: ["linear_fc1", "linear_fc2"],
     norms_merged: false,
 };
-const DEEPER: MergerStyle = MergerStyle {
+const DEEPSTACK_MERGER: MergerStyle = MergerStyle {
     norms_merged: true,
     ..MERGER
 };
@@ -42,14 +43,14 @@ pub struct VisionTower {
     positions: Positions,
     blocks: Vec<Block>,
     merger: Merger,
-    /// The blocks after which features are taken for the language model's first layers.
-    deep: Vec<(usize, Merger)>,
+    /// Blocks after which features for the language model's first layers are taken.
+    deepstack: Vec<(usize, Merger)>,
     rope: VisionRope,
     sizes: Sizes,
     placement: Placement,
 }
 
-fn deep_name(index: usize) -> String {
+fn deepstack_name(index: usize) -> String {
     format!("visual.deepstack_merger_list.{index}")
 }
 
@@ -73,7 +74,7 @@ impl Tower for VisionTower {
         Block::all_tensors(BLOCKS, sizes, list);
         Merger::tensors(MERGER, sizes, "visual.merger", list);
         for index in 0..fields.deepstack_visual_indexes.len() {
-            Merger::tensors(DEEPER, sizes, &deep_name(index), list);
+            Merger::tensors(DEEPSTACK_MERGER, sizes, &deepstack_name(index), list);
         }
     }
 
@@ -85,15 +86,16 @@ impl Tower for VisionTower {
         loaded: &mut dyn FnMut(),
     ) -> Result<Self> {
         let blocks = fields.deepstack_visual_indexes.iter().enumerate();
-        let deep = blocks.map(|(i, block)| {
-            let merger = Merger::load(weights, placement, DEEPER, sizes, &deep_name(i))?;
+        let deepstack = blocks.map(|(i, block)| {
+            let name = deepstack_name(i);
+            let merger = Merger::load(weights, placement, DEEPSTACK_MERGER, sizes, &name)?;
             Ok((*block, merger))
         });
         let table = [fields.num_position_embeddings, sizes.width];
         Ok(Self {
             patch_embed: patch_embed(weights, placement, sizes, true)?,
             positions: Positions::new(&weights.stored(POSITIONS, &table)?)?,
-            deep: deep.collect::<Result<_>>()?,
+            deepstack: deepstack.collect::<Result<_>>()?,
             blocks: Block::load_all(weights, placement, BLOCKS, sizes, loaded)?,
             merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
             rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),
@@ -105,28 +107,26 @@ impl Tower for VisionTower {
     fn forward(&self, images: &[ImagePatches]) -> Result<Vec<Features>> {
         let (placement, sizes) = (&self.placement, &self.sizes);
         let dtype = placement.activations();
-        let pictures = Pictures::new(images, sizes, placement, None)?;
-        let angles = self.rope.angles(&pictures.places, dtype);
-        let frames = Ranges::new(pictures.frames(), sizes.heads, placement)?;
+        let batch = ImageBatch::new(images, sizes, placement, None)?;
+        let angles = self.rope.angles(&batch.positions, dtype);
+        let frames = Ranges::new(batch.frames(), sizes.heads, placement)?;
         let positions = self.positions.of(images, sizes.merge)?;
         let positions = positions.to_dtype(dtype)?.to_device(&placement.device)?;
-        let mut x = self
-            .patch_embed
-            .forward_onto(&positions, &pictures.pixels)?;
-        // Of each depth, of each picture.
-        let mut deep: Vec<Vec<Tensor>> = Vec::new();
+        let mut x = self.patch_embed.forward_onto(&positions, &batch.pixels)?;
+        // Features by depth, then by image.
+        let mut deepstack: Vec<Vec<Tensor>> = Vec::new();
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, &angles, &frames)?;
-            if let Some((_, merger)) = self.deep.iter().find(|(after, _)| *after == index) {
-                deep.push(pictures.split(&merger.forward(&x)?)?);
+            if let Some((_, merger)) = self.deepstack.iter().find(|(after, _)| *after == index) {
+                deepstack.push(batch.split(&merger.forward(&x)?)?);
             }
         }
-        let features = pictures.split(&self.merger.forward(&x)?)?;
+        let features = batch.split(&self.merger.forward(&x)?)?;
         let features = features.into_iter().enumerate();
         Ok(features
-            .map(|(picture, embeddings)| Features {
+            .map(|(image, embeddings)| Features {
                 embeddings,
-                additions: deep.iter().map(|depth| depth[picture].clone()).collect(),
+                additions: deepstack.iter().map(|depth| depth[image].clone()).collect(),
             })
             .collect())
     }

@@ -1,5 +1,5 @@
-//! The layers that vision towers are built of. Their names in a checkpoint differ from family to
-//! family, as do norms and activations: a [`BlockStyle`] and a [`MergerStyle`] say so.
+//! The layers of vision towers. Tensor names, norms and activations differ between families and are
+//! described by a [`BlockStyle`] and a [`MergerStyle`].
 
 use super::vision::Sizes;
 use crate::vlm::checkpoint::tensor_list::TensorList;
@@ -11,12 +11,12 @@ use crate::vlm::nn::ops::{self, Activation};
 use crate::vlm::nn::rope::Angles;
 use candle_core::{Result, Tensor};
 
-/// Of every norm in a vision tower.
+/// Epsilon of every norm in a vision tower.
 const EPS: f64 = 1e-6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormKind {
-    /// With a bias.
+    /// Layer norm, with a bias.
     Layer,
     Rms,
 }
@@ -38,7 +38,7 @@ pub struct BlockStyle {
     pub mlp: MlpStyle,
 }
 
-/// How the patches of a token become its features.
+/// How a family merges the patches of a token into its features.
 #[derive(Debug, Clone, Copy)]
 pub struct MergerStyle {
     pub norm: NormKind,
@@ -60,7 +60,7 @@ impl MergerStyle {
 #[derive(Debug)]
 struct Norm {
     weight: Tensor,
-    /// Only a layer norm has one.
+    /// Only for layer norm.
     bias: Option<Tensor>,
 }
 
@@ -114,7 +114,7 @@ impl Mlp {
     }
 }
 
-/// Attention and MLP, each after a norm.
+/// A transformer block: attention and MLP, each after a norm.
 #[derive(Debug)]
 pub struct Block {
     norm1: Norm,
@@ -129,14 +129,14 @@ fn block_name(block: usize) -> String {
 }
 
 impl Block {
-    /// Name and shape of every tensor that [`Self::load_all`] reads.
+    /// Lists name and shape of every tensor that [`Self::load_all`] reads.
     pub fn all_tensors(style: BlockStyle, sizes: &Sizes, list: &mut TensorList) {
         for block in 0..sizes.depth {
             Self::tensors(style, sizes, &block_name(block), list);
         }
     }
 
-    /// The blocks of a tower, the first one first. Calls `loaded` after each.
+    /// Loads the blocks of a tower; calls `loaded` after each.
     pub fn load_all(
         weights: &Weights,
         placement: &Placement,
@@ -215,7 +215,7 @@ impl Block {
         })
     }
 
-    /// `(patches, width)` to the same. Patches attend to those of their range.
+    /// `(patches, width)` to the same. Patches attend only within their range.
     pub fn forward(&self, x: &Tensor, angles: &Angles, ranges: &Ranges) -> Result<Tensor> {
         let qkv = self.qkv.forward(&self.norm1.forward(x)?)?;
         let attended = attend_within(&qkv, angles, ranges)?;
@@ -224,7 +224,7 @@ impl Block {
     }
 }
 
-/// Makes the features of a token from its patches.
+/// Merges the patches of each token into its features.
 #[derive(Debug)]
 pub struct Merger {
     norm: Norm,
@@ -298,9 +298,9 @@ pub fn patch_embed_tensors(sizes: &Sizes, bias: bool, list: &mut TensorList) {
     list.patches(PATCHES, &kernel(sizes), bias);
 }
 
-/// The first layer: the numbers of a patch to `width` numbers. A convolution whose stride is its
-/// size is a matrix product over flattened patches. It sees the pixels themselves and is a
-/// thousandth of the tower: kept exact.
+/// Loads the first layer, which maps the values of a patch to `width`. The checkpoint stores a
+/// convolution whose stride equals its size, which is a matrix product over flattened patches. It
+/// sees the raw pixels and is a thousandth of the tower, so it is never quantized.
 pub fn patch_embed(
     weights: &Weights,
     placement: &Placement,

@@ -1,4 +1,4 @@
-//! The tokenizer and the chat markup.
+//! The tokenizer and the chat template.
 
 use super::config::Config;
 use super::family::Tower;
@@ -10,10 +10,10 @@ use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer, TokenizerSpec};
 const TURN_START: &str = "<|im_start|>";
 const TURN_END: &str = "<|im_end|>";
 
-/// Where a text is cut before byte pairs are merged.
+/// Splits text before byte pairs are merged.
 const SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// The special tokens in the order of their ids, for checkpoints whose files do not list them.
+/// Special tokens in the order of their ids, for checkpoints that do not list them.
 const SPECIAL: [&str; 14] = [
     "<|endoftext|>",
     TURN_START,
@@ -31,7 +31,7 @@ const SPECIAL: [&str; 14] = [
     "<|video_pad|>",
 ];
 
-/// Loads the tokenizer and checks that it has the markers that a chat needs.
+/// Loads the tokenizer and checks that it has the special tokens of the chat template.
 pub fn tokenizer<T: Tower>(files: &CheckpointFiles, config: &Config<T>) -> Result<Tokenizer> {
     let tokenizer = Tokenizer::load(
         files,
@@ -48,8 +48,8 @@ pub fn tokenizer<T: Tower>(files: &CheckpointFiles, config: &Config<T>) -> Resul
     Ok(tokenizer)
 }
 
-/// The tokens of a system turn and a user turn, pictures first, up to where the answer begins.
-/// `image_tokens` holds the number of placeholders of each picture.
+/// Tokenizes a system turn and a user turn, images first, up to where the answer begins.
+/// `image_tokens` gives the number of placeholders of each image.
 pub fn tokens<T: Tower>(
     tokenizer: &Tokenizer,
     config: &Config<T>,
@@ -60,7 +60,7 @@ pub fn tokens<T: Tower>(
         return Err(Error::new(
             ErrorKind::Internal,
             format!(
-                "a chat of {} pictures got {}",
+                "a chat with {} images got {}",
                 chat.images,
                 image_tokens.len()
             ),
@@ -109,7 +109,7 @@ mod tests {
     use crate::vlm::testing::{FIXTURES, cases, folder, open};
 
     #[test]
-    fn chats_equal_the_tokens_of_the_reference() {
+    fn chat_tokens_match_the_reference() {
         for name in FIXTURES {
             let (tokenizer, architecture) = open(&folder(name)).unwrap();
             for case in cases(name)["cases"].as_array().unwrap() {
@@ -130,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_without_a_system_text_begins_as_the_template_says() {
-        for (name, begins) in [
+    fn a_chat_without_a_system_text_uses_the_template_default() {
+        for (name, start) in [
             ("flat", "system\nYou are a helpful assistant."),
             ("windowed", "system\nYou are a helpful assistant."),
             ("deepstack", "user\nmoja"),
@@ -143,7 +143,7 @@ mod tests {
                 images: 0,
             };
             let tokens = architecture.chat_tokens(&tokenizer, &chat, &[]).unwrap();
-            let text = tokenizer.encode(begins).unwrap();
+            let text = tokenizer.encode(start).unwrap();
             assert_eq!(tokens.ids[1..=text.len()], text, "{name}");
         }
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tokenizer_that_does_not_fit_the_model_is_refused() {
+    fn a_tokenizer_that_contradicts_the_configuration_is_refused() {
         for (key, value, cause) in [
             ("image_token_id", 5, "token 5"),
             ("vocab_size", 594, "vocabulary of 594"),

@@ -1,5 +1,5 @@
-//! The configuration of a checkpoint: `config.json` in its older and newer layouts. What the
-//! results depend on has no silent default, unless the reference has one too.
+//! Parses and checks `config.json` in its older and newer layouts. A setting that affects results
+//! has a default only if transformers has the same one.
 
 use super::family::{Sections, TextFamily, Tower, TowerFields};
 use super::image::ImageConfig;
@@ -11,18 +11,18 @@ use crate::vlm::checkpoint::config::{
 use crate::vlm::checkpoint::files::CheckpointFiles;
 use serde::Deserialize;
 
-/// Where the scores of tokens come from.
+/// The matrix of the output head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
     /// The embedding.
     Tied,
-    /// A matrix of its own.
-    Own,
-    /// A matrix of its own where the checkpoint has one, else the embedding.
-    Stored,
+    /// A separate matrix.
+    Separate,
+    /// A separate matrix if the checkpoint has one, otherwise the embedding.
+    IfStored,
 }
 
-/// The language model.
+/// The configuration of the language model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextConfig {
     pub hidden_size: usize,
@@ -34,8 +34,8 @@ pub struct TextConfig {
     pub vocab_size: usize,
     pub rms_norm_eps: f64,
     pub rope_theta: f64,
-    /// Which part of a position (temporal, vertical, horizontal) each of the `head_dim / 2` rotary
-    /// frequencies follows.
+    /// The part of a position (temporal, vertical, horizontal) that each of the `head_dim / 2`
+    /// rotary frequencies applies to.
     pub rope_parts: Vec<usize>,
     pub max_position_embeddings: usize,
     pub head: Head,
@@ -45,18 +45,18 @@ pub struct TextConfig {
 }
 
 impl TextConfig {
-    /// Numbers of one token's queries in one layer.
+    /// Width of a token's queries.
     pub fn q_dim(&self) -> usize {
         self.num_attention_heads * self.head_dim
     }
 
-    /// Numbers of one token's keys in one layer; its values take as many again.
+    /// Width of a token's keys, and of its values.
     pub fn kv_dim(&self) -> usize {
         self.num_key_value_heads * self.head_dim
     }
 }
 
-/// The configuration files of a checkpoint whose vision tower is a `T`, checked.
+/// The validated configuration of a checkpoint with vision tower `T`.
 #[derive(Debug, Clone)]
 pub struct Config<T: Tower> {
     pub text: TextConfig,
@@ -74,7 +74,7 @@ impl<T: Tower> Config<T> {
     pub fn load(files: &CheckpointFiles) -> Result<Self> {
         let image = ImageConfig::load(&files.preprocessor_config)?;
         let root: Root<T::Fields> = files.config.json()?;
-        // Older files hold the language model's fields at the root.
+        // Older files have the language model's fields at the root.
         let text: TextFields = match &root.text_config {
             Some(text) => text.clone(),
             None => files.config.json()?,
@@ -106,7 +106,7 @@ impl<T: Tower> Config<T> {
         let (text, vision, image) = (&config.text, &config.sizes, &config.image);
         if vision.features != text.hidden_size {
             return Err(invalid(format!(
-                "vision features are {} wide, the language model {}",
+                "the width of vision features, {}, differs from the language model's, {}",
                 vision.features, text.hidden_size
             )));
         }
@@ -125,7 +125,7 @@ impl<T: Tower> Config<T> {
         Ok(config)
     }
 
-    /// The special tokens around and in place of a picture.
+    /// The special tokens around and in place of an image.
     pub fn markers(&self) -> [u32; 3] {
         [
             self.vision_start_token_id,
@@ -135,7 +135,7 @@ impl<T: Tower> Config<T> {
     }
 }
 
-/// `config.json` as written.
+/// The fields of `config.json`.
 #[derive(Deserialize)]
 struct Root<V> {
     text_config: Option<TextFields>,
@@ -149,7 +149,7 @@ struct Root<V> {
     rope_scaling: Option<RopeFields>,
 }
 
-/// The settings of rotary positions under their older and newer names.
+/// Settings of rotary positions under their older and newer names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(expecting = "an object")]
 pub struct RopeFields {
@@ -162,22 +162,20 @@ pub struct RopeFields {
 }
 
 impl RopeFields {
-    /// The base of a vision tower's frequencies. The published files leave it out; it is a
-    /// constant there.
+    /// Base of a vision tower's frequencies. Published files omit it, since transformers hard-codes
+    /// it.
     pub fn vision_theta(rope: Option<&Self>) -> Result<f64> {
         match rope.and_then(|rope| rope.rope_type.as_deref()) {
             None | Some("axial") => {}
             Some(kind) => {
-                return Err(invalid(format!(
-                    "vision rotary type {kind} is not supported"
-                )));
+                return Err(invalid(format!("vision rope_type {kind} is not supported")));
             }
         }
         Ok(rope.and_then(|rope| rope.rope_theta).unwrap_or(10_000.0))
     }
 }
 
-/// `text_config`, or the root of older files, as written.
+/// The fields of `text_config`, or of the root of older files.
 #[derive(Clone, Deserialize)]
 #[serde(expecting = "an object")]
 struct TextFields {
@@ -239,10 +237,10 @@ impl TextFields {
             head: match (root.tie_word_embeddings, self.tie_word_embeddings) {
                 (Some(true), _) | (None, Some(true)) => Head::Tied,
                 (Some(false), Some(true)) if family.nested_ties => Head::Tied,
-                // Versions of transformers differ in which of them counts.
-                (Some(false), Some(true)) => Head::Stored,
-                // The default of the reference is a head of its own.
-                _ => Head::Own,
+                // Versions of transformers differ in which of the two applies.
+                (Some(false), Some(true)) => Head::IfStored,
+                // Transformers does not tie by default.
+                _ => Head::Separate,
             },
             qkv_bias: family.biased_qkv || biased,
             output_bias: !family.biased_qkv && biased,
@@ -253,10 +251,10 @@ impl TextFields {
     fn head_dim(&self, family: &TextFamily) -> Result<usize> {
         let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
         let head_dim = match family.head_dim {
-            Some(otherwise) => self.head_dim.unwrap_or(otherwise),
+            Some(default) => self.head_dim.unwrap_or(default),
             None if !hidden.is_multiple_of(heads) => {
                 return Err(invalid(format!(
-                    "hidden_size {hidden} cannot be split over {heads} heads"
+                    "hidden_size {hidden} cannot be split into {heads} heads"
                 )));
             }
             None if self.head_dim.is_some_and(|given| given != hidden / heads) => {
@@ -268,12 +266,13 @@ impl TextFields {
         match head_dim.is_multiple_of(2) {
             true => Ok(head_dim),
             false => Err(invalid(format!(
-                "heads of {head_dim} numbers cannot be rotated"
+                "head_dim is {head_dim}; rotary positions need an even number"
             ))),
         }
     }
 
-    /// The base of the rotary frequencies, and the part of a position that each of `half` follows.
+    /// Returns the base of the rotary frequencies and the part of a position that each of `half`
+    /// frequencies applies to.
     fn rope<V>(
         &self,
         root: &Root<V>,
@@ -289,11 +288,11 @@ impl TextFields {
         let rope = rope
             .into_iter()
             .find_map(Option::as_ref)
-            .ok_or_else(|| invalid("neither rope_scaling nor rope_parameters is there"))?;
+            .ok_or_else(|| invalid("rope_scaling and rope_parameters are both missing"))?;
         if let Some(kind) = rope.rope_type.as_ref().or(rope.kind.as_ref())
             && !matches!(kind.as_str(), "mrope" | "default")
         {
-            return Err(invalid(format!("rotary type {kind} is not supported")));
+            return Err(invalid(format!("rope_type {kind} is not supported")));
         }
         let section = rope.mrope_section.unwrap_or(family.mrope_section);
         let theta = rope.rope_theta.or(self.rope_theta);
@@ -341,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frequencies_are_divided_in_turn_until_a_part_has_no_more() {
+    fn interleaved_sections_alternate_until_used_up() {
         assert_eq!(consecutive([1, 2, 3]), [0, 1, 1, 2, 2, 2]);
         assert_eq!(interleaved([2, 2, 2], 6), [0, 1, 2, 0, 1, 2]);
         assert_eq!(interleaved([4, 2, 2], 8), [0, 1, 2, 0, 1, 2, 0, 0]);

@@ -1,4 +1,4 @@
-//! The language model: causal attention with three-part rotary positions and a gated MLP, over
+//! The language model: causal attention with three-part rotary positions and gated MLPs, over
 //! ragged steps. Fields mirror the checkpoint's names under `model`.
 
 use super::config::{Head, TextConfig};
@@ -21,9 +21,9 @@ const EMBEDDING: &str = "model.embed_tokens";
 struct Layer {
     input_norm: Tensor,
     post_attention_norm: Tensor,
-    /// Queries, keys and values side by side.
+    /// Queries, keys and values in one layer.
     qkv: Linear,
-    /// Of each head's queries and keys.
+    /// Norms of each head's queries and keys.
     head_norms: Option<HeadNorms>,
     o_proj: Linear,
     gate_up: Gated,
@@ -123,7 +123,7 @@ pub struct TextModel {
     embed: Linear,
     layers: Vec<Layer>,
     norm: Tensor,
-    /// `None` where the embedding is the head.
+    /// `None` if the embedding serves as the head.
     head: Option<Linear>,
     rope: TextRope,
     eps: f64,
@@ -131,15 +131,15 @@ pub struct TextModel {
 }
 
 impl TextModel {
-    /// Names and shapes of its tensors.
+    /// Lists names and shapes of the model's tensors.
     pub fn tensors(config: &TextConfig, list: &mut TensorList) {
         let shape = (config.vocab_size, config.hidden_size);
         let shape = [shape.0, shape.1];
         list.add(Role::Vocabulary, format!("{EMBEDDING}.weight"), &shape);
         match config.head {
             Head::Tied => {}
-            Head::Own => list.add(Role::Vocabulary, HEAD, &shape),
-            Head::Stored => list.add_optional(Role::Vocabulary, HEAD, &shape),
+            Head::Separate => list.add(Role::Vocabulary, HEAD, &shape),
+            Head::IfStored => list.add_optional(Role::Vocabulary, HEAD, &shape),
         }
         for layer in 0..config.num_hidden_layers {
             Layer::tensors(config, &format!("model.layers.{layer}"), list);
@@ -147,7 +147,7 @@ impl TextModel {
         list.norm("model.norm", config.hidden_size, false);
     }
 
-    /// Calls `loaded` after each layer.
+    /// Loads the weights; calls `loaded` after the embeddings and after each layer.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -158,12 +158,12 @@ impl TextModel {
         let kind = placement.quantization.map(|_| Quantization::OF_VOCABULARY);
         let vocabulary = |name: &str| Linear::load_as(weights, placement, name, shape, kind);
         let embed = vocabulary(EMBEDDING)?;
-        let own_head = match config.head {
+        let separate_head = match config.head {
             Head::Tied => false,
-            Head::Own => true,
-            Head::Stored => weights.has(HEAD),
+            Head::Separate => true,
+            Head::IfStored => weights.has(HEAD),
         };
-        let head = match own_head {
+        let head = match separate_head {
             false => None,
             true => Some(vocabulary("lm_head")?),
         };
@@ -185,14 +185,14 @@ impl TextModel {
         })
     }
 
-    /// The embeddings of tokens, `(tokens, hidden)`.
+    /// Looks up token embeddings, `(tokens, hidden)`.
     pub fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         self.embed
             .rows(&Tensor::new(tokens, &self.placement.device)?)
     }
 
-    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns to
-    /// sequences. Gives the hidden states before the final norm, `(tokens, hidden)`.
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`; `batch` assigns the rows to
+    /// sequences. Returns the hidden states before the final norm, `(tokens, hidden)`.
     pub fn forward(
         &self,
         mut x: Tensor,
@@ -220,17 +220,17 @@ impl TextModel {
         Ok(x)
     }
 
-    /// The final norm, `(rows, hidden)` to the same.
+    /// Applies the final norm to hidden states, `(rows, hidden)`.
     pub fn norm(&self, x: &Tensor) -> Result<Tensor> {
         ops::rms_norm(x, &self.norm, self.eps)
     }
 
-    /// From normed hidden states `(rows, hidden)` to logits `(rows, vocabulary)`.
+    /// Maps normalized hidden states, `(rows, hidden)`, to logits, `(rows, vocabulary)`.
     pub fn head(&self) -> &Linear {
         self.head.as_ref().unwrap_or(&self.embed)
     }
 
-    /// Bytes of the weights that one step reads.
+    /// Bytes of weights read by one step.
     pub fn bytes(&self) -> usize {
         let layers = self.layers.iter();
         let plain = layers.clone().flat_map(|l| [&l.qkv, &l.o_proj, &l.down]);

@@ -1,4 +1,4 @@
-//! What a family of models says of itself: everything else is shared.
+//! The properties that each model family defines; everything else is shared.
 
 use super::vision::Sizes;
 use crate::error::Result;
@@ -9,17 +9,17 @@ use crate::vlm::nn::linear::Placement;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// The vision tower of a family, and what its language model is like.
+/// The vision tower of a family and the properties of its language model.
 pub trait Tower: Debug + Send + Sync + Sized + 'static {
-    /// `vision_config` as written.
+    /// The fields of `vision_config`.
     type Fields: TowerFields;
 
     const TEXT: TextFamily;
 
-    /// Names and shapes of its tensors.
+    /// Lists names and shapes of the tower's tensors.
     fn tensors(fields: &Self::Fields, sizes: &Sizes, list: &mut TensorList);
 
-    /// Calls `loaded` after each block.
+    /// Loads the weights; calls `loaded` after each block.
     fn load(
         weights: &Weights,
         placement: &Placement,
@@ -28,40 +28,40 @@ pub trait Tower: Debug + Send + Sync + Sized + 'static {
         loaded: &mut dyn FnMut(),
     ) -> candle_core::Result<Self>;
 
-    /// Features of each picture. All pictures are computed together.
+    /// Encodes all images in one pass; returns the features of each.
     fn forward(&self, images: &[ImagePatches]) -> candle_core::Result<Vec<Features>>;
 }
 
-/// `vision_config` of a family.
+/// The `vision_config` of a family.
 pub trait TowerFields: DeserializeOwned + Debug + Clone + Send + Sync {
-    /// The sizes that it gives, and a check of all else.
+    /// Returns the sizes and checks all other fields.
     fn sizes(&self) -> Result<Sizes>;
 }
 
-/// What all language models of a family have in common.
+/// Properties of all language models of a family.
 #[derive(Debug, Clone, Copy)]
 pub struct TextFamily {
-    /// What its chat template says where a chat has no system text; `None` for no such turn.
+    /// The chat template's default system text; `None` if there is no system turn by default.
     pub system: Option<&'static str>,
-    /// Whether queries, keys and values always have biases. Otherwise `attention_bias` says
-    /// whether they and the output have.
+    /// Whether queries, keys and values always have biases. If not, `attention_bias` decides for
+    /// them and for the output.
     pub biased_qkv: bool,
     /// Whether each head's queries and keys are normalized.
     pub normed_heads: bool,
     pub sections: Sections,
-    /// Where `mrope_section` is left out.
+    /// Default of `mrope_section`.
     pub mrope_section: [usize; 3],
-    /// Whether a head is tied too where only the nested configuration says so.
+    /// Whether `tie_word_embeddings` in the nested configuration is enough to tie the head.
     pub nested_ties: bool,
-    /// Where `head_dim` is left out; `None` for the width divided by the heads, and nothing else.
+    /// Default of `head_dim`; `None` if it must be the width divided by the number of heads.
     pub head_dim: Option<usize>,
 }
 
-/// How rotary frequencies are divided between the parts of a position.
+/// How rotary frequencies are assigned to the parts of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sections {
-    /// One part after the other.
+    /// All frequencies of one part, then of the next.
     Consecutive,
-    /// In turn, as long as a part has some left; the rest are the first part's.
+    /// In turn until a part's section is used up; the rest go to the first part.
     Interleaved,
 }

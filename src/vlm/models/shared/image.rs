@@ -1,5 +1,5 @@
-//! Preprocessing of pictures, number for number as in the reference's image processor, by the
-//! settings of `preprocessor_config.json`.
+//! Image preprocessing, exactly as in the image processor of transformers, with the settings of
+//! `preprocessor_config.json`.
 
 use super::rope::merged_order;
 use crate::error::{Error, ErrorKind, Result};
@@ -9,7 +9,7 @@ use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use crate::vlm::checkpoint::files::CheckpointFile;
 use serde::Deserialize;
 
-/// How a picture becomes patches.
+/// Settings for turning an image into patches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageConfig {
     pub min_pixels: u64,
@@ -23,8 +23,8 @@ pub struct ImageConfig {
 }
 
 impl ImageConfig {
-    /// From `preprocessor_config.json`, or from `processor_config.json`, which holds the same one
-    /// level down.
+    /// Reads `preprocessor_config.json`, or `processor_config.json`, which has the same settings one
+    /// level deeper.
     pub fn load(file: &CheckpointFile) -> Result<Self> {
         #[derive(Deserialize)]
         struct Processor {
@@ -38,7 +38,7 @@ impl ImageConfig {
     }
 }
 
-/// The image processor's settings as written.
+/// The fields of the image processor's configuration.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct ImageFields {
@@ -57,7 +57,7 @@ struct ImageFields {
     image_std: [f32; 3],
 }
 
-/// Numbers of pixels under their older and newer names.
+/// Pixel limits under their older and newer names.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct SizeFields {
@@ -104,34 +104,36 @@ impl ImageFields {
             patch_size: self.patch_size,
             temporal_patch_size: self.temporal_patch_size,
             merge_size: self.merge_size,
-            // The published files leave it out: 8-bit values.
+            // Published files omit it; the default is for 8-bit values.
             rescale_factor: self.rescale_factor.unwrap_or(1.0 / 255.0),
             mean: self.image_mean,
             std: self.image_std,
         };
         if config.min_pixels == 0 || config.max_pixels < config.min_pixels {
             return Err(invalid(format!(
-                "pixels cannot be at least {} and at most {}",
+                "min_pixels {} and max_pixels {} are not a valid range",
                 config.min_pixels, config.max_pixels
             )));
         }
         if config.std.iter().any(|value| !value.is_normal()) {
-            return Err(invalid("image_std holds a value one cannot divide by"));
+            return Err(invalid(
+                "image_std contains zero or another invalid divisor",
+            ));
         }
         Ok(config)
     }
 }
 
-const LARGEST_RATIO: u32 = 200;
+const MAX_ASPECT_RATIO: u32 = 200;
 
-/// Resizes a picture and cuts it into patches of `channels * frames * patch * patch` numbers. The
-/// patches of one token lie together.
+/// Resizes an image and cuts it into patches of `channels * frames * patch * patch` values. The
+/// patches of one token are adjacent.
 pub fn patches(picture: &Picture, config: &ImageConfig) -> Result<ImagePatches> {
     let (width, height) = smart_resize(picture.width, picture.height, config)?;
     if picture.rgb.len() != picture.width as usize * picture.height as usize * 3 {
         return Err(Error::new(
             ErrorKind::Image,
-            "the image does not fill its size",
+            "the image data does not match its size",
         ));
     }
     let rgb = resize_bicubic(picture, width, height).rgb;
@@ -146,7 +148,7 @@ pub fn patches(picture: &Picture, config: &ImageConfig) -> Result<ImagePatches> 
     for (row, column) in merged_order(grid.h, grid.w, merge) {
         for channel in 0..3 {
             let (mean, std) = (config.mean[channel], config.std[channel]);
-            // A still picture is every frame of its patch.
+            // A still image is repeated for every frame.
             for _ in 0..config.temporal_patch_size {
                 for y in row * patch..(row + 1) * patch {
                     let line = &rgb[y * width * 3..(y + 1) * width * 3];
@@ -163,15 +165,15 @@ pub fn patches(picture: &Picture, config: &ImageConfig) -> Result<ImagePatches> 
     Ok(ImagePatches { pixels, grid })
 }
 
-/// The width and height that a picture is resized to: multiples of a merged patch, a number of
-/// pixels within the bounds, and about the same shape.
+/// Computes the width and height to resize an image to: multiples of a merged patch, within the
+/// pixel limits, with about the same aspect ratio.
 pub fn smart_resize(width: u32, height: u32, config: &ImageConfig) -> Result<(u32, u32)> {
     let (long, short) = (width.max(height), width.min(height));
-    if short == 0 || f64::from(long) / f64::from(short) > f64::from(LARGEST_RATIO) {
+    if short == 0 || f64::from(long) / f64::from(short) > f64::from(MAX_ASPECT_RATIO) {
         return Err(Error::new(
             ErrorKind::Image,
             format!(
-                "an image of {width}x{height} is too narrow for the model (at most {LARGEST_RATIO} to 1)"
+                "an image of {width}x{height} is too narrow for the model (at most {MAX_ASPECT_RATIO} to 1)"
             ),
         ));
     }
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_become_multiples_within_the_bounds() {
+    fn sides_become_multiples_within_the_limits() {
         let size = |w, h| smart_resize(w, h, &published()).unwrap();
         assert_eq!(
             size(32, 31),
@@ -218,7 +220,7 @@ mod tests {
             "too few pixels: both sides are rounded up"
         );
         assert_eq!(size(64, 62), (56, 56));
-        assert_eq!(size(100, 70), (112, 56), "70 / 28 is rounded to the even 2");
+        assert_eq!(size(100, 70), (112, 56), "70 / 28 rounds to the even 2");
         assert_eq!(size(1, 1), (56, 56));
         assert_eq!(size(200, 1), (812, 28));
         let (w, h) = size(20_000, 10_000);
@@ -226,14 +228,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sliver_is_refused() {
+    fn extreme_aspect_ratios_are_refused() {
         let error = smart_resize(201, 1, &published()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Image);
         assert!(smart_resize(0, 5, &published()).is_err());
     }
 
     #[test]
-    fn a_picture_of_one_color_gives_equal_patches() {
+    fn an_image_of_one_color_gives_equal_patches() {
         let picture = Picture {
             width: 30,
             height: 20,

@@ -1,6 +1,5 @@
-//! What the families of models have in common: configuration, language model, chat markup,
-//! preprocessing of pictures, and the parts of their vision towers. A family adds its tower:
-//! see [`Tower`].
+//! Code shared by all model families: configuration, language model, chat template, image
+//! preprocessing and the layers of vision towers. A family adds its tower, see [`Tower`].
 
 pub mod blocks;
 mod chat;
@@ -31,7 +30,7 @@ use config::{Config, Head};
 use decoder::TextModel;
 use family::Tower;
 
-/// A checkpoint of the family whose vision tower is a `T`, by its configuration.
+/// A checkpoint configuration of the family with vision tower `T`.
 #[derive(Debug)]
 pub struct VisionLanguage<T: Tower> {
     config: Config<T>,
@@ -78,7 +77,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
     }
 
     fn may_ignore(&self, tensor: &str) -> bool {
-        // A tied head may be stored all the same; the published rule is that the embedding wins.
+        // A tied head may still be stored; transformers then uses the embedding.
         self.config.text.head == Head::Tied && tensor == tensors::HEAD
     }
 
@@ -129,7 +128,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
     }
 }
 
-/// Its weights.
+/// The loaded weights.
 #[derive(Debug)]
 struct Loaded<T> {
     text: TextModel,

@@ -1,11 +1,11 @@
-//! Rotary positions: three-part ones for the language model (M-RoPE), row and column for the
-//! vision tower.
+//! Rotary positions: three-part for the language model (M-RoPE), row and column for the vision
+//! tower.
 
 use crate::vlm::architecture::Grid;
 use crate::vlm::nn::rope::{Angles, Position, frequencies};
 use candle_core::DType;
 
-/// The positions of a picture's tokens where the next text position would be `start`.
+/// Positions of an image's tokens, if the next text position would be `start`.
 pub fn image_positions(grid: Grid, merge: usize, start: u32) -> Vec<Position> {
     let (rows, columns) = (grid.h / merge, grid.w / merge);
     let mut positions = Vec::with_capacity(grid.t * rows * columns);
@@ -19,16 +19,16 @@ pub fn image_positions(grid: Grid, merge: usize, start: u32) -> Vec<Position> {
     positions
 }
 
-/// The language model's frequencies.
+/// The language model's rotary frequencies.
 #[derive(Debug)]
 pub struct TextRope {
     inverse: Vec<f32>,
-    /// Which part of a position each frequency follows.
+    /// The part of a position that each frequency applies to.
     part: Vec<usize>,
 }
 
 impl TextRope {
-    /// With base `theta`; each frequency follows its part of a position.
+    /// `theta` is the base; `part` assigns each frequency to a part of a position.
     pub fn new(theta: f64, part: &[usize]) -> Self {
         Self {
             inverse: frequencies(theta, part.len()),
@@ -47,7 +47,7 @@ impl TextRope {
     }
 }
 
-/// The vision tower's frequencies: half of them follow the row, half the column.
+/// The vision tower's rotary frequencies: half apply to the row, half to the column.
 #[derive(Debug)]
 pub struct VisionRope {
     inverse: Vec<f32>,
@@ -60,13 +60,12 @@ impl VisionRope {
         }
     }
 
-    /// The angles of patches at these rows and columns.
-    pub fn angles(&self, places: &[Place], dtype: DType) -> Angles {
+    pub fn angles(&self, positions: &[PatchPosition], dtype: DType) -> Angles {
         let half = self.inverse.len() * 2;
-        let mut angles = Vec::with_capacity(places.len() * half);
-        for (row, column) in places {
-            for place in [row, column] {
-                angles.extend(self.inverse.iter().map(|inverse| *place as f32 * inverse));
+        let mut angles = Vec::with_capacity(positions.len() * half);
+        for (row, column) in positions {
+            for part in [row, column] {
+                angles.extend(self.inverse.iter().map(|inverse| *part as f32 * inverse));
             }
         }
         Angles::new(&angles, half, dtype)
@@ -74,11 +73,10 @@ impl VisionRope {
 }
 
 /// Row and column of a patch in its frame.
-pub type Place = (usize, usize);
+pub type PatchPosition = (usize, usize);
 
-/// Row and column of each patch of a frame, in the order in which patches are laid out: the
-/// patches of one token lie together.
-pub fn merged_order(h: usize, w: usize, merge: usize) -> impl Iterator<Item = Place> {
+/// Iterates over the patches of a frame in layout order: the patches of one token are adjacent.
+pub fn merged_order(h: usize, w: usize, merge: usize) -> impl Iterator<Item = PatchPosition> {
     let tokens =
         (0..h / merge).flat_map(move |row| (0..w / merge).map(move |column| (row, column)));
     tokens.flat_map(move |(row, column)| {
@@ -91,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_counts_on_from_its_longer_side() {
+    fn image_positions_start_at_the_next_text_position() {
         let wide = Grid { t: 1, h: 2, w: 6 };
         let positions = image_positions(wide, 2, 5);
         assert_eq!(positions, [[5, 5, 5], [5, 5, 6], [5, 5, 7]]);
     }
 
     #[test]
-    fn patches_of_one_token_lie_together() {
+    fn patches_of_one_token_are_adjacent() {
         let order: Vec<_> = merged_order(2, 4, 2).collect();
         let expected = [
             (0, 0),

@@ -1,12 +1,12 @@
-//! The tensors of a checkpoint: their names and shapes.
+//! Tensor names of checkpoints.
 //!
-//! Names are `visual.*`, `model.*` and `lm_head.weight`, as most checkpoints are published. Newer
+//! Names are `visual.*`, `model.*` and `lm_head.weight`, as in most published checkpoints. Newer
 //! versions of transformers write `model.visual.*` and `model.language_model.*`.
 
-/// The head, absent where the embedding serves as one.
+/// The output head; absent if the embedding serves as the head.
 pub const HEAD: &str = "lm_head.weight";
 
-/// The name used here of a tensor that a file stores as `stored`.
+/// Maps the name of a stored tensor to the name used in this program.
 pub fn name(stored: &str) -> String {
     for (prefix, ours) in [
         ("model.visual.", "visual."),
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn older_and_newer_layouts_have_one_name() {
+    fn older_and_newer_names_map_to_the_same() {
         for (stored, ours) in [
             (
                 "visual.blocks.0.norm1.weight",

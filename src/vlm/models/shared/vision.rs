@@ -1,7 +1,6 @@
-//! What the vision towers of all families have in common: their sizes, and how the patches of
-//! several pictures are computed together.
+//! Sizes and image batches of the vision towers of all families.
 
-use super::rope::{Place, merged_order};
+use super::rope::{PatchPosition, merged_order};
 use crate::error::Result;
 use crate::vlm::architecture::{Grid, ImagePatches};
 use crate::vlm::checkpoint::config::{check_sizes, invalid};
@@ -9,23 +8,23 @@ use crate::vlm::nn::linear::Placement;
 use candle_core::Tensor;
 use std::ops::Range;
 
-/// The sizes of a vision tower, under the same names for all families.
+/// The sizes of a vision tower, with the same names for all families.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sizes {
     pub depth: usize,
-    /// Numbers of a patch between blocks.
+    /// Hidden size of the blocks.
     pub width: usize,
     pub heads: usize,
-    /// Width of the inner layer of a block's MLP.
+    /// Width of the MLP's intermediate layer.
     pub inner: usize,
-    /// Width of the features given to the language model.
+    /// Width of the features for the language model.
     pub features: usize,
     pub channels: Option<usize>,
     pub patch_size: usize,
     pub temporal_patch_size: usize,
-    /// Rows and columns of patches that become one token.
+    /// A token is `merge * merge` patches.
     pub merge: usize,
-    /// The base of the rotary frequencies.
+    /// Base of the rotary frequencies.
     pub rope_theta: f64,
 }
 
@@ -33,17 +32,17 @@ impl Sizes {
     /// Red, green and blue.
     pub const CHANNELS: usize = 3;
 
-    /// Numbers in one flattened patch.
+    /// Length of a flattened patch.
     pub fn patch_dim(&self) -> usize {
         Self::CHANNELS * self.temporal_patch_size * self.patch_size * self.patch_size
     }
 
-    /// Patches that become one token.
+    /// Number of patches per token.
     pub fn merge_unit(&self) -> usize {
         self.merge * self.merge
     }
 
-    /// Numbers of the patches of one token.
+    /// Total width of the patches of one token.
     pub fn merged(&self) -> usize {
         self.width * self.merge_unit()
     }
@@ -66,13 +65,13 @@ impl Sizes {
         let (width, heads) = (self.width, self.heads);
         if !width.is_multiple_of(heads) || !self.head_dim().is_multiple_of(4) {
             return Err(invalid(format!(
-                "a vision tower {width} wide cannot be split over {heads} heads"
+                "the vision width {width} cannot be split into {heads} heads"
             )));
         }
         match self.channels {
             Some(Self::CHANNELS) => Ok(self),
             Some(channels) => Err(invalid(format!(
-                "the vision tower takes {channels} channels, not {}",
+                "the vision tower expects {channels} channels, not {}",
                 Self::CHANNELS
             ))),
             None => Err(invalid("in_channels is missing")),
@@ -80,19 +79,19 @@ impl Sizes {
     }
 }
 
-/// Pictures that are computed together.
-pub struct Pictures {
+/// Images that are computed together.
+pub struct ImageBatch {
     grids: Vec<Grid>,
     merge_unit: usize,
-    /// `(patches, numbers of a patch)`.
+    /// `(patches, values per patch)`.
     pub pixels: Tensor,
-    /// Where in its frame each patch is.
-    pub places: Vec<Place>,
+    /// The position of each patch in its frame.
+    pub positions: Vec<PatchPosition>,
 }
 
-impl Pictures {
-    /// The patches of each picture after those of the one before. Patches of one token lie
-    /// together; `order` gives the tokens of all pictures in another order.
+impl ImageBatch {
+    /// Concatenates the patches of all images. Patches of one token are adjacent; `order` reorders
+    /// the tokens of all images.
     pub fn new(
         images: &[ImagePatches],
         sizes: &Sizes,
@@ -101,39 +100,40 @@ impl Pictures {
     ) -> candle_core::Result<Self> {
         let (merge, patch_dim) = (sizes.merge, sizes.patch_dim());
         let mut pixels = Vec::new();
-        let mut places = Vec::new();
-        for ImagePatches { pixels: its, grid } in images {
-            let Grid { t, h, w } = *grid;
-            let filled = its.len() == grid.patches() * patch_dim;
+        let mut positions = Vec::new();
+        for image in images {
+            let grid = image.grid;
+            let Grid { t, h, w } = grid;
+            let filled = image.pixels.len() == grid.patches() * patch_dim;
             if !h.is_multiple_of(merge) || !w.is_multiple_of(merge) || !filled {
                 candle_core::bail!("patches do not fill their grid {grid:?}")
             }
-            pixels.extend_from_slice(its);
+            pixels.extend_from_slice(&image.pixels);
             for _ in 0..t {
-                places.extend(merged_order(h, w, merge));
+                positions.extend(merged_order(h, w, merge));
             }
         }
         let unit = sizes.merge_unit();
         if let Some(order) = order {
-            pixels = in_order(&pixels, unit * patch_dim, order);
-            places = in_order(&places, unit, order);
+            pixels = reorder(&pixels, unit * patch_dim, order);
+            positions = reorder(&positions, unit, order);
         }
-        let pixels = Tensor::from_vec(pixels, (places.len(), patch_dim), &placement.device)?;
+        let pixels = Tensor::from_vec(pixels, (positions.len(), patch_dim), &placement.device)?;
         Ok(Self {
             grids: images.iter().map(|image| image.grid).collect(),
             merge_unit: unit,
             pixels: pixels.to_dtype(placement.activations())?,
-            places,
+            positions,
         })
     }
 
-    /// The rows of each frame. A frame attends to itself alone; a still picture is one frame.
+    /// The rows of each frame. Frames attend only to themselves; a still image is one frame.
     pub fn frames(&self) -> Vec<Range<usize>> {
         let grids = self.grids.iter();
         consecutive(grids.flat_map(|grid| std::iter::repeat_n(grid.h * grid.w, grid.t)))
     }
 
-    /// The features of all tokens, in the order of the pictures, as those of each.
+    /// Splits the features of all tokens, in image order, by image.
     pub fn split(&self, features: &Tensor) -> candle_core::Result<Vec<Tensor>> {
         let tokens = self.grids.iter().map(|g| g.patches() / self.merge_unit);
         consecutive(tokens)
@@ -143,7 +143,7 @@ impl Pictures {
     }
 }
 
-/// Ranges of these lengths, one after the other.
+/// Consecutive ranges of these lengths.
 pub fn consecutive(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut start = 0;
     let ranges = lengths.map(|length| {
@@ -153,8 +153,8 @@ pub fn consecutive(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     ranges.collect()
 }
 
-/// Pieces of `size`, of which place `i` gets number `order[i]`.
-fn in_order<T: Copy>(all: &[T], size: usize, order: &[usize]) -> Vec<T> {
+/// Reorders pieces of `size` elements: piece `i` of the result is piece `order[i]` of `all`.
+fn reorder<T: Copy>(all: &[T], size: usize, order: &[usize]) -> Vec<T> {
     let pieces = order.iter().map(|i| &all[i * size..(i + 1) * size]);
     pieces.flatten().copied().collect()
 }

@@ -1,20 +1,20 @@
-//! Scores and weighted values in bf16, where one instruction adds the products of two pairs to each
-//! sum in f32; and the same numbers one by one.
+//! Attention kernels in bf16: with AVX-512 BF16, which adds the products of a pair to each f32 sum,
+//! and a portable version.
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
-use super::number::{GROUP, Number};
+use super::kernel::{AttentionKernel, GROUP};
+use crate::vlm::nn::kv::element::{KvElement, multiplies_bf16};
 use crate::vlm::nn::kv::layout::BLOCK;
-use crate::vlm::nn::stored::{Stored, multiplies_bf16};
 use half::bf16;
 
-const PAIR: usize = <bf16 as Stored>::PAIR;
+const PAIR: usize = <bf16 as KvElement>::PAIR;
 
-/// Calls `vectors::$f::<R>` for the number of queries at hand.
+/// Calls `vectors::$f::<R>` with `R` equal to the number of queries.
 #[cfg(target_arch = "x86_64")]
 macro_rules! for_group {
     ($r:expr, $f:ident, $($arg:expr),*) => {
-        // SAFETY: the caller knows that the processor has the instructions.
+        // SAFETY: the caller has checked that the processor has the instructions.
         unsafe {
             match $r {
                 1 => vectors::$f::<1>($($arg),*),
@@ -30,7 +30,7 @@ macro_rules! for_group {
     };
 }
 
-impl Number for bf16 {
+impl AttentionKernel for bf16 {
     fn score(
         queries: &[bf16],
         r: usize,
@@ -48,13 +48,13 @@ impl Number for bf16 {
         score(queries, r, keys, step, n, out, stride);
     }
 
-    fn weights<'a>(weights: &'a [f32], room: &'a mut Vec<bf16>) -> &'a [bf16] {
-        if room.len() < weights.len() {
-            room.resize(weights.len(), bf16::ZERO);
+    fn weights<'a>(weights: &'a [f32], buffer: &'a mut Vec<bf16>) -> &'a [bf16] {
+        if buffer.len() < weights.len() {
+            buffer.resize(weights.len(), bf16::ZERO);
         }
-        let room = &mut room[..weights.len()];
-        bf16::round(weights, room);
-        room
+        let buffer = &mut buffer[..weights.len()];
+        bf16::round(weights, buffer);
+        buffer
     }
 
     fn accumulate(
@@ -102,7 +102,7 @@ fn score(
     }
 }
 
-/// From column `first` of the values on.
+/// Accumulates the values' columns from `first` on.
 #[allow(clippy::too_many_arguments)]
 fn accumulate(
     weights: &[bf16],
@@ -126,7 +126,7 @@ fn accumulate(
     }
 }
 
-/// The same with AVX-512. Loops are plain ones over numbers, as in the kernel of int8.
+/// The AVX-512 version. Its loops index plainly instead of using iterators, see the int8 kernel.
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::needless_range_loop)]
 mod vectors {
@@ -135,13 +135,13 @@ mod vectors {
     use std::arch::x86_64::*;
 
     const LANES: usize = 16;
-    /// Columns of values that are added up at once.
+    /// Columns of values that are accumulated at once.
     pub const WIDE: usize = 2 * LANES;
     /// Blocks of keys that are scored at once.
     const BLOCKS: usize = 2;
 
     /// # Safety
-    /// The processor has AVX-512 BF16, here and below.
+    /// The processor has AVX-512 BF16. This holds for all functions below.
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub unsafe fn score<const R: usize>(
         queries: &[bf16],
@@ -181,7 +181,7 @@ mod vectors {
     ) {
         let pairs = queries.len() / (PAIR * R);
         let n = n.min(W * BLOCK);
-        // What the unsafe code below goes by.
+        // The unsafe code below relies on these.
         for w in 0..W {
             assert!(keys[w].len() >= pairs * PAIR * BLOCK);
         }
@@ -194,7 +194,7 @@ mod vectors {
                 block[w] = unsafe { load(keys[w].as_ptr().add(pair * PAIR * BLOCK)) };
             }
             for h in 0..R {
-                // SAFETY: there are `pairs` times `R` pairs.
+                // SAFETY: there are `pairs * R` pairs.
                 let query = unsafe { spread(queries.as_ptr().add((pair * R + h) * PAIR)) };
                 for w in 0..W {
                     sums[h][w] = add_products(sums[h][w], query, block[w]);
@@ -205,7 +205,7 @@ mod vectors {
             for w in 0..W {
                 let used = n.saturating_sub(w * BLOCK).min(BLOCK);
                 let lanes = ((1u32 << used) - 1) as u16;
-                // SAFETY: as many numbers as the mask has are there.
+                // SAFETY: `out` has space for every lane in the mask.
                 unsafe {
                     let at = out.as_mut_ptr().add(h * stride + w * BLOCK);
                     _mm512_mask_storeu_ps(at, lanes, sums[h][w]);
@@ -224,7 +224,7 @@ mod vectors {
         out: &mut [f32],
     ) {
         let dim = out.len() / R;
-        // What the unsafe code below goes by.
+        // The unsafe code below relies on these.
         assert!(weights.len() >= (R - 1) * stride + n);
         assert!(values.len() >= n.div_ceil(BLOCK).saturating_sub(1) * step + BLOCK * dim);
         let mut column = 0;
@@ -233,7 +233,7 @@ mod vectors {
             for h in 0..R {
                 for half in 0..2 {
                     let at = h * dim + column + half * LANES;
-                    // SAFETY: the columns end before `dim`, and there are `R` rows of them.
+                    // SAFETY: `out` has `R` rows of `dim` columns.
                     sums[h][half] = unsafe { _mm512_loadu_ps(out.as_ptr().add(at)) };
                 }
             }
@@ -247,7 +247,7 @@ mod vectors {
                     [load(at), load(at.add(PAIR * LANES))]
                 };
                 for h in 0..R {
-                    // SAFETY: the weights of the tokens are there; the last one may be alone.
+                    // SAFETY: there are `n` weights; an odd last one is read by itself.
                     let weight = unsafe {
                         let at = weights.as_ptr().add(h * stride + token);
                         match token + 1 < n {
@@ -272,10 +272,10 @@ mod vectors {
         }
     }
 
-    /// 32 numbers.
+    /// Loads 32 numbers.
     ///
     /// # Safety
-    /// They are there.
+    /// `at` points to 32 numbers.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
     unsafe fn load(at: *const bf16) -> __m512i {
@@ -283,10 +283,10 @@ mod vectors {
         unsafe { _mm512_loadu_si512(at.cast()) }
     }
 
-    /// A pair in every lane.
+    /// Broadcasts a pair to every lane.
     ///
     /// # Safety
-    /// Two numbers are there.
+    /// `at` points to two numbers.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
     unsafe fn spread(at: *const bf16) -> __m512i {
@@ -297,7 +297,7 @@ mod vectors {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
     fn add_products(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
-        // SAFETY: both are 32 numbers of 16 bits.
+        // SAFETY: both types are 32 values of 16 bits.
         unsafe {
             let (a, b) = (
                 std::mem::transmute::<__m512i, __m512bh>(a),
@@ -324,9 +324,9 @@ mod tests {
         }
     }
 
-    /// On a processor without the instructions both are the plain numbers.
+    /// On a processor without the instructions, this compares the portable kernel with itself.
     #[test]
-    fn the_instructions_give_the_numbers_of_the_plain_kernel() {
+    fn the_vector_kernel_equals_the_portable_one() {
         for (dim, kv_heads) in [(20, 1), (32, 2), (84, 2)] {
             let step = kv_heads * dim * BLOCK;
             let stored = numbers(5 * step, 1);

@@ -1,16 +1,16 @@
-//! Scores and weighted values in f32, with whatever vectors the processor has. Loops are plain ones
-//! over numbers, see [`vectorized`].
+//! Attention kernels in f32, compiled for the processor's vector units. Loops index plainly instead
+//! of using iterators, see [`vectorized`].
 
 #![allow(clippy::manual_memcpy, clippy::needless_range_loop)]
 
-use super::number::{GROUP, Number};
+use super::kernel::{AttentionKernel, GROUP};
 use crate::vlm::nn::kv::layout::BLOCK;
-use crate::vlm::nn::vectors::{self, each, mul_add, vectorized};
+use crate::vlm::nn::simd::{self, each, mul_add, vectorized};
 
-/// Tokens whose scores are computed at once.
+/// Number of tokens whose scores are computed at once.
 const CHUNK: usize = 2 * BLOCK;
 
-impl Number for f32 {
+impl AttentionKernel for f32 {
     fn score(
         queries: &[f32],
         r: usize,
@@ -40,7 +40,7 @@ impl Number for f32 {
     }
 }
 
-/// Calls `$f::<R, FMA>` for the number of queries at hand.
+/// Calls `$f::<R, FMA>` with `R` equal to the number of queries.
 macro_rules! for_group {
     ($r:expr, $f:ident, $($arg:expr),*) => {
         match $r {
@@ -89,7 +89,7 @@ fn score_group<const R: usize, const FMA: bool>(
     }
 }
 
-/// Scores of `n` tokens of `W` blocks at once, so that a query is loaded once for all of them.
+/// Scores `n` tokens of `W` blocks at once, so that each query element is loaded once for all.
 #[inline(always)]
 fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
     queries: &[f32],
@@ -148,8 +148,8 @@ fn accumulate_values_group<const R: usize, const FMA: bool>(
     n: usize,
     out: &mut [f32],
 ) {
-    // Two registers wide, so that a weight is loaded once for both.
-    const WIDE: usize = 2 * vectors::LANES;
+    // Two registers wide, so that each weight is loaded once for both.
+    const WIDE: usize = 2 * simd::LANES;
     let dim = out.len() / R;
     let mut column = 0;
     while column + WIDE <= dim {

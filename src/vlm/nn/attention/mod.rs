@@ -1,35 +1,35 @@
-//! Attention of a step, and within ranges of rows: over plain slices on the CPU, with candle's
-//! operations elsewhere. Every sequence attends to its shared prefix and to its own keys.
+//! Causal attention of a step and full attention within ranges of rows: over slices on the CPU, with
+//! candle's operations elsewhere. Every sequence attends to its shared prefix and its own keys.
 
+mod kernel;
 mod kernel_bf16;
 mod kernel_f32;
-mod number;
 mod slices;
 mod tensors;
 
 use super::Backend;
 use super::batch::Batch;
+use super::kv::element::multiplies_bf16;
 use super::linear::Placement;
 use super::ops::with_slice;
 use super::padding::RangePadding;
 use super::rope::Angles;
-use super::stored::multiplies_bf16;
 use candle_core::{DType, Result, Tensor};
 use half::bf16;
 use std::ops::Range;
 
-/// The type of keys and values. Beside rounded weights, bf16 is exact enough.
+/// The element type of the KV cache. If weights are quantized, bf16 is precise enough.
 pub fn cached_dtype(placement: &Placement) -> DType {
-    let rounded = placement.quantization.is_some() && placement.backend == Backend::Slices;
-    match rounded && multiplies_bf16() {
+    let quantized = placement.quantization.is_some() && placement.backend == Backend::Slices;
+    match quantized && multiplies_bf16() {
         true => DType::BF16,
         false => placement.activations(),
     }
 }
 
-/// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, holds
-/// a token's queries, keys and values. Keys and values are appended to the caches of the
-/// sequences, whose spans together cover all rows. Gives `(tokens, heads * head_dim)`.
+/// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, is a
+/// token's queries, keys and values. Keys and values are appended to the caches of the sequences,
+/// whose spans together cover all rows. Returns `(tokens, heads * head_dim)`.
 pub fn attend(qkv: &Tensor, layer: usize, angles: &Angles, batch: &mut Batch) -> Result<Tensor> {
     let spec = batch.spec;
     match &batch.padding {
@@ -46,11 +46,11 @@ pub fn attend(qkv: &Tensor, layer: usize, angles: &Angles, batch: &mut Batch) ->
     }
 }
 
-/// Ranges of rows that attend to themselves alone, and together cover all rows in order.
+/// Ranges of rows that attend only to themselves and together cover all rows in order.
 pub struct Ranges {
     ranges: Vec<Range<usize>>,
     heads: usize,
-    /// `None` for slices, which need none.
+    /// `None` with [`Backend::Slices`], which needs no padding.
     padding: Option<RangePadding>,
 }
 
@@ -71,8 +71,8 @@ impl Ranges {
     }
 }
 
-/// Full attention within each range of rows. A row of `qkv`, `(rows, 3 * heads * head_dim)`, holds
-/// its queries, keys and values. Gives `(rows, heads * head_dim)`.
+/// Full attention within each range of rows. A row of `qkv`, `(rows, 3 * heads * head_dim)`, is its
+/// queries, keys and values. Returns `(rows, heads * head_dim)`.
 pub fn attend_within(qkv: &Tensor, angles: &Angles, ranges: &Ranges) -> Result<Tensor> {
     let heads = ranges.heads;
     match &ranges.padding {
@@ -110,7 +110,8 @@ mod tests {
     };
     const WIDTH: usize = (SHAPE.heads + 2 * SHAPE.kv_heads) * SHAPE.head_dim;
 
-    /// Nearly normal, and the same in every run: how much half precision costs depends on the numbers.
+    /// Approximately normal and the same in every run: the error of half precision depends on the
+    /// values.
     fn random(rows: usize, width: usize) -> Tensor {
         let mut random = StdRng::seed_from_u64(rows as u64);
         let mut number = || (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0;
@@ -147,7 +148,7 @@ mod tests {
         }
     }
 
-    /// The largest distance, as a part of the largest number.
+    /// The largest difference, relative to the largest value.
     fn distance(plain: &Tensor, other: &Tensor) -> f32 {
         let other = other.to_dtype(DType::F32).unwrap();
         assert_eq!(plain.dims(), other.dims());
@@ -171,7 +172,7 @@ mod tests {
                 }
             })
             .collect();
-        // Activations over slices are f32 whatever is stored.
+        // Over slices, activations are f32 whatever the cache's type.
         let dtype = match spec.backend {
             Backend::Slices => DType::F32,
             Backend::Tensors => spec.dtype,
@@ -215,7 +216,7 @@ mod tests {
             ];
             let mut outs = vec![step(&spec, &first, &mut sequences)];
             sequences[0].0.truncate(21 + 15).unwrap();
-            // One that went on, one that another begins from, and one that takes a slot again.
+            // Continues one sequence, forks one, and reuses the slot of a dropped one.
             let fork = sequences[3].0.fork(45, Some(&pool)).unwrap();
             sequences.remove(1);
             sequences.push((fork, 2));
@@ -224,11 +225,11 @@ mod tests {
                 sequence.1 = count;
             }
             outs.push(step(&spec, &second, &mut sequences));
-            // A few of many slots.
+            // Uses a few of many slots.
             let mut few = sequences.split_off(4);
             few[0].1 = 5;
             outs.push(step(&spec, &second.narrow(0, 0, 5).unwrap(), &mut few));
-            // Alone with the first prefix.
+            // A single sequence with the first prefix.
             sequences.truncate(1);
             sequences[0].1 = 4;
             outs.push(step(
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_finite_stays_in_its_sequence() {
+    fn nan_stays_in_its_sequence() {
         let spec = spec(Backend::Tensors, DType::F32);
         let pool = Pool::new(&spec);
         let new = || Sequence::new(&spec, None, Some(&pool)).unwrap();
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_attend_to_themselves_alone() {
+    fn ranges_attend_only_to_themselves() {
         let (heads, head_dim) = (3, 20);
         let all = [0..8, 8..12, 12..36];
         let qkv = random(36, 3 * heads * head_dim);

@@ -1,21 +1,21 @@
-//! Attention over plain slices, for the CPU.
+//! Attention over slices, for the CPU.
 //!
 //! Rows of different sequences that share a prefix attend to it together: a tile of its keys or
-//! values is fetched once and used by the queries of all of them while it is in the cache.
+//! values is loaded once and used by all their queries while it is in the processor's cache.
 
-use super::number::{GROUP, Number};
-use crate::vlm::nn::kv::layout::{BLOCK, HeadShape, PlainLayer, PrefixLayers};
+use super::kernel::{AttentionKernel, GROUP};
+use crate::vlm::nn::kv::layout::{BLOCK, CpuLayer, HeadShape, PrefixLayers};
 use crate::vlm::nn::kv::sequence::{Own, Sequence, Span};
 use crate::vlm::nn::rope::Angles;
-use crate::vlm::nn::vectors::softmax_row;
+use crate::vlm::nn::simd::softmax_row;
 use candle_core::Result;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Tokens of a [`KvTile`] for each number of a pair: their keys or values stay in the first-level
-/// cache while the query tiles of a run pass over them.
+/// Tokens of a [`KvTile`], divided by the pair size: their keys or values stay in the L1 cache while
+/// all query tiles of a run use them.
 const CHUNK: usize = 2 * BLOCK;
-/// The most rows of a run: their scores stay in the second-level cache.
+/// Maximum number of rows in a run: their scores stay in the L2 cache.
 const RUN: usize = 8;
 
 const FOREIGN: &str = "keys and values were made for another device";
@@ -23,11 +23,12 @@ const FOREIGN: &str = "keys and values were made for another device";
 /// The first `tokens` keys and values of a layer.
 #[derive(Clone, Copy)]
 struct Segment<'a, T> {
-    layer: &'a PlainLayer<T>,
+    layer: &'a CpuLayer<T>,
     tokens: usize,
 }
 
-/// Up to [`GROUP`] queries that see the same tokens: those that all tiles share, then their own.
+/// Up to [`GROUP`] queries that attend to the same tokens: those that all tiles share, then their
+/// own.
 struct QueryTile<'a, T> {
     queries: usize,
     own: Option<Segment<'a, T>>,
@@ -37,18 +38,18 @@ struct QueryTile<'a, T> {
 struct KvTile<'a, T> {
     /// The index of the query tile.
     query_tile: usize,
-    layer: &'a PlainLayer<T>,
+    layer: &'a CpuLayer<T>,
     /// The first token in the layer.
     at: usize,
-    /// At most [`CHUNK`] times the numbers of a pair.
+    /// At most [`CHUNK`] times the pair size.
     tokens: usize,
-    /// Where its scores begin among those of a query.
+    /// Offset of its scores in a query's row of scores.
     column: usize,
 }
 
-/// The tiles of keys and values for each query tile. A tile of the shared tokens comes for all
-/// query tiles one after the other.
-fn kv_tiles<'a, T: Number>(
+/// Iterates over the KV tiles of each query tile. A tile of shared tokens is repeated for all query
+/// tiles before the next one.
+fn kv_tiles<'a, T: AttentionKernel>(
     shared: Option<Segment<'a, T>>,
     tiles: &'a [QueryTile<'a, T>],
 ) -> impl Iterator<Item = KvTile<'a, T>> {
@@ -77,30 +78,31 @@ fn kv_tiles<'a, T: Number>(
     together.chain(apart)
 }
 
-/// Where the queries and the scores of a query tile are in [`Scratch`].
+/// Positions of a query tile's queries and scores in [`Scratch`].
 struct TileRanges {
     queries: Range<usize>,
     scores: Range<usize>,
-    /// Tokens that each query sees.
+    /// Number of tokens that each query attends to.
     tokens: usize,
 }
 
-/// The working memory of one thread.
+/// Working memory of one thread.
 #[derive(Default)]
 struct Scratch<T> {
-    /// Tile after tile, each in pairs `(head_dim / PAIR, queries, PAIR)`.
+    /// The query tiles, each in pairs `(head_dim / PAIR, queries, PAIR)`.
     queries: Vec<T>,
-    /// Tile after tile, each `(queries, tokens)`.
+    /// The tiles' scores, each `(queries, tokens)`.
     scores: Vec<f32>,
-    /// The same as weights.
+    /// The tiles' softmax weights, rounded.
     weights: Vec<T>,
-    /// A head of one token, and the same rounded.
+    /// One head of one token in f32.
     wide: Vec<f32>,
+    /// The same, rounded.
     head: Vec<T>,
 }
 
-impl<T: Number> Scratch<T> {
-    /// Adds the queries of one more tile. Of each, a row of the step and its numbers are given.
+impl<T: AttentionKernel> Scratch<T> {
+    /// Adds the queries of one more tile, given as pairs of a row of the step and its query.
     fn push_queries<'q>(
         &mut self,
         angles: &Angles,
@@ -122,8 +124,8 @@ impl<T: Number> Scratch<T> {
         }
     }
 
-    /// Attends with the queries of the tiles, which it consumes, to the head whose numbers start
-    /// at `offset` of the `kv_dim` of a token. Gives `(queries, head_dim)`.
+    /// Computes attention of the tiles' queries, which it consumes, to the head that starts at
+    /// `offset` of a token's `kv_dim` elements. Returns `(queries, head_dim)`.
     fn attend(
         &mut self,
         kv_dim: usize,
@@ -192,12 +194,12 @@ impl<T: Number> Scratch<T> {
 struct Run<'a, T> {
     rows: Range<usize>,
     shared: Option<Segment<'a, T>>,
-    /// For each row, the tokens of its own sequence that it sees.
+    /// For each row, the tokens of its own sequence that it attends to.
     own: Vec<Segment<'a, T>>,
 }
 
 /// Causal attention of a step; see [`super::attend`].
-pub fn attend<T: Number>(
+pub fn attend<T: AttentionKernel>(
     qkv: &[f32],
     layer: usize,
     shape: HeadShape,
@@ -245,8 +247,8 @@ pub fn attend<T: Number>(
     Ok(gather(places.zip(&done), q_dim, group * head_dim, rows))
 }
 
-/// Adds the keys and values of a span's rows to its sequence.
-fn append<T: Number>(
+/// Appends the keys and values of a span's rows to its sequence.
+fn append<T: AttentionKernel>(
     span: &mut Span,
     qkv: &[f32],
     layer: usize,
@@ -257,40 +259,44 @@ fn append<T: Number>(
     let q_dim = shape.heads * head_dim;
     let before = span.sequence.own_len();
     let layers = match &mut span.sequence.own {
-        Own::Plain(layers) => T::layers_mut(layers),
+        Own::Cpu(layers) => T::layers_mut(layers),
         Own::Pooled(_) => None,
     };
     let Some(layers) = layers else {
         candle_core::bail!("{FOREIGN}")
     };
     let cache = &mut layers[layer];
-    // A step that panicked halfway may have left more.
+    // A step that panicked may have left extra tokens.
     cache.truncate(kv_dim, before);
-    let (mut wide, mut head_of) = (vec![0f32; head_dim], vec![T::default(); head_dim]);
+    let (mut wide, mut rounded) = (vec![0f32; head_dim], vec![T::default(); head_dim]);
     for (i, row) in span.rows.clone().enumerate() {
         let kv = &qkv[row * (q_dim + 2 * kv_dim) + q_dim..][..2 * kv_dim];
         let (keys, values) = kv.split_at(kv_dim);
         let mut slot = cache.slot(before + i, shape);
         for (head, key) in keys.chunks_exact(head_dim).enumerate() {
             angles.rotate(row, key, 1.0, &mut wide);
-            T::round(&wide, &mut head_of);
-            slot.put_key(head, &head_of);
+            T::round(&wide, &mut rounded);
+            slot.put_key(head, &rounded);
         }
         for (head, value) in values.chunks_exact(head_dim).enumerate() {
-            T::round(value, &mut head_of);
-            slot.put_value(head, &head_of);
+            T::round(value, &mut rounded);
+            slot.put_value(head, &rounded);
         }
     }
     Ok(())
 }
 
-/// Cuts the rows of a step into runs of at most `most`.
-fn runs<'a, T: Number>(spans: &'a [Span], layer: usize, most: usize) -> Result<Vec<Run<'a, T>>> {
+/// Splits the rows of a step into runs of at most `most` rows.
+fn runs<'a, T: AttentionKernel>(
+    spans: &'a [Span],
+    layer: usize,
+    most: usize,
+) -> Result<Vec<Run<'a, T>>> {
     let mut runs: Vec<Run<T>> = Vec::new();
     for span in spans {
         let shared = shared::<T>(span.sequence, layer)?;
         let own = match &span.sequence.own {
-            Own::Plain(layers) => T::layers(layers),
+            Own::Cpu(layers) => T::layers(layers),
             Own::Pooled(_) => None,
         };
         let Some(own) = own else {
@@ -319,13 +325,13 @@ fn runs<'a, T: Number>(spans: &'a [Span], layer: usize, most: usize) -> Result<V
     Ok(runs)
 }
 
-/// The prefix of a sequence.
-fn shared<T: Number>(sequence: &Sequence, layer: usize) -> Result<Option<Segment<'_, T>>> {
+/// The prefix of a sequence, if any.
+fn shared<T: AttentionKernel>(sequence: &Sequence, layer: usize) -> Result<Option<Segment<'_, T>>> {
     let Some(prefix) = sequence.prefix() else {
         return Ok(None);
     };
     let layers = match &prefix.layers {
-        PrefixLayers::Plain(layers) => T::layers(layers),
+        PrefixLayers::Cpu(layers) => T::layers(layers),
         PrefixLayers::Tensors(_) => None,
     };
     match layers {
@@ -337,8 +343,8 @@ fn shared<T: Number>(sequence: &Sequence, layer: usize) -> Result<Option<Segment
     }
 }
 
-/// Copies what was computed for some rows and one part of their numbers into one matrix,
-/// `(rows, width)`.
+/// Assembles a matrix, `(rows, width)`, from blocks that cover some rows and one slice of their
+/// columns.
 fn gather<'a>(
     parts: impl Iterator<Item = ((Range<usize>, usize), &'a Vec<f32>)>,
     width: usize,
@@ -377,7 +383,7 @@ pub fn attend_within(
         .map_init(Scratch::default, |scratch, (range, head)| {
             let part =
                 |row: usize, i: usize| &qkv[row * width + i * dim + head * head_dim..][..head_dim];
-            let mut cache = PlainLayer::default();
+            let mut cache = CpuLayer::default();
             let mut key = vec![0f32; head_dim];
             for (i, row) in (*range).clone().enumerate() {
                 let mut slot = cache.slot(i, shape);
@@ -389,7 +395,7 @@ pub fn attend_within(
                 layer: &cache,
                 tokens: range.len(),
             };
-            // A large range is cut into parts whose scores stay in the cache.
+            // Splits a large range, so that the scores stay in the processor's cache.
             let mut out = Vec::with_capacity(range.len() * head_dim);
             for first in (*range).clone().step_by(RUN * GROUP) {
                 let rows: Vec<usize> = (first..range.end.min(first + RUN * GROUP)).collect();

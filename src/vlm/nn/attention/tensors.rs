@@ -1,6 +1,6 @@
-//! Attention with candle's operations, for accelerators. However many sequences a step has, a
-//! layer takes the same number of launches: rows are padded to tiles, a shared prefix is scored by
-//! one product for all of them, and so are the own keys of each.
+//! Attention with candle's operations, for accelerators. The number of launches per layer does not
+//! depend on the number of sequences: rows are padded to tiles, one product scores the shared prefix
+//! for all sequences, and another scores their own keys.
 
 use crate::vlm::nn::kv::layout::{CacheSpec, HeadShape};
 use crate::vlm::nn::kv::pool::score_dtype;
@@ -36,15 +36,15 @@ pub(super) fn attend(
     let _shapes = repeated_shapes(qkv);
 
     let cache = padding.pool.layer(layer)?;
-    let numbers = launch!(rows.index_select(&padding.numbers, 0)?);
+    let gathered = launch!(rows.index_select(&padding.gather, 0)?);
     let new = 2 * kv_heads * slots * width;
-    let queries = numbers.narrow(0, new, numbers.dim(0)? - new)?;
-    let new = numbers.narrow(0, 0, new)?;
+    let queries = gathered.narrow(0, new, gathered.dim(0)? - new)?;
+    let new = gathered.narrow(0, 0, new)?;
     let new = new.reshape((2 * kv_heads * slots, width, head_dim))?;
-    launch!(cache.scatter_set(&padding.places, &new, 1)?);
+    launch!(cache.scatter_set(&padding.scatter, &new, 1)?);
     let own = cache.reshape((2 * kv_heads, slots, (), head_dim))?;
-    let own = match &padding.picked {
-        Some(picked) => launch!(own.index_select(picked, 1)?),
+    let own = match &padding.tile_slots {
+        Some(slots) => launch!(own.index_select(slots, 1)?),
         None => own,
     };
     let own = own.narrow(2, 0, columns)?;
@@ -56,7 +56,7 @@ pub(super) fn attend(
     let queries = cast(&queries, wide)?.reshape((kv_heads, tiles, per_tile, head_dim))?;
     let keys = cast(&keys, wide)?;
     let scores = launch!(queries.matmul(&keys.t()?)?);
-    let scores = hide(&scores, &padding.own_mask, tiles * width)?;
+    let scores = apply_mask(&scores, &padding.own_mask, tiles * width)?;
 
     let all = kv_heads * tiles * per_tile;
     let narrow = |weights: &Tensor, start, columns| {
@@ -79,11 +79,11 @@ pub(super) fn attend(
             let queries = queries.reshape((kv_heads, tiles * per_tile, head_dim))?;
             let first = launch!(queries.matmul(&shared_keys.t()?)?);
             let first = match &padding.shared_mask {
-                Some(mask) => hide(&first, mask, tiles * width)?,
+                Some(mask) => apply_mask(&first, mask, tiles * width)?,
                 None => first,
             };
             let flat = |scores: &Tensor, columns| scores.reshape((all, columns));
-            // One copy each.
+            // Two launches: one copy for each part.
             let scores = launch!(launch!(Tensor::cat(
                 &[flat(&first, before)?, flat(&scores, columns)?],
                 1
@@ -101,16 +101,16 @@ pub(super) fn attend(
     launch!(out.index_select(&padding.results, 0)?).reshape((tokens, heads * head_dim))
 }
 
-/// Adds a mask, `(rows, 1, columns)`, to scores of `(kv_heads, rows, group, columns)` in any
-/// shape, which stays.
-fn hide(scores: &Tensor, mask: &Tensor, rows: usize) -> Result<Tensor> {
+/// Adds a mask, `(rows, 1, columns)`, to scores, `(kv_heads, rows, group, columns)`. Scores may come
+/// in any shape of this order, which is preserved.
+fn apply_mask(scores: &Tensor, mask: &Tensor, rows: usize) -> Result<Tensor> {
     let columns = scores.dim(D::Minus1)?;
     let kv_heads = scores.dim(0)?;
     let by_row = scores.reshape((kv_heads, rows, (), columns))?;
     launch!(by_row.broadcast_add(mask)?).reshape(scores.shape())
 }
 
-/// In f32, whatever the type of the scores.
+/// Softmax over the last dimension, in f32.
 fn softmax(scores: &Tensor) -> Result<Tensor> {
     let scores = cast(scores, DType::F32)?;
     Ok(launch!(softmax_last_dim(&scores)?))
@@ -134,18 +134,18 @@ pub(super) fn attend_within(
     let head_dim = all / 3 / heads;
     let dtype = qkv.dtype();
     let (ranges, width) = (padding.ranges, padding.width);
-    let numbers = angles.apply(qkv, heads, heads)?;
-    let numbers = launch!(numbers.index_select(&padding.numbers, 0)?);
-    let numbers = numbers.reshape((3, heads, ranges, width, head_dim))?;
-    let queries = cast(&numbers.get(0)?, score_dtype(dtype))?;
-    let keys = cast(&numbers.get(1)?, score_dtype(dtype))?;
+    let rotated = angles.apply(qkv, heads, heads)?;
+    let padded = launch!(rotated.index_select(&padding.gather, 0)?);
+    let padded = padded.reshape((3, heads, ranges, width, head_dim))?;
+    let queries = cast(&padded.get(0)?, score_dtype(dtype))?;
+    let keys = cast(&padded.get(1)?, score_dtype(dtype))?;
     let scores = launch!(queries.matmul(&keys.t()?)?);
     let scores = match &padding.mask {
         Some(mask) => launch!(scores.broadcast_add(mask)?),
         None => scores,
     };
     let weights = cast(&softmax(&scores)?, dtype)?;
-    let out = launch!(weights.matmul(&numbers.get(2)?)?);
+    let out = launch!(weights.matmul(&padded.get(2)?)?);
     let out = out.reshape((heads * ranges * width, head_dim))?;
     launch!(out.index_select(&padding.results, 0)?).reshape((rows, heads * head_dim))
 }

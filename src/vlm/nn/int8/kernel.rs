@@ -1,47 +1,46 @@
-//! The product of panels with tiles, spread over threads: with AVX-512 VNNI, and the same numbers one
-//! by one.
+//! Multiplies panels with tiles on many threads. Contains the AVX-512 VNNI kernel and the portable
+//! one.
 
 #![allow(
     unsafe_code,
-    reason = "vector instructions, and threads that write to parts of one output"
+    reason = "vector instructions, and threads that write to disjoint parts of one output"
 )]
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
-use crate::vlm::nn::output::{Finish, Output, Part};
+use crate::vlm::nn::output::{Epilogue, Output, OutputTile};
 use rayon::prelude::*;
 
-/// Bytes of activations that stay in the second-level cache while the panels pass by.
+/// Bytes of activations that stay in the L2 cache while panel after panel uses them.
 const ACTIVATION_BYTES: usize = 1 << 20;
 
-/// Parts of a product for each thread.
+/// Target number of tasks per thread.
 const SHARES: usize = 8;
 
-/// How products are computed.
+/// The vector instructions that a kernel uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
-    /// One by one, on any processor: what the instructions are tested against.
-    Plain,
+pub enum InstructionSet {
+    /// None. Runs on any processor, as the reference in tests.
+    Portable,
     Avx2,
     AvxVnni,
     Avx512Vnni,
 }
 
-impl Path {
-    /// The fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Plain];
+impl InstructionSet {
+    /// Fastest first.
+    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Portable];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return match self {
-            Self::Plain => true,
+            Self::Portable => true,
             Self::Avx2 => {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("f16c")
             }
-            // The same instruction has another name where there is AVX-512: tests need no other
-            // processor.
+            // AVX-512 has the same instruction under another name, which lets tests cover it there.
             Self::AvxVnni => {
                 Self::Avx2.is_available()
                     && (is_x86_feature_detected!("avxvnni")
@@ -53,18 +52,18 @@ impl Path {
             }
         };
         #[cfg(not(target_arch = "x86_64"))]
-        return self == Self::Plain;
+        return self == Self::Portable;
     }
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
-        let mut available = Self::ALL.into_iter().filter(|path| path.is_available());
-        available.next().unwrap_or(Self::Plain)
+        let mut available = Self::ALL.into_iter().filter(|it| it.is_available());
+        available.next().unwrap_or(Self::Portable)
     }
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Plain => "none",
+            Self::Portable => "none",
             Self::Avx2 => "AVX2",
             Self::AvxVnni => "AVX-VNNI",
             Self::Avx512Vnni => "AVX-512 VNNI",
@@ -72,89 +71,89 @@ impl Path {
     }
 }
 
-/// Multiplies a panel with the first tokens of a tile, so many.
+/// A kernel that multiplies a panel with the given number of tokens of a tile.
 ///
 /// # Safety
-/// The processor has the instructions. The tile has as many blocks as the panel. The part's output,
-/// bias and residual hold what [`Part`] says, so many tokens from its first on, and nobody else
-/// touches that part of the output meanwhile.
-pub type Product<const STEPS: usize, B> =
-    unsafe fn(&[B], &[TileBlock<STEPS>], usize, Fetch, &Part<'_>);
+/// The processor has the instructions. The tile has as many blocks as the panel. The output, bias
+/// and residual have the sizes documented in [`OutputTile`] for this number of tokens, and no other
+/// thread accesses this part of the output meanwhile.
+pub type TileKernel<const STEPS: usize, B> =
+    unsafe fn(&[B], &[TileBlock<STEPS>], usize, Prefetch, &OutputTile<'_>);
 
-/// Multiplies the rows of `panels`, which has this `(rows, columns)`, with the tokens of `tiles`,
-/// which were `numbers` activations. Gives what `finish` makes of them, `(tokens, rows)` or half as
-/// many.
+/// Multiplies a matrix of shape `(rows, columns)`, packed in `panels`, with the activations in
+/// `tiles`; `numbers` is the count of activations. Returns the result of the epilogue,
+/// `(tokens, rows)`, or `(tokens, rows / 2)` with gates.
 ///
 /// # Safety
-/// The processor has the instructions of `product`.
+/// The processor has the instructions of `kernel`.
 pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
-    product: Product<STEPS, B>,
+    kernel: TileKernel<STEPS, B>,
     panels: &[B],
     tiles: &[TileBlock<STEPS>],
     (rows, columns): (usize, usize),
     numbers: usize,
-    finish: Finish,
+    epilogue: Epilogue,
 ) -> Vec<f32> {
-    let (tokens, width) = (numbers / columns, finish.width(rows));
+    let (tokens, width) = (numbers / columns, epilogue.width(rows));
     let per_row = columns / (STEPS * STEP);
-    // What the unsafe code below goes by.
+    // The unsafe code below relies on these.
     assert_eq!(panels.len(), rows.div_ceil(PANEL) * per_row);
-    match finish {
-        Finish::Gate => assert!(rows.is_multiple_of(PANEL)),
-        Finish::Add { bias, residual, .. } => {
+    match epilogue {
+        Epilogue::Gate => assert!(rows.is_multiple_of(PANEL)),
+        Epilogue::Add { bias, residual, .. } => {
             assert!(bias.is_none_or(|bias| bias.len() == rows));
             assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
         }
     }
     let tiles = &tiles[..tokens.div_ceil(TILE) * per_row];
-    let products = tokens * width;
-    let mut out: Vec<f32> = Vec::with_capacity(products);
+    let outputs = tokens * width;
+    let mut out: Vec<f32> = Vec::with_capacity(outputs);
     let shared = Output::new(&mut out);
-    // Tiles that pass over a panel while it is in the cache.
-    let at_once = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
-    // Panels that a thread takes at a time: few, so that none waits long for the last of another.
+    // Number of tiles that use a panel while it is in the cache.
+    let group_tiles = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
+    // Panels per task: few, so that no thread waits long for the last task of another.
     let threads = rayon::current_num_threads();
-    let at_a_time = (panels.len() / per_row / (SHARES * threads)).max(1);
-    for (group, tiles) in tiles.chunks(at_once * per_row).enumerate() {
+    let task_panels = (panels.len() / per_row / (SHARES * threads)).max(1);
+    for (group, tiles) in tiles.chunks(group_tiles * per_row).enumerate() {
         let passes = tiles.len() / per_row;
         let all = panels.par_chunks(per_row).enumerate();
-        let panels = all.with_max_len(at_a_time);
+        let panels = all.with_max_len(task_panels);
         panels.for_each(|(panel, blocks)| {
-            let column = panel * finish.width(PANEL);
+            let column = panel * epilogue.width(PANEL);
             for (pass, activations) in tiles.chunks_exact(per_row).enumerate() {
-                let token = (group * at_once + pass) * TILE;
-                let part = Part {
+                let token = (group * group_tiles + pass) * TILE;
+                let out = OutputTile {
                     out: &shared,
                     width,
                     token,
                     column,
-                    finish,
+                    epilogue,
                 };
                 let used = TILE.min(tokens - token);
-                let fetch = Fetch::share::<B>(pass, passes);
-                // SAFETY: the sizes are asserted above, and the instructions promised; no other
-                // panel or tile writes this part of `out`, which outlives the loop.
-                unsafe { product(blocks, activations, used, fetch, &part) };
+                let prefetch = Prefetch::share::<B>(pass, passes);
+                // SAFETY: the sizes are asserted above, and the caller promises the instructions. No
+                // other panel or tile writes this part of the output, which outlives the loop.
+                unsafe { kernel(blocks, activations, used, prefetch, &out) };
             }
         });
     }
-    // SAFETY: the panels cover all rows of the matrix and the tiles all tokens, so every number
-    // was written. Zeroing them first took 3 % of a step.
-    unsafe { out.set_len(products) };
+    // SAFETY: the panels cover all rows of the matrix and the tiles cover all tokens, so every
+    // element was written. Zeroing them first took 3 % of a step.
+    unsafe { out.set_len(outputs) };
     out
 }
 
-/// The cache lines of each block of the next panel that a pass over this one prefetches.
+/// The cache lines of each block of the next panel that a pass over the current one prefetches.
 #[derive(Clone, Copy)]
-pub struct Fetch {
+pub struct Prefetch {
     first: usize,
     end: usize,
 }
 
-impl Fetch {
+impl Prefetch {
     const LINE: usize = 64;
 
-    /// Divides the lines between the passes over a panel.
+    /// Divides the lines among the passes over a panel.
     fn share<B>(pass: usize, passes: usize) -> Self {
         let lines = size_of::<B>() / Self::LINE;
         Self {
@@ -164,49 +163,49 @@ impl Fetch {
     }
 }
 
-/// The product with AVX-512 VNNI.
+/// The kernel with AVX-512 VNNI.
 ///
 /// # Safety
-/// As for [`Product`].
+/// See [`TileKernel`].
 #[cfg(target_arch = "x86_64")]
 pub unsafe fn multiply_tile<const STEPS: usize, B: Panel<STEPS>>(
     panel: &[B],
     tile: &[TileBlock<STEPS>],
     used: usize,
-    fetch: Fetch,
-    part: &Part,
+    prefetch: Prefetch,
+    out: &OutputTile,
 ) {
     // SAFETY: promised by the caller.
     unsafe {
         match used {
-            1 => vnni::<STEPS, 1, B>(panel, tile, fetch, part),
-            2 => vnni::<STEPS, 2, B>(panel, tile, fetch, part),
-            3 => vnni::<STEPS, 3, B>(panel, tile, fetch, part),
-            4 => vnni::<STEPS, 4, B>(panel, tile, fetch, part),
-            5 => vnni::<STEPS, 5, B>(panel, tile, fetch, part),
-            6 => vnni::<STEPS, 6, B>(panel, tile, fetch, part),
-            7 => vnni::<STEPS, 7, B>(panel, tile, fetch, part),
-            _ => vnni::<STEPS, TILE, B>(panel, tile, fetch, part),
+            1 => vnni::<STEPS, 1, B>(panel, tile, prefetch, out),
+            2 => vnni::<STEPS, 2, B>(panel, tile, prefetch, out),
+            3 => vnni::<STEPS, 3, B>(panel, tile, prefetch, out),
+            4 => vnni::<STEPS, 4, B>(panel, tile, prefetch, out),
+            5 => vnni::<STEPS, 5, B>(panel, tile, prefetch, out),
+            6 => vnni::<STEPS, 6, B>(panel, tile, prefetch, out),
+            7 => vnni::<STEPS, 7, B>(panel, tile, prefetch, out),
+            _ => vnni::<STEPS, TILE, B>(panel, tile, prefetch, out),
         }
     }
 }
 
-/// The same numbers on any processor, one by one.
+/// The kernel for any processor.
 ///
 /// # Safety
-/// As for [`Product`], on any processor.
-pub unsafe fn multiply_plainly<const STEPS: usize, B: Panel<STEPS>>(
+/// See [`TileKernel`].
+pub unsafe fn multiply_portable<const STEPS: usize, B: Panel<STEPS>>(
     panel: &[B],
     tile: &[TileBlock<STEPS>],
     used: usize,
-    _: Fetch,
-    part: &Part,
+    _: Prefetch,
+    out: &OutputTile,
 ) {
     let mut sums = [[0f32; PANEL]; TILE];
     for (token, sums) in sums.iter_mut().enumerate().take(used) {
         for (lane, sum) in sums.iter_mut().enumerate() {
             for (weights, values) in panel.iter().zip(tile) {
-                let mut whole = -B::ADDED * values.totals[token];
+                let mut whole = -B::OFFSET * values.totals[token];
                 for (step, values) in values.values.iter().enumerate() {
                     let weights = weights.weights(step, lane);
                     for (weight, value) in weights.iter().zip(&values[token]) {
@@ -219,22 +218,22 @@ pub unsafe fn multiply_plainly<const STEPS: usize, B: Panel<STEPS>>(
         }
     }
     // SAFETY: promised by the caller.
-    unsafe { part.write(&sums[..used]) };
+    unsafe { out.write(&sums[..used]) };
 }
 
-/// Loops here are plain ones over numbers: adapters of iterators are not always compiled into a
-/// function with instructions of its own, and then take ten times as long.
+/// Loops index plainly: iterator adapters are not always inlined into a function with its own target
+/// features, and are ten times slower then.
 ///
 /// # Safety
-/// As for [`Product`], with `ROWS` tokens.
+/// See [`TileKernel`], with `ROWS` tokens.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vnni")]
 #[allow(clippy::needless_range_loop)]
 unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
     panel: &[B],
     tile: &[TileBlock<STEPS>],
-    fetch: Fetch,
-    part: &Part,
+    prefetch: Prefetch,
+    out: &OutputTile,
 ) {
     use std::arch::x86_64::*;
     let next = panel.as_ptr_range().end.cast::<i8>();
@@ -242,24 +241,24 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
     for index in 0..panel.len() {
         let (weights, values) = (&panel[index], &tile[index]);
         let ahead = next.wrapping_add(index * size_of::<B>());
-        let mut line = fetch.first;
+        let mut line = prefetch.first;
         let mut whole = [[_mm512_setzero_si512(); 2]; ROWS];
         for row in 0..ROWS {
-            whole[row] = [_mm512_set1_epi32(-B::ADDED * values.totals[row]); 2];
+            whole[row] = [_mm512_set1_epi32(-B::OFFSET * values.totals[row]); 2];
         }
         // SAFETY: promised by the caller.
         let offsets = unsafe { weights.offsets() };
         let fours = values.values.as_ptr().cast::<i32>();
         for step in 0..STEPS {
-            // Spread over the steps: together they would fill the queue of the memory, and wait.
-            let end = fetch.first + (fetch.end - fetch.first) * (step + 1) / STEPS;
+            // Spread over the steps: all at once would fill the memory queue and stall.
+            let end = prefetch.first + (prefetch.end - prefetch.first) * (step + 1) / STEPS;
             while line < end {
-                // Only a hint: it may lie behind the last panel.
-                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * Fetch::LINE));
+                // Only a hint: the address may be past the last panel.
+                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * Prefetch::LINE));
                 line += 1;
             }
             // SAFETY: promised by the caller; a step of a tile is `TILE` times four bytes, and there
-            // are `STEPS`.
+            // are `STEPS` of them.
             unsafe {
                 let [low, high] = weights.step(step, offsets);
                 for row in 0..ROWS {
@@ -296,5 +295,5 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
         }
     }
     // SAFETY: promised by the caller.
-    unsafe { part.write(&numbers) };
+    unsafe { out.write(&numbers) };
 }

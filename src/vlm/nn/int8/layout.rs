@@ -1,81 +1,81 @@
-//! How weights and activations lie for the kernel: panels of rows and tiles of tokens, block by
-//! block. Loops inside are plain ones over numbers, see the kernel.
+//! Memory layout of weights and activations for the kernel: panels of rows and tiles of tokens,
+//! block by block. Loops index plainly instead of using iterators, see the kernel.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "a promise about plain numbers, registers, and loops for vector instructions"
+    reason = "plain-data impls, vector instructions and loops that vectorize"
 )]
 
-use crate::vlm::nn::pages::{Pages, Plain};
-use crate::vlm::nn::vectors::vectorized;
+use crate::vlm::nn::pages::{Pages, Pod};
+use crate::vlm::nn::simd::vectorized;
 use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m512i, _mm512_load_si512, _mm512_setzero_si512};
 
-/// Rows of weights side by side: two registers of 16.
+/// Rows of weights per panel: two registers of 16.
 pub const PANEL: usize = 32;
-/// Activation rows that a pass over a panel takes.
+/// Activation rows per pass over a panel.
 pub const TILE: usize = 8;
-/// Weights of a row that one instruction takes.
+/// Weights of a row per instruction.
 pub const STEP: usize = 4;
 
-/// Adding this rounds to the nearest whole number, in the low bits.
+/// Adding this rounds to the nearest integer, in the low bits.
 pub const ROUND: f32 = 12_582_912.0;
 
-/// A block of `STEPS * STEP` weights of each row of a panel.
-pub trait Panel<const STEPS: usize>: Plain + Send + Sync {
+/// A block of `STEPS * STEP` weights of each row of a panel. A row's index in its panel is its lane.
+pub trait Panel<const STEPS: usize>: Pod + Send + Sync {
     const EMPTY: Self;
-    /// Added to each weight: the instruction takes one unsigned operand.
-    const ADDED: i32;
+    /// Offset that makes weights unsigned, since the instruction takes one unsigned operand.
+    const OFFSET: i32;
 
-    /// What a whole number of a weight stands for, row by row.
+    /// The scale of each row.
     fn scales(&self) -> &[f16; PANEL];
 
-    /// Weights of a row, with what is added.
+    /// Four weights of a row, offset included.
     fn weights(&self, step: usize, lane: usize) -> [u8; STEP];
 
-    /// Takes over a row of another block.
-    fn copy_lane(&mut self, lane: usize, from: &Self, its: usize);
+    /// Copies lane `from_lane` of another block.
+    fn copy_lane(&mut self, lane: usize, from: &Self, from_lane: usize);
 
-    /// Rounds `STEPS * STEP` weights of a row.
-    fn round(&mut self, lane: usize, numbers: &[f32]);
+    /// Quantizes `STEPS * STEP` weights of a row.
+    fn quantize(&mut self, lane: usize, numbers: &[f32]);
 
-    /// What [`Self::step`] needs of a block, in registers.
+    /// Loads the values that [`Self::step`] needs.
     ///
     /// # Safety
-    /// The processor has AVX-512, here and below.
+    /// The processor has AVX-512.
     #[cfg(target_arch = "x86_64")]
     unsafe fn offsets(&self) -> [__m512i; 2];
 
-    /// Four weights of each row, with what is added. `step` is below `STEPS`.
+    /// Loads four weights of each row, offset included.
     ///
     /// # Safety
-    /// As above.
+    /// The processor has AVX-512, and `step` is below `STEPS`.
     #[cfg(target_arch = "x86_64")]
     unsafe fn step(&self, step: usize, offsets: [__m512i; 2]) -> [__m512i; 2];
 }
 
-/// A block of weights of eight bits.
+/// A block of 8-bit weights.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct PanelBlock<const STEPS: usize> {
-    /// Four weights of row 0, of row 1, ...; then the next four. 128 is added to each.
+    /// Four weights of each row, then the next four, with 128 added to each.
     pub weights: [[[u8; STEP]; PANEL]; STEPS],
     pub scales: [f16; PANEL],
 }
 
-// SAFETY: it consists of whole numbers and of f16, without gaps: any bytes are a value of each.
-unsafe impl<const STEPS: usize> Plain for PanelBlock<STEPS> {}
+// SAFETY: it consists of integers and f16 without padding, for which any bytes are valid.
+unsafe impl<const STEPS: usize> Pod for PanelBlock<STEPS> {}
 
 impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
     const EMPTY: Self = Self {
         weights: [[[128; STEP]; PANEL]; STEPS],
         scales: [f16::ZERO; PANEL],
     };
-    const ADDED: i32 = 128;
+    const OFFSET: i32 = 128;
 
     #[inline(always)]
     fn scales(&self) -> &[f16; PANEL] {
@@ -86,14 +86,14 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
         self.weights[step][lane]
     }
 
-    fn copy_lane(&mut self, lane: usize, from: &Self, its: usize) {
-        self.scales[lane] = from.scales[its];
+    fn copy_lane(&mut self, lane: usize, from: &Self, from_lane: usize) {
+        self.scales[lane] = from.scales[from_lane];
         for step in 0..STEPS {
-            self.weights[step][lane] = from.weights[step][its];
+            self.weights[step][lane] = from.weights[step][from_lane];
         }
     }
 
-    fn round(&mut self, lane: usize, numbers: &[f32]) {
+    fn quantize(&mut self, lane: usize, numbers: &[f32]) {
         let mut most = 0f32;
         largest(numbers, &mut most);
         self.scales[lane] = f16::from_f32(most / 127.0);
@@ -118,7 +118,7 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
     #[inline(always)]
     unsafe fn step(&self, step: usize, _: [__m512i; 2]) -> [__m512i; 2] {
         let at = self.weights.as_ptr().cast::<__m512i>();
-        // SAFETY: a step is 128 bytes, two registers, and there are `STEPS`.
+        // SAFETY: a step is 128 bytes, two registers, and there are `STEPS` of them.
         unsafe {
             [
                 _mm512_load_si512(at.add(2 * step)),
@@ -128,12 +128,12 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
     }
 }
 
-/// Numbers that are looked at together.
+/// Values that are processed together.
 pub const LANES: usize = 16;
 
-/// The largest size of a number. There are whole [`LANES`] of them.
+/// The largest absolute value. The length must be a multiple of [`LANES`].
 #[inline(always)]
-fn size_of_largest(numbers: &[f32]) -> f32 {
+fn max_abs(numbers: &[f32]) -> f32 {
     let mut most = [0f32; LANES];
     let mut at = 0;
     while at + LANES <= numbers.len() {
@@ -153,12 +153,12 @@ fn size_of_largest(numbers: &[f32]) -> f32 {
 
 vectorized! {
     fn largest(numbers: &[f32], out: &mut f32) {
-        *out = size_of_largest(numbers);
+        *out = max_abs(numbers);
     }
 }
 
 vectorized! {
-    /// Numbers in steps of one scale, whose inverse is given, with 128 added.
+    /// Quantizes numbers by the inverse of their scale and adds 128.
     fn round(numbers: &[f32], inverse: f32, out: &mut [u8]) {
         let out = &mut out[..numbers.len()];
         for i in 0..numbers.len() {
@@ -169,12 +169,12 @@ vectorized! {
     }
 }
 
-/// A block of each row of a tile of activations.
+/// A block of quantized activations of each row of a tile.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct TileBlock<const STEPS: usize> {
     pub values: [[[i8; STEP]; TILE]; STEPS],
-    /// The sums of the values: they tell what is added to weights from a product.
+    /// Sums of the values, which correct products for the offset of the weights.
     pub totals: [i32; TILE],
     pub scales: [f32; TILE],
 }
@@ -187,7 +187,7 @@ impl<const STEPS: usize> TileBlock<STEPS> {
     };
 }
 
-/// Packs `rows` of numbers, `columns` wide, panel after panel. `read` gives those of a row.
+/// Quantizes and packs a matrix into panels; `read` returns one row.
 pub fn pack<const STEPS: usize, B: Panel<STEPS>>(
     (rows, columns): (usize, usize),
     read: &(dyn Fn(usize, &mut [f32]) + Sync),
@@ -203,7 +203,7 @@ pub fn pack<const STEPS: usize, B: Panel<STEPS>>(
                 read(row, numbers);
                 let parts = numbers.chunks_exact(STEPS * STEP);
                 for (block, numbers) in blocks.iter_mut().zip(parts) {
-                    block.round(row % PANEL, numbers);
+                    block.quantize(row % PANEL, numbers);
                 }
             }
         },
@@ -211,7 +211,7 @@ pub fn pack<const STEPS: usize, B: Panel<STEPS>>(
     Ok(blocks)
 }
 
-/// Blocks that a thread quantizes at a time: enough to be worth waking for.
+/// Blocks that a thread quantizes at a time: enough work to be worth waking it.
 const BLOCKS: usize = 16;
 
 /// Quantizes rows of activations, `columns` wide, into tiles.
@@ -230,15 +230,14 @@ pub fn quantize<const STEPS: usize>(x: &[f32], columns: usize, tiles: &mut [Tile
 }
 
 vectorized! {
-    /// Quantizes a block of a row of activations into its lane of the tile, whose steps follow each
-    /// other.
+    /// Quantizes one block of a row of activations into its lane of the tile.
     fn quantize_block(values: &[f32], lane: usize, steps: &mut [[i8; STEP]], total: &mut i32,
                       scale: &mut f32) {
-        let largest = size_of_largest(values);
+        let largest = max_abs(values);
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         let mut sums = [0i32; LANES];
-        // Times zero, a number that is not finite is NaN, and so is what it is added to.
-        let mut broken = [0f32; LANES];
+        // Becomes NaN if any value is NaN or infinite, since those times zero are NaN.
+        let mut not_finite = [0f32; LANES];
         let mut first = 0;
         while first + LANES <= values.len() {
             let chunk = &values[first..][..LANES];
@@ -247,7 +246,7 @@ vectorized! {
                 let bits = (chunk[i] * inverse + ROUND).to_bits() as i32;
                 whole[i] = bits.wrapping_sub(ROUND.to_bits() as i32) as i8;
                 sums[i] += i32::from(whole[i]);
-                broken[i] += chunk[i] * 0.0;
+                not_finite[i] += chunk[i] * 0.0;
             }
             for four in 0..LANES / STEP {
                 let at = four * STEP;
@@ -257,13 +256,13 @@ vectorized! {
             first += LANES;
         }
         let mut sum = 0;
-        let mut finite = 0f32;
+        let mut zero_or_nan = 0f32;
         for i in 0..LANES {
             sum += sums[i];
-            finite += broken[i];
+            zero_or_nan += not_finite[i];
         }
         *total = sum;
         // NaN and infinity must survive quantization.
-        *scale = largest / 127.0 + finite;
+        *scale = largest / 127.0 + zero_or_nan;
     }
 }

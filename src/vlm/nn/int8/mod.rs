@@ -1,13 +1,12 @@
-//! The int8 kernel: products of weights of eight or four bits with activations in eight, for
-//! processors with AVX-512 VNNI or, of eight bits, AVX-VNNI or AVX2.
+//! The int8 kernel: multiplies 8-bit or 4-bit weights with 8-bit activations. Needs AVX-512 VNNI;
+//! for 8-bit weights, AVX-VNNI or AVX2 will do.
 //!
-//! Blocks of a row share a scale: 128 weights of eight bits where the width of the matrix allows it,
-//! else 32, as of four. Activations are quantized the same way, block by block. One instruction
-//! multiplies four weights of each of 16 rows; weights are laid out for it when they are loaded, so
-//! that a step reads them once, in order. Candle's own kernels are used where the processor lacks the
-//! instructions.
+//! A block of a row shares a scale: 128 8-bit weights if the matrix's width allows it, otherwise 32;
+//! always 32 4-bit weights. Activations are quantized in the same blocks. One instruction multiplies
+//! four weights of each of 16 rows. Weights are laid out for it when they are loaded, so that a step
+//! reads them once, in order. On processors without the instructions, candle's kernels are used.
 
-#![allow(unsafe_code, reason = "products for what the processor has")]
+#![allow(unsafe_code, reason = "kernels chosen by processor features")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -18,11 +17,11 @@ mod nibble;
 mod vnni256;
 
 use super::ops::with_slice;
-use super::output::{After, Finish};
+use super::output::{Epilogue, EpilogueArgs};
 use super::pages::Pages;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Result, Tensor};
-use kernel::{Path, Product, multiply, multiply_plainly};
+use kernel::{InstructionSet, TileKernel, multiply, multiply_portable};
 use layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock, pack, quantize};
 use nibble::NibbleBlock;
 use rayon::prelude::*;
@@ -30,19 +29,19 @@ use std::cell::Cell;
 use std::thread::LocalKey;
 use std::time::Instant;
 
-/// Steps of a block of eight bits: of 32 weights, and of 128.
+/// Steps per block of 32 and of 128 8-bit weights.
 const NARROW: usize = 8;
 const WIDE: usize = 32;
 
 thread_local! {
-    /// The buffers of quantized activations. They are reused, since new pages from the system cost
-    /// more than filling them.
+    /// Buffers of quantized activations. They are reused, since fresh pages from the system cost more
+    /// than filling them.
     static NARROW_TILES: Cell<Vec<TileBlock<NARROW>>> = const { Cell::new(Vec::new()) };
     static NIBBLE_TILES: Cell<Vec<TileBlock<{ nibble::STEPS }>>> = const { Cell::new(Vec::new()) };
     static WIDE_TILES: Cell<Vec<TileBlock<WIDE>>> = const { Cell::new(Vec::new()) };
 }
 
-/// The bits of a weight.
+/// Bits per weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bits {
     Eight,
@@ -50,18 +49,17 @@ pub enum Bits {
 }
 
 impl Bits {
-    /// Those of weights that candle would hold in this type, on the CPU. `None` where there is no
-    /// kernel for them.
+    /// The counterpart of candle's type on the CPU. `None` if this processor has no kernel for it.
     pub fn of(dtype: GgmlDType) -> Option<Self> {
-        match (dtype, Path::best()) {
-            (GgmlDType::Q4K, Path::Avx512Vnni) => Some(Self::Four),
-            (GgmlDType::Q8_0, Path::Plain) => None,
+        match (dtype, InstructionSet::best()) {
+            (GgmlDType::Q4K, InstructionSet::Avx512Vnni) => Some(Self::Four),
+            (GgmlDType::Q8_0, InstructionSet::Portable) => None,
             (GgmlDType::Q8_0, _) => Some(Self::Eight),
             _ => None,
         }
     }
 
-    /// The name of the layout.
+    /// The name of the weight layout.
     pub fn name(self) -> &'static str {
         match self {
             Self::Eight => "int8",
@@ -75,18 +73,18 @@ pub struct Int8Matrix {
     rows: usize,
     columns: usize,
     blocks: Blocks,
-    path: Path,
+    instructions: InstructionSet,
 }
 
-/// Panel after panel, as many blocks each as a row has. Rows that fill the last one up are zero.
+/// The blocks of all panels in order. Padding rows of the last panel are zero.
 enum Blocks {
     Narrow(Pages<PanelBlock<NARROW>>),
     Wide(Pages<PanelBlock<WIDE>>),
     Nibbles(Pages<NibbleBlock>),
 }
 
-/// Does the same with blocks of any kind.
-macro_rules! each {
+/// Evaluates an expression for blocks of any kind.
+macro_rules! with_blocks {
     ($blocks:expr, $name:ident => $do:expr) => {
         match $blocks {
             Blocks::Narrow($name) => $do,
@@ -103,20 +101,19 @@ impl std::fmt::Debug for Int8Matrix {
 }
 
 impl Int8Matrix {
-    /// Packs rows of weights, which `read` gives one by one.
+    /// Packs rows of weights; `read` returns one row.
     pub fn pack(
         shape: (usize, usize),
         bits: Bits,
         read: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) -> Result<Self> {
-        Self::packed(shape, bits, Path::best(), read)
+        Self::packed(shape, bits, InstructionSet::best(), read)
     }
 
-    /// The same for any processor.
     fn packed(
         shape: (usize, usize),
         bits: Bits,
-        path: Path,
+        instructions: InstructionSet,
         read: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) -> Result<Self> {
         let blocks = match (bits, shape.1.is_multiple_of(WIDE * STEP)) {
@@ -128,11 +125,11 @@ impl Int8Matrix {
             rows: shape.0,
             columns: shape.1,
             blocks,
-            path,
+            instructions,
         })
     }
 
-    /// From the bytes that [`Self::as_bytes`] gave for a matrix of this shape.
+    /// Restores a matrix of this shape from its [`Self::as_bytes`].
     pub fn from_bytes((rows, columns): (usize, usize), bits: Bits, bytes: &[u8]) -> Result<Self> {
         let blocks = match (bits, columns.is_multiple_of(WIDE * STEP)) {
             (Bits::Eight, true) => Blocks::Wide(Pages::from_bytes(bytes)?),
@@ -141,13 +138,13 @@ impl Int8Matrix {
         };
         if bytes.len() != Self::size((rows, columns), bits) {
             let length = bytes.len();
-            candle_core::bail!("{length} bytes are no matrix of {rows} x {columns}")
+            candle_core::bail!("{length} bytes are not a matrix of {rows} x {columns}")
         }
         Ok(Self {
             rows,
             columns,
             blocks,
-            path: Path::best(),
+            instructions: InstructionSet::best(),
         })
     }
 
@@ -162,18 +159,18 @@ impl Int8Matrix {
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        each!(&self.blocks, blocks => blocks.bytes())
+        with_blocks!(&self.blocks, blocks => blocks.bytes())
     }
 
     /// Looks up rows: `(ids)` to `(ids, columns)`.
     pub fn gather(&self, ids: &Tensor) -> Result<Tensor> {
         let ids = ids.to_vec1::<u32>()?;
         self.check_rows(&ids)?;
-        let out = each!(&self.blocks, blocks => widen_rows(blocks, self.columns, &ids));
+        let out = with_blocks!(&self.blocks, blocks => dequantize_rows(blocks, self.columns, &ids));
         Tensor::from_vec(out, (ids.len(), self.columns), &Device::Cpu)
     }
 
-    /// A matrix of copies of these rows.
+    /// Copies these rows into a new matrix.
     pub fn select(&self, rows: &[u32]) -> Result<Self> {
         self.check_rows(rows)?;
         let blocks = match &self.blocks {
@@ -185,7 +182,7 @@ impl Int8Matrix {
             rows: rows.len(),
             columns: self.columns,
             blocks,
-            path: self.path,
+            instructions: self.instructions,
         })
     }
 
@@ -196,39 +193,42 @@ impl Int8Matrix {
         }
     }
 
-    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and does what comes after.
-    pub fn forward(&self, x: &Tensor, after: After) -> Result<Tensor> {
+    /// Multiplies: `(tokens, columns)` to `(tokens, rows)`, and applies the epilogue.
+    pub fn forward(&self, x: &Tensor, args: EpilogueArgs) -> Result<Tensor> {
         let (tokens, columns) = x.dims2()?;
         if columns != self.columns {
             candle_core::bail!("{columns} activations for {} columns", self.columns)
         }
         let out = with_slice(x, |x| {
-            after.with_slices((tokens, self.rows), |finish| self.product(x, finish))
+            args.with_slices((tokens, self.rows), |epilogue| self.product(x, epilogue))
         })?;
         Tensor::from_vec(out, (tokens, self.rows), x.device())
     }
 
-    /// Multiplies `(tokens, columns)` with gates and the rows that they let through, in the order of
-    /// [`gated_row`]: `silu(gate) * row`, `(tokens, rows / 2)`.
+    /// Multiplies with interleaved gate and up rows, in the order of [`gated_row`]:
+    /// `(tokens, columns)` to `silu(gate) * up`, `(tokens, rows / 2)`.
     pub fn forward_gated(&self, x: &Tensor) -> Result<Tensor> {
         let (tokens, columns) = x.dims2()?;
         if columns != self.columns || !self.rows.is_multiple_of(PANEL) {
             candle_core::bail!("{columns} activations for gates of {self:?}")
         }
-        let out = with_slice(x, |x| Ok(self.product(x, Finish::Gate)))?;
+        let out = with_slice(x, |x| Ok(self.product(x, Epilogue::Gate)))?;
         Tensor::from_vec(out, (tokens, self.rows / 2), x.device())
     }
 
-    fn product(&self, x: &[f32], finish: Finish) -> Vec<f32> {
+    fn product(&self, x: &[f32], epilogue: Epilogue) -> Vec<f32> {
         match &self.blocks {
             Blocks::Narrow(blocks) => {
-                self.product_of(blocks, eight(self.path), &NARROW_TILES, x, finish)
+                let kernel = int8_kernel(self.instructions);
+                self.product_of(blocks, kernel, &NARROW_TILES, x, epilogue)
             }
             Blocks::Wide(blocks) => {
-                self.product_of(blocks, eight(self.path), &WIDE_TILES, x, finish)
+                let kernel = int8_kernel(self.instructions);
+                self.product_of(blocks, kernel, &WIDE_TILES, x, epilogue)
             }
             Blocks::Nibbles(blocks) => {
-                self.product_of(blocks, four(self.path), &NIBBLE_TILES, x, finish)
+                let kernel = int4_kernel(self.instructions);
+                self.product_of(blocks, kernel, &NIBBLE_TILES, x, epilogue)
             }
         }
     }
@@ -236,65 +236,68 @@ impl Int8Matrix {
     fn product_of<const STEPS: usize, B: Panel<STEPS>>(
         &self,
         blocks: &[B],
-        product: Product<STEPS, B>,
+        kernel: TileKernel<STEPS, B>,
         buffer: &'static LocalKey<Cell<Vec<TileBlock<STEPS>>>>,
         x: &[f32],
-        finish: Finish,
+        epilogue: Epilogue,
     ) -> Vec<f32> {
         let shape = (self.rows, self.columns);
         // Taken out while in use: a thread that waits for others may run another product.
         let mut tiles = buffer.take();
-        fill(&mut tiles, x, self.columns);
-        // SAFETY: a product is chosen by what the processor has.
-        let out = unsafe { multiply(product, blocks, &tiles, shape, x.len(), finish) };
+        quantize_tiles(&mut tiles, x, self.columns);
+        // SAFETY: the kernel was chosen by what the processor supports.
+        let out = unsafe { multiply(kernel, blocks, &tiles, shape, x.len(), epilogue) };
         buffer.set(tiles);
         out
     }
 }
 
-/// Whether gates can be packed beside so many rows that they let through.
+/// Whether this many gate rows and up rows can be interleaved.
 pub fn can_gate(rows: usize) -> bool {
     rows.is_multiple_of(PANEL / 2)
 }
 
-/// Where a row of a matrix of gates comes from: those of a panel are gates and the rows that they
-/// let through, half of each. The first `rows` are gates, and as many others follow.
+/// Maps a row of a gated matrix to its row in the stack of `rows` gate rows and `rows` up rows. Each
+/// panel is half gate rows, half up rows.
 pub fn gated_row(row: usize, rows: usize) -> usize {
     let (panel, lane) = (row / PANEL, row % PANEL);
     let half = PANEL / 2;
     panel * half + lane % half + lane / half * rows
 }
 
-/// The product of weights of eight bits, where the processor has what the path says.
-fn eight<const STEPS: usize>(path: Path) -> Product<STEPS, PanelBlock<STEPS>> {
-    assert!(path.is_available());
-    match path {
+/// The kernel for 8-bit weights.
+fn int8_kernel<const STEPS: usize>(
+    instructions: InstructionSet,
+) -> TileKernel<STEPS, PanelBlock<STEPS>> {
+    assert!(instructions.is_available());
+    match instructions {
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512Vnni => kernel::multiply_tile,
+        InstructionSet::Avx512Vnni => kernel::multiply_tile,
         #[cfg(target_arch = "x86_64")]
-        Path::AvxVnni => vnni256::multiply,
+        InstructionSet::AvxVnni => vnni256::multiply,
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => avx2::multiply,
-        _ => multiply_plainly,
+        InstructionSet::Avx2 => avx2::multiply,
+        _ => multiply_portable,
     }
 }
 
-/// The same of four bits.
-fn four(path: Path) -> Product<{ nibble::STEPS }, NibbleBlock> {
-    assert!(path.is_available());
-    match path {
+/// The kernel for 4-bit weights.
+fn int4_kernel(instructions: InstructionSet) -> TileKernel<{ nibble::STEPS }, NibbleBlock> {
+    assert!(instructions.is_available());
+    match instructions {
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512Vnni => kernel::multiply_tile,
-        _ => multiply_plainly,
+        InstructionSet::Avx512Vnni => kernel::multiply_tile,
+        _ => multiply_portable,
     }
 }
 
-/// The instructions that products use here, and the operations that they reach in a second.
-pub fn reach() -> Result<Option<(&'static str, f64)>> {
+/// Measures the kernel. Returns the name of its instruction set and its operations per second.
+/// `None` if this processor has no kernel.
+pub fn measure_throughput() -> Result<Option<(&'static str, f64)>> {
     const SHAPE: (usize, usize) = (2048, 1536);
     const TOKENS: usize = 32;
-    let path = Path::best();
-    if path == Path::Plain {
+    let instructions = InstructionSet::best();
+    if instructions == InstructionSet::Portable {
         return Ok(None);
     }
     let (rows, columns) = SHAPE;
@@ -302,23 +305,27 @@ pub fn reach() -> Result<Option<(&'static str, f64)>> {
         rows,
         columns,
         blocks: Blocks::Wide(Pages::new(rows / PANEL * (columns / (WIDE * STEP)))?),
-        path,
+        instructions,
     };
     let x = vec![1f32; TOKENS * columns];
     let seconds = (0..8).map(|_| {
-        let began = Instant::now();
-        std::hint::black_box(matrix.product(&x, Finish::default()));
-        began.elapsed().as_secs_f64()
+        let started = Instant::now();
+        std::hint::black_box(matrix.product(&x, Epilogue::default()));
+        started.elapsed().as_secs_f64()
     });
     let best = seconds.fold(f64::INFINITY, f64::min);
     Ok(Some((
-        path.name(),
+        instructions.name(),
         (2 * rows * columns * TOKENS) as f64 / best,
     )))
 }
 
-/// Quantizes rows of activations into the first of `tiles`, whose content does not matter.
-fn fill<const STEPS: usize>(tiles: &mut Vec<TileBlock<STEPS>>, x: &[f32], columns: usize) {
+/// Quantizes rows of activations into the first tiles of a reused buffer.
+fn quantize_tiles<const STEPS: usize>(
+    tiles: &mut Vec<TileBlock<STEPS>>,
+    x: &[f32],
+    columns: usize,
+) {
     let blocks = (x.len() / columns).div_ceil(TILE) * (columns / (STEPS * STEP));
     if tiles.len() < blocks {
         tiles.resize(blocks, TileBlock::EMPTY);
@@ -327,8 +334,8 @@ fn fill<const STEPS: usize>(tiles: &mut Vec<TileBlock<STEPS>>, x: &[f32], column
     quantize(x, columns, &mut tiles[..blocks]);
 }
 
-/// Rows of packed weights as numbers.
-fn widen_rows<const STEPS: usize, B: Panel<STEPS>>(
+/// Dequantizes rows of packed weights.
+fn dequantize_rows<const STEPS: usize, B: Panel<STEPS>>(
     blocks: &[B],
     columns: usize,
     rows: &[u32],
@@ -342,7 +349,7 @@ fn widen_rows<const STEPS: usize, B: Panel<STEPS>>(
             let scale = block.scales()[lane].to_f32();
             for (step, out) in out.chunks_exact_mut(STEP).enumerate() {
                 for (weight, out) in block.weights(step, lane).iter().zip(out) {
-                    *out = scale * (i32::from(*weight) - B::ADDED) as f32;
+                    *out = scale * (i32::from(*weight) - B::OFFSET) as f32;
                 }
             }
         }
@@ -350,7 +357,7 @@ fn widen_rows<const STEPS: usize, B: Panel<STEPS>>(
     out
 }
 
-/// Packs copies of packed rows.
+/// Copies packed rows into new panels.
 fn copy_rows<const STEPS: usize, B: Panel<STEPS>>(
     blocks: &[B],
     columns: usize,

@@ -1,25 +1,25 @@
-//! Weights of four bits for the same kernel: whole numbers from 0 to 15 with a zero point and a
-//! scale for every block of 32 of a row, which is 4.75 bits a weight.
+//! 4-bit weights for the same kernel: integers from 0 to 15 with a zero point and a scale for every
+//! block of 32 in a row, which makes 4.75 bits per weight.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "a promise about plain numbers, registers, and loops for vector instructions"
+    reason = "a plain-data impl, vector instructions and loops that vectorize"
 )]
 
 use super::layout::{LANES, PANEL, Panel, ROUND, STEP};
-use crate::vlm::nn::pages::Plain;
-use crate::vlm::nn::vectors::vectorized;
+use crate::vlm::nn::pages::Pod;
+use crate::vlm::nn::simd::vectorized;
 use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-/// Steps of a block.
+/// Steps per block.
 pub const STEPS: usize = 8;
 const WEIGHTS: usize = STEPS * STEP;
-/// The rows in the low halves of a step's bytes; the others are in the high ones.
+/// Number of rows in the low nibbles of a step's bytes; the other rows are in the high nibbles.
 const LOW: usize = PANEL / 2;
-const MOST: f32 = 15.0;
+const MAX_LEVEL: f32 = 15.0;
 
 /// A block of 32 weights of each row of a panel.
 #[derive(Clone, Copy)]
@@ -27,12 +27,12 @@ const MOST: f32 = 15.0;
 pub struct NibbleBlock {
     levels: [[[u8; STEP]; LOW]; STEPS],
     scales: [f16; PANEL],
-    /// What makes a level a weight with [`Panel::ADDED`] added: that less the zero point.
+    /// [`Panel::OFFSET`] minus the zero point: the difference between a weight and its level.
     offsets: [u8; PANEL],
 }
 
-// SAFETY: it consists of whole numbers and of f16, without gaps: any bytes are a value of each.
-unsafe impl Plain for NibbleBlock {}
+// SAFETY: it consists of integers and f16 without padding, for which any bytes are valid.
+unsafe impl Pod for NibbleBlock {}
 
 impl NibbleBlock {
     fn level(&self, step: usize, lane: usize) -> [u8; STEP] {
@@ -53,9 +53,9 @@ impl Panel<STEPS> for NibbleBlock {
     const EMPTY: Self = Self {
         levels: [[[0; STEP]; LOW]; STEPS],
         scales: [f16::ZERO; PANEL],
-        offsets: [Self::ADDED as u8; PANEL],
+        offsets: [Self::OFFSET as u8; PANEL],
     };
-    const ADDED: i32 = 16;
+    const OFFSET: i32 = 16;
 
     #[inline(always)]
     fn scales(&self) -> &[f16; PANEL] {
@@ -64,28 +64,28 @@ impl Panel<STEPS> for NibbleBlock {
 
     fn weights(&self, step: usize, lane: usize) -> [u8; STEP] {
         let levels = self.level(step, lane);
-        // A damaged file may hold any offset.
+        // A damaged file may contain any offset.
         levels.map(|level| level.wrapping_add(self.offsets[lane]))
     }
 
-    fn copy_lane(&mut self, lane: usize, from: &Self, its: usize) {
-        self.scales[lane] = from.scales[its];
-        self.offsets[lane] = from.offsets[its];
+    fn copy_lane(&mut self, lane: usize, from: &Self, from_lane: usize) {
+        self.scales[lane] = from.scales[from_lane];
+        self.offsets[lane] = from.offsets[from_lane];
         for step in 0..STEPS {
-            self.put(step, lane, from.level(step, its));
+            self.put(step, lane, from.level(step, from_lane));
         }
     }
 
-    fn round(&mut self, lane: usize, numbers: &[f32]) {
-        let mut found = Rounded {
+    fn quantize(&mut self, lane: usize, numbers: &[f32]) {
+        let mut block = QuantizedBlock {
             scale: f16::ZERO,
             zero: 0.0,
             levels: [0; WEIGHTS],
         };
-        round_block(numbers, &mut found);
-        self.scales[lane] = found.scale;
-        self.offsets[lane] = (Self::ADDED - found.zero as i32) as u8;
-        for (step, levels) in found.levels.as_chunks::<STEP>().0.iter().enumerate() {
+        quantize_block(numbers, &mut block);
+        self.scales[lane] = block.scale;
+        self.offsets[lane] = (Self::OFFSET - block.zero as i32) as u8;
+        for (step, levels) in block.levels.as_chunks::<STEP>().0.iter().enumerate() {
             self.put(step, lane, *levels);
         }
     }
@@ -93,7 +93,7 @@ impl Panel<STEPS> for NibbleBlock {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     unsafe fn offsets(&self) -> [__m512i; 2] {
-        // SAFETY: half of the offsets are 16 bytes, one for each row, which four weights share.
+        // SAFETY: half of the offsets are 16 bytes, one for each row.
         unsafe {
             let at = self.offsets.as_ptr().cast::<__m128i>();
             let four = _mm512_set1_epi32(0x0101_0101);
@@ -109,7 +109,7 @@ impl Panel<STEPS> for NibbleBlock {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     unsafe fn step(&self, step: usize, offsets: [__m512i; 2]) -> [__m512i; 2] {
-        // SAFETY: a step is 64 bytes, one register, and there are `STEPS`.
+        // SAFETY: a step is 64 bytes, one register, and there are `STEPS` of them.
         unsafe {
             let both = _mm512_loadu_si512(self.levels.as_ptr().cast::<__m512i>().add(step));
             let low = _mm512_set1_epi8(15);
@@ -125,8 +125,8 @@ impl Panel<STEPS> for NibbleBlock {
     }
 }
 
-/// Numbers as levels of a scale.
-struct Rounded {
+/// A quantized block of one row.
+struct QuantizedBlock {
     scale: f16,
     /// The level of zero.
     zero: f32,
@@ -134,9 +134,9 @@ struct Rounded {
 }
 
 vectorized! {
-    /// Finds the scale and the zero point that lose least: the largest numbers may be cut so that
-    /// the others are closer.
-    fn round_block(numbers: &[f32], out: &mut Rounded) {
+    /// Finds the scale and zero point with the least squared error. The largest values may be
+    /// clipped to bring the others closer.
+    fn quantize_block(numbers: &[f32], out: &mut QuantizedBlock) {
         let numbers = &numbers[..WEIGHTS];
         let (mut low, mut high) = ([0f32; LANES], [0f32; LANES]);
         for part in 0..WEIGHTS / LANES {
@@ -151,40 +151,40 @@ vectorized! {
             least = if low[i] < least { low[i] } else { least };
             most = if high[i] > most { high[i] } else { most };
         }
-        const TRIED: usize = 10;
-        const EACH: f32 = 0.04;
+        const CANDIDATES: usize = 10;
+        const CLIP_STEP: f32 = 0.04;
         let mut best = f32::INFINITY;
         let mut inverse = 0f32;
-        for tried in 0..TRIED {
-            let kept = 1.0 - EACH * tried as f32;
-            let rounded = f16::from_f32((most - least) * kept / MOST);
+        for candidate in 0..CANDIDATES {
+            let kept = 1.0 - CLIP_STEP * candidate as f32;
+            let rounded = f16::from_f32((most - least) * kept / MAX_LEVEL);
             let scale = rounded.to_f32();
             if scale <= 0.0 {
                 continue;
             }
-            let inverse_of = 1.0 / scale;
-            let zero = (-least * kept * inverse_of).round().clamp(0.0, MOST);
-            let mut off = [0f32; LANES];
+            let inverse_scale = 1.0 / scale;
+            let zero = (-least * kept * inverse_scale).round().clamp(0.0, MAX_LEVEL);
+            let mut errors = [0f32; LANES];
             for part in 0..WEIGHTS / LANES {
                 let chunk = &numbers[part * LANES..][..LANES];
                 for i in 0..LANES {
-                    let level = (chunk[i] * inverse_of + zero).clamp(0.0, MOST);
+                    let level = (chunk[i] * inverse_scale + zero).clamp(0.0, MAX_LEVEL);
                     let level = level + ROUND - ROUND;
-                    let lost = (level - zero) * scale - chunk[i];
-                    off[i] += lost * lost;
+                    let error = (level - zero) * scale - chunk[i];
+                    errors[i] += error * error;
                 }
             }
             let mut sum = 0f32;
             for i in 0..LANES {
-                sum += off[i];
+                sum += errors[i];
             }
             if sum < best {
                 best = sum;
-                (out.scale, out.zero, inverse) = (rounded, zero, inverse_of);
+                (out.scale, out.zero, inverse) = (rounded, zero, inverse_scale);
             }
         }
         for i in 0..WEIGHTS {
-            let level = (numbers[i] * inverse + out.zero).clamp(0.0, MOST);
+            let level = (numbers[i] * inverse + out.zero).clamp(0.0, MAX_LEVEL);
             out.levels[i] = ((level + ROUND).to_bits() & 15) as u8;
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounded_weights_are_close_and_zero_stays() {
+    fn quantized_weights_are_close_and_zero_is_exact() {
         let numbers: Vec<f32> = (0..WEIGHTS)
             .map(|i| match i % 7 {
                 0 => 0.0,
@@ -204,20 +204,20 @@ mod tests {
             .collect();
         let mut block = NibbleBlock::EMPTY;
         for lane in [0, 15, 16, 31] {
-            block.round(lane, &numbers);
+            block.quantize(lane, &numbers);
         }
         for lane in [0, 15, 16, 31] {
             let scale = block.scales[lane].to_f32();
             assert!(scale <= 1.01 / 15.0);
             for (step, numbers) in numbers.as_chunks::<STEP>().0.iter().enumerate() {
                 for (weight, number) in block.weights(step, lane).iter().zip(numbers) {
-                    let weight = scale * (i32::from(*weight) - NibbleBlock::ADDED) as f32;
+                    let weight = scale * (i32::from(*weight) - NibbleBlock::OFFSET) as f32;
                     assert!((weight - number).abs() <= 1.2 * scale, "{weight} {number}");
                     assert!(*number != 0.0 || weight == 0.0);
                 }
             }
         }
-        // Other rows are as they were.
+        // Other rows have not changed.
         assert_eq!(block.weights(3, 14), [16; STEP]);
         let mut copy = NibbleBlock::EMPTY;
         copy.copy_lane(20, &block, 15);
@@ -225,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_one_sign_and_none_are_held() {
+    fn zeros_and_values_of_one_sign_are_quantized_closely() {
         let mut block = NibbleBlock::EMPTY;
         for (lane, value) in [(0, 0.0), (1, 0.75), (2, -0.75)] {
-            block.round(lane, &[value; WEIGHTS]);
+            block.quantize(lane, &[value; WEIGHTS]);
             let got = block.scales[lane].to_f32()
-                * (i32::from(block.weights(0, lane)[0]) - NibbleBlock::ADDED) as f32;
+                * (i32::from(block.weights(0, lane)[0]) - NibbleBlock::OFFSET) as f32;
             assert!((got - value).abs() < 1e-3, "{got} {value}");
         }
     }

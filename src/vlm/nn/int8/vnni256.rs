@@ -1,42 +1,42 @@
-//! The product on processors with VNNI in registers of 256 bits: AVX-VNNI, as most that have no
-//! AVX-512; and, for tests, AVX-512 VNNI with VL, which computes the same.
+//! The kernel for VNNI with 256-bit registers: AVX-VNNI, which most processors without AVX-512 have,
+//! and AVX-512 VNNI with VL, which is equivalent, for tests.
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
-use super::kernel::Fetch;
+use super::kernel::Prefetch;
 use super::layout::{PanelBlock, TileBlock};
-use crate::vlm::nn::output::Part;
+use crate::vlm::nn::output::OutputTile;
 
-/// The product.
+/// The kernel with AVX-VNNI.
 ///
 /// # Safety
-/// As for [`Product`](super::kernel::Product).
+/// See [`TileKernel`](super::kernel::TileKernel).
 pub unsafe fn multiply<const STEPS: usize>(
     panel: &[PanelBlock<STEPS>],
     tile: &[TileBlock<STEPS>],
     used: usize,
-    _: Fetch,
-    part: &Part,
+    _: Prefetch,
+    out: &OutputTile,
 ) {
     // SAFETY: promised by the caller.
     unsafe {
         match is_x86_feature_detected!("avxvnni") {
-            true => avx_vnni::multiply(panel, tile, used, part),
-            false => avx512_vl::multiply(panel, tile, used, part),
+            true => avx_vnni::multiply(panel, tile, used, out),
+            false => avx512_vl::multiply(panel, tile, used, out),
         }
     }
 }
 
-/// The same code for both names of the instruction.
+/// Defines the kernel for one of the two names of the instruction.
 macro_rules! product {
     ($name:ident, $features:literal, $multiply_add:ident) => {
         #[allow(clippy::needless_range_loop)]
         mod $name {
             use crate::vlm::nn::int8::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
-            use crate::vlm::nn::output::Part;
+            use crate::vlm::nn::output::OutputTile;
             use std::arch::x86_64::*;
 
-            /// Rows whose sums the registers hold, for [`GROUP`] tokens.
+            /// Rows whose sums fit into registers for [`GROUP`] tokens.
             const HALF: usize = 16;
             const GROUP: usize = 4;
 
@@ -45,7 +45,7 @@ macro_rules! product {
                 panel: &[PanelBlock<STEPS>],
                 tile: &[TileBlock<STEPS>],
                 used: usize,
-                part: &Part,
+                out: &OutputTile,
             ) {
                 let mut sums = [[0f32; PANEL]; TILE];
                 for index in 0..panel.len() {
@@ -62,10 +62,10 @@ macro_rules! product {
                     }
                 }
                 // SAFETY: promised by the caller.
-                unsafe { part.write(&sums[..used]) };
+                unsafe { out.write(&sums[..used]) };
             }
 
-            /// Adds the products of a block for `ROWS` tokens from `first` on.
+            /// Adds the products of a block for `ROWS` tokens, starting at `first`.
             #[target_feature(enable = $features)]
             fn accumulate<const STEPS: usize, const ROWS: usize>(
                 weights: &PanelBlock<STEPS>,
@@ -76,7 +76,7 @@ macro_rules! product {
                 for half in 0..PANEL / HALF {
                     let mut whole = [[_mm256_setzero_si256(); 2]; ROWS];
                     for row in 0..ROWS {
-                        let added = PanelBlock::<STEPS>::ADDED * values.totals[first + row];
+                        let added = PanelBlock::<STEPS>::OFFSET * values.totals[first + row];
                         whole[row] = [_mm256_set1_epi32(-added); 2];
                     }
                     for step in 0..STEPS {
@@ -87,7 +87,7 @@ macro_rules! product {
                             (_mm256_load_si256(at), _mm256_load_si256(at.add(1)))
                         };
                         for row in 0..ROWS {
-                            // SAFETY: the token is one of the tile, whose fours are four bytes.
+                            // SAFETY: the token is within the tile, and its four values are 4 bytes.
                             let four = unsafe {
                                 let fours = values.values[step].as_ptr().cast::<i32>();
                                 fours.add(first + row).read()
@@ -99,7 +99,7 @@ macro_rules! product {
                     }
                     for pair in 0..2 {
                         let lane = half * HALF + pair * 8;
-                        // SAFETY: eight scales are 16 bytes, eight sums 32.
+                        // SAFETY: eight scales are 16 bytes, and eight sums are 32.
                         unsafe {
                             let scales = _mm_loadu_si128(weights.scales.as_ptr().add(lane).cast());
                             let scales = _mm256_cvtph_ps(scales);

@@ -1,15 +1,15 @@
-//! How keys and values lie in memory: the sizes of a cache, one layer of it on the CPU, and a prefix
+//! Memory layout of keys and values: the dimensions of a cache, one layer on the CPU, and prefixes
 //! that many sequences share.
 
+use super::element::KvElement;
 use crate::vlm::nn::Backend;
-use crate::vlm::nn::stored::Stored;
 use candle_core::{DType, Device, Tensor};
 use half::bf16;
 
-/// Tokens of a block: their keys are stored together, transposed, so that one pass scores all.
+/// Tokens per block. Their keys are stored transposed, so that one pass scores all of them.
 pub(crate) const BLOCK: usize = 16;
 
-/// Tokens of a slot of a pool come in multiples of this: the shapes of steps then repeat.
+/// The length of a pool's slots is a multiple of this, so that the shapes of steps repeat.
 pub(crate) const COLUMNS: usize = 64;
 
 /// The attention heads of a layer.
@@ -25,13 +25,13 @@ impl HeadShape {
         self.kv_heads * self.head_dim
     }
 
-    /// Query heads that share one key/value head.
+    /// Number of query heads that share one key/value head.
     pub fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
 }
 
-/// The layout of a cache, the same in every layer.
+/// The dimensions of a cache, the same in every layer.
 #[derive(Debug, Clone)]
 pub struct CacheSpec {
     pub layers: usize,
@@ -42,7 +42,7 @@ pub struct CacheSpec {
 }
 
 impl CacheSpec {
-    /// Bytes that the keys and values of `tokens` take.
+    /// Cache bytes of `tokens`.
     pub fn bytes(&self, tokens: usize) -> usize {
         let tokens = match self.backend {
             Backend::Slices => tokens.next_multiple_of(BLOCK),
@@ -51,8 +51,8 @@ impl CacheSpec {
         2 * self.layers * self.shape.kv_dim() * tokens * self.dtype.size_in_bytes()
     }
 
-    /// Bytes that sequences of these numbers of own tokens take together: in a pool each takes
-    /// as much as the longest.
+    /// Cache bytes of several sequences with these numbers of own tokens. In a pool, each takes as
+    /// much as the longest.
     pub fn batch_bytes(&self, own: impl Iterator<Item = usize>) -> usize {
         match self.backend {
             Backend::Slices => own.map(|tokens| self.bytes(tokens)).sum(),
@@ -68,21 +68,21 @@ impl CacheSpec {
     }
 }
 
-/// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. The numbers of one head
-/// in a block are contiguous; pairs are [`Stored::PAIR`] numbers.
+/// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. The elements of one head
+/// in a block are contiguous; a pair is [`KvElement::PAIR`] elements.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PlainLayer<T> {
-    /// Each block `(kv_heads, head_dim / PAIR, BLOCK, PAIR)`.
+pub(crate) struct CpuLayer<T> {
+    /// Blocks of `(kv_heads, head_dim / PAIR, BLOCK, PAIR)`.
     pub keys: Vec<T>,
-    /// Each block `(kv_heads, BLOCK / PAIR, head_dim, PAIR)`.
+    /// Blocks of `(kv_heads, BLOCK / PAIR, head_dim, PAIR)`.
     pub values: Vec<T>,
 }
 
-impl<T: Stored> PlainLayer<T> {
-    /// A copy of the first `tokens`.
+impl<T: KvElement> CpuLayer<T> {
+    /// Copies the first `tokens`.
     pub fn fork(&self, kv_dim: usize, tokens: usize) -> Self {
-        let numbers = tokens.next_multiple_of(BLOCK) * kv_dim;
-        let head = |part: &Vec<T>| part[..numbers.min(part.len())].to_vec();
+        let len = tokens.next_multiple_of(BLOCK) * kv_dim;
+        let head = |part: &Vec<T>| part[..len.min(part.len())].to_vec();
         Self {
             keys: head(&self.keys),
             values: head(&self.values),
@@ -90,13 +90,13 @@ impl<T: Stored> PlainLayer<T> {
     }
 
     pub fn reserve(&mut self, kv_dim: usize, tokens: usize) {
-        let numbers = kv_dim * tokens.next_multiple_of(BLOCK);
+        let len = kv_dim * tokens.next_multiple_of(BLOCK);
         for part in [&mut self.keys, &mut self.values] {
-            part.reserve_exact(numbers.saturating_sub(part.len()));
+            part.reserve_exact(len.saturating_sub(part.len()));
         }
     }
 
-    /// Makes room for token `at`, the next one.
+    /// Grows the layer for token `at`, which must be the next one.
     pub fn slot(&mut self, at: usize, shape: HeadShape) -> TokenSlot<'_, T> {
         let size = BLOCK * shape.kv_dim();
         let start = at / BLOCK * size;
@@ -114,9 +114,9 @@ impl<T: Stored> PlainLayer<T> {
     }
 
     pub fn truncate(&mut self, kv_dim: usize, tokens: usize) {
-        let numbers = tokens.next_multiple_of(BLOCK) * kv_dim;
-        self.keys.truncate(numbers);
-        self.values.truncate(numbers);
+        let len = tokens.next_multiple_of(BLOCK) * kv_dim;
+        self.keys.truncate(len);
+        self.values.truncate(len);
     }
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct TokenSlot<'a, T> {
     head_dim: usize,
 }
 
-impl<T: Stored> TokenSlot<'_, T> {
+impl<T: KvElement> TokenSlot<'_, T> {
     /// `key` is `(head_dim)`.
     pub fn put_key(&mut self, head: usize, key: &[T]) {
         let first = head * self.head_dim * BLOCK + self.lane * T::PAIR;
@@ -149,7 +149,7 @@ impl<T: Stored> TokenSlot<'_, T> {
         let pairs = self.values[first..].chunks_exact_mut(T::PAIR);
         for (pair, number) in pairs.zip(value) {
             pair[place] = *number;
-            // What a failed step left there would be multiplied too, by zero: it may be NaN.
+            // The rest of the pair is multiplied by zero, but a failed step may have left NaN there.
             pair[place + 1..].fill(T::default());
         }
     }
@@ -158,19 +158,19 @@ impl<T: Stored> TokenSlot<'_, T> {
 /// The layers of a sequence or a prefix on the CPU.
 #[derive(Debug)]
 pub(crate) enum Layers {
-    F32(Vec<PlainLayer<f32>>),
-    Bf16(Vec<PlainLayer<bf16>>),
+    F32(Vec<CpuLayer<f32>>),
+    Bf16(Vec<CpuLayer<bf16>>),
 }
 
 impl Layers {
     pub fn new(spec: &CacheSpec) -> Self {
         match spec.dtype {
-            DType::BF16 => Self::Bf16(vec![PlainLayer::default(); spec.layers]),
-            _ => Self::F32(vec![PlainLayer::default(); spec.layers]),
+            DType::BF16 => Self::Bf16(vec![CpuLayer::default(); spec.layers]),
+            _ => Self::F32(vec![CpuLayer::default(); spec.layers]),
         }
     }
 
-    /// A copy of the first `tokens`.
+    /// Copies the first `tokens`.
     pub fn fork(&self, kv_dim: usize, tokens: usize) -> Self {
         match self {
             Self::F32(all) => Self::F32(all.iter().map(|it| it.fork(kv_dim, tokens)).collect()),
@@ -193,24 +193,24 @@ impl Layers {
     }
 }
 
-/// A type that [`Layers`] may hold.
-pub(crate) trait Cached: Stored {
-    /// The layers, if they hold this type.
-    fn layers(all: &Layers) -> Option<&[PlainLayer<Self>]>;
-    fn layers_mut(all: &mut Layers) -> Option<&mut [PlainLayer<Self>]>;
+/// An element type of [`Layers`].
+pub(crate) trait LayerElement: KvElement {
+    /// Returns the layers if they have this element type.
+    fn layers(all: &Layers) -> Option<&[CpuLayer<Self>]>;
+    fn layers_mut(all: &mut Layers) -> Option<&mut [CpuLayer<Self>]>;
 }
 
-macro_rules! cached {
+macro_rules! layer_element {
     ($number:ty, $layers:ident) => {
-        impl Cached for $number {
-            fn layers(all: &Layers) -> Option<&[PlainLayer<Self>]> {
+        impl LayerElement for $number {
+            fn layers(all: &Layers) -> Option<&[CpuLayer<Self>]> {
                 match all {
                     Layers::$layers(layers) => Some(layers),
                     _ => None,
                 }
             }
 
-            fn layers_mut(all: &mut Layers) -> Option<&mut [PlainLayer<Self>]> {
+            fn layers_mut(all: &mut Layers) -> Option<&mut [CpuLayer<Self>]> {
                 match all {
                     Layers::$layers(layers) => Some(layers),
                     _ => None,
@@ -219,23 +219,23 @@ macro_rules! cached {
         }
     };
 }
-cached!(f32, F32);
-cached!(bf16, Bf16);
+layer_element!(f32, F32);
+layer_element!(bf16, Bf16);
 
 /// The keys and values of a prefix.
 #[derive(Debug)]
 pub(crate) enum PrefixLayers {
-    Plain(Layers),
-    /// Of each layer the keys and the values, `(kv_heads, tokens, head_dim)`.
+    Cpu(Layers),
+    /// Keys and values of each layer, `(kv_heads, tokens, head_dim)`.
     Tensors(Vec<(Tensor, Tensor)>),
 }
 
-/// The shared start of many sequences: computed once, and attended to in place by each.
+/// The shared start of many sequences, computed once and never copied.
 #[derive(Debug)]
 pub struct Prefix {
     pub(crate) layers: PrefixLayers,
     pub(super) tokens: usize,
-    /// The text position that follows it.
+    /// The next text position.
     pub(super) next: u32,
 }
 

@@ -1,5 +1,6 @@
-//! The cache of keys and values.
+//! The KV cache.
 
+pub(crate) mod element;
 pub mod layout;
 pub mod pool;
 pub mod sequence;

@@ -1,12 +1,12 @@
-//! The own keys and values of many sequences on an accelerator, in one tensor a layer: every
-//! sequence has a slot, and all slots are as long as the longest. So one product scores the
-//! queries of all of them.
+//! The own keys and values of many sequences on an accelerator, in one tensor per layer. Every
+//! sequence has a slot, and all slots are as long as the longest, so that one product scores the
+//! queries of all sequences.
 
 use super::layout::{COLUMNS, CacheSpec, Prefix, PrefixLayers};
 use candle_core::{DType, Result, Tensor};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Keys and values of the sequences that are computed together. It grows as they need it.
+/// Keys and values of sequences that are computed together. Grows on demand.
 #[derive(Debug)]
 pub struct Pool {
     spec: Arc<CacheSpec>,
@@ -15,23 +15,22 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of each layer the keys followed by the values, `(2, kv_heads, slots, tokens, head_dim)`;
-    /// none until the first is reserved.
+    /// Keys and values of each layer, `(2, kv_heads, slots, tokens, head_dim)`; empty until tokens
+    /// are reserved.
     layers: Vec<Tensor>,
     slots: usize,
     tokens: usize,
-    /// Slots that no sequence has.
+    /// Unused slots.
     free: Vec<usize>,
     /// The prefixes of the last step.
     shared: Option<Arc<SharedKeys>>,
 }
 
-/// The keys and values of several prefixes, one after the other.
+/// The concatenated keys and values of several prefixes.
 #[derive(Debug)]
 pub(crate) struct SharedKeys {
     pub prefixes: Vec<Arc<Prefix>>,
-    /// Of each layer the keys, in the type that scores have, and the values,
-    /// `(kv_heads, tokens, head_dim)`.
+    /// Keys, in the type of scores, and values of each layer, `(kv_heads, tokens, head_dim)`.
     pub layers: Vec<(Tensor, Tensor)>,
 }
 
@@ -50,24 +49,24 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What a panic left is as whole as before it: every change is one assignment.
+        // A panic cannot leave the state inconsistent, since every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A slot for a new sequence.
+    /// Assigns a slot to a new sequence.
     pub(crate) fn lease(self: &Arc<Self>) -> Result<Lease> {
         let mut state = self.state();
         let slot = match state.free.pop() {
             Some(slot) => {
-                // A number that is not finite would reach the next sequence even where it is masked.
+                // A NaN left in the slot would spread to the next sequence, even if masked.
                 for layer in &state.layers {
                     let (parts, heads, _, tokens, dim) = layer.dims5()?;
-                    let none = Tensor::zeros(
+                    let zeros = Tensor::zeros(
                         (parts, heads, 1, tokens, dim),
                         layer.dtype(),
                         layer.device(),
                     )?;
-                    layer.slice_set(&none, 2, slot)?;
+                    layer.slice_set(&zeros, 2, slot)?;
                 }
                 slot
             }
@@ -85,7 +84,7 @@ impl Pool {
         })
     }
 
-    /// Makes every slot long enough for `tokens`.
+    /// Grows every slot to hold at least `tokens`.
     pub(crate) fn reserve(&self, tokens: usize) -> Result<()> {
         let mut state = self.state();
         if tokens > state.tokens || state.layers.is_empty() {
@@ -103,13 +102,13 @@ impl Pool {
     pub(crate) fn layer(&self, layer: usize) -> Result<Tensor> {
         let state = self.state();
         let Some(tensor) = state.layers.get(layer) else {
-            candle_core::bail!("layer {layer} has no room for keys")
+            candle_core::bail!("no tokens are reserved in layer {layer}")
         };
         tensor.flatten(0, 2)
     }
 
-    /// The keys and values of these prefixes together, those of the last step where they are the
-    /// same.
+    /// Concatenates the keys and values of these prefixes, or reuses those of the last step if the
+    /// prefixes are the same.
     pub(crate) fn shared(&self, prefixes: &[Arc<Prefix>]) -> Result<Arc<SharedKeys>> {
         let mut state = self.state();
         if let Some(shared) = &state.shared
@@ -126,7 +125,7 @@ impl Pool {
         for prefix in prefixes {
             match &prefix.layers {
                 PrefixLayers::Tensors(layers) => parts.push(layers),
-                PrefixLayers::Plain(_) => {
+                PrefixLayers::Cpu(_) => {
                     candle_core::bail!("the prefix was made for another device")
                 }
             }
@@ -146,8 +145,7 @@ impl Pool {
     }
 }
 
-/// The type that queries are multiplied with keys in. Scores of real checkpoints leave the range
-/// of fp16.
+/// The type in which queries are multiplied with keys. Scores of real checkpoints overflow fp16.
 pub(crate) fn score_dtype(dtype: DType) -> DType {
     match dtype {
         DType::F16 => DType::F32,
@@ -156,7 +154,7 @@ pub(crate) fn score_dtype(dtype: DType) -> DType {
 }
 
 impl State {
-    /// Changes the number of slots and their length; neither ever shrinks.
+    /// Changes the number and length of slots; neither ever shrinks.
     fn resize(&mut self, spec: &CacheSpec, slots: usize, tokens: usize) -> Result<()> {
         let shape = |slots, tokens| (2, spec.shape.kv_heads, slots, tokens, spec.shape.head_dim);
         let zeros = |slots, tokens| Tensor::zeros(shape(slots, tokens), spec.dtype, &spec.device);
@@ -182,7 +180,7 @@ impl State {
     }
 }
 
-/// The slot of a sequence, which it gives back when it is dropped.
+/// The slot of a sequence. Dropping it frees the slot.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Arc<Pool>,
@@ -206,46 +204,46 @@ impl Lease {
         self.pool.reserve(tokens)?;
         let spec = &self.pool.spec;
         for layer in 0..spec.layers {
-            let from = other.numbers(layer, tokens)?;
+            let from = other.first_tokens(layer, tokens)?;
             let state = self.pool.state();
             let to = state.layers[layer].clone();
             drop(state);
-            let room = to.dim(3)?;
-            // A whole slot is set at a time.
+            let slot_len = to.dim(3)?;
+            // `slice_set` writes entire slots.
             let rest = Tensor::zeros(
                 (
                     2,
                     spec.shape.kv_heads,
                     1,
-                    room - tokens,
+                    slot_len - tokens,
                     spec.shape.head_dim,
                 ),
                 spec.dtype,
                 &spec.device,
             );
-            let whole = match room - tokens {
+            let padded = match slot_len - tokens {
                 0 => from,
                 _ => Tensor::cat(&[from, rest?], 3)?,
             };
-            to.slice_set(&whole.contiguous()?, 2, self.slot)?;
+            to.slice_set(&padded.contiguous()?, 2, self.slot)?;
         }
         Ok(())
     }
 
-    /// The first `tokens` of each layer as keys and values of their own,
+    /// Copies the first `tokens` of each layer out of the pool, as keys and values,
     /// `(kv_heads, tokens, head_dim)`.
     pub fn take(self, tokens: usize) -> Result<Vec<(Tensor, Tensor)>> {
         let spec = &self.pool.spec;
         self.pool.reserve(tokens)?;
         let layers = (0..spec.layers).map(|layer| {
-            let numbers = self.numbers(layer, tokens)?.squeeze(2)?;
-            Ok((numbers.get(0)?.copy()?, numbers.get(1)?.copy()?))
+            let both = self.first_tokens(layer, tokens)?.squeeze(2)?;
+            Ok((both.get(0)?.copy()?, both.get(1)?.copy()?))
         });
         layers.collect()
     }
 
-    /// `(2, kv_heads, 1, tokens, head_dim)`.
-    fn numbers(&self, layer: usize, tokens: usize) -> Result<Tensor> {
+    /// Keys and values of the first `tokens`, `(2, kv_heads, 1, tokens, head_dim)`.
+    fn first_tokens(&self, layer: usize, tokens: usize) -> Result<Tensor> {
         let state = self.pool.state();
         let Some(all) = state.layers.get(layer) else {
             candle_core::bail!("layer {layer} has no keys")

@@ -1,4 +1,4 @@
-//! Keys and values by sequence: its own, after those of a prefix that it shares.
+//! The KV cache of one sequence: an optional shared prefix followed by its own tokens.
 
 use super::layout::{CacheSpec, Layers, Prefix, PrefixLayers};
 use super::pool::{Lease, Pool};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A sequence's own keys and values.
 #[derive(Debug)]
 pub(crate) enum Own {
-    Plain(Layers),
+    Cpu(Layers),
     Pooled(Lease),
 }
 
@@ -26,14 +26,15 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// An empty sequence. Sequences of one `pool` are computed together; without one it is alone.
+    /// Creates an empty sequence. Sequences of the same `pool` are computed together; one without a
+    /// pool is computed on its own.
     pub fn new(
         spec: &Arc<CacheSpec>,
         prefix: Option<Arc<Prefix>>,
         pool: Option<&Arc<Pool>>,
     ) -> Result<Self> {
         let own = match spec.backend {
-            Backend::Slices => Own::Plain(Layers::new(spec)),
+            Backend::Slices => Own::Cpu(Layers::new(spec)),
             Backend::Tensors => Own::Pooled(match pool {
                 Some(pool) => pool.lease()?,
                 None => Pool::new(spec).lease()?,
@@ -47,7 +48,7 @@ impl Sequence {
         })
     }
 
-    /// The number of tokens so far, the shared prefix included.
+    /// Number of tokens, shared prefix included.
     pub fn len(&self) -> usize {
         self.shared_len() + self.own_len()
     }
@@ -68,24 +69,24 @@ impl Sequence {
         self.prefix.as_ref()
     }
 
-    /// The pool that holds its keys and values, if there is one.
+    /// The pool of its keys and values, if there is one.
     pub(crate) fn pool(&self) -> Option<&Arc<Pool>> {
         match &self.own {
-            Own::Plain(_) => None,
+            Own::Cpu(_) => None,
             Own::Pooled(lease) => Some(lease.pool()),
         }
     }
 
-    /// The position that the next text token gets in all three parts.
+    /// The position of the next text token, equal in all three parts.
     pub fn next_position(&self) -> u32 {
         let shared = self.prefix.as_ref().map_or(0, |prefix| prefix.next);
         self.next.last().copied().unwrap_or(shared)
     }
 
-    /// Reserves room for `tokens` own tokens, so that growing never copies.
+    /// Reserves memory for `tokens` own tokens, so that growth does not copy.
     pub fn reserve(&mut self, tokens: usize) -> Result<()> {
         match &mut self.own {
-            Own::Plain(layers) => {
+            Own::Cpu(layers) => {
                 layers.reserve(self.spec.shape.kv_dim(), tokens);
                 Ok(())
             }
@@ -93,8 +94,8 @@ impl Sequence {
         }
     }
 
-    /// A sequence of its own that starts with the first `len` tokens of this one: the shared prefix
-    /// stays shared, the rest is copied, into `pool` where there is one.
+    /// Creates a new sequence from the first `len` tokens of this one. The shared prefix stays
+    /// shared; the rest is copied, into `pool` if given.
     pub fn fork(&self, len: usize, pool: Option<&Arc<Pool>>) -> Result<Self> {
         let Some(own) = len
             .checked_sub(self.shared_len())
@@ -107,11 +108,11 @@ impl Sequence {
         };
         let mut fork = Self::new(&self.spec, self.prefix.clone(), pool)?;
         match (&self.own, &mut fork.own) {
-            (Own::Plain(from), Own::Plain(to)) => {
+            (Own::Cpu(from), Own::Cpu(to)) => {
                 *to = from.fork(self.spec.shape.kv_dim(), own);
             }
             (Own::Pooled(from), Own::Pooled(to)) => to.copy_from(from, own)?,
-            _ => candle_core::bail!("a fork is kept as its sequence is"),
+            _ => candle_core::bail!("a fork must use the backend of its sequence"),
         }
         fork.next = self.next[..own].to_vec();
         Ok(fork)
@@ -120,17 +121,20 @@ impl Sequence {
     /// Drops everything after the first `len` tokens. The shared prefix stays.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         let Some(own) = len.checked_sub(self.shared_len()) else {
-            candle_core::bail!("a sequence cannot be cut inside its shared prefix")
+            candle_core::bail!("a sequence cannot be truncated inside its shared prefix")
         };
         if own > self.own_len() {
-            candle_core::bail!("a sequence of {} tokens cannot be cut to {len}", self.len())
+            candle_core::bail!(
+                "a sequence of {} tokens cannot be truncated to {len}",
+                self.len()
+            )
         }
         self.next.truncate(own);
         self.drop_uncommitted();
         Ok(())
     }
 
-    /// Records the tokens of a step, whose keys every layer has by now.
+    /// Records the tokens of a completed step.
     pub(crate) fn commit(&mut self, positions: &[Position]) {
         let mut next = self.next_position();
         for position in positions {
@@ -140,16 +144,16 @@ impl Sequence {
         }
     }
 
-    /// Drops the keys and values that a failed step has left in some layers. In a pool they are
-    /// written over.
+    /// Drops keys and values that a failed step left in some layers. In a pool they will be
+    /// overwritten.
     pub(crate) fn drop_uncommitted(&mut self) {
         let own = self.own_len();
-        if let Own::Plain(layers) = &mut self.own {
+        if let Own::Cpu(layers) = &mut self.own {
             layers.truncate(self.spec.shape.kv_dim(), own);
         }
     }
 
-    /// Turns this sequence into a prefix that others can start with.
+    /// Turns this sequence into a prefix for other sequences.
     pub fn into_prefix(mut self) -> Result<Prefix> {
         if self.prefix.is_some() {
             candle_core::bail!("a sequence that has a shared prefix cannot become one")
@@ -157,7 +161,7 @@ impl Sequence {
         self.drop_uncommitted();
         let (tokens, next) = (self.own_len(), self.next_position());
         let layers = match self.own {
-            Own::Plain(layers) => PrefixLayers::Plain(layers),
+            Own::Cpu(layers) => PrefixLayers::Cpu(layers),
             Own::Pooled(lease) => PrefixLayers::Tensors(lease.take(tokens)?),
         };
         Ok(Prefix {

@@ -1,22 +1,22 @@
-//! The types that keys and values are stored in on the CPU: f32, and bf16 where the processor
-//! multiplies it, which takes half the memory and half the time.
+//! The element types of the KV cache on the CPU: f32, and bf16 on processors that multiply it, which
+//! halves memory and time.
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
 use half::bf16;
 use std::fmt::Debug;
 
-/// A type of stored keys and values.
-pub(crate) trait Stored: Copy + Default + Debug + Send + Sync + 'static {
-    /// So many numbers lie side by side for one instruction, which adds their products up: numbers
-    /// of a key, and of a value those of consecutive tokens.
+/// An element type of cached keys and values.
+pub(crate) trait KvElement: Copy + Default + Debug + Send + Sync + 'static {
+    /// Number of adjacent elements whose products one instruction adds up: adjacent elements of a
+    /// key, or the same element of consecutive values.
     const PAIR: usize;
 
-    /// Rounds numbers to this type; `out` has as many.
+    /// Rounds f32 numbers to this type; `out` must have the same length.
     fn round(numbers: &[f32], out: &mut [Self]);
 }
 
-impl Stored for f32 {
+impl KvElement for f32 {
     const PAIR: usize = 1;
 
     fn round(numbers: &[f32], out: &mut [Self]) {
@@ -24,14 +24,14 @@ impl Stored for f32 {
     }
 }
 
-impl Stored for bf16 {
+impl KvElement for bf16 {
     const PAIR: usize = 2;
 
     fn round(numbers: &[f32], out: &mut [Self]) {
         assert_eq!(numbers.len(), out.len());
         #[cfg(target_arch = "x86_64")]
         if multiplies_bf16() {
-            // SAFETY: the processor has the instructions, and both have the same length.
+            // SAFETY: the processor has the instructions, and the lengths are equal.
             return unsafe { round_bf16(numbers, out) };
         }
         for (out, number) in out.iter_mut().zip(numbers) {
@@ -40,7 +40,7 @@ impl Stored for bf16 {
     }
 }
 
-/// Whether the processor multiplies numbers in bf16.
+/// Whether the processor has bf16 dot products.
 pub fn multiplies_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16");
@@ -49,7 +49,7 @@ pub fn multiplies_bf16() -> bool {
 }
 
 /// # Safety
-/// The processor has the instructions, and `out` is as long as `numbers`.
+/// The processor has AVX-512 BF16, and `out` is as long as `numbers`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn round_bf16(numbers: &[f32], out: &mut [bf16]) {
@@ -58,7 +58,7 @@ unsafe fn round_bf16(numbers: &[f32], out: &mut [bf16]) {
     let whole = numbers.len() / LANES * LANES;
     let mut at = 0;
     while at < whole {
-        // SAFETY: 16 numbers from here on are there, of both.
+        // SAFETY: both slices have 16 more elements from here on.
         unsafe {
             let rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(numbers.as_ptr().add(at)));
             out.as_mut_ptr()
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_rounded_alike_on_every_processor() {
+    fn rounding_is_the_same_on_every_processor() {
         let numbers: Vec<f32> = (0..37)
             .map(|i| (i as f32 - 18.0) * 1.234_567)
             .chain([f32::NAN, f32::INFINITY, 0.0])

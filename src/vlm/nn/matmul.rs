@@ -1,4 +1,4 @@
-//! Products of f32 matrices on the CPU.
+//! Matrix multiplication in f32 on the CPU.
 
 #![allow(unsafe_code, reason = "gemm takes pointers and strides")]
 
@@ -8,9 +8,9 @@ use gemm::Parallelism;
 
 /// `x * matrix^T`: `(tokens, in)` and `(out, in)` to `(tokens, out)`.
 ///
-/// candle calls the same kernel, but asks `/proc/cpuinfo` before each product how many cores there
-/// are. That takes longer than a small product, and milliseconds on a machine with many cores.
-pub(crate) fn product(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
+/// Candle calls the same kernel, but reads the number of cores from `/proc/cpuinfo` before each
+/// product. That takes longer than a small product, and milliseconds on a machine with many cores.
+pub(crate) fn matmul_t(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     if cfg!(any(feature = "mkl", feature = "accelerate")) {
         return x.matmul(&matrix.t()?);
     }
@@ -27,8 +27,8 @@ pub(crate) fn product(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     with_slice(x, |x| {
         with_slice(matrix, |matrix| {
             let stride = columns.cast_signed();
-            // SAFETY: `x` and `matrix` hold `(tokens, columns)` and `(rows, columns)` numbers, row by
-            // row, and `out` has room for `(tokens, rows)`, which are written and not read.
+            // SAFETY: `x` and `matrix` are `(tokens, columns)` and `(rows, columns)`, row-major.
+            // `out` has capacity for `(tokens, rows)`, which are written and never read.
             unsafe {
                 gemm::gemm(
                     tokens,

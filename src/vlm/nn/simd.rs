@@ -1,9 +1,9 @@
-//! Loops over rows of numbers, compiled for the vectors that the processor has.
+//! Loops over rows, compiled for the processor's vector units.
 
 #![allow(
     unsafe_code,
     clippy::needless_range_loop,
-    reason = "vector instructions and loops for them"
+    reason = "vector instructions and loops that vectorize"
 )]
 
 use std::mem::MaybeUninit;
@@ -12,9 +12,9 @@ use std::ops::Range;
 /// Compiles a function over slices for the vector units of x86 and selects one at run time. In the
 /// body, `FMA` is true where a fused multiply-add is one instruction.
 ///
-/// A body calls nothing but what is always inlined, and has plain loops over numbers: what is
-/// compiled by itself, as adapters of iterators and copies of slices may be, has no vector units,
-/// and being called for every few numbers takes up to ten times as long.
+/// A body may call only functions that are always inlined, and loops over indices. Functions that
+/// are compiled separately, as iterator adapters and slice copies may be, do not use the vector
+/// units, and calling them for every few elements is up to ten times slower.
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
@@ -36,7 +36,7 @@ macro_rules! vectorized {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512bw")
                 {
-                    // SAFETY: the processor has what the function is compiled for.
+                    // SAFETY: the processor has the features that the function is compiled for.
                     return unsafe { avx512($($arg),*) };
                 }
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -50,8 +50,8 @@ macro_rules! vectorized {
 }
 pub(crate) use vectorized;
 
-/// `for i in each(0..n)`: a loop in builds of every kind. A plain range is a call for every number
-/// in a debug build, since those of the standard library are not inlined there.
+/// An index range for `for i in each(0..n)` that is inlined even in debug builds, where each step of
+/// a standard range is a function call.
 pub(crate) struct Each(Range<usize>);
 
 #[inline(always)]
@@ -73,17 +73,17 @@ impl Iterator for Each {
     }
 }
 
-/// `a * b + c`, fused only where that is one instruction.
+/// `a * b + c`, fused only if that is one instruction.
 #[inline(always)]
 pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `e^x` to about one unit in the last place, written so that loops over it vectorize. It is
-/// 0 below -87 and stays at `e^88` above 88.
+/// `e^x` to about one unit in the last place, written so that loops over it vectorize. Returns 0
+/// below -87 and `e^88` above 88.
 #[inline(always)]
 pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding this moves the integer part into the low bits.
+    // Adding this rounds to an integer, in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -92,7 +92,7 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     let n = shifted - ROUND;
     let r = mul_add::<FMA>(n, -LN2_HIGH, clamped);
     let r = mul_add::<FMA>(n, -LN2_LOW, r);
-    // Taylor's series is enough: |r| <= ln(2)/2.
+    // A short Taylor series suffices: |r| <= ln(2)/2.
     let mut p = 1.0 / 5040.0;
     p = mul_add::<FMA>(p, r, 1.0 / 720.0);
     p = mul_add::<FMA>(p, r, 1.0 / 120.0);
@@ -156,7 +156,7 @@ fn sum(xs: &[f32]) -> f32 {
     sum
 }
 
-/// The sum of the squares of the distances from `mean`.
+/// The sum of squared differences from `mean`.
 #[inline(always)]
 fn sum_of_squares(xs: &[f32], mean: f32) -> f32 {
     let mut lanes = [0f32; LANES];
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn log_probabilities_add_up_to_one() {
+    fn probabilities_add_up_to_one() {
         let logits: Vec<f32> = (0..1000).map(|i| (i % 37) as f32 - 20.0).collect();
         let norm = log_sum_exp(&logits);
         let total: f32 = logits.iter().map(|x| (x - norm).exp()).sum();

@@ -1,4 +1,4 @@
-//! LoRA adapters of PEFT, merged into the weights of their retriever: `W += scale * B A`.
+//! LoRA adapters in PEFT's format, merged into the weights of a retriever: `W += scale * B A`.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::vlm::checkpoint::files::{CheckpointFile, FileData};
@@ -10,33 +10,33 @@ use std::path::Path;
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
-/// What PEFT puts before the names of the model.
+/// PEFT's prefix for the names of the base model.
 const PREFIX: &str = "base_model.model.";
 
-/// An adapter in a folder, as `save_pretrained` writes it.
+/// An adapter folder, as written by `save_pretrained`.
 pub struct Adapter {
     pub config: CheckpointFile,
     pub weights: CheckpointFile,
     scaling: Scaling,
 }
 
-/// The factor of each pair of matrices.
+/// The scale of each pair of matrices.
 struct Scaling {
     alpha: f64,
-    /// Ends of module names, with an alpha of their own.
+    /// Alphas of modules whose names end like this.
     alphas: BTreeMap<String, f64>,
-    /// By the root of the rank.
+    /// Divide by the root of the rank instead of the rank (rsLoRA).
     by_root: bool,
 }
 
-/// The names and shapes of the two matrices that belong to one of the model.
+/// Names and shapes of the `lora_A` and `lora_B` matrices of one module.
 type Pair<'a> = [Option<(&'a str, &'a [usize])>; 2];
 
 impl Adapter {
-    /// Finds the files and reads what they say of themselves.
+    /// Finds the files and reads the configuration.
     ///
     /// # Errors
-    /// Files that are missing, and an adapter of a kind that is not supported.
+    /// If files are missing or the adapter uses an unsupported feature.
     pub fn open(folder: &Path) -> Result<Self> {
         let file = |name: &str| {
             let path = folder.join(name);
@@ -47,9 +47,12 @@ impl Adapter {
                 }),
                 false => Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{} is no LoRA adapter: it has no {name}", folder.display()),
+                    format!(
+                        "{} is not a LoRA adapter: it has no {name}",
+                        folder.display()
+                    ),
                 )
-                .with_hint("give the folder that save_pretrained of PEFT wrote, with safetensors")),
+                .with_hint("give a folder written by PEFT's save_pretrained, with safetensors")),
             }
         };
         let config = file(CONFIG)?;
@@ -68,11 +71,11 @@ impl Adapter {
         })
     }
 
-    /// Adds the adapter to the matrices that it is for.
+    /// Adds the adapter to the weights of `base`. `linear` lists names and shapes of the matrices
+    /// that can be adapted.
     ///
     /// # Errors
-    /// Tensors that are of no matrix among `linear`, the names and shapes of those that can take
-    /// one.
+    /// If the adapter contains tensors for any other matrix.
     pub fn merge(
         &self,
         base: &mut Weights,
@@ -95,11 +98,11 @@ impl Adapter {
         if let Some(first) = unknown.first() {
             let more = unknown.len() - 1;
             return Err(refused(format!(
-                "{first} (and {more} more) is no matrix of a plain LoRA"
+                "{first} (and {more} more) is not a lora_A or lora_B matrix"
             )));
         }
         if pairs.is_empty() {
-            return Err(refused("there is nothing in it".to_owned()));
+            return Err(refused("it contains no tensors".to_owned()));
         }
         for (module, pair) in pairs {
             let name = format!("{module}.weight");
@@ -113,7 +116,7 @@ impl Adapter {
             let rank = a.first().copied().unwrap_or_default();
             if rank == 0 || a != [rank, columns] || b != [rows, rank] {
                 return Err(refused(format!(
-                    "{module}: matrices of {a:?} and {b:?} do not fit one of [{rows}, {columns}]"
+                    "{module}: matrices of {a:?} and {b:?} do not match one of [{rows}, {columns}]"
                 ))
                 .with_hint("the adapter was made for another retriever"));
             }
@@ -132,15 +135,15 @@ impl Adapter {
 }
 
 impl Scaling {
-    /// Reads `adapter_config.json`; an error says what it asks for that is not done here.
+    /// Reads `adapter_config.json`; an error names the unsupported feature.
     fn read(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
         let get = |key: &str| fields.get(key).unwrap_or(&Value::Null);
         match get("peft_type").as_str() {
             Some("LORA") => {}
             other => return Err(format!("its peft_type is {other:?}, not LORA")),
         }
-        // Each changes what the matrices mean. What is null, false or empty is not used.
-        const PLAIN: [&str; 11] = [
+        // Features that change the meaning of the matrices. Null, false or empty means unused.
+        const UNSUPPORTED: [&str; 11] = [
             "use_dora",
             "use_qalora",
             "use_bdlora",
@@ -159,7 +162,7 @@ impl Scaling {
             Value::Object(map) => !map.is_empty(),
             _ => true,
         };
-        if let Some(key) = PLAIN.iter().find(|key| is_used(get(key))) {
+        if let Some(key) = UNSUPPORTED.iter().find(|key| is_used(get(key))) {
             return Err(format!("it sets {key}, which is not supported"));
         }
         if !matches!(get("bias").as_str(), None | Some("none")) {
@@ -175,7 +178,7 @@ impl Scaling {
             let is_name = key.chars().all(|c| c.is_alphanumeric() || "._".contains(c));
             match value.as_f64() {
                 Some(alpha) if is_name => alphas.insert(key.clone(), alpha),
-                _ => return Err(format!("its alpha_pattern {key} is no plain name")),
+                _ => return Err(format!("its alpha_pattern {key} is not a plain name")),
             };
         }
         Ok(Self {

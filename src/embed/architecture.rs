@@ -1,7 +1,7 @@
-//! The seam between what all retrievers share and one architecture.
+//! The interface between shared code and one retriever architecture.
 //!
-//! [`Architecture`] is what a checkpoint's configuration files say: sizes, names of tensors, and
-//! how pictures and texts become input. The towers are its loaded weights.
+//! [`Architecture`] comes from a checkpoint's configuration files: sizes, tensor names, and how
+//! images and texts become input. The towers are the loaded weights.
 
 use super::pixels::PixelSpec;
 use super::tokens::TokenSpec;
@@ -14,55 +14,54 @@ use candle_core::Tensor;
 use std::fmt::Debug;
 
 /// Receives how much of a tower is loaded, 0 to 1.
-pub type Loaded<'a> = &'a mut dyn FnMut(f32);
+pub type LoadProgress<'a> = &'a mut dyn FnMut(f32);
 
-/// A retriever's configuration, read and checked. Needs no weights.
+/// A retriever's configuration. Needs no weights.
 pub trait Architecture: Debug + Send + Sync {
     /// # Errors
-    /// Sizes that make no sense.
+    /// If the sizes are invalid.
     fn check(&self) -> Result<()>;
 
-    /// The architecture's own name for a tensor that a file stores as `stored`.
+    /// Maps a stored tensor name to the architecture's own.
     fn tensor_name(&self, stored: &str) -> String {
         stored.to_owned()
     }
 
-    /// Adds every tensor that the towers and `logit_scale` read, and `logit_bias` where there is
-    /// one.
+    /// Lists every tensor of the towers, `logit_scale`, and `logit_bias` if there is one.
     fn tensors(&self, list: &mut TensorList);
 
-    /// How a picture is prepared where the checkpoint does not say.
+    /// Defaults of image preprocessing.
     fn pixels(&self) -> PixelSpec;
 
-    /// How a text is prepared.
+    /// Tokenization of texts.
     ///
     /// # Errors
-    /// `tokenizer_config.json` that cannot be read.
+    /// If `tokenizer_config.json` cannot be read.
     fn tokens(&self, files: &CheckpointFiles) -> Result<TokenSpec>;
 
     fn vision(
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn VisionTower>>;
 
     fn text(
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn TextTower>>;
 }
 
-/// Pictures to vectors.
+/// Encodes images.
 pub trait VisionTower: Debug + Send + Sync {
-    /// The patches of `pictures` pictures, one after the other, to `(pictures, width)` in f32.
+    /// Encodes the concatenated patches of `pictures` images to `(pictures, width)` in f32.
     fn forward(&self, patches: Vec<f32>, pictures: usize) -> candle_core::Result<Tensor>;
 }
 
-/// Texts to vectors.
+/// Encodes texts.
 pub trait TextTower: Debug + Send + Sync {
-    /// The tokens of each text to `(texts, width)` in f32.
+    /// Encodes the tokens of each text to `(texts, width)` in f32.
     fn forward(&self, texts: &[Vec<u32>]) -> candle_core::Result<Tensor>;
 }

@@ -1,6 +1,6 @@
-//! The files of a retriever, found, checked and with its adapter merged, before a tower is loaded.
+//! Finds and checks the files of a retriever and merges its adapter, before a tower is loaded.
 
-use super::Amounts;
+use super::Batching;
 use super::adapter::Adapter;
 use super::architecture::{Architecture, TextTower, VisionTower};
 use super::models;
@@ -24,10 +24,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-/// What makes vectors changes with this program too: one more than before whenever it does.
+/// Must be incremented whenever this program computes different vectors than before.
 const VERSION: u8 = 1;
 
-/// A retriever whose files are known, and fit each other.
+/// A retriever whose files have been found and checked.
 pub struct Checkpoint {
     files: CheckpointFiles,
     adapter: Option<Adapter>,
@@ -38,18 +38,18 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Finds the retriever of `options`, downloads it where that is allowed, and merges the adapter.
+    /// Finds the retriever of `options`, downloads it if allowed, and merges the adapter.
     ///
     /// # Errors
-    /// A checkpoint that is not there, is incomplete, or is no retriever that is supported; an
-    /// adapter that is not understood or is for another one.
+    /// If the checkpoint is missing, incomplete or not a supported retriever, or the adapter is not
+    /// supported or belongs to another retriever.
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<Self> {
         if options.model.model == builtin::NAME {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "the demo model writes labels; it is no retriever",
+                "the demo model writes labels; it is not a retriever",
             )
-            .with_hint(models::USE));
+            .with_hint(models::SUPPORTED));
         }
         let adapter = options.adapter.as_deref().map(Adapter::open).transpose()?;
         let (load, _) = device::load_options(&options.model)?;
@@ -67,7 +67,7 @@ impl Checkpoint {
         let mut expected = TensorList::default();
         architecture.tensors(&mut expected);
         let TensorList(tensors) = expected;
-        // Older versions of transformers stored the numbers 0, 1, 2, ...
+        // Older versions of transformers stored position ids 0, 1, 2, ...
         weights.check(&tensors, |name| name.ends_with(".position_ids"))?;
         if let Some(adapter) = &adapter {
             let layers = tensors.iter().filter(|tensor| tensor.role == Role::Layer);
@@ -95,17 +95,17 @@ impl Checkpoint {
         })
     }
 
-    /// The same for the same vectors: of everything that they depend on besides image and text.
+    /// Hashes everything that vectors depend on besides the image or text.
     pub fn digest(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        let numbers = match (self.placement.quantization, self.placement.dtype) {
+        let precision = match (self.placement.quantization, self.placement.dtype) {
             (Some(kind), _) => Quantization::name(kind),
             (None, DType::BF16) => "bf16",
             (None, DType::F16) => "fp16",
             (None, _) => "fp32",
         };
         hash.update([VERSION]);
-        hash.update(numbers);
+        hash.update(precision);
         let files = &self.files;
         let tokenizer = match &files.tokenizer {
             TokenizerFiles::Whole(file)
@@ -128,12 +128,12 @@ impl Checkpoint {
         Ok(hex(&hash.finalize()))
     }
 
-    /// How inputs are divided on this device. A dense product lays its weights out anew each time;
-    /// those of our kernels lie as they need them, and few rows stay near the processor. A card
-    /// takes one share after the other.
-    pub fn amounts(&self) -> Amounts {
+    /// How inputs are batched on this device. A dense product repacks its weights each time, so large
+    /// batches pay off; our kernels' weights are already packed, and small batches stay in the
+    /// processor's cache. A GPU computes one share after the other.
+    pub fn batching(&self) -> Batching {
         let on_cpu = self.placement.device.is_cpu();
-        Amounts {
+        Batching {
             shares: match on_cpu {
                 true => rayon::current_num_threads(),
                 false => 1,
@@ -145,12 +145,12 @@ impl Checkpoint {
         }
     }
 
-    /// Where it computes, for example `cpu`.
+    /// Display name of the device, for example `cpu`.
     pub fn device(&self) -> String {
         device::describe(&self.placement.device)
     }
 
-    /// `logit_scale` as it is stored, and `logit_bias` where there is one.
+    /// Reads `logit_scale` as stored, and `logit_bias` if there is one.
     pub fn logits(&self) -> Result<(f32, Option<f32>)> {
         let number = |name: &str| -> Result<Option<f32>> {
             let Some(tensor) = self.tensors.iter().find(|it| it.name == name) else {
@@ -168,7 +168,7 @@ impl Checkpoint {
         Ok((scale.unwrap_or_default(), number("logit_bias")?))
     }
 
-    /// Loads what pictures go through.
+    /// Loads image preprocessing and the vision tower.
     pub fn pictures(&self, on_opening: &OnOpening) -> Result<(Pixels, Box<dyn VisionTower>)> {
         let pixels = Pixels::open(&self.files, &self.architecture.pixels())?;
         let mut loaded = |part| on_opening(Opening::Load(LoadStage::Vision, part));
@@ -178,7 +178,7 @@ impl Checkpoint {
         Ok((pixels, tower.context(ErrorKind::Model, LOADING)?))
     }
 
-    /// Loads what texts go through.
+    /// Loads the tokenizer and the text tower.
     pub fn texts(&self, on_opening: &OnOpening) -> Result<(TextTokens, Box<dyn TextTower>)> {
         let tokens = TextTokens::load(&self.files, &self.architecture.tokens(&self.files)?)?;
         let mut loaded = |part| on_opening(Opening::Load(LoadStage::Text, part));
@@ -191,7 +191,7 @@ impl Checkpoint {
 
 const LOADING: &str = "cannot load the weights of the retriever";
 
-/// The whole content of a file, however large.
+/// Hashes the content of a file.
 fn update(hash: &mut Sha256, file: &CheckpointFile) -> Result<()> {
     let path = match &file.data {
         FileData::Embedded(bytes) => {

@@ -1,6 +1,6 @@
-//! The layers that all towers are stacks of: attention among the rows of an input, and two matrices.
+//! The transformer encoder shared by all towers.
 
-use super::architecture::Loaded;
+use super::architecture::LoadProgress;
 use crate::error::Result as Checked;
 use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use crate::vlm::checkpoint::tensor_list::TensorList;
@@ -17,7 +17,7 @@ use candle_core::{Result, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The layers of one tower.
+/// The configuration of one tower's encoder.
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderConfig {
     pub hidden: usize,
@@ -27,27 +27,26 @@ pub struct EncoderConfig {
     pub activation: Activation,
     pub eps: f64,
     pub style: LayerStyle,
-    /// Whether a row sees itself and those before it alone.
+    /// Whether attention is causal.
     pub is_causal: bool,
 }
 
-/// What the parts of a layer are called in a checkpoint, and where its norms stand.
+/// Tensor names of a layer in a checkpoint, and the position of its norms.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerStyle {
-    /// Before the number of a layer.
+    /// The name before a layer's number.
     pub layers: &'static str,
     /// Queries, keys and values.
     pub qkv: [&'static str; 3],
     pub out: &'static str,
     pub mlp: [&'static str; 2],
     pub norms: [&'static str; 2],
-    /// Whether what attention and the MLP add is normalized with what it is added to, and not
-    /// their input.
+    /// Post-norm: normalizes the sums after attention and MLP instead of their inputs.
     pub norms_sums: bool,
 }
 
 impl LayerStyle {
-    /// Of every tower that was made after a vision transformer.
+    /// The pre-norm style of CLIP and SigLIP.
     pub const PLAIN: Self = Self {
         layers: "layers",
         qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
@@ -59,7 +58,7 @@ impl LayerStyle {
 }
 
 impl EncoderConfig {
-    /// Checks the sizes; `name` is the part of `config.json` that they are of.
+    /// Checks the sizes; `name` is their section of `config.json`.
     pub fn check(&self, name: &str) -> Checked<()> {
         check_sizes(&[
             ("hidden_size", self.hidden),
@@ -68,11 +67,11 @@ impl EncoderConfig {
             ("num_attention_heads", self.heads),
         ])
         .map_err(|error| error.context(name))?;
-        // Heads are halves of pairs to the kernels.
+        // The kernels need heads of an even size.
         match self.hidden.is_multiple_of(2 * self.heads) {
             true => Ok(()),
             false => Err(invalid(format!(
-                "{name}: a hidden_size of {} is not that of {} heads of an even size",
+                "{name}: hidden_size {} does not divide into {} heads of an even size",
                 self.hidden, self.heads
             ))),
         }
@@ -108,7 +107,7 @@ impl LayerNorm {
     }
 }
 
-/// Two matrices with the activation between them.
+/// Two linear layers with an activation between them.
 #[derive(Debug)]
 pub struct Mlp {
     first: Linear,
@@ -117,7 +116,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// `names` are those of the two matrices.
+    /// `names` are those of the two layers.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -133,14 +132,14 @@ impl Mlp {
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(names: &[String; 2], config: &EncoderConfig, list: &mut TensorList) {
         let [first, last] = names;
         list.linear(first, (config.inner, config.hidden), true);
         list.linear(last, (config.hidden, config.inner), true);
     }
 
-    /// `(rows, hidden)`, with `residual` added.
+    /// `(rows, hidden)` to the same, plus `residual`.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
         let inner = self.first.forward_into(self.activation, x)?;
         self.last.forward_onto(residual, &inner)
@@ -161,7 +160,7 @@ pub struct Encoder {
     layers: Vec<Layer>,
     config: EncoderConfig,
     placement: Placement,
-    /// Of the keys and values of one layer, where rows do not see those after them.
+    /// KV cache of one layer, for causal attention.
     cache: Option<Arc<CacheSpec>>,
 }
 
@@ -171,7 +170,7 @@ impl Encoder {
         placement: &Placement,
         name: &str,
         config: &EncoderConfig,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Self> {
         let (width, style) = (config.hidden, &config.style);
         let mut layers = Vec::with_capacity(config.layers);
@@ -210,7 +209,7 @@ impl Encoder {
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
         let (width, style) = (config.hidden, &config.style);
         for at in 0..config.layers {
@@ -225,16 +224,16 @@ impl Encoder {
         }
     }
 
-    /// `(rows, hidden)` to the same. The inputs, of `lengths` rows each, do not see each other.
+    /// `(rows, hidden)` to the same. Inputs of `lengths` rows attend only to themselves.
     pub fn forward(&self, x: Tensor, lengths: impl IntoIterator<Item = usize>) -> Result<Tensor> {
         let ranges = consecutive(lengths);
-        // Positions stand in the rows already: nothing is turned.
+        // Positions were added to the embeddings: all rotary angles are zero.
         let half = self.config.hidden / self.config.heads / 2;
         let zeros = vec![0.0; x.dim(0)? * half];
-        let unturned = Angles::new(&zeros, half, self.placement.activations());
+        let angles = Angles::new(&zeros, half, self.placement.activations());
         let Some(cache) = &self.cache else {
             let ranges = Ranges::new(ranges, self.config.heads, &self.placement)?;
-            return self.run(x, |qkv| attend_within(qkv, &unturned, &ranges));
+            return self.run(x, |qkv| attend_within(qkv, &angles, &ranges));
         };
         let pool = Pool::new(cache);
         let sequences = ranges
@@ -244,8 +243,8 @@ impl Encoder {
         let spans = sequences.iter_mut().zip(ranges);
         let spans = spans.map(|(sequence, rows)| Span { sequence, rows });
         let mut batch = Batch::new(cache, spans.collect())?;
-        // Nothing is committed: each layer writes its keys and values over those of the one before.
-        self.run(x, |qkv| attend(qkv, 0, &unturned, &mut batch))
+        // Nothing is committed, so each layer overwrites the keys and values of the one before.
+        self.run(x, |qkv| attend(qkv, 0, &angles, &mut batch))
     }
 
     fn run(
@@ -274,7 +273,7 @@ impl Encoder {
     }
 }
 
-/// Ranges of these lengths, one after the other.
+/// Consecutive ranges of these lengths.
 pub fn consecutive(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut start = 0;
     let ranges = lengths.into_iter().map(|length| {

@@ -1,14 +1,13 @@
-//! Pictures and texts as vectors, by the models that search compares them with, with a LoRA adapter
-//! over them or without.
+//! Image and text embeddings by retrieval models (SigLIP, CLIP), optionally with a LoRA adapter.
 //!
-//! - `checkpoint`: its files, the adapter merged
-//! - `architecture`, `models`: what differs from model to model
-//! - `pixels`, `tokens`: what the towers are given
-//! - `patches`, `words`, `encoder`: what towers are built of
-//! - [`vectors`], [`ranking`]: vectors that are kept, and compared
-//! - [`named`]: a retriever as the journal names it
+//! - `checkpoint`: a retriever's files, with the adapter merged
+//! - `architecture`, `models`: the differences between models
+//! - `pixels`, `tokens`: preprocessing of images and texts
+//! - `patches`, `words`, `encoder`: the layers of towers
+//! - [`vectors`], [`ranking`]: the vector cache and the comparison of vectors
+//! - [`named`]: a retriever's name in the journal
 //!
-//! The layers are those of [`crate::vlm::nn`]; towers and preparation are checked against
+//! The layers are those of [`crate::vlm::nn`]. Tests compare towers and preprocessing with
 //! transformers.
 
 mod adapter;
@@ -33,35 +32,35 @@ use candle_core::Tensor;
 use checkpoint::Checkpoint;
 use rayon::prelude::*;
 
-/// A vector of length one.
+/// A unit vector.
 pub type Vector = Vec<f32>;
 
-/// What gives texts their vectors.
+/// Computes the vectors of texts.
 pub struct TextEmbedder {
     tokens: tokens::TextTokens,
     tower: Box<dyn TextTower>,
-    amounts: Amounts,
+    batching: Batching,
 }
 
-/// What gives pictures their vectors.
+/// Computes the vectors of images.
 pub struct ImageEmbedder {
     pixels: pixels::Pixels,
     tower: Box<dyn VisionTower>,
-    amounts: Amounts,
+    batching: Batching,
 }
 
-/// How inputs are divided.
+/// How inputs are batched.
 #[derive(Debug, Clone, Copy)]
-struct Amounts {
-    /// Parts that are computed at the same time: what one of them does on a single thread leaves
-    /// the others to the rest.
+struct Batching {
+    /// Shares that are computed in parallel, so that single-threaded work of one overlaps with the
+    /// others.
     shares: usize,
-    /// Rows of the inputs that are computed together.
+    /// Rows per batch.
     rows: usize,
 }
 
-impl Amounts {
-    /// The vectors of `inputs`, share by share.
+impl Batching {
+    /// Computes the vectors of `inputs`, share by share.
     fn compute<T: Sync>(
         self,
         inputs: &[T],
@@ -74,13 +73,13 @@ impl Amounts {
     }
 }
 
-/// A retriever, ready to compare pictures with texts.
+/// A loaded retriever.
 pub struct Retriever {
     pub images: ImageEmbedder,
     pub texts: TextEmbedder,
-    /// The same for the same vectors.
+    /// Identifies the vectors: retrievers with equal digests compute equal vectors.
     pub digest: String,
-    /// Where it computes, for example `cpu`.
+    /// For example `cpu`.
     pub device: String,
     pub logit_scale: f32,
     /// Not every architecture has one.
@@ -88,11 +87,11 @@ pub struct Retriever {
 }
 
 impl Retriever {
-    /// Finds the retriever of `options`, downloads it where that is allowed, and loads it.
+    /// Finds the retriever of `options`, downloads it if allowed, and loads it.
     ///
     /// # Errors
-    /// A checkpoint that is not there, is incomplete, or is no retriever that is supported; an
-    /// adapter that is not understood or is for another one.
+    /// If the checkpoint is missing, incomplete or not a supported retriever, or the adapter is not
+    /// supported or belongs to another retriever.
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<Self> {
         let checkpoint = Checkpoint::open(options, on_opening)?;
         let (logit_scale, logit_bias) = checkpoint.logits()?;
@@ -113,11 +112,11 @@ impl TextEmbedder {
         Ok(Self {
             tokens,
             tower,
-            amounts: checkpoint.amounts(),
+            batching: checkpoint.batching(),
         })
     }
 
-    /// The half of a retriever that reads texts, with its digest.
+    /// Opens the text half of a retriever; also returns the retriever's digest.
     ///
     /// # Errors
     /// Those of [`Retriever::open`].
@@ -126,9 +125,9 @@ impl TextEmbedder {
         Ok((Self::new(&checkpoint, on_opening)?, checkpoint.digest()?))
     }
 
-    /// The vector of each text.
+    /// Computes the vector of each text.
     pub fn embed<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<Vector>> {
-        self.amounts.compute(texts, |texts| self.share(texts))
+        self.batching.compute(texts, |texts| self.share(texts))
     }
 
     fn share<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vector>> {
@@ -137,7 +136,7 @@ impl TextEmbedder {
         let mut rows = 0;
         for text in texts {
             let ids = self.tokens.encode(text.as_ref())?;
-            if rows + ids.len() > self.amounts.rows && rows > 0 {
+            if rows + ids.len() > self.batching.rows && rows > 0 {
                 vectors.extend(self.compute(&std::mem::take(&mut together))?);
                 rows = 0;
             }
@@ -162,18 +161,18 @@ impl ImageEmbedder {
         Ok(Self {
             pixels,
             tower,
-            amounts: checkpoint.amounts(),
+            batching: checkpoint.batching(),
         })
     }
 
-    /// The vector of each picture.
+    /// Computes the vector of each image.
     pub fn embed(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
-        self.amounts
+        self.batching
             .compute(pictures, |pictures| self.share(pictures))
     }
 
     fn share(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
-        let at_once = (self.amounts.rows / self.pixels.patches()).max(1);
+        let at_once = (self.batching.rows / self.pixels.patches()).max(1);
         let numbers = self.pixels.numbers();
         let mut vectors = Vec::with_capacity(pictures.len());
         for pictures in pictures.chunks(at_once) {
@@ -190,7 +189,7 @@ impl ImageEmbedder {
 
 const COMPUTING: &str = "the retriever failed";
 
-/// Rows as vectors of length one.
+/// Normalizes rows to unit vectors.
 fn units(rows: Tensor) -> Result<Vec<Vector>> {
     let mut vectors = rows.to_vec2::<f32>().context(ErrorKind::Model, COMPUTING)?;
     for vector in &mut vectors {
@@ -199,7 +198,7 @@ fn units(rows: Tensor) -> Result<Vec<Vector>> {
         if !length.is_finite() || length == 0.0 {
             let error = Error::new(
                 ErrorKind::Model,
-                "the retriever gave a vector without a direction",
+                "the retriever computed a vector that is zero or not finite",
             );
             return Err(error.with_hint("its weights are damaged, or --precision is too coarse"));
         }

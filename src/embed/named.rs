@@ -1,4 +1,4 @@
-//! A retriever as the journal names it, so that the same one can be opened again.
+//! The name of a retriever in the journal, with which the same retriever can be opened again.
 
 use crate::record::{Background, RetrieverName};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize, RetrieverOptions};
@@ -15,7 +15,7 @@ const QUANTIZATIONS: [(&str, Quantize); 3] = [
     ("q4k", Quantize::Q4K),
 ];
 
-/// The name of the retriever that these options open, whose digest is known.
+/// Returns the name of the retriever that these options open.
 pub fn name_of(
     options: &RetrieverOptions,
     background: Background,
@@ -26,7 +26,7 @@ pub fn name_of(
     let precision = found.map_or("auto", |(name, _)| name);
     let found = QUANTIZATIONS.iter().find(|(_, it)| *it == model.quantize);
     let quantize = found.map_or("auto", |(name, _)| name);
-    // The next program may run in another folder.
+    // A later run may start in another folder.
     let absolute = |path: &Path| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         path.display().to_string()
@@ -46,7 +46,7 @@ pub fn name_of(
     }
 }
 
-/// The options that open a retriever of this name, without the network.
+/// Returns the options that open a retriever of this name, offline.
 pub fn options_of(name: &RetrieverName) -> RetrieverOptions {
     let found = PRECISIONS.iter().find(|(it, _)| *it == name.precision);
     let precision = found.map_or(Precision::Auto, |(_, it)| *it);
@@ -67,7 +67,7 @@ pub fn options_of(name: &RetrieverName) -> RetrieverOptions {
     }
 }
 
-/// What is said of an image's preparation in the key of its vector.
+/// The part of an image vector's key that describes the image's preparation.
 pub fn preparation(background: Background) -> &'static str {
     match background {
         Background::White => "white",

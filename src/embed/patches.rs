@@ -1,4 +1,4 @@
-//! The first step of every vision tower: the numbers of a patch to a row.
+//! The patch embedding, the first layer of every vision tower.
 
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
@@ -12,13 +12,13 @@ pub const CHANNELS: usize = 3;
 #[derive(Debug)]
 pub struct PatchEmbedding {
     kernel: Linear,
-    /// Numbers of a patch.
+    /// Values per patch.
     numbers: usize,
     placement: Placement,
 }
 
 impl PatchEmbedding {
-    /// `sizes` are the width of a row and the side of a patch.
+    /// `sizes` are the hidden size and the side of a patch.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -35,19 +35,19 @@ impl PatchEmbedding {
             false => None,
         };
         Ok(Self {
-            // It sees the pixels themselves and is a small part of the tower: kept exact.
+            // Never quantized: it sees the raw pixels and is a small part of the tower.
             kernel: Linear::dense(kernel.reshape((hidden, numbers))?, bias, placement)?,
             numbers,
             placement: placement.clone(),
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(name: &str, sizes: (usize, usize), bias: bool, list: &mut TensorList) {
         list.patches(&format!("{name}.patch_embedding"), &shape(sizes), bias);
     }
 
-    /// The numbers of patches, one after the other, to `(patches, hidden)`.
+    /// Embeds concatenated patches to `(patches, hidden)`.
     pub fn forward(&self, patches: Vec<f32>) -> Result<Tensor> {
         let shape = (patches.len() / self.numbers, self.numbers);
         let pixels = Tensor::from_vec(patches, shape, &self.placement.device)?;

@@ -1,4 +1,4 @@
-//! Pictures to patches, as the image processors of transformers prepare them.
+//! Image preprocessing, as in the image processors of transformers.
 
 use super::patches::CHANNELS;
 use crate::error::Result;
@@ -8,21 +8,21 @@ use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use serde::Deserialize;
 use std::fmt::{self, Display, Formatter};
 
-/// The longest side that is seen, and that a shorter side is resized to.
-const MOST: usize = 1024;
+/// Limit for `image_size` and for `shortest_edge`.
+const MAX_SIDE: usize = 1024;
 
-/// What a tower sees, and how a picture becomes that where the checkpoint does not say.
+/// A tower's input size and the defaults of its preprocessing.
 #[derive(Debug, Clone, Copy)]
 pub struct PixelSpec {
     pub side: usize,
     pub patch: usize,
     pub mean: [f32; 3],
     pub std: [f32; 3],
-    /// Whether a picture keeps its shape and what is beyond a square of it is cut off.
+    /// Whether an image keeps its aspect ratio and is center-cropped to a square.
     pub is_cropped: bool,
 }
 
-/// Patches of a square picture.
+/// Number of patches of a square image.
 pub fn patches(side: usize, patch: usize) -> usize {
     (side / patch).pow(2)
 }
@@ -36,7 +36,7 @@ pub fn check(channels: usize, side: usize, patch: usize) -> Result<()> {
     if channels != CHANNELS {
         return Err(invalid(format!("vision_config.num_channels is {channels}")));
     }
-    if side < patch || side > MOST {
+    if side < patch || side > MAX_SIDE {
         return Err(invalid(format!(
             "vision_config.image_size is {side}, with patches of {patch}"
         )));
@@ -65,7 +65,7 @@ struct Processor {
     expecting = "a size is a number, a shortest_edge, or height and width"
 )]
 enum Size {
-    /// Of both sides, or of the shorter one of a picture that keeps its shape.
+    /// Both sides, or the shorter one if the aspect ratio is kept.
     Number(usize),
     Shortest {
         shortest_edge: usize,
@@ -86,22 +86,22 @@ impl Display for Size {
     }
 }
 
-/// The size that a picture gets.
+/// The size after resizing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Resized {
     Square,
-    /// The shorter side is this; the other follows.
+    /// Length of the shorter side; the aspect ratio is kept.
     Shortest(u32),
 }
 
-/// What becomes of a picture before the vision tower.
+/// Preprocesses images for a vision tower.
 #[derive(Debug, Clone)]
 pub struct Pixels {
     filter: Filter,
     resized: Resized,
     side: u32,
     patch: usize,
-    /// The number that each of the 256 levels of a channel becomes.
+    /// The normalized value of each of the 256 levels of a channel.
     levels: [[f32; 256]; 3],
 }
 
@@ -109,9 +109,9 @@ impl Pixels {
     /// Reads `preprocessor_config.json`.
     ///
     /// # Errors
-    /// A file that asks for what is not done here, or for another size than the tower's.
+    /// If the file requires unsupported preprocessing or another size than the tower's.
     pub fn open(files: &CheckpointFiles, spec: &PixelSpec) -> Result<Self> {
-        /// `processor_config.json` holds the same one level down.
+        /// `processor_config.json` has the same settings one level deeper.
         #[derive(Deserialize)]
         struct Outer {
             image_processor: Option<Processor>,
@@ -127,9 +127,7 @@ impl Pixels {
     fn new(processor: &Processor, spec: &PixelSpec) -> Result<Self> {
         let side = spec.side;
         if processor.do_resize == Some(false) {
-            return Err(invalid(
-                "only images that are resized are supported: do_resize",
-            ));
+            return Err(invalid("do_resize = false is not supported"));
         }
         let resized = match processor.size {
             Some(Size::Sides { height, width }) if (height, width) == (side, side) => {
@@ -142,11 +140,13 @@ impl Pixels {
                     shortest_edge: edge,
                 }
                 | Size::Number(edge),
-            ) if spec.is_cropped && (side..=MOST).contains(&edge) => Resized::Shortest(edge as u32),
+            ) if spec.is_cropped && (side..=MAX_SIDE).contains(&edge) => {
+                Resized::Shortest(edge as u32)
+            }
             None => Resized::Shortest(side as u32),
             Some(other) => {
                 return Err(invalid(format!(
-                    "images are resized to {other}, and config.json has an image_size of {side}"
+                    "images are resized to {other}, but config.json has an image_size of {side}"
                 )));
             }
         };
@@ -158,13 +158,13 @@ impl Pixels {
         };
         if is_cropped && crop != (side, side) {
             return Err(invalid(format!(
-                "images are cut to {}x{}, and config.json has an image_size of {side}",
+                "images are cropped to {}x{}, but config.json has an image_size of {side}",
                 crop.1, crop.0
             )));
         }
         if !is_cropped && resized != Resized::Square {
             return Err(invalid(
-                "images keep their shape and are not cut to a square, which is not supported",
+                "images keep their aspect ratio without a crop to a square, which is not supported",
             ));
         }
         let filter = match processor.resample {
@@ -202,19 +202,20 @@ impl Pixels {
         })
     }
 
-    /// How many patches a picture has.
+    /// Number of patches per image.
     pub fn patches(&self) -> usize {
         patches(self.side as usize, self.patch)
     }
 
-    /// How many numbers the patches of a picture have.
+    /// Number of values in the patches of an image.
     pub fn numbers(&self) -> usize {
         self.patches() * CHANNELS * self.patch * self.patch
     }
 
-    /// Writes the patches of a picture, [`Self::numbers`]: row by row, a patch channel by channel.
+    /// Writes the patches of an image, [`Self::numbers`] values: row by row, each patch channel by
+    /// channel.
     pub fn prepare(&self, picture: &Picture, out: &mut [f32]) {
-        let seen = self.seen(picture);
+        let resized = self.resize(picture);
         let row = self.side as usize * 3;
         let side = self.side as usize / self.patch;
         let mut lines = out.chunks_exact_mut(self.patch);
@@ -222,7 +223,7 @@ impl Pixels {
             for left in (0..side).map(|at| at * self.patch) {
                 for (channel, levels) in self.levels.iter().enumerate() {
                     for (y, line) in (top..top + self.patch).zip(lines.by_ref()) {
-                        let pixels = seen.rgb[y * row + left * 3..].chunks_exact(3);
+                        let pixels = resized.rgb[y * row + left * 3..].chunks_exact(3);
                         for (out, pixel) in line.iter_mut().zip(pixels) {
                             *out = levels[usize::from(pixel[channel])];
                         }
@@ -232,8 +233,8 @@ impl Pixels {
         }
     }
 
-    /// The picture as the tower sees it.
-    fn seen(&self, picture: &Picture) -> Picture {
+    /// Resizes and crops an image to the tower's input size.
+    fn resize(&self, picture: &Picture) -> Picture {
         let side = self.side;
         let (width, height) = match self.resized {
             Resized::Square => (side, side),

@@ -1,37 +1,37 @@
-//! How far up an image stands when all images are sorted by how like a text they are.
+//! The rank of an image when all images are sorted by similarity to a text.
 
 use super::Vector;
 use crate::error::{Context, ErrorKind, Result};
 use candle_core::{Device, Tensor};
 
-/// Texts that are compared at once.
+/// Number of texts that are compared at once.
 const BLOCK: usize = 256;
-/// Images of equal pixels come out a little apart.
+/// Tolerance for equal scores: images with equal pixels get slightly different vectors.
 const TIE: f32 = 1e-6;
 
-/// The images that are searched.
-pub struct Pool {
+/// The images to search.
+pub struct ImageIndex {
     /// `(dimensions, images)`.
     vectors: Tensor,
-    /// Images of one drawing share it.
+    /// Recolor family of each image.
     families: Vec<Option<i64>>,
 }
 
-/// The place of a text's own image.
+/// The rank of a text's own image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
-    /// From 1; images that are just as like do not count as better.
+pub struct Ranking {
+    /// Starts at 1; images with an equal score do not count as better.
     pub rank: usize,
-    /// The same without images of its own family.
+    /// Rank without the other images of its family.
     pub rank_outside: usize,
-    /// How much more like it is than the best of the others; negative where that is better.
+    /// Score minus the best score of any other image; negative if another image is better.
     pub margin: f32,
-    /// The first image, where that is another one.
+    /// The image at rank 1, if it is another one.
     pub first: Option<usize>,
 }
 
-impl Pool {
-    /// Images with their families, all vectors of one width.
+impl ImageIndex {
+    /// All vectors must have the same width.
     pub fn new(vectors: &[Vector], families: Vec<Option<i64>>) -> Result<Self> {
         let width = vectors.first().map_or(0, Vec::len);
         let numbers: Vec<f32> = vectors.iter().flatten().copied().collect();
@@ -44,8 +44,8 @@ impl Pool {
         })
     }
 
-    /// How like each image is to a text, from -1 to 1.
-    pub fn likeness(&self, texts: &[&Vector]) -> Result<Vec<Vec<f32>>> {
+    /// Cosine similarity of each text with each image, -1 to 1.
+    pub fn similarity(&self, texts: &[&Vector]) -> Result<Vec<Vec<f32>>> {
         let width = texts.first().map_or(0, |text| text.len());
         let numbers: Vec<f32> = texts.iter().flat_map(|text| text.iter().copied()).collect();
         let scores = Tensor::from_vec(numbers, (texts.len(), width), &Device::Cpu)
@@ -53,25 +53,25 @@ impl Pool {
         scores.context(ErrorKind::Internal, COMPARING)
     }
 
-    /// Where the image of each text stands; a text comes with the place of its image in the pool.
-    pub fn places(&self, texts: &[(&Vector, usize)]) -> Result<Vec<Place>> {
-        let mut places = Vec::with_capacity(texts.len());
+    /// Ranks the image of each text; each text comes with the position of its image.
+    pub fn rankings(&self, texts: &[(&Vector, usize)]) -> Result<Vec<Ranking>> {
+        let mut rankings = Vec::with_capacity(texts.len());
         for block in texts.chunks(BLOCK) {
             let vectors: Vec<&Vector> = block.iter().map(|(vector, _)| *vector).collect();
-            let scores = self.likeness(&vectors)?;
+            let scores = self.similarity(&vectors)?;
             let owns = block.iter().map(|(_, own)| *own);
-            places.extend(
+            rankings.extend(
                 owns.zip(&scores)
-                    .map(|(own, scores)| self.place(own, scores)),
+                    .map(|(own, scores)| self.rank(own, scores)),
             );
         }
-        Ok(places)
+        Ok(rankings)
     }
 
-    fn place(&self, own: usize, scores: &[f32]) -> Place {
+    fn rank(&self, own: usize, scores: &[f32]) -> Ranking {
         let score = scores.get(own).copied().unwrap_or(f32::NEG_INFINITY);
         let family = self.families.get(own).copied().flatten();
-        let mut place = Place {
+        let mut ranking = Ranking {
             rank: 1,
             rank_outside: 1,
             margin: 0.0,
@@ -83,19 +83,19 @@ impl Pool {
                 continue;
             }
             if other > score + TIE {
-                place.rank += 1;
+                ranking.rank += 1;
                 let is_sibling = family.is_some() && self.families[at] == family;
-                place.rank_outside += usize::from(!is_sibling);
+                ranking.rank_outside += usize::from(!is_sibling);
             }
             if best.is_none_or(|(_, most)| other > most) {
                 best = Some((at, other));
             }
         }
         if let Some((at, most)) = best {
-            place.margin = score - most;
-            place.first = (place.rank > 1).then_some(at);
+            ranking.margin = score - most;
+            ranking.first = (ranking.rank > 1).then_some(at);
         }
-        place
+        ranking
     }
 }
 
@@ -110,46 +110,49 @@ mod tests {
     }
 
     #[test]
-    fn images_are_counted_that_are_more_like_the_text() {
+    fn a_rank_counts_images_with_a_better_score() {
         let images = [0.0, 10.0, 40.0, 90.0, 10.0].map(unit);
-        let pool = Pool::new(&images, vec![None, Some(7), Some(7), None, None]).unwrap();
+        let index = ImageIndex::new(&images, vec![None, Some(7), Some(7), None, None]).unwrap();
         let text = unit(0.0);
-        let place = |own: usize| pool.places(&[(&text, own)]).unwrap()[0];
-        assert_eq!((place(0).rank, place(0).first), (1, None));
-        assert!((place(0).margin - (1.0 - unit(10.0)[0])).abs() < 1e-6);
-        // Its equal is not better.
-        assert_eq!((place(1).rank, place(1).first), (2, Some(0)));
-        assert_eq!((place(4).rank, place(4).rank_outside), (2, 2));
-        assert!(place(1).margin < 0.0);
-        // One of the better ones is of its family.
-        assert_eq!((place(2).rank, place(2).rank_outside), (4, 3));
-        assert_eq!((place(3).rank, place(3).rank_outside), (5, 5));
+        let ranking = |own: usize| index.rankings(&[(&text, own)]).unwrap()[0];
+        assert_eq!((ranking(0).rank, ranking(0).first), (1, None));
+        assert!((ranking(0).margin - (1.0 - unit(10.0)[0])).abs() < 1e-6);
+        // An equal score does not count as better.
+        assert_eq!((ranking(1).rank, ranking(1).first), (2, Some(0)));
+        assert_eq!((ranking(4).rank, ranking(4).rank_outside), (2, 2));
+        assert!(ranking(1).margin < 0.0);
+        // One of the better images is in its family.
+        assert_eq!((ranking(2).rank, ranking(2).rank_outside), (4, 3));
+        assert_eq!((ranking(3).rank, ranking(3).rank_outside), (5, 5));
     }
 
     #[test]
-    fn many_texts_are_each_compared_with_all() {
+    fn every_text_is_compared_with_all_images() {
         let images: Vec<Vector> = (0..90).map(|at| unit(at as f32)).collect();
-        let pool = Pool::new(&images, vec![None; 90]).unwrap();
+        let index = ImageIndex::new(&images, vec![None; 90]).unwrap();
         let texts: Vec<Vector> = (0..700).map(|at| unit((at % 90) as f32)).collect();
         let texts: Vec<(&Vector, usize)> = texts
             .iter()
             .enumerate()
             .map(|(at, text)| (text, at % 90))
             .collect();
-        let places = pool.places(&texts).unwrap();
-        assert_eq!(places.len(), 700);
+        let rankings = index.rankings(&texts).unwrap();
+        assert_eq!(rankings.len(), 700);
         assert!(
-            places
+            rankings
                 .iter()
-                .all(|place| place.rank == 1 && place.margin > 0.0)
+                .all(|ranking| ranking.rank == 1 && ranking.margin > 0.0)
         );
     }
 
     #[test]
-    fn an_image_alone_is_first() {
-        let pool = Pool::new(&[unit(3.0)], vec![None]).unwrap();
+    fn a_single_image_has_rank_1() {
+        let index = ImageIndex::new(&[unit(3.0)], vec![None]).unwrap();
         let text = unit(80.0);
-        let place = pool.places(&[(&text, 0)]).unwrap()[0];
-        assert_eq!((place.rank, place.margin, place.first), (1, 0.0, None));
+        let ranking = index.rankings(&[(&text, 0)]).unwrap()[0];
+        assert_eq!(
+            (ranking.rank, ranking.margin, ranking.first),
+            (1, 0.0, None)
+        );
     }
 }

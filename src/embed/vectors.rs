@@ -1,8 +1,7 @@
-//! A file of vectors that one retriever has made, by the content that they are of, so that nothing
-//! is computed twice. It can be deleted at any time.
+//! The vector cache: a file of the vectors of one retriever, by content, so that nothing is computed
+//! twice. It can be deleted at any time.
 //!
-//! It only grows. What an interrupted run left at its end, and what damage has changed, is known by
-//! a checksum and computed again.
+//! It is append-only. Checksums detect incomplete and damaged records, which are computed again.
 
 use super::Vector;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,15 +16,15 @@ use std::path::{Path, PathBuf};
 const MAGIC: &[u8; 8] = b"LTVEC 1\n";
 const KEY: usize = 32;
 const CHECK: usize = 8;
-/// Magic, digest, numbers of a vector, checksum.
+/// Magic, digest, vector width, checksum.
 const HEADER: usize = MAGIC.len() + KEY + 4 + CHECK;
 
-/// What a vector is of.
+/// Identifies the content of a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; KEY]);
 
 impl Key {
-    /// Of an image by the SHA-256 of its file, and what is said of its preparation.
+    /// Key of an image, by the SHA-256 of its file and its preparation.
     pub fn image(sha256: &str, preparation: &str) -> Self {
         Self::of(&["image", sha256, preparation])
     }
@@ -49,33 +48,32 @@ impl Key {
 pub struct VectorFile {
     path: PathBuf,
     file: File,
-    /// Where each vector begins.
-    places: HashMap<Key, u64>,
+    /// File offset of each vector.
+    offsets: HashMap<Key, u64>,
     end: u64,
-    /// Numbers of a vector; 0 before the first one.
+    /// Vector width; 0 before the first vector.
     width: usize,
     digest: [u8; KEY],
 }
 
 impl VectorFile {
-    /// Where the vectors of a retriever are kept.
+    /// The path of a retriever's vector file.
     pub fn path(outdir: &Path, digest: &str) -> PathBuf {
         let short: String = digest.chars().take(16).collect();
         outdir.join(format!("vectors-{short}.bin"))
     }
 
-    /// Opens or creates the file of the retriever with this digest, for writing: no other process
-    /// may do the same.
+    /// Opens or creates the file of the retriever with this digest, and locks it for writing.
     ///
     /// # Errors
-    /// A file that cannot be written, or that another process writes.
+    /// If the file cannot be written or another process has locked it.
     pub fn open(outdir: &Path, digest: &str) -> Result<Self> {
         let path = Self::path(outdir, digest);
         let file = open_own(&path, OpenOptions::new().read(true).write(true))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let cause = format!("another run of the retriever writes {}", path.display());
+                let cause = format!("another run of the retriever is writing {}", path.display());
                 return Err(Error::new(ErrorKind::Store, cause).with_hint("wait until it is done"));
             }
             Err(TryLockError::Error(error)) => {
@@ -85,7 +83,7 @@ impl VectorFile {
         Self::read(path, file, digest)
     }
 
-    /// The same to look things up in only; `None` where there is no such file.
+    /// Opens the file read-only, without a lock. `None` if it does not exist.
     pub fn open_to_read(outdir: &Path, digest: &str) -> Result<Option<Self>> {
         let path = Self::path(outdir, digest);
         if let Ok(false) = path.try_exists() {
@@ -102,7 +100,7 @@ impl VectorFile {
             file: file
                 .try_clone()
                 .map_err(self::file_error("opening", &path))?,
-            places: HashMap::new(),
+            offsets: HashMap::new(),
             end: 0,
             width: 0,
             digest,
@@ -123,7 +121,7 @@ impl VectorFile {
             return Ok(vectors);
         }
         let width = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]);
-        // A width that does not fit the file is not one of a retriever.
+        // A damaged header: no vector is wider than the file.
         if u64::from(width) > length {
             return Ok(vectors);
         }
@@ -134,7 +132,7 @@ impl VectorFile {
             if is_whole(&record)
                 && let Some(key) = record.first_chunk()
             {
-                vectors.places.insert(Key(*key), vectors.end + KEY as u64);
+                vectors.offsets.insert(Key(*key), vectors.end + KEY as u64);
             }
             vectors.end += record.len() as u64;
         }
@@ -146,21 +144,21 @@ impl VectorFile {
     }
 
     pub fn holds(&self, key: &Key) -> bool {
-        self.places.contains_key(key)
+        self.offsets.contains_key(key)
     }
 
-    /// Numbers of each vector; 0 where there is none.
+    /// Vector width; 0 if there are no vectors.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The vector of `key`, where it was made.
+    /// Reads the vector of `key`, if it is stored.
     pub fn get(&self, key: &Key) -> Result<Option<Vector>> {
-        let Some(place) = self.places.get(key) else {
+        let Some(offset) = self.offsets.get(key) else {
             return Ok(None);
         };
         let mut bytes = vec![0; self.width * size_of::<f32>()];
-        platform::read_exact_at(&self.file, &mut bytes, *place)
+        platform::read_exact_at(&self.file, &mut bytes, *offset)
             .map_err(file_error("reading", &self.path))?;
         let numbers = bytes.as_chunks::<4>().0;
         Ok(Some(
@@ -168,7 +166,7 @@ impl VectorFile {
         ))
     }
 
-    /// Adds vectors, all of one width, and makes them last.
+    /// Adds vectors of equal width and syncs the file.
     pub fn add(&mut self, vectors: &[(Key, Vector)]) -> Result<()> {
         let Some((_, first)) = vectors.first() else {
             return Ok(());
@@ -176,22 +174,22 @@ impl VectorFile {
         let path = self.path.clone();
         let failed = file_error("writing", &path);
         if self.width != first.len() {
-            // Another retriever's, or nothing yet.
+            // The file is empty or belongs to another retriever.
             let width = first.len() as u32;
             let header = [MAGIC.as_slice(), &self.digest, &width.to_le_bytes()].concat();
             self.file.set_len(0).map_err(&failed)?;
-            self.places.clear();
+            self.offsets.clear();
             self.width = first.len();
             self.end = 0;
             self.write(&checked(header))?;
         }
-        // What was cut off in the middle would shift all that follows.
+        // Removes an incomplete record, which would shift all that follow.
         self.file.set_len(self.end).map_err(&failed)?;
         let mut bytes = Vec::with_capacity(vectors.len() * self.record());
         for (key, vector) in vectors {
             if vector.len() != self.width {
                 let cause = format!(
-                    "a vector of {} numbers among those of {}",
+                    "a vector of width {} among vectors of width {}",
                     vector.len(),
                     self.width
                 );
@@ -204,8 +202,8 @@ impl VectorFile {
         self.write(&bytes)?;
         self.file.sync_data().map_err(&failed)?;
         for (at, (key, _)) in vectors.iter().enumerate() {
-            let place = start + (at * self.record() + KEY) as u64;
-            self.places.insert(*key, place);
+            let offset = start + (at * self.record() + KEY) as u64;
+            self.offsets.insert(*key, offset);
         }
         Ok(())
     }
@@ -220,7 +218,7 @@ impl VectorFile {
     }
 }
 
-/// The bytes with their checksum behind them.
+/// Appends a checksum.
 fn checked(mut bytes: Vec<u8>) -> Vec<u8> {
     let check = Sha256::digest(&bytes);
     bytes.extend_from_slice(&check[..CHECK]);
@@ -232,7 +230,7 @@ fn is_whole(bytes: &[u8]) -> bool {
     Sha256::digest(content)[..CHECK] == *check
 }
 
-/// Fills the buffer; `false` where the file ends before.
+/// Fills the buffer; false if the file ends first.
 fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
     match from.read_exact(buffer) {
         Ok(()) => Ok(true),
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_come_back_after_the_file_is_opened_again() {
+    fn vectors_persist() {
         let outdir = tempfile::tempdir().unwrap();
         let (hat, cape) = (Key::text("모자"), Key::image("00ff", "white"));
         let mut file = VectorFile::open(outdir.path(), A).unwrap();
@@ -275,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_damaged_is_not_known_and_can_be_added_again() {
+    fn incomplete_and_damaged_vectors_are_dropped_and_can_be_added_again() {
         let outdir = tempfile::tempdir().unwrap();
         let keys = [0, 1, 2].map(|at| Key::text(&at.to_string()));
         let all = [0.0, 1.0, 2.0].map(vector);
@@ -301,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_retriever_is_begun_anew() {
+    fn a_file_of_another_retriever_is_overwritten() {
         let outdir = tempfile::tempdir().unwrap();
         let key = Key::text("모자");
         let mut file = VectorFile::open(outdir.path(), A).unwrap();

@@ -28,7 +28,7 @@ fn models_that_are_not_retrievers() {
     assert!(label_model.contains("qwen2_vl"), "{label_model}");
     assert!(label_model.contains("google/siglip"), "{label_model}");
     let demo = refusal(Path::new("demo"));
-    assert!(demo.contains("no retriever"), "{demo}");
+    assert!(demo.contains("not a retriever"), "{demo}");
     let folder = copy("siglip");
     change(folder.path(), "config.json", |it| {
         it["model_type"] = json!("siglip2")
@@ -60,7 +60,7 @@ fn missing_damaged_and_inconsistent_files() {
 #[test]
 fn preprocessing_that_does_not_give_a_square() {
     for (key, value, expected) in [
-        ("do_center_crop", json!(false), "keep their shape"),
+        ("do_center_crop", json!(false), "aspect ratio"),
         ("crop_size", json!(30), "30x30"),
         ("size", json!({"height": 32, "width": 48}), "48x32"),
         ("size", json!({"longest_edge": 32}), "shortest_edge"),

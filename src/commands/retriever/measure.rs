@@ -1,6 +1,6 @@
 //! Embeds each image and text of an outdir once, and ranks the images for every text.
 
-use crate::embed::ranking::{Place, Pool};
+use crate::embed::ranking::{ImageIndex, Ranking};
 use crate::embed::vectors::{Key, VectorFile};
 use crate::embed::{Retriever, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
@@ -98,11 +98,11 @@ pub fn measure(
         images.push(embedder.vector(key)?);
     }
     let families = records.iter().map(|(record, _)| record.family).collect();
-    let pool = Pool::new(&images, families)?;
+    let index = ImageIndex::new(&images, families)?;
     drop(images);
     let mut search = Search {
         embedder: &embedder,
-        pool: &pool,
+        index: &index,
         records: &records,
     };
     let now = search.find(|record| &record.labels, "searching", progress)?;
@@ -249,7 +249,7 @@ impl Embedder<'_> {
 
 struct Search<'a> {
     embedder: &'a Embedder<'a>,
-    pool: &'a Pool,
+    index: &'a ImageIndex,
     records: &'a [(Searched, Key)],
 }
 
@@ -281,9 +281,9 @@ impl Search<'_> {
             }
             let owns = texts.iter().map(|(_, own)| *own);
             let pairs: Vec<(&Vector, usize)> = vectors.iter().zip(owns).collect();
-            let places = self.pool.places(&pairs)?;
-            let pairs = texts.iter().zip(places);
-            findings.extend(pairs.map(|((text, own), place)| self.finding(text, *own, place)));
+            let rankings = self.index.rankings(&pairs)?;
+            let pairs = texts.iter().zip(rankings);
+            findings.extend(pairs.map(|((text, own), ranking)| self.finding(text, *own, ranking)));
         }
         let mut findings = findings.into_iter();
         let images = self.records.len() as u32;
@@ -299,9 +299,9 @@ impl Search<'_> {
         Ok(found.collect())
     }
 
-    fn finding(&self, text: &str, own: usize, place: Place) -> SearchRank {
+    fn finding(&self, text: &str, own: usize, ranking: Ranking) -> SearchRank {
         let family = self.records[own].0.family;
-        let confused = place.first.map(|first| {
+        let confused = ranking.first.map(|first| {
             let other = &self.records[first].0;
             ConfusedImage {
                 group: other.group,
@@ -312,9 +312,9 @@ impl Search<'_> {
         });
         SearchRank {
             text: text.to_owned(),
-            rank: place.rank as u32,
-            rank_outside: place.rank_outside as u32,
-            margin: place.margin,
+            rank: ranking.rank as u32,
+            rank_outside: ranking.rank_outside as u32,
+            margin: ranking.margin,
             confused,
         }
     }

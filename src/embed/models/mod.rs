@@ -1,7 +1,8 @@
-//! The architectures of retrievers, one folder each. Nothing outside this folder names one.
+//! The retriever architectures, one folder each. Code outside this folder does not depend on any one
+//! of them.
 //!
-//! To add one, write its folder with an [`Architecture`] and add its `model_type` to [`ModelType`]
-//! and to the match in [`open`].
+//! To add an architecture, write its folder with an [`Architecture`] and add its `model_type` to
+//! [`ModelType`] and to the match in [`open`].
 
 mod chinese_clip;
 mod clip;
@@ -31,40 +32,43 @@ struct Root {
     model_type: String,
 }
 
-/// What can be used instead of a retriever that cannot.
-pub const USE: &str = "use a SigLIP, such as google/siglip-base-patch16-256-multilingual, a SigLIP 2 of a fixed \
+/// Hint with the supported retrievers.
+pub const SUPPORTED: &str = "use a SigLIP, such as google/siglip-base-patch16-256-multilingual, a SigLIP 2 of a fixed \
      size, such as google/siglip2-base-patch16-256, a CLIP, such as openai/clip-vit-base-patch32, \
      or a Chinese-CLIP";
 
 impl Root {
-    fn known(&self) -> std::result::Result<ModelType, Refusal> {
-        let known = ModelType::deserialize(self.model_type.as_str().into_deserializer());
-        known.map_err(|_: ValueError| {
+    fn supported_type(&self) -> std::result::Result<ModelType, Refusal> {
+        let supported = ModelType::deserialize(self.model_type.as_str().into_deserializer());
+        supported.map_err(|_: ValueError| {
             let cause = match self.model_type.as_str() {
                 "siglip2" => {
-                    "it is a SigLIP 2 whose images keep their shape (naflex), which is not supported"
+                    "it is a SigLIP 2 with variable image sizes (naflex), which is not supported"
                         .to_owned()
                 }
                 other => {
-                    format!("its model_type, {other}, is that of no retriever that is supported")
+                    format!("its model_type, {other}, is not a supported retriever")
                 }
             };
-            Refusal::new(cause, USE)
+            Refusal::new(cause, SUPPORTED)
         })
     }
 }
 
-/// What `config.json` alone tells against a checkpoint.
+/// Checks `config.json` alone for reasons to refuse a checkpoint.
 pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
     let unknown = match config.json::<Root>() {
-        Ok(root) => root.known().err(),
-        Err(error) => Some(Refusal::new(error.cause, error.hint.unwrap_or(USE.into()))),
+        Ok(root) => root.supported_type().err(),
+        Err(error) => Some(Refusal::new(
+            error.cause,
+            error.hint.unwrap_or(SUPPORTED.into()),
+        )),
     };
-    // One that is no JSON is refused above.
+    // Invalid JSON is refused above.
     let packed = config.json().ok();
     let packed = packed.and_then(|config| match Packing::read(&config) {
         Ok(None) => None,
-        Ok(Some(_)) => Some(Refusal::new("its weights are packed", USE)),
+        Ok(Some(_)) => Some(Refusal::new("its weights are quantized", SUPPORTED)),
         Err(refusal) => Some(refusal),
     });
     unknown.into_iter().chain(packed).collect()
@@ -73,11 +77,10 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
 /// Reads and checks the configuration of a checkpoint.
 ///
 /// # Errors
-/// An architecture that is not supported, or a configuration that makes no sense. The error names
-/// the file.
+/// If the architecture is not supported or the configuration is invalid. The error names the file.
 pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     let root: Root = files.config.json()?;
-    match root.known() {
+    match root.supported_type() {
         Ok(ModelType::Siglip) => read::<siglip::Siglip>(&files.config),
         Ok(ModelType::Clip) => read::<clip::Clip>(&files.config),
         Ok(ModelType::ChineseClip) => read::<chinese_clip::ChineseClip>(&files.config),

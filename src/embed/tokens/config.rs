@@ -1,4 +1,4 @@
-//! What the files of a checkpoint say of its tokenizer besides the tokenizer itself.
+//! The tokenizer's configuration file.
 
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
@@ -19,8 +19,10 @@ pub struct TokenizerConfig {
 }
 
 impl TokenizerConfig {
+    /// Reads the file; a missing file is an empty configuration.
+    ///
     /// # Errors
-    /// A file that cannot be read; one that is not there says nothing.
+    /// If the file cannot be read.
     pub fn read(files: &CheckpointFiles) -> Result<Self> {
         match &files.tokenizer_config {
             Some(file) => file.json(),
@@ -28,7 +30,7 @@ impl TokenizerConfig {
         }
     }
 
-    /// The class of transformers that made the tokenizer.
+    /// The tokenizer's class in transformers.
     pub fn class(&self) -> &str {
         let class = self.tokenizer_class.as_deref().unwrap_or_default();
         class.trim_end_matches("Fast")

@@ -1,4 +1,4 @@
-//! Texts to tokens, as the tokenizers of transformers give them to text towers.
+//! Tokenization of texts, as by the tokenizers of transformers.
 
 mod config;
 mod spiece;
@@ -16,15 +16,15 @@ use tokenizers::{PaddingDirection, PaddingParams, Tokenizer, TruncationParams};
 /// The tokenizer of a retriever.
 pub struct TextTokens {
     kind: Kind,
-    tidying: Tidying,
-    /// The most tokens of a text.
+    normalization: Normalization,
+    /// Maximum number of tokens of a text.
     length: usize,
-    /// What every text is filled up with to that length, where it is.
+    /// Padding of every text to that length, if the tower needs it.
     fill: Option<Fill>,
 }
 
 enum Kind {
-    /// One that adds the special tokens itself, and cuts.
+    /// A tokenizer that adds special tokens and truncates by itself.
     Whole(Box<Tokenizer>),
     Pieces {
         model: Box<Sentencepiece>,
@@ -38,33 +38,32 @@ struct Fill {
     is_left: bool,
 }
 
-/// How an architecture reads texts.
+/// An architecture's requirements for its tokenizer.
 pub struct TokenSpec {
-    /// The most tokens that its tower reads.
+    /// Maximum number of tokens of the tower.
     pub length: usize,
     pub vocab_size: usize,
-    pub tidying: Tidying,
+    pub normalization: Normalization,
     pub padding: Padding,
     pub config: TokenizerConfig,
 }
 
-/// Whether the tower sees padding.
+/// Whether texts are padded.
 pub enum Padding {
-    /// All texts have one length.
-    Seen {
-        /// Whether it comes first, where the files do not say.
+    /// To a fixed length; the tower attends to the padding.
+    Fixed {
+        /// Default side, if the files do not specify one.
         is_left: bool,
     },
-    /// A text is read as long as it is.
-    Unseen,
+    None,
 }
 
-/// What a class of transformers does to a text before its model sees it.
+/// How a tokenizer class of transformers normalizes text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tidying {
+pub enum Normalization {
     None,
     Lowercase,
-    /// Without punctuation, single spaces; in lower case or not.
+    /// Removes punctuation and repeated spaces, and optionally lowercases.
     Canonical {
         lowercase: bool,
     },
@@ -74,26 +73,26 @@ impl TextTokens {
     /// Loads the tokenizer of a checkpoint.
     ///
     /// # Errors
-    /// Files that cannot be read, and special tokens that are missing.
+    /// If a file cannot be read or a special token is missing.
     pub fn load(files: &CheckpointFiles, spec: &TokenSpec) -> Result<Self> {
         let config = &spec.config;
-        // Of a class that says nothing, the number is beyond all bounds.
+        // A tokenizer without a limit has a huge number here.
         let length = match config.model_max_length {
             Some(most) if most >= 1.0 && most < spec.length as f64 => most as usize,
             _ => spec.length,
         };
-        let special = |named: &Option<Value>, otherwise: &str| match named {
+        let special = |named: &Option<Value>, default: &str| match named {
             Some(Value::String(token)) => token.clone(),
             Some(Value::Object(token)) => match token.get("content") {
                 Some(Value::String(token)) => token.clone(),
-                _ => otherwise.to_owned(),
+                _ => default.to_owned(),
             },
-            _ => otherwise.to_owned(),
+            _ => default.to_owned(),
         };
         let whole = |tokenizer: Tokenizer, shown: String| -> Result<_> {
             let mut whole = tokenizer;
             let padding = whole.get_padding().cloned();
-            // Text is data: a special token that is spelled out in it stays text.
+            // Text is data: a special token spelled out in it stays text.
             whole.set_encode_special_tokens(true);
             whole.with_padding(None);
             let most = TruncationParams {
@@ -126,20 +125,18 @@ impl TextTokens {
             TokenizerFiles::Parts { vocab, .. } => {
                 return Err(Error::new(
                     ErrorKind::Model,
-                    format!("beside {} there is no tokenizer.json", vocab.shown()),
+                    format!("{} has no tokenizer.json beside it", vocab.shown()),
                 )
-                .with_hint(
-                    "save the tokenizer with transformers: AutoTokenizer, save_pretrained",
-                ));
+                .with_hint("save the tokenizer with transformers: AutoTokenizer.save_pretrained"));
             }
         };
         let mut tokens = Self {
             kind,
-            tidying: spec.tidying,
+            normalization: spec.normalization,
             length,
             fill: None,
         };
-        if let Padding::Seen { is_left } = spec.padding {
+        if let Padding::Fixed { is_left } = spec.padding {
             let pad = match (&padding, &tokens.kind) {
                 (Some(padding), _) if config.pad_token.is_none() => padding.pad_token.clone(),
                 (_, Kind::Whole(_)) => special(&config.pad_token, "<pad>"),
@@ -157,7 +154,7 @@ impl TextTokens {
                 ErrorKind::Model,
                 format!("the tokenizer has {largest} tokens, config.json {vocab_size}"),
             )
-            .with_hint("the files are of different checkpoints; fetch them again"));
+            .with_hint("the files belong to different checkpoints; download them again"));
         }
         Ok(tokens)
     }
@@ -169,23 +166,23 @@ impl TextTokens {
         }
     }
 
-    /// The tokens of a text, at least one.
+    /// Tokenizes a text to at least one token.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let doing = "cannot tokenize";
+        let failure = "cannot tokenize";
         let mut ids = match &self.kind {
             Kind::Whole(whole) => {
-                let encoding = whole.encode_fast(self.tidying.apply(text), true);
+                let encoding = whole.encode_fast(self.normalization.apply(text), true);
                 encoding
-                    .context(ErrorKind::Model, doing)?
+                    .context(ErrorKind::Model, failure)?
                     .get_ids()
                     .to_vec()
             }
             Kind::Pieces { model, end } => {
-                // Every text begins with the space that its first word has.
+                // The first word starts with a space, as every word does.
                 let text = format!("{SPACE}{}", text.replace(SPACE, " "));
-                let text = model.prepare(&self.tidying.apply(&text));
+                let text = model.prepare(&self.normalization.apply(&text));
                 let encoding = model.pieces.encode_fast(text.as_str(), false);
-                let encoding = encoding.context(ErrorKind::Model, doing)?;
+                let encoding = encoding.context(ErrorKind::Model, failure)?;
                 let mut ids = encoding.get_ids().to_vec();
                 ids.truncate(self.length - 1);
                 ids.push(*end);
@@ -201,7 +198,7 @@ impl TextTokens {
             false => Ok(ids),
             true => Err(Error::new(
                 ErrorKind::Model,
-                "the tokenizer adds no special token, so that an empty text has none",
+                "the tokenizer adds no special tokens, so an empty text has no tokens",
             )),
         }
     }
@@ -210,16 +207,16 @@ impl TextTokens {
 fn is_left_filled(
     config: &TokenizerConfig,
     padding: Option<&PaddingParams>,
-    otherwise: bool,
+    default: bool,
 ) -> bool {
     match (config.padding_side.as_deref(), padding) {
         (Some(side), _) => side == "left",
         (None, Some(padding)) => matches!(padding.direction, PaddingDirection::Left),
-        (None, None) => otherwise,
+        (None, None) => default,
     }
 }
 
-impl Tidying {
+impl Normalization {
     fn apply(self, text: &str) -> String {
         match self {
             Self::None => text.to_owned(),
@@ -237,7 +234,7 @@ impl Tidying {
     }
 }
 
-/// Python's white space, which has four control characters more.
+/// Python's definition of whitespace, which includes four more control characters.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }

@@ -1,4 +1,4 @@
-//! `spiece.model`: a SentencePiece model of the unigram kind.
+//! `spiece.model`: a SentencePiece unigram model.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use std::borrow::Cow;
@@ -6,21 +6,22 @@ use tokenizers::Tokenizer;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::precompiled::Precompiled;
 
-/// What stands for a space inside pieces.
+/// Replaces a space inside pieces.
 pub const SPACE: char = '\u{2581}';
 
-/// A tokenizer of pieces, and what is done to a text before it.
+/// A unigram tokenizer with its text normalization.
 pub struct Sentencepiece {
     pub pieces: Tokenizer,
     charsmap: Option<Precompiled>,
+    /// Removes extra whitespace.
     one_space: bool,
 }
 
 impl Sentencepiece {
-    /// Reads the file's bytes.
+    /// Parses the file's bytes.
     ///
     /// # Errors
-    /// Bytes that are no such model, and a model of another kind than unigram.
+    /// If the bytes are not a SentencePiece model, or the model is not a unigram model.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let mut vocabulary = Vec::new();
         let mut unknown = 0;
@@ -44,7 +45,7 @@ impl Sentencepiece {
                         match (field, value?) {
                             (2, Value::Bytes(map)) if !map.is_empty() => {
                                 let map = Precompiled::from(map);
-                                charsmap = Some(map.context(ErrorKind::Model, "its characters")?);
+                                charsmap = Some(map.context(ErrorKind::Model, "invalid charsmap")?);
                             }
                             (4, Value::Number(remove)) => one_space = remove != 0,
                             _ => {}
@@ -57,12 +58,12 @@ impl Sentencepiece {
         if kind != UNIGRAM || unknown >= vocabulary.len() {
             return Err(Error::new(
                 ErrorKind::Model,
-                "it is no unigram model, the only kind of SentencePiece that is read",
+                "it is not a unigram model, the only supported kind of SentencePiece",
             )
-            .with_hint("save the tokenizer with transformers so that tokenizer.json is there"));
+            .with_hint("save the tokenizer with transformers, which writes tokenizer.json"));
         }
         let model = Unigram::from(vocabulary, Some(unknown), false)
-            .context(ErrorKind::Model, "its pieces")?;
+            .context(ErrorKind::Model, "invalid pieces")?;
         Ok(Self {
             pieces: Tokenizer::new(model),
             charsmap,
@@ -70,7 +71,7 @@ impl Sentencepiece {
         })
     }
 
-    /// The text as the pieces are looked for in it. Its first character stays, a space too.
+    /// Normalizes text for the unigram model. A leading [`SPACE`] is kept.
     pub fn prepare(&self, text: &str) -> String {
         let mapped = match &self.charsmap {
             Some(map) => Cow::Owned(map.normalize_string(text)),
@@ -99,14 +100,15 @@ impl Sentencepiece {
 /// `model_type` of the trainer.
 const UNIGRAM: u64 = 1;
 
-/// A piece and its log probability.
+/// Parses a piece and its log-probability.
 fn read_piece(bytes: &[u8]) -> Result<(String, f64)> {
     let mut piece = String::new();
     let mut score = 0.0;
     for (field, value) in Fields(bytes) {
         match (field, value?) {
             (1, Value::Bytes(text)) => {
-                piece = String::from_utf8(text.to_vec()).context(ErrorKind::Model, "a piece")?;
+                piece =
+                    String::from_utf8(text.to_vec()).context(ErrorKind::Model, "invalid piece")?;
             }
             (2, Value::Four(bytes)) => score = f64::from(f32::from_le_bytes(bytes)),
             _ => {}
@@ -115,7 +117,7 @@ fn read_piece(bytes: &[u8]) -> Result<(String, f64)> {
     Ok((piece, score))
 }
 
-/// The fields of a protobuf message: number and value.
+/// Iterates over the fields of a protobuf message, as numbers and values.
 struct Fields<'a>(&'a [u8]);
 
 enum Value<'a> {
@@ -176,7 +178,7 @@ impl<'a> Iterator for Fields<'a> {
             Some((field, value)) => (field, Ok(value)),
             None => {
                 self.0 = &[];
-                let error = Error::new(ErrorKind::Model, "it is no SentencePiece model");
+                let error = Error::new(ErrorKind::Model, "it is not a SentencePiece model");
                 (0, Err(error))
             }
         })

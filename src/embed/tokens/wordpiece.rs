@@ -1,4 +1,4 @@
-//! `vocab.txt`: the pieces of words that BERT's tokenizer knows, one a line.
+//! `vocab.txt`: the WordPiece vocabulary of BERT's tokenizer, one piece per line.
 
 use super::config::TokenizerConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -14,12 +14,12 @@ const UNKNOWN: &str = "[UNK]";
 const START: &str = "[CLS]";
 const END: &str = "[SEP]";
 
-/// Reads the file's bytes.
+/// Parses the file's bytes.
 ///
 /// # Errors
-/// Bytes that are no text, and special tokens that are missing.
+/// If the bytes are not UTF-8 or a special token is missing.
 pub fn read(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer> {
-    let text = std::str::from_utf8(bytes).context(ErrorKind::Model, "it is no UTF-8")?;
+    let text = std::str::from_utf8(bytes).context(ErrorKind::Model, "it is not UTF-8")?;
     let lines = text.trim_end_matches('\n').split('\n');
     let pieces = lines.map(|line| line.trim_end_matches('\r').to_owned());
     let pieces: HashMap<String, u32> = pieces.zip(0..).collect();
@@ -37,7 +37,7 @@ pub fn read(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer> {
         "vocab": pieces,
     });
     let model: WordPiece =
-        serde_json::from_str(&model.to_string()).context(ErrorKind::Model, "its pieces")?;
+        serde_json::from_str(&model.to_string()).context(ErrorKind::Model, "invalid pieces")?;
     let mut tokenizer = Tokenizer::new(model);
     let normalizer = BertNormalizer::new(
         true,
@@ -47,7 +47,7 @@ pub fn read(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer> {
     );
     tokenizer
         .with_normalizer(Some(normalizer))
-        .context(ErrorKind::Model, "its normalizer")?
+        .context(ErrorKind::Model, "invalid normalizer")?
         .with_pre_tokenizer(Some(BertPreTokenizer))
         .with_post_processor(Some(processor));
     Ok(tokenizer)

@@ -5,7 +5,7 @@ use super::effects::Effects;
 use super::handle::EngineEnd;
 use super::journal::JournalAccess;
 use super::messages::{Event, Warning};
-use crate::embed::ranking::Pool;
+use crate::embed::ranking::ImageIndex;
 use crate::embed::vectors::{Key, VectorFile};
 use crate::embed::{TextEmbedder, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
@@ -112,7 +112,7 @@ struct Loaded {
     texts: TextEmbedder,
     images: Vec<(GroupId, String)>,
     groups: Vec<GroupId>,
-    pool: Pool,
+    index: ImageIndex,
 }
 
 impl Searcher {
@@ -150,7 +150,7 @@ impl Searcher {
         };
         let vectors = loaded.texts.embed(&[text])?;
         let vectors: Vec<&Vector> = vectors.iter().collect();
-        let scores = loaded.pool.likeness(&vectors)?.into_iter().next();
+        let scores = loaded.index.similarity(&vectors)?.into_iter().next();
         let mut order: Vec<(f32, GroupId)> = scores
             .unwrap_or_default()
             .into_iter()
@@ -184,7 +184,7 @@ impl Searcher {
             by,
             texts,
             images,
-            pool: Pool::new(&vectors, vec![None; groups.len()])?,
+            index: ImageIndex::new(&vectors, vec![None; groups.len()])?,
             groups,
         })
     }

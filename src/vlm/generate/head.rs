@@ -13,7 +13,7 @@ const MAX_SUBSET: usize = 16 * 1024;
 
 /// The output head, with a copy of the subset of its tokens that grammars have allowed so far.
 #[derive(Default)]
-pub(crate) struct Head {
+pub(crate) struct OutputHead {
     /// The tokens of the subset, as a mask and as a sorted list.
     mask: Vec<u32>,
     tokens: Arc<[u32]>,
@@ -27,7 +27,7 @@ enum Subset {
     Columns(Tensor),
 }
 
-impl Head {
+impl OutputHead {
     /// Computes the logits of each row of `hidden`, `(rows, hidden)`. A row with a mask may get only
     /// the logits of a subset that contains the mask.
     pub fn logits(

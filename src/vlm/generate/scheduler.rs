@@ -1,7 +1,7 @@
 //! The scheduler, with continuous batching: many requests share each step of the model, and a new
 //! one starts as soon as another finishes.
 
-use super::head::Head;
+use super::head::OutputHead;
 use super::logits::LogitRow;
 use super::plan::StepPlanner;
 use super::prefix_cache::PrefixCache;
@@ -69,7 +69,7 @@ pub struct Generator<'m> {
     since_prompts: usize,
     prefixes: PrefixCache,
     prompts: PromptCache,
-    head: Head,
+    head: OutputHead,
     /// Urgent requests are in flight and only they are computed.
     urgent_only: bool,
     stats: StepStats,
@@ -99,7 +99,7 @@ impl<'m> Generator<'m> {
             since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
-            head: Head::default(),
+            head: OutputHead::default(),
             urgent_only: false,
             stats: StepStats::default(),
         }

@@ -1,4 +1,4 @@
-//! Chinese-CLIP: the vision tower of CLIP beside a BERT that reads texts.
+//! Chinese-CLIP: CLIP's vision tower with BERT as the text tower.
 
 mod text;
 

@@ -1,6 +1,6 @@
-//! The text tower: the first row, that of the class token, stands for the text.
+//! The text tower: the first row, of the class token, represents the text.
 
-use crate::embed::architecture::{Loaded, TextTower};
+use crate::embed::architecture::{LoadProgress, TextTower};
 use crate::embed::encoder::{Encoder, EncoderConfig, LayerNorm, LayerStyle};
 use crate::embed::models::clip::TextSide;
 use crate::embed::words::{TextRows, WordEmbedding, first_rows};
@@ -20,7 +20,7 @@ const NORM: &str = "text_model.embeddings.LayerNorm";
 const ENCODER: &str = "text_model.encoder";
 const PROJECTION: &str = "text_projection";
 
-/// Fields that a checkpoint leaves out are those of the base model.
+/// The defaults are those of the base model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct TextConfig {
@@ -80,8 +80,8 @@ impl TextConfig {
 #[derive(Debug)]
 struct Tower {
     words: WordEmbedding,
-    /// What is added to every row: `(1, hidden)`.
-    kind: Tensor,
+    /// Token type embedding, added to every row: `(1, hidden)`.
+    token_type: Tensor,
     norm: LayerNorm,
     encoder: Encoder,
     projection: Linear,
@@ -123,15 +123,15 @@ impl TextSide for TextConfig {
         weights: &Weights,
         placement: &Placement,
         width: usize,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Box<dyn TextTower>> {
         let (hidden, encoder) = (self.hidden_size, self.encoder());
         let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
-        let kinds = placement.tensor(weights, TYPES, &[self.type_vocab_size, hidden])?;
+        let types = placement.tensor(weights, TYPES, &[self.type_vocab_size, hidden])?;
         Ok(Box::new(Tower {
             words: WordEmbedding::load(weights, placement, [WORDS, POSITIONS], sizes)?,
-            // All tokens are of the first kind.
-            kind: kinds.narrow(0, 0, 1)?,
+            // All tokens have the first type.
+            token_type: types.narrow(0, 0, 1)?,
             norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
             encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
             projection: Linear::load(weights, placement, PROJECTION, (width, hidden), false)?,
@@ -142,7 +142,7 @@ impl TextSide for TextConfig {
 impl TextTower for Tower {
     fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let TextRows { x, lengths } = self.words.forward(texts)?;
-        let x = self.norm.forward(&x.broadcast_add(&self.kind)?)?;
+        let x = self.norm.forward(&x.broadcast_add(&self.token_type)?)?;
         let x = self.encoder.forward(x, lengths.iter().copied())?;
         let first = first_rows(&x, &lengths)?;
         self.projection.forward(&first)?.to_dtype(DType::F32)

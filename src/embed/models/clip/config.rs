@@ -1,4 +1,4 @@
-//! The sizes of the two towers. Fields that a checkpoint leaves out are those of the base model.
+//! The sizes of the two towers. The defaults are those of the base model.
 
 use crate::embed::encoder::{EncoderConfig, LayerStyle};
 use crate::embed::pixels;

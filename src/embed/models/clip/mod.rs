@@ -1,12 +1,12 @@
-//! CLIP: a class token among the patches of a picture, and texts that end with a token of their own.
+//! CLIP: a class token represents an image, the end token represents a text.
 
 mod config;
 mod text;
 mod vision;
 
-use crate::embed::architecture::{Architecture, Loaded, TextTower, VisionTower};
+use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
-use crate::embed::tokens::{Padding, Tidying, TokenSpec, TokenizerConfig};
+use crate::embed::tokens::{Normalization, Padding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::check_sizes;
@@ -17,45 +17,45 @@ use config::{TextConfig, VisionConfig};
 use serde::Deserialize;
 use std::fmt::Debug;
 
-/// The text side of a CLIP: `text_config` as written.
+/// The text side of a CLIP, parsed from `text_config`.
 pub trait TextSide: Debug + Send + Sync {
     /// # Errors
-    /// Sizes that make no sense.
+    /// If the sizes are invalid.
     fn check(&self) -> Result<()>;
 
     fn vocab_size(&self) -> usize;
 
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     fn length(&self) -> usize;
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     fn tensors(&self, width: usize, list: &mut TensorList);
 
-    /// The tower, whose vectors have `width` numbers.
+    /// Loads the tower, whose vectors have `width` elements.
     fn load(
         &self,
         weights: &Weights,
         placement: &Placement,
         width: usize,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn TextTower>>;
 }
 
-/// The vision tower of CLIP beside a text tower, its own or another.
+/// CLIP's vision tower with its own or another text tower.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Clip<T = TextConfig> {
     #[serde(default)]
     text_config: T,
     #[serde(default)]
     vision_config: VisionConfig,
-    /// What older files hold goes before the other.
+    /// In older files; takes precedence over `text_config`.
     text_config_dict: Option<T>,
     vision_config_dict: Option<VisionConfig>,
     #[serde(default = "projection_dim")]
     projection_dim: usize,
 }
 
-/// Numbers of a vector where the checkpoint does not say.
+/// Default vector width.
 fn projection_dim() -> usize {
     512
 }
@@ -99,8 +99,8 @@ impl<T: TextSide> Architecture for Clip<T> {
         Ok(TokenSpec {
             length: self.text_sizes().length(),
             vocab_size: self.text_sizes().vocab_size(),
-            tidying: Tidying::None,
-            padding: Padding::Unseen,
+            normalization: Normalization::None,
+            padding: Padding::None,
             config: TokenizerConfig::read(files)?,
         })
     }
@@ -109,7 +109,7 @@ impl<T: TextSide> Architecture for Clip<T> {
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn VisionTower>> {
         let (config, width) = (self.vision_sizes(), self.projection_dim);
         let tower = vision::Tower::load(weights, placement, config, width, loaded)?;
@@ -120,7 +120,7 @@ impl<T: TextSide> Architecture for Clip<T> {
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn TextTower>> {
         let width = self.projection_dim;
         self.text_sizes().load(weights, placement, width, loaded)

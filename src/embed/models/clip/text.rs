@@ -1,8 +1,8 @@
-//! The text tower: the row of the token that ends a text, which sees all of it, stands for it.
+//! The text tower: the row of the end token, which attends to the entire text, represents it.
 
 use super::TextSide;
 use super::config::TextConfig;
-use crate::embed::architecture::{Loaded, TextTower};
+use crate::embed::architecture::{LoadProgress, TextTower};
 use crate::embed::encoder::{Encoder, LayerNorm};
 use crate::embed::words::{TextRows, WordEmbedding, last_rows};
 use crate::error::Result as Checked;
@@ -18,7 +18,7 @@ const ENCODER: &str = "text_model.encoder";
 const NORM: &str = "text_model.final_layer_norm";
 const PROJECTION: &str = "text_projection";
 
-/// What the first checkpoints name as their end token: they mean the largest of a text.
+/// The wrong `eos_token_id` of the first checkpoints, for which the largest token of a text is used.
 const LARGEST: u32 = 2;
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl TextSide for TextConfig {
         weights: &Weights,
         placement: &Placement,
         width: usize,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Box<dyn TextTower>> {
         let (hidden, encoder) = (self.hidden_size, self.encoder());
         let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
@@ -79,9 +79,9 @@ impl TextSide for TextConfig {
 }
 
 impl Tower {
-    /// The part of a text that the row which stands for it sees. A text without an end is known by
-    /// its first token alone, as in transformers.
-    fn seen<'a>(&self, text: &'a [u32]) -> &'a [u32] {
+    /// Truncates a text after its end token. A text without one is represented by its first token
+    /// alone, as in transformers.
+    fn truncate<'a>(&self, text: &'a [u32]) -> &'a [u32] {
         let end = match self.end {
             LARGEST => text.iter().copied().max().unwrap_or_default(),
             end => end,
@@ -93,7 +93,7 @@ impl Tower {
 
 impl TextTower for Tower {
     fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
-        let texts: Vec<&[u32]> = texts.iter().map(|text| self.seen(text)).collect();
+        let texts: Vec<&[u32]> = texts.iter().map(|text| self.truncate(text)).collect();
         let TextRows { x, lengths } = self.words.forward(&texts)?;
         let x = self.encoder.forward(x, lengths.iter().copied())?;
         let x = self.norm.forward(&last_rows(&x, &lengths)?)?;

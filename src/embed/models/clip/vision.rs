@@ -1,7 +1,7 @@
-//! The vision tower: the row of the class token, which sees all patches, stands for the picture.
+//! The vision tower: the row of the class token, which attends to all patches, represents the image.
 
 use super::config::VisionConfig;
-use crate::embed::architecture::{self, Loaded};
+use crate::embed::architecture::{self, LoadProgress};
 use crate::embed::encoder::{Encoder, LayerNorm};
 use crate::embed::patches::PatchEmbedding;
 use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
@@ -13,7 +13,7 @@ use std::iter::repeat_n;
 const EMBEDDINGS: &str = "vision_model.embeddings";
 const CLASS: &str = "vision_model.embeddings.class_embedding";
 const POSITIONS: &str = "vision_model.embeddings.position_embedding.weight";
-/// As it is spelled in every checkpoint.
+/// Spelled like this in every checkpoint.
 const BEFORE: &str = "vision_model.pre_layrnorm";
 const ENCODER: &str = "vision_model.encoder";
 const AFTER: &str = "vision_model.post_layernorm";
@@ -24,7 +24,7 @@ pub struct Tower {
     patches: PatchEmbedding,
     /// `(1, 1, hidden)`.
     class: Tensor,
-    /// Of the class token and each patch: `(1 + patches, hidden)`.
+    /// Positions of the class token and the patches, `(1 + patches, hidden)`.
     positions: Tensor,
     before: LayerNorm,
     encoder: Encoder,
@@ -33,13 +33,13 @@ pub struct Tower {
 }
 
 impl Tower {
-    /// Vectors have `width` numbers.
+    /// Loads the tower, whose vectors have `width` elements.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
         config: &VisionConfig,
         width: usize,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Self> {
         let (hidden, encoder) = (config.hidden_size, config.encoder());
         let sizes = (hidden, config.patch_size);
@@ -57,7 +57,7 @@ impl Tower {
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(config: &VisionConfig, width: usize, list: &mut TensorList) {
         let hidden = config.hidden_size;
         PatchEmbedding::tensors(EMBEDDINGS, (hidden, config.patch_size), false, list);

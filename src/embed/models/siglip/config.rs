@@ -1,4 +1,4 @@
-//! The sizes of the two towers. Fields that a checkpoint leaves out are those of the base model.
+//! The sizes of the two towers. The defaults are those of the base model.
 
 use crate::embed::encoder::{EncoderConfig, LayerStyle};
 use crate::embed::pixels;
@@ -83,7 +83,7 @@ impl TextConfig {
         }
     }
 
-    /// Numbers of a vector.
+    /// Vector width.
     pub fn projection(&self) -> usize {
         self.projection_size.unwrap_or(self.hidden_size)
     }

@@ -1,13 +1,13 @@
-//! SigLIP, and SigLIP 2 of a fixed size: a pooling head over the patches of a picture, and texts
-//! that are padded to one length.
+//! SigLIP and fixed-size SigLIP 2: a pooling head over an image's patches, and texts padded to a
+//! fixed length.
 
 mod config;
 mod text;
 mod vision;
 
-use crate::embed::architecture::{Architecture, Loaded, TextTower, VisionTower};
+use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
-use crate::embed::tokens::{Padding, Tidying, TokenSpec, TokenizerConfig};
+use crate::embed::tokens::{Normalization, Padding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::invalid;
@@ -33,7 +33,7 @@ impl Architecture for Siglip {
         match vision.hidden_size == text.projection() {
             true => Ok(()),
             false => Err(invalid(format!(
-                "images give vectors of {} numbers, texts of {}",
+                "vectors of images have {} elements, those of texts {}",
                 vision.hidden_size,
                 text.projection()
             ))),
@@ -63,19 +63,19 @@ impl Architecture for Siglip {
 
     fn tokens(&self, files: &CheckpointFiles) -> Result<TokenSpec> {
         let config = TokenizerConfig::read(files)?;
-        let tidying = match config.class() {
-            "SiglipTokenizer" => Tidying::Canonical {
+        let normalization = match config.class() {
+            "SiglipTokenizer" => Normalization::Canonical {
                 lowercase: config.do_lower_case.unwrap_or(true),
             },
-            "Siglip2Tokenizer" => Tidying::Lowercase,
-            _ => Tidying::None,
+            "Siglip2Tokenizer" => Normalization::Lowercase,
+            _ => Normalization::None,
         };
         let is_left = matches!(config.class(), "Siglip2Tokenizer" | "GemmaTokenizer");
         Ok(TokenSpec {
             length: self.text_config.max_position_embeddings,
             vocab_size: self.text_config.vocab_size,
-            tidying,
-            padding: Padding::Seen { is_left },
+            normalization,
+            padding: Padding::Fixed { is_left },
             config,
         })
     }
@@ -84,7 +84,7 @@ impl Architecture for Siglip {
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn VisionTower>> {
         let tower = vision::Tower::load(weights, placement, &self.vision_config, loaded)?;
         Ok(Box::new(tower))
@@ -94,7 +94,7 @@ impl Architecture for Siglip {
         &self,
         weights: &Weights,
         placement: &Placement,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> candle_core::Result<Box<dyn TextTower>> {
         let tower = text::Tower::load(weights, placement, &self.text_config, loaded)?;
         Ok(Box::new(tower))

@@ -1,7 +1,7 @@
-//! The text tower: the last row stands for the text, be it of a word or of padding.
+//! The text tower: the last row, which may be padding, represents the text.
 
 use super::config::TextConfig;
-use crate::embed::architecture::{self, Loaded};
+use crate::embed::architecture::{self, LoadProgress};
 use crate::embed::encoder::{Encoder, LayerNorm};
 use crate::embed::words::{TextRows, WordEmbedding, last_rows};
 use crate::vlm::checkpoint::tensor_list::TensorList;
@@ -28,7 +28,7 @@ impl Tower {
         weights: &Weights,
         placement: &Placement,
         config: &TextConfig,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Self> {
         let (hidden, encoder) = (config.hidden_size, config.encoder());
         let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
@@ -41,7 +41,7 @@ impl Tower {
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(config: &TextConfig, list: &mut TensorList) {
         let hidden = config.hidden_size;
         let sizes = (config.vocab_size, config.max_position_embeddings, hidden);

@@ -1,7 +1,7 @@
-//! The vision tower: the patches of a picture, pooled by a learned row that attends to them.
+//! The vision tower: an image's patches, pooled by a learned query that attends to them.
 
 use super::config::VisionConfig;
-use crate::embed::architecture::{self, Loaded};
+use crate::embed::architecture::{self, LoadProgress};
 use crate::embed::encoder::{Encoder, LayerNorm, Mlp};
 use crate::embed::patches::PatchEmbedding;
 use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
@@ -19,7 +19,7 @@ const HEAD: &str = "vision_model.head";
 #[derive(Debug)]
 pub struct Tower {
     patches: PatchEmbedding,
-    /// Of each patch: `(patches, hidden)`.
+    /// `(patches, hidden)`.
     positions: Tensor,
     encoder: Encoder,
     norm: LayerNorm,
@@ -31,7 +31,7 @@ impl Tower {
         weights: &Weights,
         placement: &Placement,
         config: &VisionConfig,
-        loaded: Loaded,
+        loaded: LoadProgress,
     ) -> Result<Self> {
         let (hidden, encoder) = (config.hidden_size, config.encoder());
         let patches = PatchEmbedding::load(
@@ -50,7 +50,7 @@ impl Tower {
         })
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
+    /// Lists every tensor that [`Self::load`] reads.
     pub fn tensors(config: &VisionConfig, list: &mut TensorList) {
         let hidden = config.hidden_size;
         PatchEmbedding::tensors(EMBEDDINGS, (hidden, config.patch_size), true, list);
@@ -75,12 +75,12 @@ impl architecture::VisionTower for Tower {
     }
 }
 
-/// Attention of one learned row to all patches makes them one row.
+/// Pools all patches into one row by attention of a learned query.
 #[derive(Debug)]
 struct PoolingHead {
-    /// Queries of the learned row, scaled: `(1, heads, 1, head_dim)`.
+    /// The learned query, scaled: `(1, heads, 1, head_dim)`.
     query: Tensor,
-    /// Queries, keys and values side by side.
+    /// Queries, keys and values in one layer.
     qkv: Linear,
     out: Linear,
     norm: LayerNorm,
@@ -150,14 +150,14 @@ impl PoolingHead {
         let scores = query
             .contiguous()?
             .matmul(&keys.transpose(2, 3)?.contiguous()?)?;
-        let shares = candle_nn::ops::softmax(&scores, D::Minus1)?;
-        let pooled = shares.matmul(&values)?.reshape((pictures, hidden))?;
+        let weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
+        let pooled = weights.matmul(&values)?.reshape((pictures, hidden))?;
         let pooled = self.out.forward(&pooled)?;
         self.mlp.forward_onto(&pooled, &self.norm.forward(&pooled)?)
     }
 }
 
-/// The name under which [`Tower`] knows a tensor that is stored otherwise.
+/// Maps a stored tensor name to the one that [`Tower`] uses.
 pub fn tensor_name(stored: &str) -> String {
     match stored.strip_prefix(HEAD) {
         Some(".attention.in_proj_weight") => format!("{HEAD}.attention.in_proj.weight"),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 /// The matrix of the output head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
+pub enum HeadKind {
     /// The embedding.
     Tied,
     /// A separate matrix.
@@ -38,7 +38,7 @@ pub struct TextConfig {
     /// rotary frequencies applies to.
     pub rope_parts: Vec<usize>,
     pub max_position_embeddings: usize,
-    pub head: Head,
+    pub head: HeadKind,
     pub qkv_bias: bool,
     pub output_bias: bool,
     pub normed_heads: bool,
@@ -235,12 +235,12 @@ impl TextFields {
             rope_parts,
             max_position_embeddings: self.max_position_embeddings,
             head: match (root.tie_word_embeddings, self.tie_word_embeddings) {
-                (Some(true), _) | (None, Some(true)) => Head::Tied,
-                (Some(false), Some(true)) if family.nested_ties => Head::Tied,
+                (Some(true), _) | (None, Some(true)) => HeadKind::Tied,
+                (Some(false), Some(true)) if family.nested_ties => HeadKind::Tied,
                 // Versions of transformers differ in which of the two applies.
-                (Some(false), Some(true)) => Head::IfStored,
+                (Some(false), Some(true)) => HeadKind::IfStored,
                 // Transformers does not tie by default.
-                _ => Head::Separate,
+                _ => HeadKind::Separate,
             },
             qkv_bias: family.biased_qkv || biased,
             output_bias: !family.biased_qkv && biased,

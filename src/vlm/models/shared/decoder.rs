@@ -1,7 +1,7 @@
 //! The language model: causal attention with three-part rotary positions and gated MLPs, over
 //! ragged steps. Fields mirror the checkpoint's names under `model`.
 
-use super::config::{Head, TextConfig};
+use super::config::{HeadKind, TextConfig};
 use super::rope::TextRope;
 use super::tensors::HEAD;
 use crate::vlm::architecture::Additions;
@@ -137,9 +137,9 @@ impl TextModel {
         let shape = [shape.0, shape.1];
         list.add(Role::Vocabulary, format!("{EMBEDDING}.weight"), &shape);
         match config.head {
-            Head::Tied => {}
-            Head::Separate => list.add(Role::Vocabulary, HEAD, &shape),
-            Head::IfStored => list.add_optional(Role::Vocabulary, HEAD, &shape),
+            HeadKind::Tied => {}
+            HeadKind::Separate => list.add(Role::Vocabulary, HEAD, &shape),
+            HeadKind::IfStored => list.add_optional(Role::Vocabulary, HEAD, &shape),
         }
         for layer in 0..config.num_hidden_layers {
             Layer::tensors(config, &format!("model.layers.{layer}"), list);
@@ -159,9 +159,9 @@ impl TextModel {
         let vocabulary = |name: &str| Linear::load_as(weights, placement, name, shape, kind);
         let embed = vocabulary(EMBEDDING)?;
         let separate_head = match config.head {
-            Head::Tied => false,
-            Head::Separate => true,
-            Head::IfStored => weights.has(HEAD),
+            HeadKind::Tied => false,
+            HeadKind::Separate => true,
+            HeadKind::IfStored => weights.has(HEAD),
         };
         let head = match separate_head {
             false => None,

@@ -26,7 +26,7 @@ use crate::vlm::nn::kv::layout::HeadShape;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;
-use config::{Config, Head};
+use config::{Config, HeadKind};
 use decoder::TextModel;
 use family::Tower;
 
@@ -78,7 +78,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
 
     fn may_ignore(&self, tensor: &str) -> bool {
         // A tied head may still be stored; transformers then uses the embedding.
-        self.config.text.head == Head::Tied && tensor == tensors::HEAD
+        self.config.text.head == HeadKind::Tied && tensor == tensors::HEAD
     }
 
     fn load(

@@ -72,7 +72,7 @@ const ACTIONS: &[&str] = &[
 ];
 
 fn start(folder: &Path) -> Operator {
-    Operator::start(folder, plays())
+    Operator::start(folder, fake_actions())
 }
 
 fn undo_everything(operator: &mut Operator) {
@@ -132,7 +132,7 @@ fn answer(name: &str) -> Value {
     answer
 }
 
-fn plays() -> FakeActions {
+fn fake_actions() -> FakeActions {
     let answers: BTreeMap<&str, Value> = NAMES
         .iter()
         .map(|name| (*name, json!([say(answer(name))])))

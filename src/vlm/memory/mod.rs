@@ -302,7 +302,7 @@ mod tests {
         let run = options(None);
         let step = |dtype, quantization, tokens| {
             let load = load(dtype, quantization);
-            Memory::least(architecture.as_ref(), &load, &run).step_bytes(tokens)
+            Memory::from_config(architecture.as_ref(), &load, &run).step_bytes(tokens)
         };
         let numbers = 151_936 * 1536;
         let logits = |bytes: u64| SLOTS as u64 * 151_936 * (bytes + 3 * 4);
@@ -325,7 +325,7 @@ mod tests {
         let architecture = qwen2_vl_2b();
         let load = load(DType::BF16, None);
         let run = options(None);
-        let memory = Memory::least(architecture.as_ref(), &load, &run);
+        let memory = Memory::from_config(architecture.as_ref(), &load, &run);
         let mut before = usize::MAX;
         for gib in [40, 6, 3, 1] {
             let free = gib * GIB;
@@ -347,7 +347,7 @@ mod tests {
         let load = load(DType::BF16, None);
         let refusal = |room, kv_memory| {
             let run = options(kv_memory);
-            let memory = Memory::least(architecture.as_ref(), &load, &run);
+            let memory = Memory::from_config(architecture.as_ref(), &load, &run);
             memory
                 .check_within(room)
                 .map_err(|error| error.hint.unwrap())

@@ -23,6 +23,7 @@ use labeler_tui::vlm::nn::batch::Batch;
 use labeler_tui::vlm::nn::int8::{Bits, Int8Matrix};
 use labeler_tui::vlm::nn::kv::layout::{CacheSpec, HeadShape};
 use labeler_tui::vlm::nn::kv::sequence::{Sequence, Span};
+use labeler_tui::vlm::nn::output::EpilogueArgs;
 use labeler_tui::vlm::nn::rope::Angles;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -56,7 +57,11 @@ fn kernels(c: &mut Criterion) {
             let x = random((tokens, HIDDEN));
             bench.throughput(Throughput::Elements(tokens as u64));
             bench.bench_function(format!("{name}, {tokens} tokens"), |b| {
-                b.iter(|| matrix.forward(black_box(&x), None, None).unwrap());
+                b.iter(|| {
+                    matrix
+                        .forward(black_box(&x), EpilogueArgs::default())
+                        .unwrap()
+                });
             });
         }
     }

@@ -100,7 +100,7 @@ impl Placement {
         Form::of(quantization, columns, self.device.is_cpu())
     }
 
-    /// Whether dense matrices are laid out for our own kernel.
+    /// Whether dense matrices are packed for our own kernel.
     pub fn packs_dense(&self) -> bool {
         self.backend == Backend::Slices && self.dtype == DType::F32 && F32Matrix::is_supported()
     }
@@ -126,7 +126,7 @@ impl Placement {
 enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
-    /// The same laid out for our own kernel.
+    /// A dense matrix packed for our own kernel.
     Packed(Arc<F32Matrix>),
     /// Quantized, on a processor that our kernel supports.
     Int8(Arc<Int8Matrix>),
@@ -134,9 +134,9 @@ enum Matrix {
 }
 
 impl Matrix {
-    /// Lays a dense matrix out for our own kernel where there is one for it. Rows are better looked
-    /// up in it as it is.
-    fn laid_out(self, placement: &Placement) -> Result<Self> {
+    /// Packs a dense matrix if there is a kernel for it. Not for embeddings, whose rows are only
+    /// looked up.
+    fn pack_dense(self, placement: &Placement) -> Result<Self> {
         match &self {
             Self::Dense(matrix) if placement.packs_dense() => {
                 Ok(Self::Packed(Arc::new(F32Matrix::pack(matrix)?)))
@@ -189,7 +189,8 @@ impl Linear {
         bias: bool,
     ) -> Result<Self> {
         let kind = placement.quantization;
-        let matrix = Self::matrix(weights, placement, parts, columns, kind)?.laid_out(placement)?;
+        let matrix =
+            Self::matrix(weights, placement, parts, columns, kind)?.pack_dense(placement)?;
         let mut biases = Vec::new();
         for (name, rows) in parts.iter().filter(|_| bias) {
             biases.push(placement.tensor(weights, &format!("{name}.bias"), &[*rows])?);
@@ -268,7 +269,7 @@ impl Linear {
     /// optional bias.
     pub fn dense(matrix: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
         Ok(Self {
-            matrix: dense(matrix, placement)?.laid_out(placement)?,
+            matrix: dense(matrix, placement)?.pack_dense(placement)?,
             bias,
             activations: placement.activations(),
         })
@@ -279,7 +280,7 @@ impl Linear {
         self.apply(x, None, None)
     }
 
-    /// Applies the layer, and `activation` to what it gives.
+    /// Applies the layer and then `activation`.
     pub fn forward_into(&self, activation: Activation, x: &Tensor) -> Result<Tensor> {
         self.apply(x, Some(activation), None)
     }

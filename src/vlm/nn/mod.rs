@@ -10,7 +10,7 @@ pub(crate) mod launches;
 pub mod linear;
 mod matmul;
 pub mod ops;
-mod output;
+pub mod output;
 mod packed;
 mod padding;
 mod pages;

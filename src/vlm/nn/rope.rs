@@ -13,8 +13,8 @@ pub struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
-    /// Whether nothing is turned.
-    is_still: bool,
+    /// Whether all angles are zero.
+    is_identity: bool,
     dtype: DType,
     /// Created on first use.
     tables: OnceLock<Tables>,
@@ -35,7 +35,7 @@ impl Angles {
             cos: angles.iter().map(|angle| angle.cos()).collect(),
             sin: angles.iter().map(|angle| angle.sin()).collect(),
             half,
-            is_still: angles.iter().all(|angle| *angle == 0.0),
+            is_identity: angles.iter().all(|angle| *angle == 0.0),
             dtype,
             tables: OnceLock::new(),
         }
@@ -43,7 +43,7 @@ impl Angles {
 
     /// Rotates and scales one head of one token, `x`, into `out`, which must have the same length.
     pub(crate) fn rotate(&self, token: usize, x: &[f32], scale: f32, out: &mut [f32]) {
-        if self.is_still {
+        if self.is_identity {
             for (out, x) in out.iter_mut().zip(x) {
                 *out = x * scale;
             }

@@ -440,10 +440,7 @@ fn a_journal_saved_under_another_name_is_restored() {
     assert_eq!(run.stop(), None);
     let (status, output) = journal(&workspace, &["restore", "nowhere.sqlite"]);
     assert_eq!(status, 2, "{output}");
-    assert!(
-        output.contains("there is no file nowhere.sqlite"),
-        "{output}"
-    );
+    assert!(output.contains("nowhere.sqlite does not exist"), "{output}");
     assert!(output.contains(&name), "{output}");
     let (status, output) = journal(&workspace, &["restore", &name]);
     assert_eq!(status, 0, "{output}");

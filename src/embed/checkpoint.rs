@@ -1,6 +1,5 @@
 //! Finds and checks the files of a retriever and merges its adapter, before a tower is loaded.
 
-use super::Batching;
 use super::adapter::Adapter;
 use super::architecture::{Architecture, TextTower, VisionTower};
 use super::models;
@@ -26,6 +25,16 @@ use std::sync::Arc;
 
 /// Must be incremented whenever this program computes different vectors than before.
 const VERSION: u8 = 1;
+
+/// How inputs are batched.
+#[derive(Debug, Clone, Copy)]
+pub struct Batching {
+    /// Shares that are computed in parallel, so that single-threaded work of one overlaps with the
+    /// others.
+    pub shares: usize,
+    /// Rows per batch.
+    pub rows: usize,
+}
 
 /// A retriever whose files have been found and checked.
 pub struct Checkpoint {

@@ -46,7 +46,7 @@ pub struct LayerStyle {
 }
 
 impl LayerStyle {
-    /// The pre-norm style of CLIP and SigLIP.
+    /// The pre-norm style of vision transformers.
     pub const PLAIN: Self = Self {
         layers: "layers",
         qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],

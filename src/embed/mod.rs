@@ -1,4 +1,4 @@
-//! Image and text embeddings by retrieval models (SigLIP, CLIP), optionally with a LoRA adapter.
+//! Image and text embeddings by retrieval models, optionally with a LoRA adapter.
 //!
 //! - `checkpoint`: a retriever's files, with the adapter merged
 //! - `architecture`, `models`: the differences between models
@@ -29,7 +29,7 @@ use crate::settings::RetrieverOptions;
 use crate::vlm::open::OnOpening;
 use architecture::{TextTower, VisionTower};
 use candle_core::Tensor;
-use checkpoint::Checkpoint;
+use checkpoint::{Batching, Checkpoint};
 use rayon::prelude::*;
 
 /// A unit vector.
@@ -47,16 +47,6 @@ pub struct ImageEmbedder {
     pixels: pixels::Pixels,
     tower: Box<dyn VisionTower>,
     batching: Batching,
-}
-
-/// How inputs are batched.
-#[derive(Debug, Clone, Copy)]
-struct Batching {
-    /// Shares that are computed in parallel, so that single-threaded work of one overlaps with the
-    /// others.
-    shares: usize,
-    /// Rows per batch.
-    rows: usize,
 }
 
 impl Batching {

@@ -213,6 +213,7 @@ impl Coordinator {
     fn emit_idle(&mut self) -> Result<()> {
         let is_idle = self.is_idle();
         if is_idle && !self.idle_emitted {
+            self.results.metrics().rest(Instant::now());
             self.exports
                 .request(&mut self.journal, self.ingest.has_ended())?;
             self.emit_notices();

@@ -23,19 +23,46 @@ struct Inner {
     stage_done: Option<f32>,
     /// By ticket.
     in_flight: BTreeMap<u64, InFlight>,
-    /// When the first request started.
-    started_at: Option<Instant>,
+    worked: Worked,
     finished: u64,
     stage_seconds: [f64; 4],
     /// Arrival times of the answers in the window.
     answers: VecDeque<Instant>,
     /// Numbers of tokens generated in the window, with their times.
     tokens: VecDeque<(Instant, usize)>,
-    /// Tokens of ended requests that were counted while they were generated.
-    counted: usize,
+    /// Tokens counted while an ended request was generated, until its final number is known; by
+    /// ticket.
+    counted: BTreeMap<u64, usize>,
     throughput: VecDeque<f64>,
     last_sample: Instant,
     remote: Option<RemoteCounts>,
+}
+
+/// Measures the time during which there was work.
+#[derive(Debug, Default)]
+struct Worked {
+    /// Start of the first request.
+    first: Option<Instant>,
+    /// Start of the current busy period.
+    since: Option<Instant>,
+    before: Duration,
+}
+
+impl Worked {
+    fn begin(&mut self, now: Instant) {
+        self.first.get_or_insert(now);
+        self.since.get_or_insert(now);
+    }
+
+    fn rest(&mut self, now: Instant) {
+        self.before = self.time(now);
+        self.since = None;
+    }
+
+    fn time(&self, now: Instant) -> Duration {
+        let current = self.since.map_or(Duration::ZERO, |since| now - since);
+        self.before + current
+    }
 }
 
 impl Metrics {
@@ -44,12 +71,12 @@ impl Metrics {
             stage: Stage::Starting,
             stage_done: None,
             in_flight: BTreeMap::new(),
-            started_at: None,
+            worked: Worked::default(),
             finished: 0,
             stage_seconds: [0.0; 4],
             answers: VecDeque::new(),
             tokens: VecDeque::new(),
-            counted: 0,
+            counted: BTreeMap::new(),
             throughput: VecDeque::new(),
             last_sample: now,
             remote: None,
@@ -66,9 +93,9 @@ impl Metrics {
         inner.stage_done = done;
     }
 
-    pub fn started(&self, ticket: u64, group: GroupId) {
+    pub fn started(&self, now: Instant, ticket: u64, group: GroupId) {
         let mut inner = self.lock();
-        inner.started_at.get_or_insert_with(Instant::now);
+        inner.worked.begin(now);
         let answer = InFlight {
             group,
             text: String::new(),
@@ -90,25 +117,30 @@ impl Metrics {
 
     pub fn ended(&self, ticket: u64) {
         let mut inner = self.lock();
-        let ended = inner.in_flight.remove(&ticket);
-        inner.counted += ended.map_or(0, |answer| answer.tokens);
+        if let Some(ended) = inner.in_flight.remove(&ticket) {
+            inner.counted.insert(ticket, ended.tokens);
+        }
     }
 
     /// Ends all requests: the model has failed or has nothing left to do.
     pub fn all_ended(&self) {
         let mut inner = self.lock();
         inner.in_flight.clear();
-        inner.counted = 0;
     }
 
     pub fn remote(&self, counts: RemoteCounts) {
         self.lock().remote = Some(counts);
     }
 
+    /// Marks the start of an idle period, which averages exclude.
+    pub fn rest(&self, now: Instant) {
+        self.lock().worked.rest(now);
+    }
+
     /// Counts an answer, good or bad.
-    pub fn finished(&self, now: Instant, timings: &Timings, tokens: usize) {
+    pub fn finished(&self, now: Instant, ticket: u64, timings: &Timings, tokens: usize) {
         let mut inner = self.lock();
-        inner.started_at.get_or_insert(now);
+        inner.worked.begin(now);
         inner.finished += 1;
         let spent = [
             timings.preprocess_ms,
@@ -120,9 +152,10 @@ impl Metrics {
             *sum += ms / 1000.0;
         }
         inner.answers.push_back(now);
-        let counted = inner.counted.min(tokens);
-        inner.counted -= counted;
-        inner.tokens.push_back((now, tokens - counted));
+        let counted = inner.counted.remove(&ticket).unwrap_or_default();
+        inner
+            .tokens
+            .push_back((now, tokens.saturating_sub(counted)));
     }
 
     pub fn stage_seconds(&self) -> [f64; 4] {
@@ -139,17 +172,18 @@ impl Metrics {
         while inner.tokens.front().is_some_and(|(at, _)| is_old(at)) {
             inner.tokens.pop_front();
         }
-        let elapsed = inner.started_at.map_or(Duration::ZERO, |start| now - start);
-        let window = elapsed.min(WINDOW).as_secs_f64();
+        let first = inner.worked.first;
+        let since_first = first.map_or(Duration::ZERO, |first| now - first);
+        let window = since_first.min(WINDOW).as_secs_f64();
         let per_second = |count: usize| match window {
             w if w > 0.0 => count as f64 / w,
             _ => 0.0,
         };
         progress.icons_per_minute_now = per_second(inner.answers.len()) * 60.0;
         progress.tokens_per_second = per_second(inner.tokens.iter().map(|(_, n)| n).sum());
-        let seconds = elapsed.as_secs_f64();
-        progress.icons_per_minute = match seconds {
-            s if s > 0.0 => inner.finished as f64 * 60.0 / s,
+        let busy = inner.worked.time(now).as_secs_f64();
+        progress.icons_per_minute = match busy {
+            w if w > 0.0 => inner.finished as f64 * 60.0 / w,
             _ => 0.0,
         };
         let rate = match progress.icons_per_minute_now {
@@ -203,7 +237,7 @@ mod tests {
         for second in 0..120 {
             // One icon a second, then two.
             for _ in 0..=second / 60 {
-                metrics.finished(at(second), &Timings::default(), 10);
+                metrics.finished(at(second), second, &Timings::default(), 10);
             }
         }
         let mut progress = Progress {
@@ -219,25 +253,63 @@ mod tests {
         assert_eq!(progress.throughput.len(), 1);
     }
 
+    fn tokens_per_second(metrics: &Metrics, now: Instant) -> f64 {
+        let mut progress = Progress::default();
+        metrics.measure(now, &mut progress);
+        progress.tokens_per_second
+    }
+
     #[test]
     fn tokens_are_counted_once_while_they_are_generated() {
         let start = Instant::now();
         let metrics = Metrics::new(start);
-        let at = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
-        let rate = |now: Instant| {
-            let mut progress = Progress::default();
-            metrics.measure(now, &mut progress);
-            progress.tokens_per_second
-        };
-        metrics.started(7, GroupId(1));
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        metrics.started(start, 7, GroupId(1));
         for second in 1..=10 {
             let tokens = 20 * second as usize;
             metrics.generated(at(second), 7, "{".to_owned(), tokens);
         }
-        assert!((rate(at(10)) - 20.0).abs() < 0.5);
+        assert!((tokens_per_second(&metrics, at(10)) - 20.0).abs() < 0.5);
         metrics.ended(7);
-        metrics.finished(at(10), &Timings::default(), 210);
-        assert!((rate(at(10)) - 21.0).abs() < 0.5);
+        metrics.finished(at(10), 7, &Timings::default(), 210);
+        assert!((tokens_per_second(&metrics, at(10)) - 21.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn tokens_of_a_failed_answer_are_not_taken_off_the_next_one() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        for (ticket, written) in [(1, 100), (2, 0), (3, 50)] {
+            metrics.started(start, ticket, GroupId(1));
+            metrics.generated(at(1), ticket, "{".to_owned(), written);
+        }
+        // The first one failed, the second was told at its end, the last one never ended.
+        metrics.ended(1);
+        metrics.finished(at(2), 1, &Timings::default(), 0);
+        metrics.all_ended();
+        metrics.finished(at(10), 2, &Timings::default(), 150);
+        assert!((tokens_per_second(&metrics, at(10)) - 30.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn the_average_rate_is_over_the_time_at_work() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let average = |now: Instant| {
+            let mut progress = Progress::default();
+            metrics.measure(now, &mut progress);
+            progress.icons_per_minute
+        };
+        metrics.started(start, 1, GroupId(1));
+        metrics.finished(at(10), 1, &Timings::default(), 0);
+        metrics.rest(at(10));
+        metrics.rest(at(500));
+        assert!((average(at(1000)) - 6.0).abs() < 0.01);
+        metrics.started(at(1000), 2, GroupId(2));
+        metrics.finished(at(1020), 2, &Timings::default(), 0);
+        assert!((average(at(1020)) - 4.0).abs() < 0.01);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Results {
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
         let mut attempt = self.postprocess.attempt(job, answer);
-        self.measure(&attempt);
+        self.measure(job, &attempt);
         if let Some(failure) = attempt.failure.clone() {
             return self.failed(job, failure, Some(attempt), journal);
         }
@@ -172,7 +172,7 @@ impl Results {
             detail: error.cause,
         };
         let attempt = self.postprocess.failed_attempt(job, failure.clone());
-        self.measure(&attempt);
+        self.measure(job, &attempt);
         self.failed(job, failure, Some(attempt), journal)
     }
 
@@ -271,10 +271,10 @@ impl Results {
         Ok(missing.collect())
     }
 
-    fn measure(&self, attempt: &Attempt) {
+    fn measure(&self, job: &Job, attempt: &Attempt) {
         let tokens = attempt.tokens.generated;
         self.metrics
-            .finished(Instant::now(), &attempt.timings, tokens);
+            .finished(Instant::now(), job.ticket, &attempt.timings, tokens);
     }
 
     /// Stores an attempt; that of a quality retry is merged with the first answer.

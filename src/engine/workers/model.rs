@@ -103,7 +103,8 @@ impl Worker<'_> {
 
     fn begin(&mut self, request: &LabelRequest) {
         self.in_flight.insert(request.ticket, request.clone());
-        self.metrics.started(request.ticket, request.group);
+        self.metrics
+            .started(Instant::now(), request.ticket, request.group);
         self.update_stage();
         (self.send)(ModelEvent::Started(request.ticket));
     }

@@ -161,7 +161,8 @@ const LETTERS: [&str; 51] = [
     "u", "P", "h", "hk", "ho", "hl", "y", "n", "nj", "np", "nl", "b", "m", "ml", "l",
 ];
 
-/// Pushes the Latin keys of a Hangul character on a two-set keyboard; other characters unchanged.
+/// Pushes the Latin keys of a Hangul character on a two-set keyboard, and the ASCII form of a
+/// full-width character; other characters unchanged.
 fn hangul_keys(c: char, push: &mut impl FnMut(char)) {
     let code = c as usize;
     let keys: [&str; 3] = match code {
@@ -174,6 +175,8 @@ fn hangul_keys(c: char, push: &mut impl FnMut(char)) {
                 TAILS[index % 28],
             ]
         }
+        // Input methods send full-width forms.
+        0xff01..=0xff5e => return push(char::from_u32(c as u32 - 0xfee0).unwrap_or(c)),
         _ => return push(c),
     };
     keys.iter().flat_map(|part| part.chars()).for_each(push);

@@ -368,6 +368,7 @@ mod tests {
         assert_eq!(typed("값"), typed("rkqt"));
         assert_eq!(typed("왜"), typed("dho"));
         assert_eq!(typed("힣"), typed("glg"));
+        assert_eq!(typed("：Ａ"), typed(":A"));
         let keymap = Keymap::load(None, None).unwrap();
         assert_eq!(
             keymap.lookup(KeyContext::Queue, &typed("ㅓ")),

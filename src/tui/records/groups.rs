@@ -13,30 +13,37 @@ pub struct Groups {
     indices: HashMap<GroupId, u32>,
     /// Number of groups in each state.
     states: [u64; GroupState::ALL.len()],
-    /// Number of groups in each recolor family.
-    families: HashMap<GroupId, u32>,
+    /// Indices of the groups of each recolor family.
+    families: HashMap<GroupId, Vec<u32>>,
 }
 
 impl Groups {
     pub fn put(&mut self, summary: GroupSummary) {
         self.states[summary.state as usize] += 1;
-        if let Some(family) = summary.family {
-            *self.families.entry(family).or_default() += 1;
-        }
         let all = Arc::make_mut(&mut self.all);
-        match self.indices.get(&summary.id) {
+        let (family, index, old_family) = match self.indices.get(&summary.id) {
             Some(&index) => {
                 let old = &mut all[index as usize];
                 self.states[old.state as usize] -= 1;
-                if let Some(size) = old.family.and_then(|family| self.families.get_mut(&family)) {
-                    *size -= 1;
-                }
+                let families = (summary.family, index, old.family);
                 *old = Arc::new(summary);
+                families
             }
             None => {
-                self.indices.insert(summary.id, all.len() as u32);
+                let index = all.len() as u32;
+                self.indices.insert(summary.id, index);
                 all.push(Arc::new(summary));
+                (all[index as usize].family, index, None)
             }
+        };
+        if family == old_family {
+            return;
+        }
+        if let Some(members) = old_family.and_then(|family| self.families.get_mut(&family)) {
+            members.retain(|member| *member != index);
+        }
+        if let Some(family) = family {
+            self.families.entry(family).or_default().push(index);
         }
     }
 
@@ -102,8 +109,11 @@ impl Groups {
 
     /// Number of icons in a recolor family, including this one.
     pub fn family_size(&self, summary: &GroupSummary) -> usize {
-        let size = summary.family.and_then(|family| self.families.get(&family));
-        size.map_or(1, |size| *size as usize)
+        self.members(summary).map_or(1, <[u32]>::len)
+    }
+
+    fn members(&self, summary: &GroupSummary) -> Option<&[u32]> {
+        Some(self.families.get(&summary.family?)?)
     }
 
     /// All icons of a recolor family, including this one, in source order.
@@ -111,13 +121,10 @@ impl Groups {
         let Some(this) = self.get(id) else {
             return Vec::new();
         };
-        if self.family_size(this) < 2 {
+        let Some(members) = self.members(this) else {
             return vec![this];
-        }
-        let all = self.all.iter().map(AsRef::as_ref);
-        let mut family: Vec<&GroupSummary> = all
-            .filter(|other: &&GroupSummary| other.family == this.family)
-            .collect();
+        };
+        let mut family: Vec<&GroupSummary> = members.iter().map(|index| self.at(*index)).collect();
         family.sort_by_key(|member| member.order);
         family
     }
@@ -134,5 +141,34 @@ impl Groups {
             .iter()
             .filter(move |summary| test(summary))
             .map(|summary| summary.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::testing::items;
+
+    #[test]
+    fn a_family_follows_changes_of_its_members() {
+        let mut groups = Groups::default();
+        let mut put = |id, family: Option<i64>| {
+            let summary = items::detail(id, "모자", GroupState::Draft, &[]).summary;
+            groups.put(GroupSummary {
+                order: 10 - id as u64,
+                family: family.map(GroupId),
+                ..summary
+            });
+            let members = |id| groups.family(GroupId(id)).into_iter();
+            (1..=3)
+                .map(|id| members(id).map(|member| member.id.0).collect())
+                .collect::<Vec<Vec<i64>>>()
+        };
+        put(1, None);
+        put(2, Some(2));
+        assert_eq!(put(3, Some(2)), [vec![1], vec![3, 2], vec![3, 2]]);
+        assert_eq!(put(1, Some(1)), [vec![1], vec![3, 2], vec![3, 2]]);
+        assert_eq!(put(3, Some(1)), [vec![3, 1], vec![2], vec![3, 1]]);
+        assert_eq!(put(2, None), [vec![3, 1], vec![2], vec![3, 1]]);
     }
 }

@@ -34,7 +34,7 @@ words! {
 
     find_and_replace: "Find and replace" / "찾아 바꾸기",
     find: "find" / "찾을 말",
-    replace_by: "replace with" / "바꿀 말",
+    replace_by: "new text" / "바꿀 말",
     all_text: "all text" / "모든 글",
     all_records: "all records" / "모든 레코드",
     the_list: "the list" / "목록",

@@ -115,7 +115,11 @@ fn only_an_earlier_page_is_replaced() {
         let path = desk.path().join(name);
         let before = std::fs::read(&path).unwrap();
         let refused = report(&desk, &["--html", name]).expect(2);
-        assert!(refused.err.contains("is not an HTML page"), "{}", refused.err);
+        assert!(
+            refused.err.contains("is not an HTML page"),
+            "{}",
+            refused.err
+        );
         assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
     }
     for _ in 0..2 {

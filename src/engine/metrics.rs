@@ -132,9 +132,11 @@ impl Metrics {
         self.lock().remote = Some(counts);
     }
 
-    /// Marks the start of an idle period, which averages exclude.
+    /// Marks the start of an idle period, which averages exclude. Every request has been handled.
     pub fn rest(&self, now: Instant) {
-        self.lock().worked.rest(now);
+        let mut inner = self.lock();
+        inner.worked.rest(now);
+        inner.counted.clear();
     }
 
     /// Counts an answer, good or bad.

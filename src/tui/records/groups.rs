@@ -21,19 +21,19 @@ impl Groups {
     pub fn put(&mut self, summary: GroupSummary) {
         self.states[summary.state as usize] += 1;
         let all = Arc::make_mut(&mut self.all);
-        let (family, index, old_family) = match self.indices.get(&summary.id) {
+        let family = summary.family;
+        let (index, old_family) = match self.indices.get(&summary.id) {
             Some(&index) => {
-                let old = &mut all[index as usize];
+                let summary = Arc::new(summary);
+                let old = std::mem::replace(&mut all[index as usize], summary);
                 self.states[old.state as usize] -= 1;
-                let families = (summary.family, index, old.family);
-                *old = Arc::new(summary);
-                families
+                (index, old.family)
             }
             None => {
                 let index = all.len() as u32;
                 self.indices.insert(summary.id, index);
                 all.push(Arc::new(summary));
-                (all[index as usize].family, index, None)
+                (index, None)
             }
         };
         if family == old_family {

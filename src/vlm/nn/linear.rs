@@ -322,22 +322,8 @@ impl Linear {
             }
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
-        if is_cpu_f32(&y) {
-            if let Some(bias) = &self.bias {
-                add_in_place(&y, bias)?;
-            }
-            let y = match activation {
-                Some(activation) => activation.apply(&y)?,
-                None => y,
-            };
-            if let Some(residual) = residual {
-                add_in_place(&y, residual)?;
-            }
-            return Ok(y);
-        }
-        let _shapes = repeated_shapes(x);
         let y = match &self.bias {
-            Some(bias) => launch!(y.broadcast_add(bias)?),
+            Some(bias) => add(y, bias)?,
             None => y,
         };
         let y = match activation {
@@ -345,7 +331,7 @@ impl Linear {
             None => y,
         };
         match residual {
-            Some(residual) => launch!(residual + y),
+            Some(residual) => add(y, residual),
             None => Ok(y),
         }
     }
@@ -396,6 +382,16 @@ impl Linear {
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
     }
+}
+
+/// Adds `other`, a row or a tensor of the same shape, to the output of a product.
+fn add(y: Tensor, other: &Tensor) -> Result<Tensor> {
+    if is_cpu_f32(&y) {
+        add_in_place(&y, other)?;
+        return Ok(y);
+    }
+    let _shapes = repeated_shapes(&y);
+    launch!(y.broadcast_add(other))
 }
 
 /// Stacks matrices vertically in the layout of our kernel, or reads the result from the weight

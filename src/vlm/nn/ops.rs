@@ -326,7 +326,7 @@ pub fn add_to_rows(x: &Tensor, rows: &Tensor, values: &Tensor) -> Result<Tensor>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use candle_core::Device;
 
@@ -334,7 +334,8 @@ mod tests {
         Tensor::randn(0f32, 3.0, shape, &Device::Cpu).unwrap()
     }
 
-    fn furthest(a: &Tensor, b: &Tensor) -> f32 {
+    /// The largest absolute difference.
+    pub fn furthest(a: &Tensor, b: &Tensor) -> f32 {
         let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
         distance.max(0).unwrap().to_scalar().unwrap()
     }

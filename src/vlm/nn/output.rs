@@ -11,6 +11,9 @@ use super::ops::{Activation, with_slice};
 use super::simd::silu;
 use candle_core::{Result, Tensor};
 
+/// Bytes of activations that stay in the L2 cache while panel after panel uses them.
+pub const ACTIVATION_BYTES: usize = 1 << 20;
+
 /// The tensors of [`Epilogue::Add`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EpilogueArgs<'a> {

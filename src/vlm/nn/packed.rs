@@ -12,7 +12,7 @@
 )]
 
 use super::ops::with_slice;
-use super::output::{Epilogue, EpilogueArgs, Output, OutputTile};
+use super::output::{ACTIVATION_BYTES, Epilogue, EpilogueArgs, Output, OutputTile};
 use super::pages::{Pages, Pod};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
@@ -22,8 +22,6 @@ const PANEL: usize = 48;
 /// Tokens per pass over a panel. With rows of a power of two, more tokens would evict each other
 /// from the L1 cache.
 const TILE: usize = 8;
-/// Bytes of activations that stay in the L2 cache while panel after panel uses them.
-const ACTIVATION_BYTES: usize = 1 << 20;
 /// Minimum number of multiplications per task, to be worth waking a thread.
 const MIN_TASK_PRODUCTS: usize = 1 << 17;
 
@@ -220,11 +218,7 @@ unsafe fn multiply<const ROWS: usize>(x: &[f32], panel: &[f32], out: &OutputTile
 mod tests {
     use super::*;
     use crate::vlm::nn::ops::Activation;
-
-    fn furthest(a: &Tensor, b: &Tensor) -> f32 {
-        let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
-        distance.max(0).unwrap().to_scalar().unwrap()
-    }
+    use crate::vlm::nn::ops::tests::furthest;
 
     fn random(shape: (usize, usize)) -> Tensor {
         Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()

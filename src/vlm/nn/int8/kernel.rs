@@ -7,11 +7,8 @@
 )]
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
-use crate::vlm::nn::output::{Epilogue, Output, OutputTile};
+use crate::vlm::nn::output::{ACTIVATION_BYTES, Epilogue, Output, OutputTile};
 use rayon::prelude::*;
-
-/// Bytes of activations that stay in the L2 cache while panel after panel uses them.
-const ACTIVATION_BYTES: usize = 1 << 20;
 
 /// Target number of tasks per thread.
 const SHARES: usize = 8;

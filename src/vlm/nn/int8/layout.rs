@@ -8,7 +8,7 @@
 )]
 
 use crate::vlm::nn::pages::{Pages, Pod};
-use crate::vlm::nn::simd::vectorized;
+use crate::vlm::nn::simd::{LANES, vectorized};
 use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;
@@ -127,9 +127,6 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
         }
     }
 }
-
-/// Values that are processed together.
-pub const LANES: usize = 16;
 
 /// The largest absolute value. The length must be a multiple of [`LANES`].
 #[inline(always)]

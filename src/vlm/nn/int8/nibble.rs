@@ -7,9 +7,9 @@
     reason = "a plain-data impl, vector instructions and loops that vectorize"
 )]
 
-use super::layout::{LANES, PANEL, Panel, ROUND, STEP};
+use super::layout::{PANEL, Panel, ROUND, STEP};
 use crate::vlm::nn::pages::Pod;
-use crate::vlm::nn::simd::vectorized;
+use crate::vlm::nn::simd::{LANES, vectorized};
 use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;

@@ -10,7 +10,7 @@ use labeler_tui::icon::{self, Icon};
 use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, Pull};
 use labeler_tui::prompt::Prompter;
 use labeler_tui::record::{
-    self, AttemptSettings, Background, GroupId, Item, RuleContext, SourceType,
+    self, AttemptSettings, Background, FailureDetail, GroupId, Item, RuleContext, SourceType,
 };
 use labeler_tui::settings::{
     DeviceChoice, LabelerOptions, Lang, ModelOptions, Precision, PromptOptions, Quantize,
@@ -25,7 +25,10 @@ fn main() -> Result<()> {
         (Some(file), Some(name)) => {
             let bytes = std::fs::read(&file)
                 .map_err(|error| Error::new(ErrorKind::Source, format!("{file}: {error}")))?;
-            (icon::decode(&bytes)?, name)
+            (
+                icon::decode(&bytes).map_err(FailureDetail::into_error)?,
+                name,
+            )
         }
         _ => (red_disk(), "달빛 단추".to_owned()),
     };
@@ -174,7 +177,7 @@ impl Jobs for SingleJob {
     fn push(&mut self, event: LabelEvent) {
         match event {
             LabelEvent::Done { answer, .. } => self.answer = Some(Ok(*answer)),
-            LabelEvent::Failed { error, .. } => self.answer = Some(Err(error)),
+            LabelEvent::Failed { detail, .. } => self.answer = Some(Err(detail.into_error())),
             _ => {}
         }
     }

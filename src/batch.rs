@@ -401,7 +401,7 @@ fn event_json(event: &Event) -> Option<Value> {
             ..
         } => json!({
             "event": "failed", "image_path": image_path, "item_name": name, "code": code,
-            "detail": detail,
+            "detail": detail.to_string(),
         }),
         Event::Warning(warning) => json!({
             "event": "warning", "text": shortened(&Words::ENGLISH.warning(warning), MAX_CHARS),

@@ -43,13 +43,18 @@ fn traced<T>(work: impl FnOnce() -> T) -> T {
 
 /// Turns the payload of a panic in `what` into an error.
 pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
-    let text = panic
+    let text = panic_text(panic);
+    Error::new(ErrorKind::Internal, format!("{what} panicked: {text}"))
+        .with_hint("this is a bug in labeler-tui; labeler.log under the outdir has the details")
+}
+
+/// The message of a panic.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    Error::new(ErrorKind::Internal, format!("{what} panicked: {text}"))
-        .with_hint("this is a bug in labeler-tui; labeler.log under the outdir has the details")
+        .unwrap_or("no message")
 }
 
 fn starting(name: &str) -> String {

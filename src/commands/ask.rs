@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatClient, ChatTurn};
 use crate::prompt::Chat;
-use crate::record::{Background, Timings};
+use crate::record::{Background, FailureDetail, Timings};
 use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
 use crate::text::{for_json, for_line, for_stream};
 use crate::vlm::open::{Opened, open};
@@ -202,9 +202,9 @@ impl AnswerPrinter {
 
 /// Reads an image file and prepares it as models see it.
 pub(super) fn read_picture(path: &Path, background: Background) -> Result<icon::Picture> {
-    let about = |error: Error| error.context(path.display());
+    let about = |detail: FailureDetail| detail.into_error().context(path.display());
     let bytes = crate::source::image_bytes(&path.to_owned().into())
-        .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
+        .map_err(|failure| failure.detail.into_error())?;
     let icon = icon::decode(&bytes).map_err(about)?;
     Ok(icon::picture(&icon, 1, background))
 }

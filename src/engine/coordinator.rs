@@ -458,8 +458,8 @@ impl Coordinator {
                 Some(job) => self.results.answered(&job, &answer, &mut self.journal)?,
                 None => Effects::default(),
             },
-            ModelEvent::Refused { ticket, error } => match self.queue.finish(ticket) {
-                Some(job) => self.results.refused(&job, error, &mut self.journal)?,
+            ModelEvent::Refused { ticket, detail } => match self.queue.finish(ticket) {
+                Some(job) => self.results.refused(&job, detail, &mut self.journal)?,
                 None => Effects::default(),
             },
             ModelEvent::Notice(notice) => {

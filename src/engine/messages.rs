@@ -6,8 +6,8 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
-    GroupSummary, PastStep, Reason, SampledRecord, StepReport, Verdict, Vocabulary,
+    AuditEstimate, Background, Change, Estimator, FailureCode, FailureDetail, FixKind, GroupDetail,
+    GroupId, GroupSummary, PastStep, Reason, SampledRecord, StepReport, Verdict, Vocabulary,
     VocabularyPreview,
 };
 use crate::text::Said;
@@ -232,7 +232,7 @@ pub enum Event {
         image_path: String,
         name: String,
         code: FailureCode,
-        detail: String,
+        detail: FailureDetail,
     },
     Warning(Warning),
     /// The journal cannot be used until `Unblocked`; sent again when the reason changes.

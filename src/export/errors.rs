@@ -56,7 +56,7 @@ impl Exporter for Errors {
                 item_name: &failed.item.item_name,
                 source_type: failed.item.source_type.as_str(),
                 code: &failed.code,
-                detail: &failed.detail,
+                detail: &failed.detail.to_string(),
                 at: &failed.at,
             });
             out.line(&line.context(ErrorKind::Internal, "writing a failure")?)
@@ -75,7 +75,7 @@ impl Exporter for Errors {
         };
         let is_same = |failure: &Failure| {
             failure.code.code() == line.code
-                && failure.detail == line.detail
+                && failure.detail.to_string() == line.detail
                 && detail.item.item_name == line.item_name
                 && detail.item.source_type.as_str() == line.source_type
         };

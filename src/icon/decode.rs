@@ -4,9 +4,8 @@
 use super::webp::frame_sizes;
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::FailureDetail;
 use crate::settings::MAX_FILE_BYTES;
-use crate::text::Said;
-use crate::text::said;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
 use image::{
@@ -26,32 +25,24 @@ const MAX_ALLOC: u64 = 128 << 20;
 
 /// Decodes PNG, JPEG, GIF, WebP or BMP, recognized by content. Returns the first frame of an
 /// animation, rotated as its EXIF orientation requires.
-pub fn decode(bytes: &[u8]) -> Result<Icon> {
+pub fn decode(bytes: &[u8]) -> Result<Icon, FailureDetail> {
     if bytes.is_empty() {
-        return Err(bad(said!("the file is empty", "빈 파일입니다")));
+        return Err(FailureDetail::EmptyFile);
     }
-    let length = bytes.len();
-    if length as u64 > MAX_FILE_BYTES {
-        return Err(bad(said!(
-            "the file has {length} bytes, more than {MAX_FILE_BYTES}",
-            "파일이 {length}바이트입니다. {MAX_FILE_BYTES}바이트까지 읽습니다"
-        )));
+    let (bytes_found, limit) = (bytes.len() as u64, MAX_FILE_BYTES);
+    if bytes_found > limit {
+        return Err(FailureDetail::TooManyBytes {
+            bytes: bytes_found,
+            limit,
+        });
     }
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| SUPPORTED.contains(format))
-        .ok_or_else(|| {
-            bad(said!(
-                "not a PNG, JPEG, GIF, WebP or BMP image",
-                "PNG, JPEG, GIF, WebP, BMP 그림이 아닙니다"
-            ))
-        })?;
-    let format_name = name(format);
-    let unreadable = |error: ImageError| {
-        bad(said!(
-            "broken {format_name} image: {error}",
-            "깨진 {format_name} 그림입니다: {error}"
-        ))
+        .ok_or(FailureDetail::NotAnImage)?;
+    let unreadable = |error: ImageError| FailureDetail::BrokenImage {
+        format: name(format).to_owned(),
+        why: error.to_string(),
     };
     let bytes = match format == ImageFormat::Png && !bytes.ends_with(&PNG_END) {
         // Some programs omit the last chunk, although every pixel is present.
@@ -127,22 +118,17 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn check_size(width: u32, height: u32) -> Result<()> {
+fn check_size(width: u32, height: u32) -> Result<(), FailureDetail> {
     if width == 0 || height == 0 {
-        return Err(bad(said!(
-            "the image has no pixels ({width}x{height})",
-            "픽셀이 없는 그림입니다({width}x{height})"
-        )));
+        return Err(FailureDetail::NoPixels { width, height });
     }
     if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(bad(said!(
-            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all",
-            "그림이 {width}x{height}픽셀입니다. 한 변 {MAX_SIDE}, 모두 {MAX_PIXELS}픽셀까지 읽습니다"
-        )));
+        return Err(FailureDetail::TooManyPixels {
+            width,
+            height,
+            max_side: MAX_SIDE,
+            max_pixels: MAX_PIXELS,
+        });
     }
     Ok(())
-}
-
-fn bad(cause: Said) -> Error {
-    Error::said(ErrorKind::Image, cause)
 }

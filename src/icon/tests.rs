@@ -1,7 +1,6 @@
 //! Tests decoding, limits, backgrounds and colors.
 
 use super::*;
-use crate::error::ErrorKind;
 use crate::record::Background;
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use proptest::prelude::*;
@@ -188,14 +187,13 @@ fn an_animation_gives_its_first_frame() {
 fn enormous_images_are_refused_before_decoding() {
     let claims = png(60_000, 60_000, [8, 6, 0], &[("IDAT", zlib(&[0]))]);
     let error = decode(&claims).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Image);
-    assert!(error.cause.contains("60000x60000"), "{error}");
+    assert!(error.to_string().contains("60000x60000"), "{error}");
     let long = png(MAX_SIDE + 1, 1, [8, 0, 0], &[("IDAT", zlib(&[0]))]);
-    assert!(decode(&long).unwrap_err().cause.contains("4097x1"));
+    assert!(decode(&long).unwrap_err().to_string().contains("4097x1"));
     let wide = png(4096, 4096, [8, 0, 0], &[("IDAT", zlib(&[0]))]);
-    assert!(decode(&wide).unwrap_err().cause.contains("4096x4096"));
+    assert!(decode(&wide).unwrap_err().to_string().contains("4096x4096"));
     let heavy = vec![0x89; MAX_FILE_BYTES as usize + 1];
-    assert!(decode(&heavy).unwrap_err().cause.contains("bytes"));
+    assert!(decode(&heavy).unwrap_err().to_string().contains("bytes"));
 }
 
 #[test]
@@ -224,7 +222,7 @@ fn a_png_without_its_last_chunk_is_accepted() {
 #[test]
 fn errors_name_the_problem_of_a_broken_file() {
     let whole = encoded(&sample(30, 30), ImageFormat::Png);
-    let cause = |bytes: &[u8]| decode(bytes).unwrap_err().cause;
+    let cause = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     assert_eq!(cause(b""), "the file is empty");
     assert!(cause(b"<html>404</html>").starts_with("not a PNG"));
     assert!(cause(b"II*\0\x08\0\0\0").starts_with("not a PNG"));
@@ -486,7 +484,7 @@ fn an_enormous_frame_in_a_small_webp_is_refused_before_it_is_decoded() {
     let moving = webp(&[(b"VP8X", &header), (b"ANMF", &[&[0; 16], inner].concat())]);
     for file in [still, moving] {
         let error = decode(&file).unwrap_err();
-        assert!(error.cause.contains("16383x16383"), "{error}");
+        assert!(error.to_string().contains("16383x16383"), "{error}");
     }
     // Truncated anywhere, it is an ordinary broken image.
     let whole = webp(&[(b"VP8X", &header), (b"VP8 ", &frame)]);

@@ -3,7 +3,7 @@
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, TokenInfo};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::record::{Timings, TokenCounts};
+use crate::record::{FailureDetail, Timings, TokenCounts};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -127,7 +127,7 @@ impl Labeler for Fake {
                     FakeAction::Truncate(value) => jobs.push(done(ticket, &value, true)),
                     FakeAction::Fail(why) => jobs.push(LabelEvent::Failed {
                         ticket,
-                        error: Error::new(ErrorKind::Model, why),
+                        detail: FailureDetail::ModelFailed { why },
                     }),
                     #[allow(clippy::panic, reason = "a test requests it")]
                     FakeAction::Panic(why) => std::panic::panic_any(why),

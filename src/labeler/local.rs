@@ -6,6 +6,7 @@ use super::{
     OnLoad, Pull, TokenInfo,
 };
 use crate::error::{ErrorKind, Result};
+use crate::record::FailureDetail;
 use crate::settings::ModelOptions;
 use crate::threads;
 use crate::vlm::checkpoint::files::Gate;
@@ -175,7 +176,7 @@ impl Labeler for Local {
                 }
                 Err(error) => jobs.push(LabelEvent::Failed {
                     ticket: request.ticket,
-                    error,
+                    detail: FailureDetail::ModelFailed { why: error.cause },
                 }),
             }
         };
@@ -242,7 +243,8 @@ impl Labeler for Local {
                     }
                     GenerateEvent::Failed { ticket, error } => {
                         generations.remove(&ticket);
-                        jobs.push(LabelEvent::Failed { ticket, error });
+                        let detail = FailureDetail::ModelFailed { why: error.cause };
+                        jobs.push(LabelEvent::Failed { ticket, detail });
                     }
                 }
             }

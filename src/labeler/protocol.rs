@@ -1,10 +1,10 @@
 //! The interface between the engine and a labeler: requests, answers and events.
 
 use super::report::{ModelInfo, ModelNotice, OnLoad, RemoteCounts, ServerNotice};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::icon::Picture;
 use crate::prompt::Chat;
-use crate::record::{GroupId, Timings, TokenCounts};
+use crate::record::{FailureDetail, GroupId, Timings, TokenCounts};
 use crate::vlm::Sampling;
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ pub enum LabelEvent {
     /// This request failed; others are unaffected.
     Failed {
         ticket: u64,
-        error: Error,
+        detail: FailureDetail,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Reports of a labeler about itself: model, loading progress, servers.
 
 use crate::error::Error;
+use crate::record::ServerFault;
 use std::time::Duration;
 
 /// Description of the labeler for display.
@@ -76,7 +77,7 @@ pub enum ServerNotice {
     /// The server gets no requests until it responds again.
     Unavailable {
         url: String,
-        why: String,
+        why: ServerFault,
         /// The server responds, but not with usable answers.
         responds: bool,
         /// Number of servers still available; without any the run waits.
@@ -88,7 +89,7 @@ pub enum ServerNotice {
     /// The server refuses every item and gets no more requests.
     Excluded {
         url: String,
-        why: String,
+        why: ServerFault,
         /// Number of remaining servers.
         others: usize,
     },

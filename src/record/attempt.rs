@@ -1,6 +1,6 @@
 //! A model's answer for a group, with everything needed to evaluate and repeat the request.
 
-use super::{FailureCode, Field, Labels, Reason};
+use super::{Failure, Field, Labels, Reason};
 use serde::{Deserialize, Serialize};
 
 /// The background behind transparent pixels. `None` drops alpha and keeps the stored colors.
@@ -73,13 +73,6 @@ pub struct FieldConfidence {
     pub weakest: f32,
     /// Words that contain a low-probability token, as they appear in the text.
     pub weak_words: Vec<String>,
-}
-
-/// Why an attempt produced no labels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    pub code: FailureCode,
-    pub detail: String,
 }
 
 /// A model's answer for a group, or its failure to answer.

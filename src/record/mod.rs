@@ -6,6 +6,7 @@ mod comparison;
 mod derive;
 mod edit;
 mod estimate;
+mod failure;
 mod field;
 pub mod filter;
 pub mod fixes;
@@ -27,8 +28,7 @@ pub mod testing;
 mod vocabulary;
 
 pub use attempt::{
-    Attempt, AttemptSettings, Background, Failure, FieldConfidence, RequestText, Timings,
-    TokenCounts,
+    Attempt, AttemptSettings, Background, FieldConfidence, RequestText, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare, pairs};
@@ -38,6 +38,7 @@ pub use estimate::{
     Agreement, Estimator, ReviewOutcome, Signal, SimilarDecisions, agreement, content_changed,
     was_changed,
 };
+pub use failure::{Failure, FailureDetail, ReadProblem, ServerFault};
 pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupSummary, HistoryEntry, Neighbor, Origin, Version};
 pub use item::{GroupId, ImageLocation, Item, SourceType};

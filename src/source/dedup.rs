@@ -6,7 +6,7 @@ use super::image_file::image_bytes;
 use super::notes::Notes;
 use super::reading::{ItemSource, Note, RowEvent, SourceRow};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Failure, FailureCode, ImageLocation, Item};
+use crate::record::{Failure, FailureCode, FailureDetail, ImageLocation, Item};
 use crate::text::{Said, hex, said};
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
@@ -183,14 +183,14 @@ impl Reader {
                 note,
                 is_refused: false,
             },
-            RowEvent::Item(row) => self.row(row, "the source names no file".to_owned())?,
+            RowEvent::Item(row) => self.row(row, FailureDetail::NoFileNamed)?,
             RowEvent::Missing(row, why) => self.row(row, why)?,
         };
         sent(self.rows.send(row))
     }
 
     /// Looks up a row's image. `missing` is the failure if the row has no file.
-    fn row(&mut self, row: SourceRow, missing: String) -> ControlFlow<(), Row> {
+    fn row(&mut self, row: SourceRow, missing: FailureDetail) -> ControlFlow<(), Row> {
         let next = self.images;
         // An image embedded in a row belongs to that row alone.
         if row.sha256.is_none() {

@@ -2,7 +2,7 @@
 
 use super::manifest::cell_bytes;
 use super::{demo, inflated};
-use crate::record::{Failure, FailureCode, ImageLocation};
+use crate::record::{Failure, FailureCode, FailureDetail, ImageLocation, ReadProblem};
 use crate::settings::MAX_FILE_BYTES;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -27,11 +27,11 @@ pub fn image_bytes(location: &ImageLocation) -> Result<Cow<'static, [u8]>, Failu
             regular_file(file)?;
             let limit = MAX_FILE_BYTES + 1;
             inflated::read_range(file, *offset, (*length).min(limit))
-                .map_err(|error| unusable(location, error))?
+                .map_err(|why| unreadable(location, why))?
         }
         ImageLocation::Cell { file, column, row } => {
             regular_file(file)?;
-            cell_bytes(file, column, *row).map_err(|why| unusable(location, why))?
+            cell_bytes(file, column, *row).map_err(|why| unreadable(location, why))?
         }
     };
     match bytes.len() as u64 > MAX_FILE_BYTES {
@@ -58,31 +58,33 @@ fn regular_file(file: &Path) -> Result<u64, Failure> {
     let metadata = fs::metadata(file).map_err(|error| failed(file, error))?;
     match metadata.is_file() {
         true => Ok(metadata.len()),
-        false => Err(unusable(&file.display(), "not a regular file")),
+        false => Err(unreadable(&file.display(), ReadProblem::NotRegular)),
     }
 }
 
 fn failed(file: &Path, error: io::Error) -> Failure {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => failure(
-            FailureCode::MissingImage,
-            format!("there is no file {}", file.display()),
-        ),
-        _ => unusable(&file.display(), error),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Failure {
+            code: FailureCode::MissingImage,
+            detail: FailureDetail::NoSuchFile {
+                file: file.display().to_string(),
+            },
+        },
+        _ => unreadable(&file.display(), error.into()),
     }
 }
 
 fn too_large(what: &dyn Display) -> Failure {
-    unusable(what, format!("larger than {MAX_FILE_BYTES} bytes"))
+    let limit = MAX_FILE_BYTES;
+    unreadable(what, ReadProblem::TooLarge { limit })
 }
 
-fn unusable(what: &dyn Display, why: impl Display) -> Failure {
-    failure(
-        FailureCode::ImageLoadFailed,
-        format!("cannot read {what}: {why}"),
-    )
-}
-
-fn failure(code: FailureCode, detail: String) -> Failure {
-    Failure { code, detail }
+fn unreadable(what: &dyn Display, why: ReadProblem) -> Failure {
+    Failure {
+        code: FailureCode::ImageLoadFailed,
+        detail: FailureDetail::Unreadable {
+            file: what.to_string(),
+            why,
+        },
+    }
 }

@@ -1,5 +1,6 @@
 //! Reads files that may be gzip-compressed, sequentially or by byte range.
 
+use crate::record::ReadProblem;
 use flate2::read::MultiGzDecoder;
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
@@ -50,7 +51,7 @@ pub fn content(mut file: File) -> io::Result<Box<dyn Read>> {
 }
 
 /// Reads `length` bytes of a regular file's decompressed content.
-pub fn read_range(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+pub fn read_range(path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, ReadProblem> {
     let mut file = File::open(path)?;
     if !is_compressed(&mut file)? {
         file.seek(SeekFrom::Start(offset))?;
@@ -66,7 +67,7 @@ pub fn read_range(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> 
     let before = offset - inflated.at;
     let skipped = io::copy(&mut (&mut inflated.content).take(before), &mut io::sink())?;
     if skipped < before {
-        return Err(file_shrank());
+        return Err(ReadProblem::Shrank);
     }
     let bytes = read_exactly(&mut inflated.content, length)?;
     inflated.at = offset + length;
@@ -99,15 +100,11 @@ fn is_compressed(file: &mut File) -> io::Result<bool> {
     Ok(is_compressed)
 }
 
-fn read_exactly(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+fn read_exactly(from: &mut impl Read, length: u64) -> Result<Vec<u8>, ReadProblem> {
     let mut bytes = Vec::with_capacity(length as usize);
     from.take(length).read_to_end(&mut bytes)?;
     match bytes.len() as u64 == length {
         true => Ok(bytes),
-        false => Err(file_shrank()),
+        false => Err(ReadProblem::Shrank),
     }
-}
-
-fn file_shrank() -> io::Error {
-    io::Error::new(ErrorKind::UnexpectedEof, "the file has become shorter")
 }

@@ -1,7 +1,7 @@
 //! The interface of all sources: a stream of row events. Also resolves paths and creates errors.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::Item;
+use crate::record::{FailureDetail, Item};
 use crate::text::Said;
 use std::io;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub enum RowEvent {
     Item(SourceRow),
     /// An item whose image the source does not have, and why.
-    Missing(SourceRow, String),
+    Missing(SourceRow, FailureDetail),
     /// A row that cannot be used.
     Refused(Note),
     /// A problem with a row that is used nevertheless.

@@ -1,12 +1,13 @@
 //! Reads the contents of exports: committed records and failures, in source order.
 
 use super::errors::journal_error;
+use super::tables::answers::read_failure_detail;
 use super::tables::groups::IS_DISPLACED;
 use super::tables::meta::Content;
 use super::tables::records::{checksum_of, lossy, record_of};
 use super::tables::{from_json, to_json};
 use crate::error::Result;
-use crate::record::{GroupId, Item};
+use crate::record::{FailureDetail, GroupId, Item};
 use rusqlite::Connection;
 
 /// A committed record with the image that it describes.
@@ -37,7 +38,7 @@ pub struct FailedItem {
     pub image_path: String,
     pub item: Item,
     pub code: String,
-    pub detail: String,
+    pub detail: FailureDetail,
     pub at: String,
 }
 
@@ -125,7 +126,7 @@ pub fn each_failure(db: &Connection, mut take: impl FnMut(FailedItem) -> Result<
             image_path,
             item,
             code,
-            detail,
+            detail: read_failure_detail(detail),
             at,
         })?;
     }

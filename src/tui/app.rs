@@ -417,7 +417,9 @@ impl App {
                 detail,
                 ..
             } => {
-                let text = words.failed_with(name, words.failure(code), detail);
+                let detail = detail.said();
+                let detail = words.said(&detail);
+                let text = words.failed_with(name, words.failure_code(code), detail);
                 session.notify_failed(group, text);
             }
             Event::Warning(warning) => {

@@ -198,12 +198,15 @@ impl Words {
                 why,
                 responds,
                 others,
-            } => match responds {
-                true => self.server_broken(url, why, self.goes_on(*others)),
-                false => self.server_gone(url, why, self.goes_on(*others)),
-            },
+            } => {
+                let (why, goes_on) = (why.said(), self.goes_on(*others));
+                match responds {
+                    true => self.server_broken(url, self.said(&why), goes_on),
+                    false => self.server_gone(url, self.said(&why), goes_on),
+                }
+            }
             ServerNotice::Excluded { url, why, others } => {
-                self.server_barred(url, why, self.goes_on(*others))
+                self.server_barred(url, self.said(&why.said()), self.goes_on(*others))
             }
             ServerNotice::RetryLater { url, wait } => {
                 self.server_busy(url, duration(wait.as_secs_f64()))

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::record::filter::Sort;
-use crate::record::{Background, FailureCode, Field, GroupState, Matching, Reason};
+use crate::record::{Background, Failure, FailureCode, Field, GroupState, Matching, Reason};
 
 words! {
     state_waiting: "waiting" / "대기",
@@ -106,7 +106,17 @@ impl Words {
         }
     }
 
-    pub fn failure(self, code: FailureCode) -> &'static str {
+    pub fn failure_code(self, code: FailureCode) -> &'static str {
         code.name(self.language())
+    }
+
+    /// The failure's code and detail.
+    pub fn failure(self, failure: &Failure) -> String {
+        let detail = failure.detail.said();
+        format!(
+            "{}: {}",
+            self.failure_code(failure.code),
+            self.said(&detail)
+        )
     }
 }

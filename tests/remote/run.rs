@@ -76,8 +76,8 @@ pub fn watched(
             LabelEvent::Done { ticket, answer } => {
                 assert!(texts.insert(*ticket, answer.text.clone()).is_none());
             }
-            LabelEvent::Failed { ticket, error } => {
-                assert!(failures.insert(*ticket, error.cause.clone()).is_none());
+            LabelEvent::Failed { ticket, detail } => {
+                assert!(failures.insert(*ticket, detail.to_string()).is_none());
             }
             LabelEvent::Notice(notice) => notices.push(Words::ENGLISH.server_notice(notice)),
             LabelEvent::Counts(now) => counts = *now,

@@ -88,9 +88,9 @@ pub fn question_with_colors(
         .file
         .as_ref()
         .ok_or_else(|| Error::new(ErrorKind::Image, format!("{} has no file", item.image_path)))?;
-    let bytes = source::image_bytes(file)
-        .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
-    let icon = icon::decode(&bytes).map_err(|error| error.context(&item.image_path))?;
+    let bytes = source::image_bytes(file).map_err(|failure| failure.detail.into_error())?;
+    let icon =
+        icon::decode(&bytes).map_err(|detail| detail.into_error().context(&item.image_path))?;
     let colors = icon::palette(&icon).histogram;
     Ok((
         icon::picture(&icon, SETTINGS.upscale, SETTINGS.background),

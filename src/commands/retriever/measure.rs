@@ -6,8 +6,8 @@ use crate::embed::{Retriever, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{
-    Background, BeforeAfter, ConfusedImage, GroupId, GroupState, GroupSummary, ImageLocation,
-    Labels, RetrievalMetrics, RetrievalResult, SearchRank, searched_texts,
+    Background, BeforeAfter, ConfusedImage, FailureDetail, GroupId, GroupState, GroupSummary,
+    ImageLocation, Labels, RetrievalMetrics, RetrievalResult, SearchRank, searched_texts,
 };
 use crate::source::image_bytes;
 use crate::store::Journal;
@@ -186,13 +186,13 @@ impl Embedder<'_> {
         let no_file = || Error::new(ErrorKind::Image, "the source names no file");
         let file = record.file.as_ref().ok_or_else(no_file)?;
         let bytes = image_bytes(file);
-        let bytes = bytes.map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
+        let bytes = bytes.map_err(|failure| failure.detail.into_error())?;
         let hash = icon::sha256(&bytes);
         if record.sha256.as_ref().is_some_and(|known| *known != hash) {
             let cause = "the file is not the image that was labeled";
             return Err(Error::new(ErrorKind::Image, cause));
         }
-        let icon = icon::decode(&bytes)?;
+        let icon = icon::decode(&bytes).map_err(FailureDetail::into_error)?;
         Ok((hash, icon::picture(&icon, 1, self.background)))
     }
 

@@ -9,12 +9,12 @@ use super::journal::JournalAccess;
 use super::messages::{Event, Progress, RetryCounts, Summary};
 use super::metrics::Metrics;
 use super::queue::{Job, Purpose, Request};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
-    Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
-    Recoloring, Vocabulary,
+    Attempt, AttemptSettings, Background, Failure, FailureCode, FailureDetail, GroupId,
+    GroupSummary, Reason, Recoloring, Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::StoredAttempt;
@@ -164,12 +164,12 @@ impl Results {
     pub fn refused(
         &mut self,
         job: &Job,
-        error: Error,
+        detail: FailureDetail,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
         let failure = Failure {
             code: FailureCode::ModelError,
-            detail: error.cause,
+            detail,
         };
         let attempt = self.postprocess.failed_attempt(job, failure.clone());
         self.measure(job, &attempt);

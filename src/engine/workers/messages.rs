@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::icon::Measured;
 use crate::labeler::{Answer, LabelRequest, ModelInfo, ModelNotice, ServerNotice};
-use crate::record::{Failure, GroupId, Recoloring, RequestText};
+use crate::record::{Failure, FailureDetail, GroupId, Recoloring, RequestText};
 use crate::source::GroupEvent;
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub enum ModelEvent {
     },
     Refused {
         ticket: u64,
-        error: Error,
+        detail: FailureDetail,
     },
     Notice(ServerNotice),
     ModelNotice(ModelNotice),

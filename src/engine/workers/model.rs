@@ -6,6 +6,7 @@ use crate::engine::messages::Stage;
 use crate::engine::metrics::Metrics;
 use crate::error::{Error, ErrorKind};
 use crate::labeler::{Factory, Jobs, LabelEvent, LabelRequest, Loading, Pull};
+use crate::record::FailureDetail;
 use crate::threads;
 use crossbeam_channel::Sender;
 use std::any::Any;
@@ -29,14 +30,15 @@ pub fn run(
     };
     let mut on_load = |loading: Loading, done| metrics.stage(loading.into(), done);
     let loaded = catch_unwind(AssertUnwindSafe(|| factory(&mut on_load)));
-    let mut labeler = match loaded.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
-        Ok(labeler) => labeler,
-        Err(error) => {
-            metrics.stage(Stage::Failed, None);
-            send(ModelEvent::Broken(error));
-            return;
-        }
-    };
+    let mut labeler =
+        match loaded.unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into_error())) {
+            Ok(labeler) => labeler,
+            Err(error) => {
+                metrics.stage(Stage::Failed, None);
+                send(ModelEvent::Broken(error));
+                return;
+            }
+        };
     metrics.stage(Stage::Idle, None);
     send(ModelEvent::Ready(labeler.info()));
     let mut failures = 0;
@@ -52,10 +54,14 @@ pub fn run(
         let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
         let (unfinished, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
         metrics.all_ended();
-        let error = match ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
-            Ok(()) if unfinished.is_empty() || prepared.cancelled() => break,
-            Ok(()) => Error::new(ErrorKind::Internal, "the model did not finish its requests"),
-            Err(error) => error,
+        let (error, detail) = match ended {
+            Ok(Ok(())) if unfinished.is_empty() || prepared.cancelled() => break,
+            Ok(Ok(())) => failed(FailureDetail::ModelUnfinished),
+            Ok(Err(error)) => {
+                let why = error.cause.clone();
+                (error, FailureDetail::ModelFailed { why })
+            }
+            Err(panic) => failed(panicked(panic.as_ref())),
         };
         tracing::error!(error = %error, in_flight = unfinished.len(), "the model failed");
         failures = if finished > 0 { 1 } else { failures + 1 };
@@ -68,8 +74,8 @@ pub fn run(
         }
         if unfinished.len() == 1 {
             for ticket in unfinished.into_keys() {
-                let error = error.clone();
-                send(ModelEvent::Refused { ticket, error });
+                let detail = detail.clone();
+                send(ModelEvent::Refused { ticket, detail });
             }
         } else {
             prepared.retry_alone(unfinished.into_values());
@@ -77,10 +83,14 @@ pub fn run(
     }
 }
 
-/// Converts a panic of the model to an error of the model.
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let error = threads::panicked("the model", panic);
-    Error::new(ErrorKind::Model, error.cause)
+fn failed(detail: FailureDetail) -> (Error, FailureDetail) {
+    (detail.clone().into_error(), detail)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> FailureDetail {
+    FailureDetail::ModelPanicked {
+        why: threads::panic_text(panic).to_owned(),
+    }
 }
 
 struct Worker<'a> {
@@ -163,9 +173,9 @@ impl Jobs for Worker<'_> {
                 self.waiting = waiting;
                 self.update_stage();
             }
-            LabelEvent::Failed { ticket, error } => {
+            LabelEvent::Failed { ticket, detail } => {
                 if self.end(ticket) {
-                    (self.send)(ModelEvent::Refused { ticket, error });
+                    (self.send)(ModelEvent::Refused { ticket, detail });
                 }
             }
         }

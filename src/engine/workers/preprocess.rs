@@ -7,8 +7,8 @@ use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
 use crate::record::{
-    Appearance, ApprovedRecord, Failure, FailureCode, GroupId, ImageLocation, Recoloring,
-    RequestText,
+    Appearance, ApprovedRecord, Failure, FailureCode, FailureDetail, GroupId, ImageLocation,
+    Recoloring, RequestText,
 };
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
@@ -98,11 +98,11 @@ fn recoloring(prompter: &Prompter, from: &ImageLocation, to: &ImageLocation) -> 
 
 fn without_panic<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(broken("the image made the decoder panic")))
+    done.unwrap_or_else(|_| Err(broken(FailureDetail::DecoderPanicked)))
 }
 
 fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
-    icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
+    icon::decode(&image_bytes(file)?).map_err(broken)
 }
 
 struct Prepared {
@@ -116,9 +116,9 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     let mut measured = None;
     let mut picture = None;
     if settings.with_image {
-        let file = job.item.file.as_ref().ok_or_else(|| Failure {
+        let file = job.item.file.as_ref().ok_or(Failure {
             code: FailureCode::MissingImage,
-            detail: "the source names no file".to_owned(),
+            detail: FailureDetail::NoFileNamed,
         })?;
         let icon = decoded(file)?;
         measured = Some(icon::measure(&icon));
@@ -198,9 +198,9 @@ fn sampling(job: &Job) -> Sampling {
     }
 }
 
-fn broken(why: &str) -> Failure {
+fn broken(detail: FailureDetail) -> Failure {
     Failure {
         code: FailureCode::ImageLoadFailed,
-        detail: why.to_owned(),
+        detail,
     }
 }

@@ -97,7 +97,7 @@ impl Images {
         }
         let failed =
             |error: Error| Error::new(ErrorKind::Image, format!("{name}: {}", error.cause));
-        let icon = icon::decode(bytes).map_err(failed)?;
+        let icon = icon::decode(bytes).map_err(|detail| failed(detail.into_error()))?;
         let background = self.flatten.unwrap_or_default();
         let picture = icon::picture(&icon, self.upscale, background);
         Ok(Cow::Owned(icon::to_png(&picture).map_err(failed)?))

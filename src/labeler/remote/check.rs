@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::icon::Picture;
 use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Chat, schema};
-use crate::record::{AnswerForm, GroupId, Vocabulary};
+use crate::record::{AnswerForm, GroupId, ServerFault, Vocabulary};
 use crate::settings::{Lang, RemoteOptions};
 use crate::vlm::Sampling;
 use serde_json::Value;
@@ -110,8 +110,8 @@ impl Server<'_> {
                 }
             }
             Err(error) => {
-                let words = self.http.describe(&self.url, &describe_error(&error));
-                (Err(words), not_checked())
+                let fault = self.http.describe(&self.url, describe_error(&error));
+                (Err(fault.to_string()), not_checked())
             }
         };
         let mut report = EndpointReport {
@@ -139,8 +139,8 @@ impl Server<'_> {
     async fn unusable(&self, listed: &reqwest::Response) -> Option<String> {
         let status = listed.status();
         if status.is_server_error() {
-            let words = format!("status {}", status.as_u16());
-            return Some(self.http.describe(&self.url, &words));
+            let fault = ServerFault::Other(format!("status {}", status.as_u16()));
+            return Some(self.http.describe(&self.url, fault).to_string());
         }
         if status != reqwest::StatusCode::NOT_FOUND {
             return None;
@@ -151,7 +151,8 @@ impl Server<'_> {
 
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
-        let body = read_body(response, answer_limit(NEW_TOKENS)).await?;
+        let body = read_body(response, answer_limit(NEW_TOKENS)).await;
+        let body = body.map_err(|fault| fault.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
             let words = wire::server_message(&String::from_utf8_lossy(&body));
@@ -170,8 +171,11 @@ impl Server<'_> {
 
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
-        let with = self.ask(true, Format::Plain, false).await?;
-        let without = self.ask(false, Format::Plain, false).await?;
+        let ask = async |picture| {
+            let answer = self.ask(picture, Format::Plain, false).await;
+            answer.map_err(|fault| fault.to_string())
+        };
+        let (with, without) = (ask(true).await?, ask(false).await?);
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
             0 if with.counts.prompt > 0 => Err("it ignores the picture".to_owned()),
             0 => Ok("probably: it does not report token counts".to_owned()),
@@ -196,20 +200,26 @@ impl Server<'_> {
                         format.name()
                     ));
                 }
-                Err(words) => refusals.push(format!("{}: {words}", format.name())),
+                Err(fault) => refusals.push(format!("{}: {fault}", format.name())),
             }
         }
         Err(refusals.join("; "))
     }
 
     async fn gives_probabilities(&self, format: Format) -> Result<String, String> {
-        match self.ask(false, format, true).await? {
-            answer if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
-            _ => Ok("yes".to_owned()),
+        match self.ask(false, format, true).await {
+            Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
+            Ok(_) => Ok("yes".to_owned()),
+            Err(fault) => Err(fault.to_string()),
         }
     }
 
-    async fn ask(&self, picture: bool, format: Format, logprobs: bool) -> Result<Answer, String> {
+    async fn ask(
+        &self,
+        picture: bool,
+        format: Format,
+        logprobs: bool,
+    ) -> Result<Answer, ServerFault> {
         let png = match picture {
             true => Some(red_square()?),
             false => None,
@@ -241,19 +251,21 @@ impl Server<'_> {
         let status = response.status();
         let bytes = read_body(response, answer_limit(NEW_TOKENS)).await?;
         if !status.is_success() {
-            let words = wire::server_message(&String::from_utf8_lossy(&bytes));
-            let words = format!("status {}: {words}", status.as_u16());
-            return Err(self.http.describe(&self.url, &words));
+            let fault = ServerFault::Status {
+                status: status.as_u16(),
+                message: wire::server_message(&String::from_utf8_lossy(&bytes)),
+            };
+            return Err(self.http.describe(&self.url, fault));
         }
         read_answer(&bytes, start.elapsed())
     }
 }
 
-fn red_square() -> Result<String, String> {
+fn red_square() -> Result<String, ServerFault> {
     let picture = Picture {
         width: 56,
         height: 56,
         rgb: [217, 43, 43].repeat(56 * 56),
     };
-    wire::data_url(&picture).map_err(|error| error.to_string())
+    wire::data_url(&picture).map_err(|error| ServerFault::Other(error.to_string()))
 }

@@ -3,7 +3,7 @@
 
 use super::align::align;
 use crate::labeler::{Answer, TokenInfo};
-use crate::record::{Timings, TokenCounts};
+use crate::record::{ServerFault, Timings, TokenCounts};
 use crate::text::without_non_finite;
 use serde_json::Value;
 use std::time::Duration;
@@ -13,8 +13,8 @@ const MAX_OBJECTS: usize = 64;
 /// Tags around a model's reasoning. The opening one may be part of the chat template.
 const THINKING: (&str, &str) = ("<think>", "</think>");
 
-/// Parses a completion. The error is a message for the user.
-pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
+/// Parses a completion.
+pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, ServerFault> {
     let completion = object(body)?;
     let choice = choice(&completion)?;
     let cut = choice["finish_reason"] == "length";
@@ -39,38 +39,36 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
 }
 
 /// Parses the JSON of a response, allowing non-finite numbers.
-pub fn object(body: &[u8]) -> Result<Value, String> {
+pub fn object(body: &[u8]) -> Result<Value, ServerFault> {
     if body.starts_with(&[0x1f, 0x8b]) {
-        return Err(
-            "the server's answer is compressed, although compression was not requested".to_owned(),
-        );
+        return Err(ServerFault::Compressed);
     }
     if body.starts_with(b"data:") {
-        return Err(
-            "the server streams its answer, although streaming was not requested".to_owned(),
-        );
+        return Err(ServerFault::Streamed);
     }
-    let text = str::from_utf8(body).map_err(|_| "the server's answer is not UTF-8".to_owned())?;
+    let text = str::from_utf8(body).map_err(|_| ServerFault::NotUtf8)?;
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text).or_else(|error| {
         without_non_finite(text)
             .and_then(|text| serde_json::from_str(&text).ok())
-            .ok_or_else(|| format!("the server's answer is not JSON: {error}"))
+            .ok_or_else(|| ServerFault::NotJson {
+                why: error.to_string(),
+            })
     })
 }
 
 /// Returns the first choice of a completion.
-pub fn choice(completion: &Value) -> Result<&Value, String> {
+pub fn choice(completion: &Value) -> Result<&Value, ServerFault> {
     let choice = &completion["choices"][0];
     if choice["message"].is_object() {
         return Ok(choice);
     }
     Err(match completion.get("error") {
         Some(error) if !error.is_null() => {
-            let words = super::wire::server_message(&completion.to_string());
-            format!("the server's answer is an error: {words}")
+            let message = super::wire::server_message(&completion.to_string());
+            ServerFault::ErrorAnswer { message }
         }
-        _ => "the server's answer is not a chat completion".to_owned(),
+        _ => ServerFault::NotACompletion,
     })
 }
 
@@ -302,7 +300,7 @@ mod tests {
                 "an error: no GPU",
             ),
         ] {
-            let error = read_answer(body, Duration::ZERO).unwrap_err();
+            let error = read_answer(body, Duration::ZERO).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -3,6 +3,7 @@
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::labeler::ServerNotice;
+use crate::record::ServerFault;
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
 use rustls::CertificateError;
@@ -179,7 +180,7 @@ impl Http {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let words = format!("{url}: {}", self.describe(url, &describe_error(&error)));
+                    let words = format!("{url}: {}", self.describe(url, describe_error(&error)));
                     if certificate_error(&error).is_some() {
                         return Err(Error::new(ErrorKind::Network, words));
                     }
@@ -227,11 +228,14 @@ impl Http {
 
     /// Formats an error of a server for the user: redacts the key, and adds the proxy, which may be the
     /// one that responded.
-    pub fn describe(&self, url: &str, words: &str) -> String {
-        let words = self.without_key(words);
+    pub fn describe(&self, url: &str, fault: ServerFault) -> ServerFault {
+        let fault = fault.redacted(&|text| self.without_key(text));
         match self.proxy(url) {
-            Some(proxy) => format!("{words} (through the proxy {proxy})"),
-            None => words,
+            Some(proxy) => ServerFault::Through {
+                proxy: proxy.to_owned(),
+                fault: Box::new(fault),
+            },
+            None => fault,
         }
     }
 }
@@ -293,9 +297,10 @@ pub fn answer_limit(max_new_tokens: usize) -> usize {
     MIN_ANSWER_LIMIT.max(max_new_tokens * MAX_TOKEN_BYTES)
 }
 
-/// Reads a body of at most `limit` bytes. The error is a message for the user.
-pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<u8>, String> {
-    let too_long = || Err(format!("the answer is over {} MiB", limit >> 20));
+/// Reads a body of at most `limit` bytes.
+pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<u8>, ServerFault> {
+    let mebibytes = limit >> 20;
+    let too_long = || Err(ServerFault::TooLong { mebibytes });
     if response
         .content_length()
         .is_some_and(|length| length > limit as u64)
@@ -315,22 +320,22 @@ pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<
 }
 
 /// Formats an error by its innermost cause, since the outer ones only repeat the URL.
-pub fn describe_error(error: &reqwest::Error) -> String {
+pub fn describe_error(error: &reqwest::Error) -> ServerFault {
     if error.is_timeout() {
-        return "no answer in time".into();
+        return ServerFault::Timeout;
     }
-    if let Some(words) = certificate_error(error) {
-        return words;
+    if let Some(fault) = certificate_error(error) {
+        return fault;
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    ServerFault::Other(cause.to_string())
 }
 
 /// Describes the problem with a server's certificate, if it is the cause of the error.
-fn certificate_error(error: &reqwest::Error) -> Option<String> {
+fn certificate_error(error: &reqwest::Error) -> Option<ServerFault> {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     let tls_error = loop {
         if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
@@ -343,14 +348,12 @@ fn certificate_error(error: &reqwest::Error) -> Option<String> {
         };
     };
     match tls_error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
-            "its certificate is not signed by a trusted authority; add the authority to the \
-             system's, or on Linux set SSL_CERT_FILE to its PEM file"
-                .to_owned(),
-        ),
-        rustls::Error::InvalidCertificate(error) => {
-            Some(format!("its certificate is invalid: {error}"))
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            Some(ServerFault::UntrustedCertificate)
         }
+        rustls::Error::InvalidCertificate(error) => Some(ServerFault::InvalidCertificate {
+            why: error.to_string(),
+        }),
         _ => None,
     }
 }

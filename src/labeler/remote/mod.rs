@@ -16,8 +16,8 @@ pub use completion::read_answer;
 pub use http::{RetryPolicy, base_url};
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts};
-use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Field, Parsed};
+use crate::error::Result;
+use crate::record::{FailureDetail, Field, Parsed, ServerFault};
 use crate::settings::RemoteOptions;
 use conformance::Conformance;
 use futures_util::StreamExt as _;
@@ -69,17 +69,17 @@ impl RemoteLabeler {
                 ticket,
                 answer: Box::new(answer),
             },
-            Err(words) => LabelEvent::Failed {
-                ticket,
-                error: Error::new(ErrorKind::Network, self.http.without_key(&words)),
-            },
+            Err(detail) => LabelEvent::Failed { ticket, detail },
         }
     }
 
-    async fn answer(&self, request: &LabelRequest) -> Result<Answer, String> {
+    async fn answer(&self, request: &LabelRequest) -> Result<Answer, FailureDetail> {
         let png = match &request.picture {
             Some(picture) => {
-                Some(wire::data_url(picture).map_err(|error| format!("cannot encode: {error}"))?)
+                let url = wire::data_url(picture);
+                Some(url.map_err(|error| FailureDetail::ModelFailed {
+                    why: format!("cannot encode: {error}"),
+                })?)
             }
             None => None,
         };
@@ -88,7 +88,9 @@ impl RemoteLabeler {
         let mut reduced: Option<(&Endpoint, Agreement)> = None;
         loop {
             let Some(lease) = self.pool.choose().await else {
-                return Err(self.pool.all_excluded().unwrap_or_default());
+                let servers = Vec::new();
+                let none = FailureDetail::AllServersRefused { servers };
+                return Err(self.pool.all_excluded().unwrap_or(none));
             };
             let endpoint = lease.endpoint;
             let agreement = reduced
@@ -108,7 +110,8 @@ impl RemoteLabeler {
                     self.pool.answered(endpoint);
                     let parsed = crate::record::parse(&answer.text);
                     if self.repeats_key(&answer.text, parsed.as_ref().ok()) {
-                        return Err(format!("{} repeats the key in its answer", endpoint.url));
+                        let url = endpoint.url.clone();
+                        return Err(FailureDetail::ServerRepeatsKey { url });
                     }
                     let is_record = answer.truncated || parsed.is_ok();
                     if !is_record
@@ -129,18 +132,19 @@ impl RemoteLabeler {
                 }
                 ServerReply::Refused {
                     status,
-                    words,
+                    why,
                     refusal,
                 } => {
                     self.pool.answered(endpoint);
-                    let words = self.http.describe(&endpoint.url, &words);
+                    let why = self.http.describe(&endpoint.url, why);
                     match self.pool.reduce_agreement(endpoint, agreement, refusal) {
                         Some(agreement) => reduced = Some((endpoint, agreement)),
                         None => {
                             let about_server = wire::is_about_server(status);
-                            let own = self.pool.is_item_error(endpoint, about_server, &words);
+                            let own = self.pool.is_item_error(endpoint, about_server, &why);
                             if own.await {
-                                return Err(format!("{} {words}", endpoint.url));
+                                let url = endpoint.url.clone();
+                                return Err(FailureDetail::ServerRefused { url, why });
                             }
                         }
                     }
@@ -150,24 +154,32 @@ impl RemoteLabeler {
                     self.pool.answered(endpoint);
                     queued += 1;
                     if queued > self.retry.max_rate_limited {
-                        return Err(format!("{} answered {status} {queued} times", endpoint.url));
+                        return Err(FailureDetail::ServerBusy {
+                            url: endpoint.url.clone(),
+                            status,
+                            times: queued,
+                        });
                     }
                     let after = after.unwrap_or_default();
                     self.pool.asked_to_wait(endpoint, after);
                     after.max(self.backoff(queued))
                 }
-                ServerReply::Unreachable(words) => {
+                ServerReply::Unreachable(why) => {
                     // Pauses the run and does not count as a failed try of the item.
-                    let words = self.http.describe(&endpoint.url, &words);
-                    self.pool.record_unreachable(endpoint, &words);
+                    let why = self.http.describe(&endpoint.url, why);
+                    self.pool.record_unreachable(endpoint, &why);
                     Duration::ZERO
                 }
-                ServerReply::Broken(words) => {
-                    let words = self.http.describe(&endpoint.url, &words);
-                    self.pool.record_failure(endpoint, &words);
+                ServerReply::Broken(why) => {
+                    let why = self.http.describe(&endpoint.url, why);
+                    self.pool.record_failure(endpoint, &why);
                     broken += 1;
                     if broken >= self.retry.tries {
-                        return Err(format!("{}: {words}, {broken} times", endpoint.url));
+                        return Err(FailureDetail::ServerFailed {
+                            url: endpoint.url.clone(),
+                            why,
+                            times: broken,
+                        });
                     }
                     self.backoff(broken)
                 }
@@ -243,7 +255,7 @@ impl RemoteLabeler {
         let location = header(reqwest::header::LOCATION).map(str::to_owned);
         let bytes = match read_body(response, limit).await {
             Ok(bytes) => bytes,
-            Err(words) => return ServerReply::Broken(words),
+            Err(why) => return ServerReply::Broken(why),
         };
         self.counts.borrow_mut().bytes_received += bytes.len() as u64;
         match status {
@@ -254,28 +266,30 @@ impl RemoteLabeler {
                     counts.new_tokens += answer.counts.generated as u64;
                     ServerReply::Answer(Box::new(answer))
                 }
-                Err(words) => ServerReply::Broken(words),
+                Err(why) => ServerReply::Broken(why),
             },
             429 => ServerReply::RateLimited { status, after },
             503 if after.is_some() => ServerReply::RateLimited { status, after },
             // Not 501: a retry cannot help if a feature is not implemented.
-            408 | 409 | 500 | 502..=599 => ServerReply::Broken(format!(
-                "status {status}: {}",
-                wire::server_message(&String::from_utf8_lossy(&bytes))
-            )),
+            408 | 409 | 500 | 502..=599 => ServerReply::Broken(ServerFault::Status {
+                status,
+                message: wire::server_message(&String::from_utf8_lossy(&bytes)),
+            }),
             300..=399 => ServerReply::Refused {
                 status,
-                words: format!(
-                    "redirects to {}, and redirects to other hosts are not followed",
-                    location.as_deref().unwrap_or("nowhere")
-                ),
+                why: ServerFault::Redirects {
+                    to: location.unwrap_or_else(|| "nowhere".to_owned()),
+                },
                 refusal: Refusal::Other,
             },
             _ => {
                 let body = String::from_utf8_lossy(&bytes);
                 ServerReply::Refused {
                     status,
-                    words: format!("answered {status}: {}", wire::server_message(&body)),
+                    why: ServerFault::Answered {
+                        status,
+                        message: wire::server_message(&body),
+                    },
                     refusal: wire::refusal(status, &body, agreement),
                 }
             }
@@ -299,16 +313,16 @@ enum ServerReply {
     /// A retry helps only with a reduced agreement.
     Refused {
         status: u16,
-        words: String,
+        why: ServerFault,
         refusal: Refusal,
     },
     RateLimited {
         status: u16,
         after: Option<Duration>,
     },
-    Broken(String),
+    Broken(ServerFault),
     /// Cannot connect.
-    Unreachable(String),
+    Unreachable(ServerFault),
 }
 
 /// Last reported state of the servers.
@@ -395,8 +409,8 @@ impl Labeler for RemoteLabeler {
                 }
             });
             this.report(&mut reported, jobs);
-            if let Some(words) = this.pool.all_excluded() {
-                return Err(Error::new(ErrorKind::Network, words).with_hint(EXCLUDED_HINT));
+            if let Some(refused) = this.pool.all_excluded() {
+                return Err(refused.into_error().with_hint(EXCLUDED_HINT));
             }
             if let Some(event) = event {
                 jobs.push(event);

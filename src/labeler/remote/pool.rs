@@ -2,6 +2,7 @@
 
 use super::wire::{Agreement, Format, Refusal};
 use crate::labeler::ServerNotice;
+use crate::record::{FailureDetail, ServerFault};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -29,7 +30,7 @@ pub struct Endpoint {
     /// Gets no requests until it is known whether it refuses everything.
     is_suspect: Cell<bool>,
     /// Why it is excluded for good.
-    excluded: RefCell<Option<String>>,
+    excluded: RefCell<Option<ServerFault>>,
     /// End of the last reported pause.
     reported_wait: Cell<Option<Instant>>,
 }
@@ -135,7 +136,12 @@ impl Pool {
     /// Whether a refusal is about the item. A server that has not answered yet may refuse everything,
     /// and is excluded after several refusals. With `about_server` one refusal is enough, unless a
     /// request still in flight is answered.
-    pub async fn is_item_error(&self, endpoint: &Endpoint, about_server: bool, why: &str) -> bool {
+    pub async fn is_item_error(
+        &self,
+        endpoint: &Endpoint,
+        about_server: bool,
+        why: &ServerFault,
+    ) -> bool {
         if endpoint.has_answered.get() {
             return true;
         }
@@ -160,11 +166,11 @@ impl Pool {
     }
 
     /// Excludes a server for good.
-    fn exclude(&self, endpoint: &Endpoint, why: &str) {
+    fn exclude(&self, endpoint: &Endpoint, why: &ServerFault) {
         let is_known = endpoint
             .excluded
             .borrow_mut()
-            .replace(why.to_owned())
+            .replace(why.clone())
             .is_some();
         endpoint.unavailable.set(true);
         let others = self.endpoints.iter().filter(|other| !other.is_excluded());
@@ -172,7 +178,7 @@ impl Pool {
         if !is_known && others > 0 {
             self.report(ServerNotice::Excluded {
                 url: endpoint.url.clone(),
-                why: why.to_owned(),
+                why: why.clone(),
                 others,
             });
         }
@@ -180,15 +186,13 @@ impl Pool {
     }
 
     /// The reasons why all servers are excluded; `None` if one is left.
-    pub fn all_excluded(&self) -> Option<String> {
+    pub fn all_excluded(&self) -> Option<FailureDetail> {
         let reason = |endpoint: &Endpoint| {
-            let excluded = endpoint.excluded.borrow();
-            excluded
-                .as_ref()
-                .map(|why| format!("{} {why}", endpoint.url))
+            let why = endpoint.excluded.borrow().clone()?;
+            Some((endpoint.url.clone(), why))
         };
-        let reasons: Option<Vec<String>> = self.endpoints.iter().map(reason).collect();
-        reasons.map(|reasons| reasons.join("; "))
+        let servers: Option<Vec<_>> = self.endpoints.iter().map(reason).collect();
+        servers.map(|servers| FailureDetail::AllServersRefused { servers })
     }
 
     /// Records that a server has answered an item.
@@ -222,7 +226,7 @@ impl Pool {
     }
 
     /// Counts a failed request. After several in a row the server is unavailable.
-    pub fn record_failure(&self, endpoint: &Endpoint, why: &str) {
+    pub fn record_failure(&self, endpoint: &Endpoint, why: &ServerFault) {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
         if failures >= MAX_FAILURES {
@@ -231,12 +235,12 @@ impl Pool {
     }
 
     /// Records that a server cannot be reached.
-    pub fn record_unreachable(&self, endpoint: &Endpoint, why: &str) {
+    pub fn record_unreachable(&self, endpoint: &Endpoint, why: &ServerFault) {
         self.mark_unavailable(endpoint, why, false);
     }
 
     /// Sends no requests to a server until a probe succeeds.
-    fn mark_unavailable(&self, endpoint: &Endpoint, why: &str, responds: bool) {
+    fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerFault, responds: bool) {
         if endpoint.unavailable.replace(true) {
             return;
         }
@@ -246,7 +250,7 @@ impl Pool {
             .filter(|other| !other.unavailable.get());
         self.report(ServerNotice::Unavailable {
             url: endpoint.url.clone(),
-            why: why.to_owned(),
+            why: why.clone(),
             responds,
             others: others.count(),
         });

@@ -8,7 +8,7 @@ pub use answer::AnswerForm;
 pub use confidence::{Token, confidence};
 
 use super::normalize::split_list;
-use super::{Failure, FailureCode, Field, Labels, Reason};
+use super::{Failure, FailureCode, FailureDetail, Field, Labels, Reason};
 use crate::text::clean_text;
 use reader::{Node, Reader, Text};
 
@@ -37,11 +37,13 @@ pub struct Parsed {
 /// If there is no `label_ko`.
 pub fn parse(text: &str) -> Result<Parsed, Failure> {
     let Some((node, cut, repaired)) = object(text) else {
-        return Err(failure("no JSON object with label_ko", text));
+        let answer = beginning(text);
+        return Err(failure(FailureDetail::NoJsonInAnswer { answer }));
     };
     let labels = labels(&node);
     if clean_text(labels.label_ko()).is_empty() {
-        return Err(failure("label_ko is empty", text));
+        let answer = beginning(text);
+        return Err(failure(FailureDetail::NoLabelInAnswer { answer }));
     }
     Ok(Parsed {
         labels,
@@ -129,14 +131,19 @@ fn strings(node: Option<&Node>) -> Vec<String> {
     }
 }
 
-fn failure(what: &str, text: &str) -> Failure {
+fn failure(detail: FailureDetail) -> Failure {
+    Failure {
+        code: FailureCode::InvalidJson,
+        detail,
+    }
+}
+
+/// The beginning of an answer, for display.
+fn beginning(text: &str) -> String {
     let shown = clean_text(text);
     let head: String = shown.chars().take(MAX_SHOWN).collect();
     let more = if head.len() < shown.len() { "…" } else { "" };
-    Failure {
-        code: FailureCode::InvalidJson,
-        detail: format!("{what} in the answer: {head}{more}"),
-    }
+    format!("{head}{more}")
 }
 
 /// Completes an answer that the token limit cut off, so that it is an object with every key. The

@@ -6,7 +6,7 @@ use super::checks::{MAX_ROW, TOO_LONG, file_at, has_control, is_selected, one_li
 use super::cp949::TextDecoder;
 use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Item, SourceType};
+use crate::record::{FailureDetail, Item, SourceType};
 use crate::settings::{EquipmentName, OnlySource};
 use crate::text::{Phrase, Said, paragraphs, said};
 use connect::{connect, unreadable};
@@ -380,9 +380,9 @@ impl Database {
         let describes_other_item = self.naming == EquipmentName::Shape && other_name.is_some();
         let asset = one_line(optional(8, "icon's URL"));
         let mut missing = match (asset, one_line(optional(11, "icon's error"))) {
-            (None, _) => Some("the icon was never fetched".to_owned()),
-            (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
-            _ => Some("the icon has no file".to_owned()),
+            (None, _) => Some(FailureDetail::NeverFetched),
+            (_, Some(why)) => Some(FailureDetail::FetchFailed { why }),
+            _ => Some(FailureDetail::NoIconFile),
         };
         let claimed_sha256 = one_line(optional(10, "icon's sha256"));
         let item_part = part(one_line(optional(5, "part")), one_line(optional(6, "slot")));
@@ -391,12 +391,9 @@ impl Database {
         let mut file = None;
         if let Some(path) = &local_path {
             if has_control(path) {
-                let why = said!(
-                    "the icon's local_path contains control characters",
-                    "아이콘의 local_path에 제어 문자가 있습니다"
-                );
-                missing = Some(why.english.clone());
-                events.push(RowEvent::Noted(self.note(place, why)));
+                let why = FailureDetail::ControlCharactersInPath;
+                events.push(RowEvent::Noted(self.note(place, why.said())));
+                missing = Some(why);
             } else {
                 missing = None;
                 let (found, how) = file_at(&self.base, path);

@@ -86,24 +86,24 @@ fn items_of_both_tables_are_joined_with_their_icons_in_table_order() {
         .missing
         .iter()
         .map(|(item, why)| {
-            (
-                item.item_name.as_str(),
-                item.image_path.as_str(),
-                why.as_str(),
-            )
+            [
+                item.item_name.clone(),
+                item.image_path.clone(),
+                why.to_string(),
+            ]
         })
         .collect();
     assert_eq!(
         missing,
         [
-            ("장갑", "u/absent", "the icon was never fetched"),
-            ("반지", "u/failed", "fetching the icon failed: HTTP 404"),
-            ("42", "u/blank", "the icon has no file"),
-            (
+            ["장갑", "u/absent", "the icon was never fetched"],
+            ["반지", "u/failed", "fetching the icon failed: HTTP 404"],
+            ["42", "u/blank", "the icon has no file"],
+            [
                 "신발",
                 "u/evil",
                 "the icon's local_path contains control characters"
-            ),
+            ],
         ]
     );
     assert_eq!(

@@ -341,7 +341,8 @@ fn compressed_shards_are_read_in_any_order() {
         // A replaced file must not be read through the open one.
         fs::write(dir.path().join(name), gzip(&tar(&members[..4]))).unwrap();
         let gone = image_bytes(items[30].file.as_ref().unwrap()).unwrap_err();
-        assert!(gone.detail.contains("shorter"), "{}", gone.detail);
+        let why = gone.detail.to_string();
+        assert!(why.contains("shorter"), "{why}");
         fs::write(dir.path().join(name), &bytes[..bytes.len() / 2]).unwrap();
         assert!(read(&options).is_err());
     }
@@ -360,7 +361,8 @@ fn only_the_missing_images_of_a_changed_container_fail() {
     )
     .unwrap();
     let failure = image_bytes(second).unwrap_err();
-    assert!(failure.detail.contains("fewer rows"), "{}", failure.detail);
+    let why = failure.detail.to_string();
+    assert!(why.contains("fewer rows"), "{why}");
     fs::remove_file(dir.path().join("m.parquet")).unwrap();
     let failure = image_bytes(second).unwrap_err();
     assert_eq!(failure.code, crate::record::FailureCode::MissingImage);

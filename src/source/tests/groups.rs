@@ -1,7 +1,7 @@
 //! Tests of grouping rows by image.
 
 use super::*;
-use crate::record::FailureCode;
+use crate::record::{FailureCode, FailureDetail};
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
@@ -89,7 +89,7 @@ fn rows_are_grouped_by_content_and_by_path() {
     assert_eq!(found.new[1].failure, None);
     let failure = found.new[2].failure.as_ref().unwrap();
     assert_eq!(failure.code, FailureCode::MissingImage);
-    assert!(failure.detail.contains("gone.png") && found.new[2].sha256.is_none());
+    assert!(failure.detail.to_string().contains("gone.png") && found.new[2].sha256.is_none());
     let further = [(0, "검은 모자"), (0, "흰 모자"), (2, "은반지")];
     assert_eq!(
         found.names,
@@ -138,7 +138,7 @@ fn icons_that_were_never_fetched_are_grouped_by_url() {
     assert_eq!(paths, ["u/1", "u/2"]);
     assert_eq!(found.names, [(0, "다".to_owned(), false)]);
     let failure = found.new[0].failure.as_ref().unwrap();
-    assert_eq!(failure.detail, "the icon was never fetched");
+    assert_eq!(failure.detail, FailureDetail::NeverFetched);
     assert_eq!(end.unwrap().rows_of_groups, [2, 1]);
 }
 

@@ -7,7 +7,7 @@ mod groups;
 mod manifests;
 
 use super::*;
-use crate::record::Item;
+use crate::record::{FailureDetail, Item};
 use crate::settings::{EquipmentName, Mapping, OnlySource};
 use crate::text::Said;
 use std::fs;
@@ -64,7 +64,7 @@ pub fn database_at(path: impl AsRef<Path>) -> SourceOptions {
 pub struct Read {
     pub items: Vec<Item>,
     pub other_names: Vec<String>,
-    pub missing: Vec<(Item, String)>,
+    pub missing: Vec<(Item, FailureDetail)>,
     pub warnings: Vec<String>,
 }
 

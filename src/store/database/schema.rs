@@ -288,6 +288,10 @@ CREATE TABLE retrieved (
 DROP INDEX drawings_by_outline;
 CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS NOT NULL;
 ",
+    "
+-- From this version on, the detail of a failure is a JSON object with a code and values. Earlier
+-- details remain sentences.
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

@@ -4,7 +4,7 @@
 use super::meta::{Content, bump_version};
 use super::{from_json, to_json};
 use crate::error::Result;
-use crate::record::{Attempt, Failure, FailureCode, GroupId, Labels};
+use crate::record::{Attempt, Failure, FailureCode, FailureDetail, GroupId, Labels};
 use crate::store::errors::{journal_error, unreadable};
 use rusqlite::{Connection, params};
 
@@ -78,10 +78,9 @@ pub fn opinions_on(db: &Connection, group: GroupId, answer: i64) -> Result<Vec<L
 
 pub fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
     bump_version(db, Content::Failures)?;
+    let detail = to_json(&failure.detail)?;
     db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut insert| {
-            insert.insert(params![group.0, at, failure.code.code(), failure.detail])
-        })
+        .and_then(|mut insert| insert.insert(params![group.0, at, failure.code.code(), detail]))
         .map_err(journal_error("saving a failure"))
 }
 
@@ -91,5 +90,11 @@ pub fn read_failure(db: &Connection, id: i64) -> Result<Failure> {
         .and_then(|mut select| select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
         .map_err(journal_error("reading a failure"))?;
     let code = FailureCode::parse(&code).ok_or_else(|| unreadable("reading a failure", code))?;
+    let detail = read_failure_detail(detail);
     Ok(Failure { code, detail })
+}
+
+/// Earlier versions stored a detail as a sentence, not as JSON.
+pub fn read_failure_detail(stored: String) -> FailureDetail {
+    from_json(&stored).unwrap_or(FailureDetail::Text(stored))
 }

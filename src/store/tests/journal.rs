@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::icon::Measured;
-use crate::outdir::{KEPT, LABELS};
+use crate::outdir::{ERRORS, KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, ExtraRows, Merged};
 
@@ -458,6 +458,40 @@ fn a_journal_from_before_offers_is_migrated() {
     let newer = attempt(labels("새 반지"), &[]);
     assert!(!journal.add_attempt(ids[0], &newer).unwrap().is_draft);
     assert!(journal.summary(ids[0]).unwrap().unwrap().offered);
+}
+
+#[test]
+fn failures_of_earlier_versions_keep_their_sentences() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자"]);
+    let typed = Failure {
+        code: FailureCode::MissingImage,
+        detail: FailureDetail::NoSuchFile {
+            file: "a.png".to_owned(),
+        },
+    };
+    for id in &ids {
+        journal.add_failure(*id, &typed).unwrap();
+    }
+    drop(journal);
+    let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    let old = "UPDATE failures SET detail = 'there is no file b.png' WHERE group_id = ?1";
+    db.execute(old, [ids[1].0]).unwrap();
+    drop(db);
+
+    let mut journal = open(dir.path());
+    let failure = |id| journal.detail(id).unwrap().unwrap().failure.unwrap();
+    assert_eq!(failure(ids[0]), typed);
+    let sentence = FailureDetail::Text("there is no file b.png".to_owned());
+    assert_eq!(failure(ids[1]).detail, sentence);
+    journal.export(false).unwrap();
+    let listed = lines(dir.path(), ERRORS);
+    let details: Vec<&serde_json::Value> = listed.iter().map(|line| &line["detail"]).collect();
+    assert_eq!(
+        details,
+        ["there is no file a.png", "there is no file b.png"]
+    );
 }
 
 #[test]

@@ -23,8 +23,8 @@ use crate::export::Exports;
 use crate::outdir::{FileNotice, PARQUET};
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
-    Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
-    TokenCounts, Vocabulary,
+    Attempt, Change, Failure, FailureCode, FailureDetail, Field, GroupId, GroupState, Labels,
+    Reason, Timings, TokenCounts, Vocabulary,
 };
 use crate::wording::Words;
 use std::ops::{Deref, DerefMut};
@@ -143,7 +143,7 @@ fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
 fn failure(code: FailureCode) -> Failure {
     Failure {
         code,
-        detail: "no such file".into(),
+        detail: FailureDetail::Text("no such file".to_owned()),
     }
 }
 

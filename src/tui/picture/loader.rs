@@ -5,8 +5,8 @@ use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId, ImageLocation};
+use crate::text::Said;
 use crate::text::said;
-use crate::text::{Language, Said};
 use crate::threads;
 use image::RgbaImage;
 use ratatui_image::FontSize;
@@ -92,11 +92,8 @@ pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
 }
 
 fn read(file: &ImageLocation) -> Result<Icon, Said> {
-    let bytes = crate::engine::image_bytes(file).map_err(|failure| {
-        let (detail, code) = (failure.detail, failure.code.name(Language::Korean));
-        said!("{detail}", "{code}: {file}")
-    })?;
-    icon::decode(&bytes).map_err(|error| error.to_said())
+    let bytes = crate::engine::image_bytes(file).map_err(|failure| failure.detail.said())?;
+    icon::decode(&bytes).map_err(|detail| detail.said())
 }
 
 fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, Said> {

@@ -1,5 +1,6 @@
 //! Records in every state for tests of the screens.
 
+use crate::record::FailureDetail;
 use crate::record::fixes::FixFacts;
 use crate::record::testing::{VOCABULARY, summary};
 use crate::record::*;
@@ -122,7 +123,10 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
             failed.labels = None;
             failed.failure = Some(Failure {
                 code: FailureCode::ImageLoadFailed,
-                detail: "broken PNG image".to_owned(),
+                detail: FailureDetail::BrokenImage {
+                    format: "PNG".to_owned(),
+                    why: "CRC".to_owned(),
+                },
             });
             detail.failure.clone_from(&failed.failure);
             detail.current.failure = Some(failed.id);

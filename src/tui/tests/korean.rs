@@ -3,7 +3,9 @@
 use super::ACTION_KEYS;
 use crate::engine::Event;
 use crate::record::filter::filter_keys;
-use crate::record::{BUILTIN_VOCABULARY, ColorHistogram, GroupId, Reason, to_oklab};
+use crate::record::{
+    BUILTIN_VOCABULARY, ColorHistogram, FailureCode, FailureDetail, GroupId, Reason, to_oklab,
+};
 use crate::text::{Language, words};
 use crate::tui::testing::Bench;
 
@@ -94,9 +96,8 @@ const KNOWN: &[&str] = &[
     "home",
     "no",
     "such",
-    "broken",
     "PNG",
-    "image",
+    "CRC",
     "MB",
     "GiB",
 ];
@@ -142,6 +143,27 @@ fn every_screen_is_korean_at_every_size() {
             assert_eq!(foreign(&screen), Vec::<&str>::new(), "{keys}\n{screen}");
         }
     }
+}
+
+#[test]
+fn a_failed_item_is_explained_in_korean() {
+    let mut bench = Bench::evening_for(Language::Korean, 120, 36);
+    let screen = bench.keys("F").screen();
+    assert!(screen.contains("깨진 PNG 그림입니다: CRC"), "{screen}");
+    bench.keys("r");
+    bench.event(Event::Failed {
+        group: GroupId(4),
+        image_path: "icons/4.png".to_owned(),
+        name: "부서진 아이콘".to_owned(),
+        code: FailureCode::ImageLoadFailed,
+        detail: FailureDetail::EmptyFile,
+    });
+    let screen = bench.screen();
+    assert!(
+        screen.contains("그림을 열 수 없음 (빈 파일입니다)"),
+        "{screen}"
+    );
+    assert_eq!(foreign(&screen), Vec::<&str>::new(), "{screen}");
 }
 
 #[test]

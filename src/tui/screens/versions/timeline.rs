@@ -159,7 +159,7 @@ fn entry(
             let mut all = detail.attempts.iter();
             let index = all.position(|other| other.id == attempt.id);
             let why = match &attempt.failure {
-                Some(failure) => format!("! {}: {}", words.failure(failure.code), failure.detail),
+                Some(failure) => format!("! {}", words.failure(failure)),
                 None => format!("! {}", words.no_answer()),
             };
             vec![

@@ -246,7 +246,7 @@ impl SheetBuilder {
                 self.plain(words.in_hand(), theme.accent());
             }
             Some(failure) => {
-                let text = format!("! {}: {}", words.failure(failure.code), failure.detail);
+                let text = format!("! {}", words.failure(failure));
                 self.plain(&text, theme.bad());
                 self.plain(&format!("  {}", words.retry_or_reject()), theme.dim());
             }

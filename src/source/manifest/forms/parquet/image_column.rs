@@ -2,7 +2,7 @@
 
 use super::cells::cell_at;
 use super::guard::guarded;
-use crate::record::ImageLocation;
+use crate::record::{ImageLocation, ReadProblem};
 use crate::source::manifest::columns::{Column, Columns};
 use crate::source::manifest::embedded::Embedded;
 use crate::source::manifest::row::{Cell, Row};
@@ -14,6 +14,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::file::metadata::ParquetMetaData;
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -144,12 +146,11 @@ fn path_at(paths: &ArrayRef, index: usize) -> Option<String> {
 }
 
 /// Reads the bytes of one image from the file again.
-pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, String> {
-    let open = || -> Result<Vec<u8>, String> {
-        let file = File::open(file).map_err(|error| error.to_string())?;
+pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, ReadProblem> {
+    let open = || -> Result<Vec<u8>, ReadProblem> {
+        let file = File::open(file)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata =
-            ArrowReaderMetadata::load(&file, options).map_err(|error| error.to_string())?;
+        let metadata = ArrowReaderMetadata::load(&file, options).map_err(unreadable)?;
         let mut before = 0;
         let groups = metadata.metadata().row_groups().iter();
         let group = groups.enumerate().find_map(|(number, group)| {
@@ -160,13 +161,16 @@ pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, Str
             before += rows;
             row_in_group.map(|row_in_group| (number, row_in_group))
         });
-        let (group, row_in_group) = group.ok_or("it has fewer rows than before")?;
+        let (group, row_in_group) = group.ok_or(ReadProblem::FewerRows)?;
         let schema = metadata.parquet_schema();
         let leaf = (0..schema.num_columns()).find(|leaf| {
             let path = schema.column(*leaf).path().string();
             path == column
         });
-        let leaf = leaf.ok_or_else(|| format!("it no longer has a column {column}"))?;
+        let no_column = || ReadProblem::NoColumn {
+            column: column.to_owned(),
+        };
+        let leaf = leaf.ok_or_else(no_column)?;
         let mask = ProjectionMask::leaves(schema, [leaf]);
         let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
             .with_projection(mask)
@@ -175,18 +179,22 @@ pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, Str
             .with_limit(1)
             .with_batch_size(1)
             .build()
-            .map_err(|error| error.to_string())?;
-        let batch = batches.next().ok_or("it has fewer rows than before")?;
-        let batch = batch.map_err(|error| error.to_string())?;
-        let value = batch.columns().first().ok_or("the column is gone")?;
+            .map_err(unreadable)?;
+        let batch = batches.next().ok_or(ReadProblem::FewerRows)?;
+        let batch = batch.map_err(unreadable)?;
+        let value = batch.columns().first().ok_or_else(no_column)?;
         let bytes = match value.as_struct_opt() {
-            Some(fields) => fields.columns().first().ok_or("the column is gone")?,
+            Some(fields) => fields.columns().first().ok_or_else(no_column)?,
             None => value,
         };
         match bytes.as_binary_opt::<i32>() {
             Some(bytes) if bytes.len() == 1 && !bytes.is_null(0) => Ok(bytes.value(0).to_vec()),
-            _ => Err("the row no longer has an image".to_owned()),
+            _ => Err(ReadProblem::NoImageInRow),
         }
     };
-    guarded(open)
+    guarded(|| Ok::<_, Infallible>(open())).unwrap_or(Err(ReadProblem::Damaged))
+}
+
+fn unreadable(error: impl Display) -> ReadProblem {
+    ReadProblem::Other(error.to_string())
 }

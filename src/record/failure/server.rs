@@ -1,0 +1,139 @@
+//! What is wrong with a server's reply.
+
+use crate::text::{Said, said};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ServerFault {
+    Timeout,
+    UntrustedCertificate,
+    InvalidCertificate {
+        why: String,
+    },
+    /// A failure that may pass.
+    Status {
+        status: u16,
+        message: String,
+    },
+    /// A refusal.
+    Answered {
+        status: u16,
+        message: String,
+    },
+    Redirects {
+        to: String,
+    },
+    TooLong {
+        mebibytes: usize,
+    },
+    Compressed,
+    Streamed,
+    NotUtf8,
+    NotJson {
+        why: String,
+    },
+    ErrorAnswer {
+        message: String,
+    },
+    NotACompletion,
+    /// The reply may come from a proxy.
+    Through {
+        proxy: String,
+        fault: Box<Self>,
+    },
+    /// In the system's words, such as "Connection refused (os error 111)".
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl ServerFault {
+    pub fn said(&self) -> Said {
+        match self {
+            Self::Timeout => said!("no answer in time", "시간 안에 응답하지 않았습니다"),
+            Self::UntrustedCertificate => said!(
+                "its certificate is not signed by a trusted authority; add the authority to the \
+                 system's, or on Linux set SSL_CERT_FILE to its PEM file",
+                "믿을 수 있는 기관이 서명한 인증서가 아닙니다. 그 기관을 시스템에 더하거나, \
+                 Linux에서는 SSL_CERT_FILE에 PEM 파일을 지정하세요"
+            ),
+            Self::InvalidCertificate { why } => said!(
+                "its certificate is invalid: {why}",
+                "인증서가 올바르지 않습니다: {why}"
+            ),
+            Self::Status { status, message } => {
+                said!("status {status}: {message}", "상태 {status}: {message}")
+            }
+            Self::Answered { status, message } => said!(
+                "answered {status}: {message}",
+                "요청을 거부했습니다(상태 {status}): {message}"
+            ),
+            Self::Redirects { to } => said!(
+                "redirects to {to}, and redirects to other hosts are not followed",
+                "{to}{으로} 보내지만, 다른 호스트로는 따라가지 않습니다"
+            ),
+            Self::TooLong { mebibytes } => said!(
+                "the answer is over {mebibytes} MiB",
+                "답이 {mebibytes} MiB보다 깁니다"
+            ),
+            Self::Compressed => said!(
+                "the server's answer is compressed, although compression was not requested",
+                "청하지 않았는데 답을 압축해 보냅니다"
+            ),
+            Self::Streamed => said!(
+                "the server streams its answer, although streaming was not requested",
+                "청하지 않았는데 답을 나누어 보냅니다"
+            ),
+            Self::NotUtf8 => said!("the server's answer is not UTF-8", "답이 UTF-8이 아닙니다"),
+            Self::NotJson { why } => said!(
+                "the server's answer is not JSON: {why}",
+                "답이 JSON이 아닙니다: {why}"
+            ),
+            Self::ErrorAnswer { message } => said!(
+                "the server's answer is an error: {message}",
+                "답이 오류입니다: {message}"
+            ),
+            Self::NotACompletion => said!(
+                "the server's answer is not a chat completion",
+                "답이 대화 형식이 아닙니다"
+            ),
+            Self::Through { proxy, fault } => {
+                let Said { english, korean } = fault.said();
+                said!(
+                    "{english} (through the proxy {proxy})",
+                    "{korean} (프록시 {proxy} 경유)"
+                )
+            }
+            Self::Other(why) => said!("{why}", "{why}"),
+        }
+    }
+
+    /// Passes every text that comes from the server through `redact`.
+    pub fn redacted(mut self, redact: &dyn Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::InvalidCertificate { why: text }
+            | Self::Status { message: text, .. }
+            | Self::Answered { message: text, .. }
+            | Self::Redirects { to: text }
+            | Self::NotJson { why: text }
+            | Self::ErrorAnswer { message: text }
+            | Self::Other(text) => *text = redact(text),
+            Self::Through { fault, .. } => **fault = fault.as_ref().clone().redacted(redact),
+            Self::Timeout
+            | Self::UntrustedCertificate
+            | Self::TooLong { .. }
+            | Self::Compressed
+            | Self::Streamed
+            | Self::NotUtf8
+            | Self::NotACompletion => {}
+        }
+        self
+    }
+}
+
+impl fmt::Display for ServerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.said().fmt(f)
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+
+/// One of each kind. The texts of other programs are in capital letters.
+fn all() -> Vec<FailureDetail> {
+    let text = |text: &str| text.to_owned();
+    let unreadable = |why| FailureDetail::Unreadable {
+        file: text("A.PNG"),
+        why,
+    };
+    let refused = |why| FailureDetail::ServerRefused {
+        url: text("URL"),
+        why,
+    };
+    let problems = [
+        ReadProblem::NotRegular,
+        ReadProblem::TooLarge { limit: 9 },
+        ReadProblem::NotPermitted {
+            why: text("DENIED"),
+        },
+        ReadProblem::Shrank,
+        ReadProblem::FewerRows,
+        ReadProblem::NoColumn { column: text("C") },
+        ReadProblem::NoImageInRow,
+        ReadProblem::Damaged,
+        ReadProblem::Other(text("EIO")),
+    ];
+    let message = text("NO");
+    let faults = [
+        ServerFault::Timeout,
+        ServerFault::UntrustedCertificate,
+        ServerFault::InvalidCertificate { why: text("OLD") },
+        ServerFault::Status {
+            status: 500,
+            message: message.clone(),
+        },
+        ServerFault::Answered {
+            status: 401,
+            message: message.clone(),
+        },
+        ServerFault::Redirects { to: text("URL") },
+        ServerFault::TooLong { mebibytes: 1 },
+        ServerFault::Compressed,
+        ServerFault::Streamed,
+        ServerFault::NotUtf8,
+        ServerFault::NotJson { why: text("EOF") },
+        ServerFault::ErrorAnswer { message },
+        ServerFault::NotACompletion,
+        ServerFault::Through {
+            proxy: text("URL"),
+            fault: Box::new(ServerFault::Timeout),
+        },
+        ServerFault::Other(text("ECONNREFUSED")),
+    ];
+    let servers = vec![
+        (text("URL"), ServerFault::Timeout),
+        (text("URL"), ServerFault::NotUtf8),
+    ];
+    let others = [
+        FailureDetail::NeverFetched,
+        FailureDetail::FetchFailed { why: text("404") },
+        FailureDetail::NoIconFile,
+        FailureDetail::NoFileNamed,
+        FailureDetail::ControlCharactersInPath,
+        FailureDetail::NoSuchFile {
+            file: text("A.PNG"),
+        },
+        FailureDetail::EmptyFile,
+        FailureDetail::TooManyBytes { bytes: 9, limit: 8 },
+        FailureDetail::NotAnImage,
+        FailureDetail::BrokenImage {
+            format: text("PNG"),
+            why: text("CRC"),
+        },
+        FailureDetail::NoPixels {
+            width: 0,
+            height: 1,
+        },
+        FailureDetail::TooManyPixels {
+            width: 9,
+            height: 9,
+            max_side: 8,
+            max_pixels: 64,
+        },
+        FailureDetail::DecoderPanicked,
+        FailureDetail::NoJsonInAnswer { answer: text("NO") },
+        FailureDetail::NoLabelInAnswer { answer: text("{}") },
+        FailureDetail::ModelPanicked { why: text("NAN") },
+        FailureDetail::ModelUnfinished,
+        FailureDetail::ModelFailed { why: text("NAN") },
+        FailureDetail::AllServersRefused { servers },
+        FailureDetail::ServerFailed {
+            url: text("URL"),
+            why: ServerFault::Timeout,
+            times: 8,
+        },
+        FailureDetail::ServerBusy {
+            url: text("URL"),
+            status: 429,
+            times: 9,
+        },
+        FailureDetail::ServerRepeatsKey { url: text("URL") },
+    ];
+    let problems = problems.into_iter().map(unreadable);
+    let faults = faults.into_iter().map(refused);
+    others.into_iter().chain(problems).chain(faults).collect()
+}
+
+#[test]
+fn every_kind_is_worded_in_korean() {
+    /// Names of formats, files and variables are not translated.
+    const NAMES: [&str; 9] = [
+        "local_path",
+        "label_ko",
+        "x",
+        "Linux",
+        "SSL_CERT_FILE",
+        "PEM",
+        "MiB",
+        "WebP",
+        "UTF",
+    ];
+    for detail in all() {
+        let Said { english, korean } = detail.said();
+        let words = korean.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let is_english = |word: &&str| {
+            word.chars().any(|c| c.is_ascii_lowercase())
+                && !NAMES.contains(word)
+                && !word.chars().all(|c| c == 'x' || c.is_ascii_digit())
+        };
+        let found: Vec<&str> = words.filter(is_english).collect();
+        assert!(found.is_empty(), "{found:?} in {korean}");
+        assert!(
+            korean.chars().any(|c| ('가'..='힣').contains(&c)) || korean.ends_with("ECONNREFUSED")
+        );
+        assert!(english.is_ascii(), "{english}");
+    }
+}
+
+#[test]
+fn a_stored_detail_is_a_code_with_its_values() {
+    for detail in all() {
+        let stored = serde_json::to_value(&detail).unwrap();
+        assert!(stored["kind"].is_string(), "{stored}");
+        assert_eq!(
+            serde_json::from_value::<FailureDetail>(stored).unwrap(),
+            detail
+        );
+    }
+    let missing = FailureDetail::NoSuchFile {
+        file: "a.png".to_owned(),
+    };
+    let stored = serde_json::to_string(&missing).unwrap();
+    assert_eq!(stored, r#"{"kind":"no_such_file","file":"a.png"}"#);
+    assert_eq!(missing.to_string(), "there is no file a.png");
+}
+
+#[test]
+fn a_detail_of_an_earlier_version_stays_as_it_was() {
+    let stored = r#"{"code": "model_error", "detail": "no answer in time"}"#;
+    let failure: Failure = serde_json::from_str(stored).unwrap();
+    let Said { english, korean } = failure.detail.said();
+    assert_eq!(
+        (english.as_str(), korean.as_str()),
+        ("no answer in time", "no answer in time")
+    );
+}
+
+#[test]
+fn what_a_server_says_is_redacted_through_a_proxy_too() {
+    let fault = ServerFault::Through {
+        proxy: "http://proxy".to_owned(),
+        fault: Box::new(ServerFault::Answered {
+            status: 401,
+            message: "SECRET is wrong".to_owned(),
+        }),
+    };
+    let redacted = fault.redacted(&|text| text.replace("SECRET", "[key]"));
+    assert_eq!(
+        redacted.to_string(),
+        "answered 401: [key] is wrong (through the proxy http://proxy)"
+    );
+}

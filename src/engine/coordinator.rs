@@ -12,6 +12,7 @@ use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Sum
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
 use super::search::Search;
+use super::ticks::Ticks;
 use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
@@ -21,10 +22,8 @@ use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Progress is published and pending exports are written at least this often.
-const TICK: Duration = Duration::from_millis(200);
 /// Number of decisions after which all groups are scored again.
 const RESCORE_AFTER: u64 = 5;
 /// Messages handled in one turn of the loop.
@@ -53,6 +52,7 @@ pub struct Coordinator {
     published_decisions: u64,
     /// `Event::Idle` was sent and is still true.
     idle_emitted: bool,
+    ticks: Ticks,
 }
 
 impl Coordinator {
@@ -87,6 +87,7 @@ impl Coordinator {
             interrupted: false,
             published_decisions: 0,
             idle_emitted: false,
+            ticks: Ticks::new(Instant::now()),
             front,
         }
     }
@@ -153,6 +154,8 @@ impl Coordinator {
     fn wait(&mut self) -> Result<()> {
         let commands = self.front.commands.clone();
         let messages = self.workers.messages().clone();
+        let is_busy = self.queue.is_busy() || !self.ingest.is_idle();
+        let tick = self.ticks.next(Instant::now(), is_busy);
         select! {
             recv(commands) -> command => match command {
                 Ok(command) => self.command(command)?,
@@ -171,8 +174,9 @@ impl Coordinator {
                 }
                 Err(_) => self.workers.all_ended(),
             },
-            default(TICK) => {}
+            default(tick) => return Ok(()),
         }
+        self.ticks.active(Instant::now());
         Ok(())
     }
 

@@ -9,16 +9,39 @@ use std::thread::JoinHandle;
 const EVENT_CAPACITY: usize = 1024;
 
 /// Shares the latest value: writers never wait, readers see the newest.
-#[derive(Debug, Clone, Default)]
-pub struct Watch<T>(Arc<Mutex<T>>);
+#[derive(Debug, Clone)]
+pub struct Watch<T> {
+    value: Arc<Mutex<T>>,
+    /// Contains a message if the value has changed since the reader last received one.
+    changes: (Sender<()>, Receiver<()>),
+}
 
-impl<T: Clone> Watch<T> {
+impl<T: Default> Default for Watch<T> {
+    fn default() -> Self {
+        Self {
+            value: Arc::default(),
+            changes: bounded(1),
+        }
+    }
+}
+
+impl<T: Clone + PartialEq> Watch<T> {
     pub fn set(&self, value: T) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        let mut current = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current != value {
+            *current = value;
+            // Fails if the reader has not yet received an earlier message.
+            let _ = self.changes.0.try_send(());
+        }
+    }
+
+    /// Receives one message for any number of changes. Meant for a single reader.
+    pub fn changes(&self) -> Receiver<()> {
+        self.changes.1.clone()
     }
 
     pub fn get(&self) -> T {
-        self.0
+        self.value
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -97,6 +120,11 @@ impl Handle {
     pub fn progress(&self) -> Progress {
         self.progress.get()
     }
+
+    /// Receives one message for any number of changes of the progress.
+    pub fn progress_changes(&self) -> Receiver<()> {
+        self.progress.changes()
+    }
 }
 
 impl Drop for Handle {
@@ -129,6 +157,9 @@ mod tests {
             });
         }
         assert_eq!(handle.progress().done, 2);
+        assert_eq!(handle.progress_changes().try_iter().count(), 1);
+        end.progress.set(handle.progress());
+        assert!(handle.progress_changes().is_empty(), "nothing has changed");
         drop(handle);
         assert!(end.commands.recv().is_err());
     }

@@ -197,7 +197,9 @@ impl Metrics {
             .saturating_sub(progress.already + progress.done + progress.following)
             as f64;
         progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| remaining * 60.0 / rate);
-        if now.duration_since(inner.last_sample) >= SAMPLE_INTERVAL {
+        // Time without work is not part of the curve, once it has come down.
+        let is_at_rest = inner.worked.since.is_none() && progress.icons_per_minute_now == 0.0;
+        if !is_at_rest && now.duration_since(inner.last_sample) >= SAMPLE_INTERVAL {
             inner.last_sample = now;
             inner.throughput.push_back(progress.icons_per_minute_now);
             if inner.throughput.len() > MAX_SAMPLES {

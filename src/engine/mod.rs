@@ -14,6 +14,7 @@ mod queue;
 mod results;
 mod search;
 mod start;
+mod ticks;
 mod words;
 mod workers;
 

@@ -258,6 +258,11 @@ impl RequestQueue {
         self.paused && self.model == ModelStatus::Ready
     }
 
+    /// Whether the model is loading or working on a request.
+    pub fn is_busy(&self) -> bool {
+        self.is_loading() || !self.running.is_empty()
+    }
+
     pub fn is_running(&self, group: GroupId) -> bool {
         self.running.contains(&group)
     }

@@ -8,18 +8,23 @@ use crate::settings::PictureChoice;
 use crate::tui::message::Message;
 use crate::tui::picture::{self, Graphics, LoadedPicture, PictureRequest};
 use crate::tui::records::{Task, TaskResult, worker};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, tick, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-/// How often the progress and the terminal's size are polled.
-const POLL: Duration = Duration::from_millis(250);
+/// The shortest time between two updates of the progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the terminal's size is checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// An event that wakes the loop.
 pub enum LoopEvent {
     Message(Box<Message>),
-    Poll,
+    /// The progress has changed.
+    Progress,
+    /// The terminal may have been resized without a signal.
+    Check,
     /// What the terminal can show; sent again if a later reply changes it.
     Terminal(Box<Capabilities>),
     /// The engine has closed its channel.
@@ -34,7 +39,12 @@ pub struct Channels {
     events: Receiver<Event>,
     results: Receiver<TaskResult>,
     pictures: Receiver<LoadedPicture>,
-    poll: Receiver<Instant>,
+    changes: Receiver<()>,
+    /// Time of the last [`LoopEvent::Progress`].
+    updated: Instant,
+    /// Delivers a message when the progress, which has changed, is due.
+    due: Option<Receiver<Instant>>,
+    check: Receiver<Instant>,
     pub tasks: Sender<Task>,
     pub requests: Sender<Vec<PictureRequest>>,
     capabilities: Receiver<Capabilities>,
@@ -74,7 +84,10 @@ impl Channels {
             events: handle.events(),
             results,
             pictures: never(),
-            poll: tick(POLL),
+            changes: handle.progress_changes(),
+            updated: Instant::now(),
+            due: None,
+            check: tick(CHECK_INTERVAL),
             tasks,
             requests,
             capabilities,
@@ -102,7 +115,7 @@ impl Channels {
     }
 
     /// The next event without waiting; keys come before everything else.
-    pub fn try_next(&self) -> Option<LoopEvent> {
+    pub fn try_next(&mut self) -> Option<LoopEvent> {
         let message = |message| Some(LoopEvent::Message(Box::new(message)));
         if let Ok(key) = self.input.try_recv() {
             return message(key);
@@ -122,7 +135,13 @@ impl Channels {
         if let Ok(event) = self.events.try_recv() {
             return message(Message::Engine(event));
         }
-        self.poll.try_recv().ok().map(|_| LoopEvent::Poll)
+        if self.due.is_none() && self.changes.try_recv().is_ok() {
+            self.schedule_progress();
+        }
+        if self.due.as_ref().is_some_and(|due| due.try_recv().is_ok()) {
+            return Some(self.progress());
+        }
+        self.check.try_recv().ok().map(|_| LoopEvent::Check)
     }
 
     /// Waits for the next event. Returns `None` after `limit`.
@@ -130,7 +149,11 @@ impl Channels {
         if let Some(event) = self.try_next() {
             return Some(event);
         }
-        let timeout = limit.map_or_else(never, crossbeam_channel::after);
+        let timeout = limit.map_or_else(never, after);
+        let (changes, due) = match &self.due {
+            Some(due) => (never(), due.clone()),
+            None => (self.changes.clone(), never()),
+        };
         let message = |message| Some(LoopEvent::Message(Box::new(message)));
         // A thread that panicked closes its channel, and `failed` holds the reason.
         select! {
@@ -158,9 +181,24 @@ impl Channels {
                 Err(_) => self.close(|channels| channels.pictures = never()),
             },
             recv(self.failed) -> error => error.ok().map(LoopEvent::Failed),
-            recv(self.poll) -> _ => Some(LoopEvent::Poll),
+            recv(changes) -> _ => {
+                self.schedule_progress();
+                None
+            }
+            recv(due) -> _ => Some(self.progress()),
+            recv(self.check) -> _ => Some(LoopEvent::Check),
             recv(timeout) -> _ => None,
         }
+    }
+
+    fn schedule_progress(&mut self) {
+        let wait = PROGRESS_INTERVAL.saturating_sub(self.updated.elapsed());
+        self.due = Some(after(wait));
+    }
+
+    fn progress(&mut self) -> LoopEvent {
+        (self.updated, self.due) = (Instant::now(), None);
+        LoopEvent::Progress
     }
 
     fn close(&mut self, replace: impl FnOnce(&mut Self)) -> Option<LoopEvent> {

@@ -127,7 +127,8 @@ fn run_loop<A: Application>(
     app.drawn();
     let (mut channels, continued) = Channels::connect(handle, pictures, app.frames())?;
     let mut drawn = Instant::now();
-    let mut urgent = true;
+    // The screen may differ from the last frame, and the operator waits for the next one.
+    let (mut stale, mut urgent) = (true, true);
     loop {
         effects.extend(app.prepare_frame());
         for effect in std::mem::take(&mut effects) {
@@ -152,7 +153,7 @@ fn run_loop<A: Application>(
             }
         }
         let is_due = drawn.elapsed() >= MIN_FRAME_INTERVAL;
-        if urgent || is_due {
+        if stale && (urgent || is_due) {
             // The number is stored before the frame is visible.
             let number = app.frames() + 1;
             let ready = || channels.frames.store(number, Ordering::SeqCst);
@@ -161,11 +162,12 @@ fn run_loop<A: Application>(
             }
             app.drawn();
             drawn = Instant::now();
-            urgent = false;
+            (stale, urgent) = (false, false);
         }
-        let mut next = channels.wait((!is_due).then_some(MIN_FRAME_INTERVAL));
+        let mut next = channels.wait(stale.then_some(MIN_FRAME_INTERVAL));
         let start = Instant::now();
         while let Some(event) = next {
+            stale |= !matches!(event, LoopEvent::Check);
             match event {
                 LoopEvent::Message(message) => {
                     urgent |= !matches!(*message, Message::Engine(_));
@@ -195,11 +197,12 @@ fn run_loop<A: Application>(
                     }
                     effects.extend(app.update(*message));
                 }
-                LoopEvent::Poll => {
+                LoopEvent::Progress => {
                     effects.extend(app.update(Message::Progress(Box::new(handle.progress()))));
-                    // Resizes may come without a signal. If the terminal is gone, drawing fails.
+                }
+                LoopEvent::Check => {
                     if let Some(size) = new_size(&app) {
-                        urgent = true;
+                        (stale, urgent) = (true, true);
                         effects.extend(app.update(Message::Resize(size)));
                     }
                 }

@@ -15,6 +15,7 @@ use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::checkpoint::{self, builtin};
 use crate::vlm::nn::linear::Placement;
+use crate::vlm::nn::team;
 use crate::vlm::open::{OnOpening, Opening};
 use crate::vlm::{CheckpointFiles, Quantization, device};
 use candle_core::DType;
@@ -144,7 +145,7 @@ impl Checkpoint {
         let on_cpu = self.placement.device.is_cpu();
         Batching {
             shares: match on_cpu {
-                true => rayon::current_num_threads(),
+                true => team::threads(),
                 false => 1,
             },
             rows: match self.placement.quantization.is_some() || self.placement.packs_dense() {

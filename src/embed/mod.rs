@@ -26,11 +26,11 @@ mod words;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::settings::RetrieverOptions;
+use crate::vlm::nn::team;
 use crate::vlm::open::OnOpening;
 use architecture::{TextTower, VisionTower};
 use candle_core::Tensor;
 use checkpoint::{Batching, Checkpoint};
-use rayon::prelude::*;
 
 /// A unit vector.
 pub type Vector = Vec<f32>;
@@ -57,9 +57,10 @@ impl Batching {
         vectors_of: impl Fn(&[T]) -> Result<Vec<Vector>> + Sync,
     ) -> Result<Vec<Vector>> {
         let each = inputs.len().div_ceil(self.shares).max(1);
-        let shares = inputs.par_chunks(each).map(&vectors_of);
-        let shares: Vec<_> = shares.collect::<Result<_>>()?;
-        Ok(shares.into_iter().flatten().collect())
+        let shares: Vec<&[T]> = inputs.chunks(each).collect();
+        let vectors = team::map(shares.len(), |share| vectors_of(shares[share]));
+        let vectors: Vec<_> = vectors.into_iter().collect::<Result<_>>()?;
+        Ok(vectors.into_iter().flatten().collect())
     }
 }
 

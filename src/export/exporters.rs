@@ -1,8 +1,8 @@
 //! The list of exporters. A new exporter is one line here and its own file.
 
-use super::errors::Errors;
+use super::errors_jsonl::Errors;
 use super::exporter::Exporter;
-use super::jsonl::Jsonl;
+use super::labels_jsonl::Jsonl;
 use super::parquet::Parquet;
 use crate::error::Result;
 use crate::outdir;

@@ -7,8 +7,8 @@
 
 use super::exporter::Exporter;
 use super::exporters::exporters;
-use super::prepared::{BackgroundExport, NewFile, Prepared, prepare};
 use super::selection::{ExportIssues, Selection};
+use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, keep_lines};

@@ -4,16 +4,16 @@
 mod audit_summary;
 mod compare;
 mod dataset;
-mod errors;
+mod errors_jsonl;
 mod exporter;
 mod exporters;
 mod exports;
 mod image_path;
-mod jsonl;
+mod labels_jsonl;
 mod parquet;
-mod prepared;
 mod report;
 mod selection;
+mod staged;
 mod target;
 
 pub use audit_summary::AuditSummary;

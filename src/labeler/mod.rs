@@ -1,8 +1,8 @@
 //! Generates an answer from a prompt and an icon, with the local model or through a server.
 
+pub mod constraint;
 #[cfg(feature = "fake-model")]
 pub mod fake;
-pub mod grammar;
 pub mod local;
 mod protocol;
 pub mod remote;

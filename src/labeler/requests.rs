@@ -2,7 +2,7 @@
 //! answer's schema to a grammar.
 
 use super::LabelRequest;
-use super::grammar::{Grammar, GrammarCompiler};
+use super::constraint::{Grammar, GrammarCompiler};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::{Constraint, GenerateRequest, Model, Tokenizer};
 use std::collections::VecDeque;

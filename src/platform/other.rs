@@ -91,6 +91,11 @@ pub fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this computer".to_owned())
 }
 
+/// Always `false`: no one has tried the tile registers (AMX) here.
+pub fn allow_tile_registers() -> bool {
+    false
+}
+
 /// Does nothing: all threads keep the same priority.
 pub fn lower_priority() {}
 

@@ -18,6 +18,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+/// Asks the system to keep the tile registers (AMX) of this process. Returns whether it does.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[allow(unsafe_code, reason = "a system call without a wrapper")]
+pub fn allow_tile_registers() -> bool {
+    const REQUEST_PERMISSION: libc::c_long = 0x1023;
+    const TILE_DATA: libc::c_long = 18;
+    // SAFETY: it takes two numbers, and touches no memory.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0 }
+}
+
+/// Always `false`: other processors have no tile registers, and on other systems no one has tried.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub fn allow_tile_registers() -> bool {
+    false
+}
+
 /// SQLite's VFS without file locks.
 pub const LOCKLESS_VFS: &str = "unix-none";
 

@@ -1,11 +1,11 @@
 //! Builds chat messages from prompt files, and the grammar of the answer.
 
+mod answer_schema;
 mod examples;
 mod file;
-mod grammar;
 
+pub use answer_schema::{MAX_NAME, schema};
 pub use file::{Prompt, builtin_prompts};
-pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::record::{
@@ -187,7 +187,7 @@ impl Prompter {
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
     ) -> Arc<serde_json::Value> {
-        Arc::new(grammar::opinion_schema(
+        Arc::new(answer_schema::opinion_schema(
             self.answer_schema(item, settings, colors),
         ))
     }

@@ -6,7 +6,7 @@ pub mod dialogs;
 mod engine_status;
 mod flow;
 mod handlers;
-mod history;
+mod input_history;
 pub mod judging;
 pub mod keymap;
 pub mod message;

@@ -3,7 +3,7 @@
 
 use super::engine_status::EngineStatus;
 use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
-use super::history::History;
+use super::input_history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;

@@ -162,8 +162,8 @@ impl Model {
             .collect())
     }
 
-    /// Runs `work` on a thread of the rayon pool: from any other thread, each matrix product would
-    /// wait for the pool to wake up.
+    /// Runs `work` on a thread of the rayon pool: from any other thread, each product of dense
+    /// matrices would wait for the pool to wake up.
     fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self.cache.device.is_cpu() {
             true => rayon::scope(|_| work()),

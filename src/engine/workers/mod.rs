@@ -3,7 +3,7 @@
 
 mod messages;
 mod model;
-mod prepared;
+mod prepared_queue;
 mod preprocess;
 mod source;
 
@@ -18,7 +18,7 @@ use crate::record::{GroupId, ImageLocation};
 use crate::source::ItemSource;
 use crate::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
-use prepared::PreparedQueue;
+use prepared_queue::PreparedQueue;
 use preprocess::Work;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! Runs the labeler on the thread that owns it and its weights.
 
 use super::messages::{ModelEvent, WorkerMessage};
-use super::prepared::PreparedQueue;
+use super::prepared_queue::PreparedQueue;
 use crate::engine::messages::Stage;
 use crate::engine::metrics::Metrics;
 use crate::error::{Error, ErrorKind};

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::labeler::TokenInfo;
-use crate::labeler::grammar::GrammarCompiler;
+use crate::labeler::constraint::GrammarCompiler;
 use serde_json::Value;
 use std::sync::Arc;
 

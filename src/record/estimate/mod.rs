@@ -8,10 +8,10 @@
 //! responsible. The prior weight counts as a fixed number of decisions.
 
 mod agreement;
-mod decision;
+mod outcome;
 
 pub use agreement::{Agreement, agreement};
-pub use decision::{content_changed, was_changed};
+pub use outcome::{content_changed, was_changed};
 
 use super::rules::weight;
 use super::{Field, FieldConfidence, Reason};

@@ -1,7 +1,7 @@
 //! Audits: people judge a random sample of the committed records without a reason, which yields an
 //! estimate of how many such records are wrong.
 
-use super::rate::interval;
+use super::proportion::interval;
 use super::{Candidate, Rate, Stratum};
 use crate::record::{Field, GroupId, Item, Labels};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 //! statistics computed from them.
 
 mod audit;
-mod rate;
+mod proportion;
 mod sample;
 mod votes;
 
@@ -10,6 +10,6 @@ pub use audit::{
     AuditEstimate, DEFAULT_SAMPLE_SIZE, Judgment, SampledRecord, VERDICTS, Verdict,
     current_judgments,
 };
-pub use rate::Rate;
+pub use proportion::Rate;
 pub use sample::{Candidate, Stratum, draw_order};
 pub use votes::{Vote, VoteTally, shows_a_first, shuffle_key};

@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv::layout::Prefix;
 use crate::vlm::nn::kv::pool::Pool;
+use crate::vlm::nn::team;
 use candle_core::Tensor;
-use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -499,14 +499,11 @@ impl<'m> Generator<'m> {
         for index in &hidden.slots {
             wanted[*index] = true;
         }
-        self.slots
-            .par_iter_mut()
-            .zip(&wanted)
-            .for_each(|(slot, wanted)| {
-                if *wanted {
-                    slot.compute_mask();
-                }
-            });
+        team::for_chunks(&mut self.slots, 1, 1, |index, slot| {
+            if wanted[index] {
+                slot[0].compute_mask();
+            }
+        });
         self.stats.sampling = started.elapsed();
 
         let started = Instant::now();
@@ -532,18 +529,17 @@ impl<'m> Generator<'m> {
 
         let started = Instant::now();
         let ends = &self.model.spec().end_tokens;
-        let outputs: Vec<SlotOutput> = self
+        let mut outputs: Vec<(&mut Slot, SlotOutput)> = self
             .slots
-            .par_iter_mut()
-            .zip(logits)
-            .map(|(slot, logits)| match logits {
-                Some(logits) => slot.sample(&logits, ends),
-                None => SlotOutput {
-                    events: Vec::new(),
-                    finished: false,
-                },
-            })
+            .iter_mut()
+            .map(|slot| (slot, SlotOutput::default()))
             .collect();
+        team::for_chunks(&mut outputs, 1, 1, |index, output| {
+            if let (Some(logits), (slot, output)) = (&logits[index], &mut output[0]) {
+                *output = slot.sample(logits, ends);
+            }
+        });
+        let outputs: Vec<SlotOutput> = outputs.into_iter().map(|(_, output)| output).collect();
         for (index, _) in outputs.iter().enumerate().rev().filter(|(_, o)| o.finished) {
             let slot = self.slots.remove(index);
             self.keep_prompt(slot);

@@ -44,6 +44,7 @@ pub(crate) struct Slot {
 }
 
 /// The result of sampling for one slot.
+#[derive(Default)]
 pub(crate) struct SlotOutput {
     pub events: Vec<GenerateEvent>,
     pub finished: bool,

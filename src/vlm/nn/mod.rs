@@ -16,6 +16,7 @@ mod padding;
 mod pages;
 pub mod rope;
 pub mod simd;
+pub mod team;
 
 /// The implementation that runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

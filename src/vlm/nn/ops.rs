@@ -12,9 +12,9 @@ use super::simd::{
     each, gelu_tanh, gelu_tanh_row, layer_norm_row, quick_gelu, quick_gelu_row, rms_norm_row,
     swiglu_row, vectorized,
 };
+use crate::vlm::nn::team;
 use candle_core::cpu::erf::erf_f32;
 use candle_core::{D, DType, Result, Tensor};
-use rayon::prelude::*;
 use serde::Deserialize;
 use std::mem::MaybeUninit;
 
@@ -52,6 +52,9 @@ pub(crate) fn repeated_shapes(x: &Tensor) -> impl Sized + use<> {
     repeated
 }
 
+/// Numbers per task of an operation on each number: enough work to be worth passing to a thread.
+const TASK_NUMBERS: usize = 4 * 1024;
+
 /// Applies `f(row, out_row)` to the rows of a `(rows, width)` tensor, in parallel.
 ///
 /// # Safety
@@ -65,13 +68,11 @@ unsafe fn map_rows(
     let numbers = rows * out_width;
     let mut out: Vec<f32> = Vec::with_capacity(numbers);
     with_slice(x, |x| {
-        // Enough work per thread to be worth waking it.
-        let rows_per_task = (16 * 1024 / width.max(1)).max(1);
-        out.spare_capacity_mut()[..numbers]
-            .par_chunks_mut(out_width)
-            .zip(x.par_chunks(width))
-            .with_min_len(rows_per_task)
-            .for_each(|(out, x)| f(x, out));
+        let grain = (TASK_NUMBERS / width.max(1)).max(1);
+        let out = &mut out.spare_capacity_mut()[..numbers];
+        team::for_chunks(out, out_width.max(1), grain, |row, out| {
+            f(&x[row * width..][..width], out);
+        });
         Ok(())
     })?;
     // SAFETY: `out` has as many rows as `x`, and the caller promises that `f` has written all of
@@ -241,17 +242,14 @@ impl candle_core::InplaceOp2 for AddInPlace {
         if other.is_empty() || !x.len().is_multiple_of(other.len()) {
             candle_core::bail!("cannot add {} elements to {}", other.len(), x.len())
         }
-        // Enough work per thread to be worth waking it.
-        const PART: usize = 64 * 1024;
         match other.len() == x.len() {
-            true => x
-                .par_chunks_mut(PART)
-                .zip(other.par_chunks(PART))
-                .for_each(|(x, other)| add_to_row(x, other)),
-            false => x
-                .par_chunks_mut(other.len())
-                .with_min_len(PART.div_ceil(other.len()))
-                .for_each(|row| add_to_row(row, other)),
+            true => team::for_chunks(x, TASK_NUMBERS, 1, |part, x| {
+                add_to_row(x, &other[part * TASK_NUMBERS..][..x.len()]);
+            }),
+            false => {
+                let grain = TASK_NUMBERS.div_ceil(other.len());
+                team::for_chunks(x, other.len(), grain, |_, row| add_to_row(row, other));
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 use super::ops::with_slice;
 use super::output::{ACTIVATION_BYTES, Epilogue, EpilogueArgs, Output, OutputTile};
 use super::pages::{Pages, Pod};
+use super::team;
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
@@ -22,7 +23,7 @@ const PANEL: usize = 48;
 /// Tokens per pass over a panel. With rows of a power of two, more tokens would evict each other
 /// from the L1 cache.
 const TILE: usize = 8;
-/// Minimum number of multiplications per task, to be worth waking a thread.
+/// Minimum number of multiplications per task, to be worth passing to a thread.
 const MIN_TASK_PRODUCTS: usize = 1 << 17;
 
 // SAFETY: any bytes are a valid `f32`.
@@ -119,29 +120,27 @@ impl F32Matrix {
         let panels = self.rows.div_ceil(PANEL);
         // Multiplications of a panel with the tokens of a group.
         let products = PANEL * self.columns * at_once.min(tokens);
-        (0..tokens.div_ceil(at_once) * panels)
-            .into_par_iter()
-            .with_min_len((MIN_TASK_PRODUCTS / products.max(1)).max(1))
-            .for_each(|task| {
-                let (group, panel) = (task / panels, task % panels);
-                let weights = &self.panels[panel * PANEL * self.columns..][..PANEL * self.columns];
-                let group = group * at_once..tokens.min((group + 1) * at_once);
-                for token in group.clone().step_by(TILE) {
-                    let used = TILE.min(group.end - token);
-                    let x = &x[token * self.columns..][..used * self.columns];
-                    let out_tile = OutputTile {
-                        out: &shared,
-                        width: self.rows,
-                        token,
-                        column: panel * PANEL,
-                        epilogue,
-                    };
-                    // SAFETY: the processor has the instructions; `x` has `used` rows as wide as the
-                    // panel; bias and residual match the product; no other task writes this part of
-                    // the output, which outlives the loop.
-                    unsafe { multiply_tile(x, used, weights, &out_tile) };
-                }
-            });
+        let grain = (MIN_TASK_PRODUCTS / products.max(1)).max(1);
+        team::for_each(tokens.div_ceil(at_once) * panels, grain, |task| {
+            let (group, panel) = (task / panels, task % panels);
+            let weights = &self.panels[panel * PANEL * self.columns..][..PANEL * self.columns];
+            let group = group * at_once..tokens.min((group + 1) * at_once);
+            for token in group.clone().step_by(TILE) {
+                let used = TILE.min(group.end - token);
+                let x = &x[token * self.columns..][..used * self.columns];
+                let out_tile = OutputTile {
+                    out: &shared,
+                    width: self.rows,
+                    token,
+                    column: panel * PANEL,
+                    epilogue,
+                };
+                // SAFETY: the processor has the instructions; `x` has `used` rows as wide as the
+                // panel; bias and residual match the product; no other task writes this part of
+                // the output, which outlives the loop.
+                unsafe { multiply_tile(x, used, weights, &out_tile) };
+            }
+        });
         // SAFETY: the panels cover all rows of the matrix and the groups cover all tokens, so every
         // element was written.
         unsafe { out.set_len(tokens * self.rows) };

@@ -2,7 +2,7 @@
 //! fewer tags, or only the name as label.
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::labeler::grammar::GrammarCompiler;
+use crate::labeler::constraint::GrammarCompiler;
 use crate::record::{AnswerForm, Field};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 
 use crate::vlm::architecture::{Grid, ImagePatches};
 use crate::vlm::models::shared::rope::merged_order;
+use crate::vlm::nn::team;
 use candle_core::{Device, Result, Tensor};
-use rayon::prelude::*;
 
 /// The learned grid of position embeddings.
 #[derive(Debug)]
@@ -35,17 +35,14 @@ impl Positions {
             .flat_map(|image| taps(image.grid, merge, self.side))
             .collect();
         let mut embeddings = vec![0f32; taps.len() * self.width];
-        embeddings
-            .par_chunks_mut(self.width)
-            .zip(&taps)
-            .for_each(|(out, taps)| {
-                for tap in taps {
-                    let learned = &self.table[tap.index * self.width..][..self.width];
-                    for (out, learned) in out.iter_mut().zip(learned) {
-                        *out += tap.weight * learned;
-                    }
+        team::for_chunks(&mut embeddings, self.width, 4, |patch, out| {
+            for tap in &taps[patch] {
+                let learned = &self.table[tap.index * self.width..][..self.width];
+                for (out, learned) in out.iter_mut().zip(learned) {
+                    *out += tap.weight * learned;
                 }
-            });
+            }
+        });
         Tensor::from_vec(embeddings, (taps.len(), self.width), &Device::Cpu)
     }
 }

@@ -8,8 +8,8 @@ use crate::vlm::nn::kv::layout::{BLOCK, CpuLayer, HeadShape, PrefixLayers};
 use crate::vlm::nn::kv::sequence::{Own, Sequence, Span};
 use crate::vlm::nn::rope::Angles;
 use crate::vlm::nn::simd::softmax_row;
+use crate::vlm::nn::team;
 use candle_core::Result;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Tokens of a [`KvTile`], divided by the pair size: their keys or values stay in the L1 cache while
@@ -219,30 +219,28 @@ pub fn attend<T: AttentionKernel>(
     }
 
     let spans: &[Span] = spans;
-    let most = (rows * kv_heads).div_ceil(4 * rayon::current_num_threads());
+    let most = (rows * kv_heads).div_ceil(4 * team::threads());
     let runs = runs::<T>(spans, layer, most.clamp(1, RUN))?;
     let tasks: Vec<(&Run<T>, usize)> = runs
         .iter()
         .flat_map(|run| (0..kv_heads).map(move |head| (run, head)))
         .collect();
-    let done: Vec<Vec<f32>> = tasks
-        .par_iter()
-        .map_init(Scratch::default, |scratch, (run, head)| {
-            let mut tiles = Vec::with_capacity(run.rows.len());
-            for (row, own) in run.rows.clone().zip(&run.own) {
-                let queries = &qkv[row * width + head * group * head_dim..][..group * head_dim];
-                for queries in queries.chunks(GROUP * head_dim) {
-                    let queries = queries.chunks_exact(head_dim).map(|query| (row, query));
-                    tiles.push(QueryTile {
-                        queries: queries.len(),
-                        own: Some(*own),
-                    });
-                    scratch.push_queries(angles, head_dim, queries);
-                }
+    let done = team::map_with(tasks.len(), Scratch::default, |scratch, task| {
+        let (run, head) = &tasks[task];
+        let mut tiles = Vec::with_capacity(run.rows.len());
+        for (row, own) in run.rows.clone().zip(&run.own) {
+            let queries = &qkv[row * width + head * group * head_dim..][..group * head_dim];
+            for queries in queries.chunks(GROUP * head_dim) {
+                let queries = queries.chunks_exact(head_dim).map(|query| (row, query));
+                tiles.push(QueryTile {
+                    queries: queries.len(),
+                    own: Some(*own),
+                });
+                scratch.push_queries(angles, head_dim, queries);
             }
-            scratch.attend(kv_dim, head * head_dim, head_dim, run.shared, &tiles)
-        })
-        .collect();
+        }
+        scratch.attend(kv_dim, head * head_dim, head_dim, run.shared, &tiles)
+    });
     let places = tasks.iter().map(|(run, head)| (run.rows.clone(), *head));
     Ok(gather(places.zip(&done), q_dim, group * head_dim, rows))
 }
@@ -378,41 +376,39 @@ pub fn attend_within(
         .iter()
         .flat_map(|range| (0..heads).map(move |head| (range, head)))
         .collect();
-    let done: Vec<Vec<f32>> = tasks
-        .par_iter()
-        .map_init(Scratch::default, |scratch, (range, head)| {
-            let part =
-                |row: usize, i: usize| &qkv[row * width + i * dim + head * head_dim..][..head_dim];
-            let mut cache = CpuLayer::default();
-            let mut key = vec![0f32; head_dim];
-            for (i, row) in (*range).clone().enumerate() {
-                let mut slot = cache.slot(i, shape);
-                angles.rotate(row, part(row, 1), 1.0, &mut key);
-                slot.put_key(0, &key);
-                slot.put_value(0, part(row, 2));
+    let done = team::map_with(tasks.len(), Scratch::default, |scratch, task| {
+        let (range, head) = &tasks[task];
+        let part =
+            |row: usize, i: usize| &qkv[row * width + i * dim + head * head_dim..][..head_dim];
+        let mut cache = CpuLayer::default();
+        let mut key = vec![0f32; head_dim];
+        for (i, row) in (*range).clone().enumerate() {
+            let mut slot = cache.slot(i, shape);
+            angles.rotate(row, part(row, 1), 1.0, &mut key);
+            slot.put_key(0, &key);
+            slot.put_value(0, part(row, 2));
+        }
+        let all = Segment {
+            layer: &cache,
+            tokens: range.len(),
+        };
+        // Splits a large range, so that the scores stay in the processor's cache.
+        let mut out = Vec::with_capacity(range.len() * head_dim);
+        for first in (*range).clone().step_by(RUN * GROUP) {
+            let rows: Vec<usize> = (first..range.end.min(first + RUN * GROUP)).collect();
+            let mut tiles: Vec<QueryTile<f32>> = Vec::new();
+            for rows in rows.chunks(GROUP) {
+                let queries = rows.iter().map(|row| (*row, part(*row, 0)));
+                scratch.push_queries(angles, head_dim, queries);
+                tiles.push(QueryTile {
+                    queries: rows.len(),
+                    own: None,
+                });
             }
-            let all = Segment {
-                layer: &cache,
-                tokens: range.len(),
-            };
-            // Splits a large range, so that the scores stay in the processor's cache.
-            let mut out = Vec::with_capacity(range.len() * head_dim);
-            for first in (*range).clone().step_by(RUN * GROUP) {
-                let rows: Vec<usize> = (first..range.end.min(first + RUN * GROUP)).collect();
-                let mut tiles: Vec<QueryTile<f32>> = Vec::new();
-                for rows in rows.chunks(GROUP) {
-                    let queries = rows.iter().map(|row| (*row, part(*row, 0)));
-                    scratch.push_queries(angles, head_dim, queries);
-                    tiles.push(QueryTile {
-                        queries: rows.len(),
-                        own: None,
-                    });
-                }
-                out.extend(scratch.attend(head_dim, 0, head_dim, Some(all), &tiles));
-            }
-            out
-        })
-        .collect();
+            out.extend(scratch.attend(head_dim, 0, head_dim, Some(all), &tiles));
+        }
+        out
+    });
     let places = tasks.iter().map(|(range, head)| ((*range).clone(), *head));
     gather(places.zip(&done), dim, head_dim, qkv.len() / width)
 }

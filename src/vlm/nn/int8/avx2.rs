@@ -3,8 +3,8 @@
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
-use super::kernel::Prefetch;
 use super::layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock};
+use super::prefetch::Prefetch;
 use crate::vlm::nn::output::OutputTile;
 use std::arch::x86_64::*;
 

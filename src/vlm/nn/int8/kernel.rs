@@ -1,14 +1,15 @@
-//! Multiplies panels with tiles on many threads. Contains the AVX-512 VNNI kernel and the portable
-//! one.
+//! Multiplies panels with tiles on many threads, with the kernel of an instruction set. Contains the
+//! kernel for any processor.
 
 #![allow(
     unsafe_code,
-    reason = "vector instructions, and threads that write to disjoint parts of one output"
+    reason = "threads that write to disjoint parts of one output"
 )]
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
+use super::prefetch::Prefetch;
 use crate::vlm::nn::output::{ACTIVATION_BYTES, Epilogue, Output, OutputTile};
-use rayon::prelude::*;
+use crate::vlm::nn::team;
 
 /// Target number of tasks per thread.
 const SHARES: usize = 8;
@@ -21,11 +22,19 @@ pub enum InstructionSet {
     Avx2,
     AvxVnni,
     Avx512Vnni,
+    /// For 8-bit weights, and AVX-512 VNNI for others.
+    Amx,
 }
 
 impl InstructionSet {
     /// Fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 5] = [
+        Self::Amx,
+        Self::Avx512Vnni,
+        Self::AvxVnni,
+        Self::Avx2,
+        Self::Portable,
+    ];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
@@ -47,6 +56,7 @@ impl InstructionSet {
             Self::Avx512Vnni => {
                 is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
             }
+            Self::Amx => Self::Avx512Vnni.is_available() && super::amx::is_available(),
         };
         #[cfg(not(target_arch = "x86_64"))]
         return self == Self::Portable;
@@ -64,6 +74,7 @@ impl InstructionSet {
             Self::Avx2 => "AVX2",
             Self::AvxVnni => "AVX-VNNI",
             Self::Avx512Vnni => "AVX-512 VNNI",
+            Self::Amx => "AMX",
         }
     }
 }
@@ -109,13 +120,11 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
     // Number of tiles that use a panel while it is in the cache.
     let group_tiles = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
     // Panels per task: few, so that no thread waits long for the last task of another.
-    let threads = rayon::current_num_threads();
-    let task_panels = (panels.len() / per_row / (SHARES * threads)).max(1);
+    let task_panels = (panels.len() / per_row / (SHARES * team::threads())).max(1);
     for (group, tiles) in tiles.chunks(group_tiles * per_row).enumerate() {
         let passes = tiles.len() / per_row;
-        let all = panels.par_chunks(per_row).enumerate();
-        let panels = all.with_max_len(task_panels);
-        panels.for_each(|(panel, blocks)| {
+        team::for_each(panels.len() / per_row, task_panels, |panel| {
+            let blocks = &panels[panel * per_row..][..per_row];
             let column = panel * epilogue.width(PANEL);
             for (pass, activations) in tiles.chunks_exact(per_row).enumerate() {
                 let token = (group * group_tiles + pass) * TILE;
@@ -138,53 +147,6 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
     // element was written. Zeroing them first took 3 % of a step.
     unsafe { out.set_len(outputs) };
     out
-}
-
-/// The cache lines of each block of the next panel that a pass over the current one prefetches.
-#[derive(Clone, Copy)]
-pub struct Prefetch {
-    first: usize,
-    end: usize,
-}
-
-impl Prefetch {
-    const LINE: usize = 64;
-
-    /// Divides the lines among the passes over a panel.
-    fn share<B>(pass: usize, passes: usize) -> Self {
-        let lines = size_of::<B>() / Self::LINE;
-        Self {
-            first: lines * pass / passes,
-            end: lines * (pass + 1) / passes,
-        }
-    }
-}
-
-/// The kernel with AVX-512 VNNI.
-///
-/// # Safety
-/// See [`TileKernel`].
-#[cfg(target_arch = "x86_64")]
-pub unsafe fn multiply_tile<const STEPS: usize, B: Panel<STEPS>>(
-    panel: &[B],
-    tile: &[TileBlock<STEPS>],
-    used: usize,
-    prefetch: Prefetch,
-    out: &OutputTile,
-) {
-    // SAFETY: promised by the caller.
-    unsafe {
-        match used {
-            1 => vnni::<STEPS, 1, B>(panel, tile, prefetch, out),
-            2 => vnni::<STEPS, 2, B>(panel, tile, prefetch, out),
-            3 => vnni::<STEPS, 3, B>(panel, tile, prefetch, out),
-            4 => vnni::<STEPS, 4, B>(panel, tile, prefetch, out),
-            5 => vnni::<STEPS, 5, B>(panel, tile, prefetch, out),
-            6 => vnni::<STEPS, 6, B>(panel, tile, prefetch, out),
-            7 => vnni::<STEPS, 7, B>(panel, tile, prefetch, out),
-            _ => vnni::<STEPS, TILE, B>(panel, tile, prefetch, out),
-        }
-    }
 }
 
 /// The kernel for any processor.
@@ -216,81 +178,4 @@ pub unsafe fn multiply_portable<const STEPS: usize, B: Panel<STEPS>>(
     }
     // SAFETY: promised by the caller.
     unsafe { out.write(&sums[..used]) };
-}
-
-/// Loops index plainly: iterator adapters are not always inlined into a function with its own target
-/// features, and are ten times slower then.
-///
-/// # Safety
-/// See [`TileKernel`], with `ROWS` tokens.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vnni")]
-#[allow(clippy::needless_range_loop)]
-unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
-    panel: &[B],
-    tile: &[TileBlock<STEPS>],
-    prefetch: Prefetch,
-    out: &OutputTile,
-) {
-    use std::arch::x86_64::*;
-    let next = panel.as_ptr_range().end.cast::<i8>();
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-    for index in 0..panel.len() {
-        let (weights, values) = (&panel[index], &tile[index]);
-        let ahead = next.wrapping_add(index * size_of::<B>());
-        let mut line = prefetch.first;
-        let mut whole = [[_mm512_setzero_si512(); 2]; ROWS];
-        for row in 0..ROWS {
-            whole[row] = [_mm512_set1_epi32(-B::OFFSET * values.totals[row]); 2];
-        }
-        // SAFETY: promised by the caller.
-        let offsets = unsafe { weights.offsets() };
-        let fours = values.values.as_ptr().cast::<i32>();
-        for step in 0..STEPS {
-            // Spread over the steps: all at once would fill the memory queue and stall.
-            let end = prefetch.first + (prefetch.end - prefetch.first) * (step + 1) / STEPS;
-            while line < end {
-                // Only a hint: the address may be past the last panel.
-                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * Prefetch::LINE));
-                line += 1;
-            }
-            // SAFETY: promised by the caller; a step of a tile is `TILE` times four bytes, and there
-            // are `STEPS` of them.
-            unsafe {
-                let [low, high] = weights.step(step, offsets);
-                for row in 0..ROWS {
-                    let four = _mm512_set1_epi32(fours.add(step * TILE + row).read());
-                    whole[row][0] = _mm512_dpbusd_epi32(whole[row][0], low, four);
-                    whole[row][1] = _mm512_dpbusd_epi32(whole[row][1], high, four);
-                }
-            }
-        }
-        // SAFETY: the scales of a panel are 64 bytes, two half registers.
-        let scales = unsafe {
-            let at = weights.scales().as_ptr().cast::<__m256i>();
-            [
-                _mm512_cvtph_ps(_mm256_loadu_si256(at)),
-                _mm512_cvtph_ps(_mm256_loadu_si256(at.add(1))),
-            ]
-        };
-        for row in 0..ROWS {
-            let scale = _mm512_set1_ps(values.scales[row]);
-            for half in 0..2 {
-                let scale = _mm512_mul_ps(scales[half], scale);
-                let whole = _mm512_cvtepi32_ps(whole[row][half]);
-                sums[row][half] = _mm512_fmadd_ps(whole, scale, sums[row][half]);
-            }
-        }
-    }
-    let mut numbers = [[0f32; PANEL]; ROWS];
-    for row in 0..ROWS {
-        let at = numbers[row].as_mut_ptr();
-        // SAFETY: a row is two registers.
-        unsafe {
-            _mm512_storeu_ps(at, sums[row][0]);
-            _mm512_storeu_ps(at.add(PANEL / 2), sums[row][1]);
-        }
-    }
-    // SAFETY: promised by the caller.
-    unsafe { out.write(&numbers) };
 }

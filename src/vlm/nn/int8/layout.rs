@@ -9,6 +9,7 @@
 
 use crate::vlm::nn::pages::{Pages, Pod};
 use crate::vlm::nn::simd::{LANES, vectorized};
+use crate::vlm::nn::team;
 use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;
@@ -166,10 +167,20 @@ vectorized! {
     }
 }
 
+/// The order of the values of a tile's block, four at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TileOrder {
+    /// Those of each token, then the next of each: `(steps, tokens)`.
+    Steps,
+    /// All of a token, then all of the next: `(tokens, steps)`.
+    Tokens,
+}
+
 /// A block of quantized activations of each row of a tile.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct TileBlock<const STEPS: usize> {
+    /// In [`TileOrder::Steps`]; with another order, only the bytes are meaningful.
     pub values: [[[i8; STEP]; TILE]; STEPS],
     /// Sums of the values, which correct products for the offset of the weights.
     pub totals: [i32; TILE],
@@ -208,27 +219,38 @@ pub fn pack<const STEPS: usize, B: Panel<STEPS>>(
     Ok(blocks)
 }
 
-/// Blocks that a thread quantizes at a time: enough work to be worth waking it.
+/// Most blocks of a tile that a thread quantizes at a time.
 const BLOCKS: usize = 16;
 
 /// Quantizes rows of activations, `columns` wide, into tiles.
-pub fn quantize<const STEPS: usize>(x: &[f32], columns: usize, tiles: &mut [TileBlock<STEPS>]) {
+pub fn quantize<const STEPS: usize>(
+    x: &[f32],
+    columns: usize,
+    order: TileOrder,
+    tiles: &mut [TileBlock<STEPS>],
+) {
+    // The distance of consecutive values of a token, and of consecutive tokens.
+    let (per_step, per_token) = match order {
+        TileOrder::Steps => (TILE, 1),
+        TileOrder::Tokens => (1, STEPS),
+    };
     let (width, per_row) = (STEPS * STEP, columns / (STEPS * STEP));
-    let blocks = tiles.par_iter_mut().enumerate().with_min_len(BLOCKS);
-    blocks.for_each(|(index, block)| {
+    let grain = (tiles.len() / (2 * team::threads())).clamp(1, BLOCKS);
+    team::for_chunks(tiles, 1, grain, |index, block| {
+        let block = &mut block[0];
         let rows = x[index / per_row * TILE * columns..].chunks_exact(columns);
         for (lane, row) in rows.take(TILE).enumerate() {
             let values = &row[index % per_row * width..][..width];
-            let steps = block.values.as_flattened_mut();
+            let steps = &mut block.values.as_flattened_mut()[lane * per_token..];
             let (total, scale) = (&mut block.totals[lane], &mut block.scales[lane]);
-            quantize_block(values, lane, steps, total, scale);
+            quantize_block(values, per_step, steps, total, scale);
         }
     });
 }
 
 vectorized! {
-    /// Quantizes one block of a row of activations into its lane of the tile.
-    fn quantize_block(values: &[f32], lane: usize, steps: &mut [[i8; STEP]], total: &mut i32,
+    /// Quantizes one block of a row of activations. Writes four values at each `per_step`th place.
+    fn quantize_block(values: &[f32], per_step: usize, steps: &mut [[i8; STEP]], total: &mut i32,
                       scale: &mut f32) {
         let largest = max_abs(values);
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
@@ -247,7 +269,7 @@ vectorized! {
             }
             for four in 0..LANES / STEP {
                 let at = four * STEP;
-                steps[(first / STEP + four) * TILE + lane] =
+                steps[(first / STEP + four) * per_step] =
                     [whole[at], whole[at + 1], whole[at + 2], whole[at + 3]];
             }
             first += LANES;

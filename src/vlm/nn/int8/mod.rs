@@ -1,5 +1,5 @@
 //! The int8 kernel: multiplies 8-bit or 4-bit weights with 8-bit activations. Needs AVX-512 VNNI;
-//! for 8-bit weights, AVX-VNNI or AVX2 will do.
+//! for 8-bit weights, AVX-VNNI or AVX2 will do, and AMX is faster.
 //!
 //! A block of a row shares a scale: 128 8-bit weights if the matrix's width allows it, otherwise 32;
 //! always 32 4-bit weights. Activations are quantized in the same blocks. One instruction multiplies
@@ -9,21 +9,26 @@
 #![allow(unsafe_code, reason = "kernels chosen by processor features")]
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512_vnni;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+mod int4;
 mod kernel;
 mod layout;
-mod nibble;
-#[cfg(target_arch = "x86_64")]
-mod vnni256;
+mod prefetch;
 
 use super::ops::with_slice;
 use super::output::{Epilogue, EpilogueArgs};
 use super::pages::Pages;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Result, Tensor};
+use int4::NibbleBlock;
 use kernel::{InstructionSet, TileKernel, multiply, multiply_portable};
-use layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock, pack, quantize};
-use nibble::NibbleBlock;
+use layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock, TileOrder, pack, quantize};
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -37,7 +42,7 @@ thread_local! {
     /// Buffers of quantized activations. They are reused, since fresh pages from the system cost more
     /// than filling them.
     static NARROW_TILES: Cell<Vec<TileBlock<NARROW>>> = const { Cell::new(Vec::new()) };
-    static NIBBLE_TILES: Cell<Vec<TileBlock<{ nibble::STEPS }>>> = const { Cell::new(Vec::new()) };
+    static NIBBLE_TILES: Cell<Vec<TileBlock<{ int4::STEPS }>>> = const { Cell::new(Vec::new()) };
     static WIDE_TILES: Cell<Vec<TileBlock<WIDE>>> = const { Cell::new(Vec::new()) };
 }
 
@@ -52,7 +57,7 @@ impl Bits {
     /// The counterpart of candle's type on the CPU. `None` if this processor has no kernel for it.
     pub fn of(dtype: GgmlDType) -> Option<Self> {
         match (dtype, InstructionSet::best()) {
-            (GgmlDType::Q4K, InstructionSet::Avx512Vnni) => Some(Self::Four),
+            (GgmlDType::Q4K, InstructionSet::Amx | InstructionSet::Avx512Vnni) => Some(Self::Four),
             (GgmlDType::Q8_0, InstructionSet::Portable) => None,
             (GgmlDType::Q8_0, _) => Some(Self::Eight),
             _ => None,
@@ -153,7 +158,7 @@ impl Int8Matrix {
         let (steps, block) = match (bits, columns.is_multiple_of(WIDE * STEP)) {
             (Bits::Eight, true) => (WIDE, size_of::<PanelBlock<WIDE>>()),
             (Bits::Eight, false) => (NARROW, size_of::<PanelBlock<NARROW>>()),
-            (Bits::Four, _) => (nibble::STEPS, size_of::<NibbleBlock>()),
+            (Bits::Four, _) => (int4::STEPS, size_of::<NibbleBlock>()),
         };
         rows.div_ceil(PANEL) * (columns / (steps * STEP)) * block
     }
@@ -236,7 +241,7 @@ impl Int8Matrix {
     fn product_of<const STEPS: usize, B: Panel<STEPS>>(
         &self,
         blocks: &[B],
-        kernel: TileKernel<STEPS, B>,
+        kernel: Kernel<STEPS, B>,
         buffer: &'static LocalKey<Cell<Vec<TileBlock<STEPS>>>>,
         x: &[f32],
         epilogue: Epilogue,
@@ -244,9 +249,9 @@ impl Int8Matrix {
         let shape = (self.rows, self.columns);
         // Taken out while in use: a thread that waits for others may run another product.
         let mut tiles = buffer.take();
-        quantize_tiles(&mut tiles, x, self.columns);
+        quantize_tiles(&mut tiles, x, self.columns, kernel.order);
         // SAFETY: the kernel was chosen by what the processor supports.
-        let out = unsafe { multiply(kernel, blocks, &tiles, shape, x.len(), epilogue) };
+        let out = unsafe { multiply(kernel.multiply, blocks, &tiles, shape, x.len(), epilogue) };
         buffer.set(tiles);
         out
     }
@@ -265,29 +270,50 @@ pub fn gated_row(row: usize, rows: usize) -> usize {
     panel * half + lane % half + lane / half * rows
 }
 
+/// A kernel, and the order in which it reads the activations.
+struct Kernel<const STEPS: usize, B> {
+    multiply: TileKernel<STEPS, B>,
+    order: TileOrder,
+}
+
 /// The kernel for 8-bit weights.
 fn int8_kernel<const STEPS: usize>(
     instructions: InstructionSet,
-) -> TileKernel<STEPS, PanelBlock<STEPS>> {
+) -> Kernel<STEPS, PanelBlock<STEPS>> {
     assert!(instructions.is_available());
-    match instructions {
+    let multiply: TileKernel<STEPS, PanelBlock<STEPS>> = match instructions {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512Vnni => kernel::multiply_tile,
+        InstructionSet::Amx => {
+            return Kernel {
+                multiply: amx::multiply,
+                order: TileOrder::Tokens,
+            };
+        }
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::AvxVnni => vnni256::multiply,
+        InstructionSet::Avx512Vnni => avx512_vnni::multiply,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::AvxVnni => avx_vnni::multiply,
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => avx2::multiply,
         _ => multiply_portable,
+    };
+    Kernel {
+        multiply,
+        order: TileOrder::Steps,
     }
 }
 
 /// The kernel for 4-bit weights.
-fn int4_kernel(instructions: InstructionSet) -> TileKernel<{ nibble::STEPS }, NibbleBlock> {
+fn int4_kernel(instructions: InstructionSet) -> Kernel<{ int4::STEPS }, NibbleBlock> {
     assert!(instructions.is_available());
-    match instructions {
+    let multiply: TileKernel<{ int4::STEPS }, NibbleBlock> = match instructions {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512Vnni => kernel::multiply_tile,
+        InstructionSet::Amx | InstructionSet::Avx512Vnni => avx512_vnni::multiply,
         _ => multiply_portable,
+    };
+    Kernel {
+        multiply,
+        order: TileOrder::Steps,
     }
 }
 
@@ -325,13 +351,14 @@ fn quantize_tiles<const STEPS: usize>(
     tiles: &mut Vec<TileBlock<STEPS>>,
     x: &[f32],
     columns: usize,
+    order: TileOrder,
 ) {
     let blocks = (x.len() / columns).div_ceil(TILE) * (columns / (STEPS * STEP));
     if tiles.len() < blocks {
         tiles.resize(blocks, TileBlock::EMPTY);
     }
     // The lanes beyond the last token are never read.
-    quantize(x, columns, &mut tiles[..blocks]);
+    quantize(x, columns, order, &mut tiles[..blocks]);
 }
 
 /// Dequantizes rows of packed weights.

@@ -3,8 +3,8 @@
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
-use super::kernel::Prefetch;
 use super::layout::{PanelBlock, TileBlock};
+use super::prefetch::Prefetch;
 use crate::vlm::nn::output::OutputTile;
 
 /// The kernel with AVX-VNNI.

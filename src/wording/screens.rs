@@ -16,6 +16,8 @@ words! {
     model_at_work(progress, all):
         "Nothing to review yet: the model is working. {progress} shows it, {all} shows every item."
         / "아직 검토할 것이 없습니다. 모델이 작성하고 있습니다. {progress}: 진행, {all}: 모든 아이템.",
+    nothing_to_review(all): "Nothing to review. {all} shows every item."
+        / "검토할 것이 없습니다. {all}: 모든 아이템.",
     nothing_passes(all): "No item passes the filter. {all} clears it."
         / "필터에 맞는 것이 없습니다. {all}: 필터 지우기.",
     pictures_are_off: "there are no pictures: started with --pictures none"

@@ -266,11 +266,11 @@ impl Words {
     /// The name of an earlier step, for undo and redo.
     pub fn past_step(self, step: &PastStep) -> String {
         match &step.change {
-            Some(change) if self.is_korean() => match step.records {
+            Some(change) => match step.records {
                 0 | 1 => self.change(change),
                 n => format!("{} ({})", self.change(change), self.records(n)),
             },
-            _ => step.done.clone(),
+            None => step.done.clone(),
         }
     }
 

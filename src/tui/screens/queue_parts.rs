@@ -60,8 +60,10 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
         words.no_items_in_source().to_owned()
     } else if groups.is_empty() {
         words.reading_source().to_owned()
-    } else if opening_filter {
+    } else if opening_filter && session.engine.has_model() {
         words.model_at_work(key(Action::Progress), all)
+    } else if opening_filter {
+        words.nothing_to_review(all)
     } else {
         words.nothing_passes(all)
     };

@@ -239,7 +239,7 @@ fn undo_moves_to_the_record_and_names_the_step() {
     bench.keys("F3 A x \"흐림 enter y F2 u");
     let screen = bench.screen();
     assert!(
-        screen.contains("undone: reject: 3 record(s); now at "),
+        screen.contains("undone: reject (3 records); now at "),
         "{screen}"
     );
 }

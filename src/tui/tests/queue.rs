@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::{Estimator, GroupDetail, Neighbor, Reason, ReviewOutcome};
+use crate::tui::testing::detail;
 
 #[test]
 fn a_bulk_decision_says_how_many_records_it_changes() {
@@ -393,6 +394,20 @@ fn a_model_that_fails_leaves_review_working() {
     assert!(bench.commands.is_empty());
     bench.keys("a");
     assert_eq!(bench.commands.len(), 1);
+}
+
+#[test]
+fn an_empty_queue_does_not_claim_that_a_failed_model_is_working() {
+    let mut bench = Bench::new(80, 24);
+    let waiting = detail(1, "모자", GroupState::Waiting, &[]).summary;
+    bench.event(Event::Groups(vec![waiting]));
+    assert!(bench.screen().contains("Nothing to review yet"));
+    bench.event(Event::ModelFailed(Error::new(
+        ErrorKind::Model,
+        "no weights",
+    )));
+    let screen = bench.screen();
+    assert!(screen.contains("Nothing to review."), "{screen}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod weights;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
+use crate::text::{Phrase, said};
 use files::{CheckpointFiles, Gate, OnDownload};
 use hub::Hub;
 use refusals::Refusal;
@@ -44,9 +45,13 @@ pub fn find(
     }
     match hub::id(name) {
         Some(id) => Hub::new(options, id, on_download)?.checkpoint(gate),
-        None => Err(
-            Error::new(ErrorKind::Usage, format!("no model folder {name}"))
-                .with_hint("give a checkpoint folder, a Hugging Face id (owner/name), or demo"),
-        ),
+        None => Err(Error::said(
+            ErrorKind::Usage,
+            said!("no model folder {name}", "모델 폴더 {name}{이} 없습니다"),
+        )
+        .with_said_hint(Phrase::new(
+            "give a checkpoint folder, a Hugging Face id (owner/name), or demo",
+            "체크포인트 폴더, Hugging Face id(소유자/이름), 또는 demo를 지정하세요",
+        ))),
     }
 }

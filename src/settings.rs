@@ -47,10 +47,10 @@ pub enum EquipmentName {
 /// Where the names of a folder's images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Names {
-    /// From the text file beside the image, else from the file name unless it is a hash or a counter.
+    /// From the text file beside the image, else from the file name.
     #[default]
     Auto,
-    /// From the file name, whatever it is.
+    /// From the file name, unless it is a hash or a counter.
     Stem,
     /// From the text file beside the image.
     Sidecar,

@@ -222,9 +222,9 @@ pub struct DataArgs {
     pub images: Option<PathBuf>,
     /// How --images names items: auto, stem, sidecar or none [default: auto]
     ///
-    /// auto takes the first line of the .txt file beside an image, else the file name without its
-    /// extension, unless that is a hash or a counter. stem always takes the file name, sidecar
-    /// only the .txt file. With none, items have no names, including those of --input.
+    /// stem takes the file name without its extension, unless that is a hash or a counter. sidecar
+    /// takes the first line of the .txt file beside an image, auto that or else the stem. With none,
+    /// items have no names, including those of --input.
     #[arg(long, value_name = "N", env = "LABELER_NAMES", value_parser = names(), help_heading = "Source")]
     pub names: Option<Names>,
     /// The column of --input that holds the image or its path

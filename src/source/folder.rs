@@ -19,7 +19,6 @@ const CONTROL: Phrase = Phrase::new(
     "the file name contains control characters",
     "파일 이름에 제어 문자가 있습니다",
 );
-const BLANK: Phrase = Phrase::new("the file name is blank", "파일 이름이 비어 있습니다");
 const NO_SIDECAR: Phrase = Phrase::new(
     "there is no .txt file with a name beside it",
     "옆에 이름이 든 .txt가 없습니다",
@@ -61,14 +60,12 @@ impl Folder {
             return Err(CONTROL.into());
         }
         let beside = || sidecar(&found.path);
+        let stem = || stem(&found.path).filter(|stem| is_name(stem));
         let item_name = match self.names {
             Names::None => None,
-            Names::Stem => Some(stem(&found.path).ok_or(BLANK)?),
+            Names::Stem => stem(),
             Names::Sidecar => Some(beside()?.ok_or(NO_SIDECAR)?),
-            Names::Auto => match beside()? {
-                Some(name) => Some(name),
-                None => stem(&found.path).filter(|stem| is_name(stem)),
-            },
+            Names::Auto => beside()?.or_else(stem),
         };
         Ok(Item {
             image_path: image_path.to_owned(),

@@ -183,7 +183,7 @@ impl Embedder<'_> {
     }
 
     fn picture(&self, record: &Searched) -> Result<(String, icon::Picture)> {
-        let no_file = || Error::new(ErrorKind::Image, "the source names no file");
+        let no_file = || FailureDetail::NoFileNamed.into_error();
         let file = record.file.as_ref().ok_or_else(no_file)?;
         let bytes = image_bytes(file);
         let bytes = bytes.map_err(|failure| failure.detail.into_error())?;

@@ -9,6 +9,7 @@
 
 use super::ops::{Activation, with_slice};
 use super::simd::silu;
+use super::team::SharedPointer;
 use candle_core::{Result, Tensor};
 
 /// Bytes of activations that stay in the L2 cache while panel after panel uses them.
@@ -61,24 +62,6 @@ fn with_optional_slice<R>(
     }
 }
 
-/// An output buffer that threads write to, each to a part of its own.
-pub struct Output(*mut f32);
-
-// SAFETY: it only computes addresses; every write justifies its own safety.
-unsafe impl Sync for Output {}
-
-impl Output {
-    /// Writers must stay within the capacity of `numbers` and finish before it is dropped.
-    pub fn new(numbers: &mut Vec<f32>) -> Self {
-        Self(numbers.as_mut_ptr())
-    }
-
-    #[inline(always)]
-    fn at(&self, index: usize) -> *mut f32 {
-        self.0.wrapping_add(index)
-    }
-}
-
 /// The operation applied to the sums of a product before they are written.
 #[derive(Debug, Clone, Copy)]
 pub enum Epilogue<'a> {
@@ -116,7 +99,7 @@ impl Epilogue<'_> {
 /// The part of the output for the product of one panel with one tile.
 pub struct OutputTile<'a> {
     /// `(tokens, width)`.
-    pub out: &'a Output,
+    pub out: &'a SharedPointer<f32>,
     pub width: usize,
     /// First token.
     pub token: usize,

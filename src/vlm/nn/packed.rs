@@ -12,9 +12,9 @@
 )]
 
 use super::ops::with_slice;
-use super::output::{ACTIVATION_BYTES, Epilogue, EpilogueArgs, Output, OutputTile};
+use super::output::{ACTIVATION_BYTES, Epilogue, EpilogueArgs, OutputTile};
 use super::pages::{Pages, Pod};
-use super::team;
+use super::team::{self, SharedPointer};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
@@ -114,7 +114,7 @@ impl F32Matrix {
         // The unsafe code below relies on this.
         assert!(Self::is_supported() && x.len() == tokens * self.columns);
         let mut out: Vec<f32> = Vec::with_capacity(tokens * self.rows);
-        let shared = Output::new(&mut out);
+        let shared = SharedPointer::new(out.as_mut_ptr());
         let at_once = ACTIVATION_BYTES / (size_of::<f32>() * self.columns.max(1));
         let at_once = (at_once / TILE * TILE).clamp(TILE, tokens.next_multiple_of(TILE).max(TILE));
         let panels = self.rows.div_ceil(PANEL);

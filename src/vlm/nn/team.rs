@@ -15,7 +15,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ pub fn for_chunks<T: Send>(
     grain: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    let (start, length) = (SharedPointer(items.as_mut_ptr()), items.len());
+    let (start, length) = (SharedPointer::new(items.as_mut_ptr()), items.len());
     for_each(length.div_ceil(size), grain, |index| {
         let first = index * size;
         // SAFETY: each chunk lies within `items`, which is borrowed until all tasks are done, and each
@@ -77,7 +77,10 @@ pub fn map_with<S, T: Send>(
 ) -> Vec<T> {
     let mut results: Vec<Option<T>> = Vec::new();
     results.resize_with(tasks, || None);
-    let (start, next) = (SharedPointer(results.as_mut_ptr()), AtomicUsize::new(0));
+    let (start, next) = (
+        SharedPointer::new(results.as_mut_ptr()),
+        AtomicUsize::new(0),
+    );
     for_each(threads().min(tasks), 1, |_| {
         let mut memory = memory();
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
@@ -90,14 +93,20 @@ pub fn map_with<S, T: Send>(
     results.into_iter().flatten().collect()
 }
 
-/// A pointer that threads share, each for a part of its own.
-struct SharedPointer<T>(*mut T);
+/// The start of a buffer that threads write to, each to a part of its own.
+pub struct SharedPointer<T>(*mut T);
 
 // SAFETY: it only computes addresses; every use justifies its own safety.
 unsafe impl<T: Send> Sync for SharedPointer<T> {}
 
 impl<T> SharedPointer<T> {
-    fn at(&self, index: usize) -> *mut T {
+    /// Writers must stay within the buffer and finish before it is dropped.
+    pub fn new(start: *mut T) -> Self {
+        Self(start)
+    }
+
+    #[inline(always)]
+    pub fn at(&self, index: usize) -> *mut T {
         self.0.wrapping_add(index)
     }
 }
@@ -223,7 +232,7 @@ impl Team {
         self.operation.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) > 0 {
             // Whoever is about to sleep holds the lock until it does.
-            drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(lock(&self.bed));
             self.wake.notify_all();
         }
         AT_WORK.set(true);
@@ -233,11 +242,7 @@ impl Team {
         if !self.look_out(all_done) {
             self.wait(all_done);
         }
-        let panic = self
-            .panic
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let panic = lock(&self.panic).take();
         drop(leader);
         if let Some(panic) = panic {
             resume_unwind(panic);
@@ -256,16 +261,15 @@ impl Team {
                 let work = unsafe { *self.work.get() };
                 let run = AssertUnwindSafe(|| work.map(|work| work(share, task)));
                 if let Err(panic) = catch_unwind(run) {
-                    let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
-                    first.get_or_insert(panic);
+                    lock(&self.panic).get_or_insert(panic);
                 }
                 let tasks = self.tasks.load(Ordering::Relaxed);
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-                if done == tasks && self.is_waiting.load(Ordering::SeqCst) {
-                    let leader = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(leader) = &*leader {
-                        leader.unpark();
-                    }
+                if done == tasks
+                    && self.is_waiting.load(Ordering::SeqCst)
+                    && let Some(leader) = &*lock(&self.waiting)
+                {
+                    leader.unpark();
                 }
             }
         }
@@ -302,25 +306,29 @@ impl Team {
     /// Sleeps until all tasks are done: a processor that other programs need too may go on with one
     /// of them.
     fn wait(&self, all_done: impl Fn() -> bool) {
-        let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting() = Some(std::thread::current());
+        *lock(&self.waiting) = Some(std::thread::current());
         self.is_waiting.store(true, Ordering::SeqCst);
         while !all_done() {
             std::thread::park();
         }
         self.is_waiting.store(false, Ordering::SeqCst);
-        *waiting() = None;
+        *lock(&self.waiting) = None;
     }
 
     /// Sleeps until there is another operation than `seen`.
     fn sleep(&self, seen: usize) {
-        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bed = lock(&self.bed);
         self.asleep.fetch_add(1, Ordering::SeqCst);
         while self.operation.load(Ordering::SeqCst) == seen {
             bed = self.wake.wait(bed).unwrap_or_else(PoisonError::into_inner);
         }
         self.asleep.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// A panic of a task is passed on, so a poisoned lock means nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

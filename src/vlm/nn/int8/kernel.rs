@@ -8,8 +8,8 @@
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
 use super::prefetch::Prefetch;
-use crate::vlm::nn::output::{ACTIVATION_BYTES, Epilogue, Output, OutputTile};
-use crate::vlm::nn::team;
+use crate::vlm::nn::output::{ACTIVATION_BYTES, Epilogue, OutputTile};
+use crate::vlm::nn::team::{self, SharedPointer};
 
 /// Target number of tasks per thread.
 const SHARES: usize = 8;
@@ -116,7 +116,7 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
     let tiles = &tiles[..tokens.div_ceil(TILE) * per_row];
     let outputs = tokens * width;
     let mut out: Vec<f32> = Vec::with_capacity(outputs);
-    let shared = Output::new(&mut out);
+    let shared = SharedPointer::new(out.as_mut_ptr());
     // Number of tiles that use a panel while it is in the cache.
     let group_tiles = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
     // Panels per task: few, so that no thread waits long for the last task of another.

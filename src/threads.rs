@@ -3,6 +3,7 @@
 use crate::error::{Context, Error, ErrorKind, Result};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// Starts a thread. If `work` panics, `on_panic` runs on that thread with the error.
@@ -34,6 +35,27 @@ pub fn spawn_scoped<'scope, T: Send + 'scope>(
         .spawn_scoped(scope, || traced(work))
         .context(ErrorKind::Internal, starting(name))
         .map_err(too_many)
+}
+
+/// Starts the threads that compute in parallel; each runs `on_start` first. Later calls return what
+/// the first one returned.
+pub fn start_pool(on_start: fn()) -> Result<()> {
+    static STARTED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    let started = STARTED.get_or_init(|| {
+        let pool = rayon::ThreadPoolBuilder::new().start_handler(move |_| on_start());
+        match pool.build_global() {
+            // Without a source, the pool runs already.
+            Err(error) => {
+                std::error::Error::source(&error).map_or(Ok(()), |cause| Err(cause.to_string()))
+            }
+            Ok(()) => Ok(()),
+        }
+    });
+    let failed = |cause: &String| {
+        let cause = format!("starting the compute threads: {cause}");
+        too_many(Error::new(ErrorKind::Internal, cause))
+    };
+    started.as_ref().map(|()| ()).map_err(failed)
 }
 
 fn traced<T>(work: impl FnOnce() -> T) -> T {

@@ -8,6 +8,7 @@ use super::tokens::TextTokens;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::RetrieverOptions;
 use crate::text::hex;
+use crate::threads;
 use crate::vlm::architecture::LoadStage;
 use crate::vlm::checkpoint::files::{CheckpointFile, FileData, Gate, OnDownload, TokenizerFiles};
 use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, Role, TensorList};
@@ -62,6 +63,7 @@ impl Checkpoint {
             .with_hint(models::SUPPORTED));
         }
         let adapter = options.adapter.as_deref().map(Adapter::open).transpose()?;
+        threads::start_pool(|| {})?;
         let (load, _) = device::load_options(&options.model)?;
         let report = on_opening.clone();
         let on_download: OnDownload = Arc::new(move |download| report(Opening::Download(download)));

@@ -17,6 +17,7 @@ pub use report::{
 use crate::error::Result;
 use crate::platform;
 use crate::settings::LabelerOptions;
+use crate::threads;
 
 /// Rejects an unusable model, as far as possible without network access.
 pub fn check(options: &LabelerOptions) -> Result<()> {
@@ -50,11 +51,9 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
 /// shared pool, and the labeler's thread with all threads that it starts. Must be called before any of
 /// them runs.
 pub fn lower_priority(factory: Factory) -> Factory {
-    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| platform::lower_priority());
-    if let Err(error) = pool.build_global() {
-        tracing::warn!(%error, "cannot lower the priority of the model's threads");
-    }
+    let pool = threads::start_pool(platform::lower_priority);
     Box::new(move |on_load| {
+        pool?;
         platform::lower_priority();
         factory(on_load)
     })

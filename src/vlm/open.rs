@@ -80,6 +80,7 @@ impl Opened {
 
 /// Finds the model of `options`, downloads it if allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
+    threads::start_pool(|| {})?;
     let (load_options, accelerator_error) = device::load_options(options)?;
     if load_options.device.is_cpu() {
         platform::keep_freed_memory(RETAINED_BYTES);

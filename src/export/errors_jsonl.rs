@@ -49,6 +49,11 @@ impl Exporter for Errors {
         Content::Failures
     }
 
+    fn is_updated_during_run(&self, settled: bool) -> bool {
+        // Only then is it known which lines of an earlier, lost journal are about items of this one.
+        settled
+    }
+
     fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
         view.journal.each_failure(|failed| {
             let line = serde_json::to_string(&ErrorLine {
@@ -79,6 +84,7 @@ impl Exporter for Errors {
                 && detail.item.item_name == line.item_name
                 && detail.item.source_type.as_str() == line.source_type
         };
-        Ok(detail.draft.is_some() || detail.failure.as_ref().is_some_and(is_same))
+        // An item without a failure is waiting to be tried again.
+        Ok(detail.draft.is_some() || detail.failure.as_ref().is_none_or(is_same))
     }
 }

@@ -22,8 +22,9 @@ pub(super) trait Exporter: std::fmt::Debug + Send {
         true
     }
 
-    /// Whether the file is updated during a run, not only at its end.
-    fn is_updated_during_run(&self) -> bool {
+    /// Whether the file is updated during a run, not only at its end. `settled` means that the source
+    /// was read completely.
+    fn is_updated_during_run(&self, _settled: bool) -> bool {
         true
     }
 

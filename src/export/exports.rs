@@ -129,7 +129,7 @@ impl Exports {
         if !is_due {
             return Ok(());
         }
-        let stale = self.stale(journal, self.is_update_requested)?;
+        let stale = self.stale(journal, settled, self.is_update_requested)?;
         match is_small {
             _ if stale.is_empty() => {}
             true => self.write(journal, settled, &stale)?,
@@ -243,7 +243,7 @@ impl Exports {
     }
 
     fn write_stale(&mut self, journal: &mut Journal, settled: bool, all: bool) -> Result<bool> {
-        let stale = self.stale(journal, all)?;
+        let stale = self.stale(journal, settled, all)?;
         if stale.is_empty() {
             return Ok(false);
         }
@@ -253,14 +253,14 @@ impl Exports {
 
     /// Returns the stale files by their index in the list of exporters; without `all`, only those
     /// that are updated during a run.
-    fn stale(&self, journal: &Journal, all: bool) -> Result<Vec<usize>> {
+    fn stale(&self, journal: &Journal, settled: bool, all: bool) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
             let is_needed = exporter.is_always_written()
                 || self.requested.contains(&name)
                 || self.outdir.join(name).exists();
-            let is_included = all || exporter.is_updated_during_run();
+            let is_included = all || exporter.is_updated_during_run(settled);
             if is_included && is_needed && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
             }

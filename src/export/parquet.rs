@@ -41,7 +41,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn is_updated_during_run(&self) -> bool {
+    fn is_updated_during_run(&self, _: bool) -> bool {
         false
     }
 

@@ -71,9 +71,10 @@ fn shortened(text: String, max: usize) -> String {
     }
 }
 
-/// Splits several values in one string, as models without a grammar often write them.
+/// Splits several values in one string, as models without a grammar often write them. The Greek
+/// question mark (U+037E) looks like a semicolon, and NFC makes it one.
 pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', '，', '、', ';', '；', '\n', '\t'])
+    text.split([',', '，', '、', ';', '；', '\u{37e}', '\n', '\t'])
 }
 
 /// Like [`split_list`], but also splits at slashes, which no word of a closed list contains:
@@ -107,7 +108,13 @@ mod tests {
             .with(Field::LabelEn, [" \n"])
             .with(
                 Field::TagsKo,
-                ["#모자", "모자", "리본, # 빨강", "", &"가".repeat(101)],
+                [
+                    "#모자",
+                    "모자",
+                    "리본, # 빨강\u{37e}모자",
+                    "",
+                    &"가".repeat(101),
+                ],
             )
             .with(
                 Field::Colors,

@@ -306,7 +306,8 @@ impl Word {
     fn read(entry: Entry, list: &str, field: Field, problems: &mut Vec<String>) -> Self {
         let name = format!("{list}: \"{}\"", entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
-            if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
+            let is_empty = !text.contains(char::is_alphanumeric) && key(text).is_empty();
+            if is_empty || text.chars().any(|c| is_forbidden(c) || c == '"') {
                 problems.push(format!(
                     "{name} has a text that is empty or contains control characters or quotes"
                 ));
@@ -329,8 +330,8 @@ impl Word {
             }
         }
         Self {
-            word: entry.word.nfc().collect(),
-            ko: entry.ko.iter().map(|text| text.nfc().collect()).collect(),
+            word: composed(entry.word),
+            ko: entry.ko.into_iter().map(composed).collect(),
             en: entry.en,
             anchors,
             shades: entry.shades,
@@ -363,6 +364,14 @@ fn parse_rgb(code: &str) -> Option<[u8; 3]> {
     let number = u32::from_str_radix(digits, 16).ok()?;
     let [_, r, g, b] = number.to_be_bytes();
     Some([r, g, b])
+}
+
+/// Brings a text into Unicode form NFC.
+fn composed(text: String) -> String {
+    match is_plain(&text) {
+        true => text,
+        false => text.nfc().collect(),
+    }
 }
 
 /// Normalizes a spelling for lookup.

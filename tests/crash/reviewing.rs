@@ -121,12 +121,21 @@ fn reported_steps_survive_a_kill_of_the_workstation() {
             "{steps} steps before, {reported} reported, {now} now"
         );
         steps = now;
+        let committed =
+            format!("SELECT count(DISTINCT group_id) FROM records WHERE record LIKE '%\"{tag}\"%'");
+        assert_eq!(number(&journal, &committed), 1, "{tag}");
+        // The export follows at its own pace; the next run completes it.
         let records = check_lines(&desk.out("labels.jsonl"), &desk.source(""));
         assert_eq!(records.len(), items);
+    }
+    desk.batch(&["--resume"]).expect(0);
+    let records = check_lines(&desk.out("labels.jsonl"), &desk.source(""));
+    assert_eq!(records.len(), items);
+    for round in 0..kills() {
+        let tag = format!("표{round}");
         let tagged = records.iter().filter(|record| {
-            record["tags_ko"]
-                .to_string()
-                .contains(&format!("\"{tag}\""))
+            let tags = record["tags_ko"].as_array().unwrap();
+            tags.contains(&tag.as_str().into())
         });
         assert_eq!(tagged.count(), 1, "{tag}");
     }

@@ -139,10 +139,11 @@ impl Keymap {
         for (_, context, keys, action) in found {
             // A later file overrides earlier bindings of these keys, of their prefixes and of
             // longer sequences that begin with them.
-            self.bindings.retain(|(place, old), _| {
+            let stays = |(place, old): &(KeyContext, Vec<Key>)| {
                 *place != context || !(old.starts_with(&keys) || keys.starts_with(old))
-            });
-            self.order.retain(|entry| self.bindings.contains_key(entry));
+            };
+            self.bindings.retain(|entry, _| stays(entry));
+            self.order.retain(stays);
             if let Some(action) = action {
                 self.bindings.insert((context, keys.clone()), action);
                 self.order.push((context, keys));

@@ -2,6 +2,7 @@
 
 use crate::record::to_oklab;
 use ratatui::style::Color;
+use std::sync::LazyLock;
 
 /// The 16 colors as most terminals show them, without bright black, which some show as their
 /// background.
@@ -38,15 +39,18 @@ pub fn nearest_of_16(rgb: [u8; 3]) -> Color {
 /// swatch of dark green does not turn gray.
 pub fn nearest_of_256(rgb: [u8; 3]) -> u8 {
     const LIGHTNESS_WEIGHT: f32 = 0.3;
+    static CANDIDATES: LazyLock<Vec<(u8, [f32; 3])>> = LazyLock::new(|| {
+        let candidate = |index| (index, to_oklab(rgb_of_256(index)));
+        (16..=255).map(candidate).collect()
+    });
     let wanted = to_oklab(rgb);
-    let distance = |index: &u8| -> f32 {
-        let candidate = to_oklab(rgb_of_256(*index));
+    let distance = |(_, candidate): &&(u8, [f32; 3])| -> f32 {
         let [l, a, b] = [0, 1, 2].map(|at| candidate[at] - wanted[at]);
         (l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b
     };
-    (16..=255)
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
-        .unwrap_or(16)
+    let candidates = CANDIDATES.iter();
+    let nearest = candidates.min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.map_or(16, |(index, _)| *index)
 }
 
 fn rgb_of_256(index: u8) -> [u8; 3] {

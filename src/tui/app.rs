@@ -16,7 +16,6 @@ use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph, press_at};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
-use crate::text::{count, for_screen};
 use crossterm::event::{
     KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
@@ -311,6 +310,14 @@ impl App {
             }
             return;
         }
+        if click && let Some(number) = self.screens.shown().fix_at(at, &self.session) {
+            // The second click of a double click may hit the next fix, which has moved here.
+            if !twice {
+                self.session.digit = Some(number);
+                self.perform(Action::Fix);
+            }
+            return;
+        }
         self.screens.shown_mut().mouse(mouse, &mut self.session);
         if twice && let Some(action) = self.screens.shown().double_click(at, &self.session) {
             self.perform(action);
@@ -408,8 +415,12 @@ impl App {
                 session.engine.add_labeled(group);
                 session.notify_answer(group, reasons.len(), offered);
             }
-            Event::Idle if session.engine.should_ring() => session.request(Effect::Ring),
-            Event::Idle => {}
+            Event::Idle => {
+                if session.engine.should_ring() {
+                    let left = bars::window_title(session);
+                    session.request(Effect::Ring(left));
+                }
+            }
             Event::Failed {
                 group,
                 name,
@@ -539,18 +550,6 @@ impl App {
     /// Records a frame in which something else covers the workstation.
     pub fn covered(&mut self) {
         self.session.seen.drawn(None, Visibility::Hidden);
-    }
-
-    /// The window title: how many records are left, and the outdir.
-    pub fn title(&self) -> String {
-        let session = &self.session;
-        let open = count(session.records.groups().open());
-        let (words, outdir) = (session.words, &session.settings.outdir);
-        let title = match session.engine.progress.queued {
-            0 => words.title(open, outdir),
-            queued => words.title_working(open, count(queued), outdir),
-        };
-        for_screen(&title).into_owned()
     }
 
     /// Position of the terminal's own cursor. In a text being typed, it lets an input method

@@ -9,9 +9,20 @@ use super::session::Session;
 use super::theme::sign;
 use super::widgets::{Piece, Pieces, draw_pieces, put};
 use crate::record::GroupState;
-use crate::text::{count, fit, width};
+use crate::text::{count, fit, for_screen, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// The title of the window: how many records are left, and the outdir.
+pub fn window_title(session: &Session) -> String {
+    let open = count(session.records.groups().open());
+    let (words, outdir) = (session.words, &session.settings.outdir);
+    let title = match session.engine.progress.queued {
+        0 => words.title(open, outdir),
+        queued => words.title_working(open, count(queued), outdir),
+    };
+    for_screen(&title).into_owned()
+}
 
 /// The target of a click on the header or the hint line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +162,18 @@ pub fn hint_pieces(
     area: Rect,
 ) -> Vec<Piece<Press>> {
     let theme = &session.theme;
-    let mut line = Pieces::of(area);
+    let help = match dialog {
+        Some(_) => Vec::new(),
+        None => help(session, screen.context(), area),
+    };
+    // A long notice is cut before help.
+    let end = help
+        .first()
+        .map_or(area.right(), |help| help.start().saturating_sub(1));
+    let mut line = Pieces::of(Rect {
+        width: end.saturating_sub(area.x),
+        ..area
+    });
     // Trouble is shown until it is over; a notice replaces it for a moment.
     let trouble = session.trouble().map(|text| Notice {
         text,
@@ -174,8 +196,9 @@ pub fn hint_pieces(
     }
     match dialog {
         Some(dialog) => dialog_keys(session, dialog, &mut line),
-        None => screen_keys(session, screen, &mut line),
+        None => screen_keys(session, screen, area.width, &mut line),
     }
+    line.all.extend(help);
     line.all
 }
 
@@ -203,33 +226,35 @@ fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     }
 }
 
-/// Adds the most useful actions of a screen. Help keeps its place at the right end, after the
-/// progress of the review.
-fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>) {
+/// The key of the help, at the right end of the line.
+fn help(session: &Session, context: KeyContext, area: Rect) -> Vec<Piece<Press>> {
+    let keys = session.keymap.keys_of(context, Action::Help);
+    let Some(keys) = keys.first().filter(|_| area.width >= 50) else {
+        return Vec::new();
+    };
+    let (theme, words) = (&session.theme, session.words);
+    let press = Some(Press::Action(Action::Help));
+    let mut end = Pieces::of(area);
+    let cells = width(keys) + width(words.help()) + 1;
+    end.x = area.right().saturating_sub(cells as u16);
+    end.add(&format!("{keys} "), theme.key(), press);
+    end.add(words.help(), theme.dim(), press);
+    end.all
+}
+
+/// Adds the most useful actions of a screen, and the progress of the review at the right end if a
+/// notice leaves room for it. `full` is the width of the whole hint line.
+fn screen_keys(session: &Session, screen: &dyn Screen, full: u16, line: &mut Pieces<Press>) {
     let theme = &session.theme;
-    let words = session.words;
-    let area = line.area;
     let context = screen.context();
-    let mut right = area.right();
-    let mut ends = Vec::new();
-    if let Some(keys) = session.keymap.keys_of(context, Action::Help).first()
-        && area.width >= 50
-    {
-        let press = Some(Press::Action(Action::Help));
-        let cells = (width(keys) + width(words.help()) + 1) as u16;
-        let mut end = Pieces::of(area);
-        end.x = right.saturating_sub(cells);
-        end.add(&format!("{keys} "), theme.key(), press);
-        end.add(words.help(), theme.dim(), press);
-        ends.extend(end.all);
-        right = right.saturating_sub(cells + 1);
-    }
-    if let Some(text) = review_progress(session, area.width) {
-        let mut end = Pieces::of(area);
+    let mut right = line.area.right();
+    let mut end = Pieces::of(line.area);
+    if let Some(text) = review_progress(session, full) {
         end.x = right.saturating_sub(width(&text) as u16 + 1);
-        right = end.x.saturating_sub(1);
-        end.add(&text, theme.dim(), None);
-        ends.extend(end.all);
+        if end.x > line.x {
+            right = end.x - 1;
+            end.add(&text, theme.dim(), None);
+        }
     }
     // A zoomed picture hides the rest: the way back comes first.
     let back = screen.way_back();
@@ -239,7 +264,7 @@ fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>)
         }
         let keys = session.keymap.keys_of(context, *action);
         let Some(keys) = keys.first() else { continue };
-        let short = short(*action, back.is_some(), area.width, session);
+        let short = short(*action, back.is_some(), full, session);
         if !fits(line, right, keys, &short) {
             break;
         }
@@ -248,8 +273,7 @@ fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>)
         line.add(&short, theme.dim(), press);
         line.x += 2;
     }
-    // Last, because a long notice may have overwritten them.
-    line.all.extend(ends);
+    line.all.extend(end.all);
 }
 
 /// Name of an action in a word or two, with its object where that is known and there is room.

@@ -35,8 +35,8 @@ pub enum Effect {
     Work(Task),
     /// All icons to load, the most important one first.
     Pictures(Vec<PictureRequest>),
-    /// Rings the bell: a long job has ended.
-    Ring,
+    /// Rings the bell with this notification: a long job has ended.
+    Ring(String),
     /// Redraws every cell.
     Redraw,
     Suspend,

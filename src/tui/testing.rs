@@ -240,7 +240,7 @@ impl Bench {
                     self.quit = true;
                     Vec::new()
                 }
-                Effect::Redraw | Effect::Suspend | Effect::Ring => Vec::new(),
+                Effect::Redraw | Effect::Suspend | Effect::Ring(_) => Vec::new(),
             };
             for answer in answers {
                 let more = self.app.update(answer);

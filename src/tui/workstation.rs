@@ -1,6 +1,7 @@
 //! The workstation as the terminal runs it: its screens, or an audit that covers them.
 
 use super::app::App;
+use super::bars;
 use super::judging::{Ballot, Choice, Deck, JudgingScreen, Outcome};
 use super::message::{Effect, Message};
 use super::prepared::Prepared;
@@ -177,7 +178,7 @@ impl Application for Workstation {
     fn title(&self) -> String {
         match &self.audit {
             Some(audit) => audit.screen.title(),
-            None => self.app.title(),
+            None => bars::window_title(self.app.session()),
         }
     }
 

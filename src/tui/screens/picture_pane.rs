@@ -174,9 +174,9 @@ fn describe(
     }
 }
 
-/// Splits the pane into the picture and the text beside or under it.
+/// Splits the pane into the picture and the text beside it, or under it in a narrow or tall pane.
 fn picture_and_text(inner: Rect) -> (Rect, Rect) {
-    if inner.width >= 44 {
+    if inner.width >= 44 && inner.width > inner.height {
         let text = 24.max(inner.width / 3).min(34);
         let (image, mut text) = split_right(inner, text);
         text.x += 1;
@@ -199,5 +199,19 @@ fn picture_and_text(inner: Rect) -> (Rect, Rect) {
                 ..inner
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_beside_the_picture_or_under_it_in_a_tall_pane() {
+        let (picture, text) = picture_and_text(Rect::new(0, 0, 83, 23));
+        assert_eq!((picture.height, text.height), (23, 23));
+        let (picture, text) = picture_and_text(Rect::new(0, 0, 48, 56));
+        assert_eq!((picture.width, text.width), (48, 48));
+        assert_eq!(text.y, picture.bottom());
     }
 }

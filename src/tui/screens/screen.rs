@@ -55,6 +55,11 @@ pub trait Screen {
 
     fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
 
+    /// The fix at a screen position, counted from 1 like its key.
+    fn fix_at(&self, _at: Position, _session: &Session) -> Option<usize> {
+        None
+    }
+
     /// The action of a double click.
     fn double_click(&self, _at: Position, _session: &Session) -> Option<Action> {
         None

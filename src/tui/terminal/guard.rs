@@ -115,9 +115,9 @@ impl TerminalGuard {
 
 impl TerminalGuard {
     /// Rings the bell, and shows a notification if the terminal can.
-    pub fn ring(&mut self) -> std::io::Result<()> {
+    pub fn ring(&mut self, text: &str) -> std::io::Result<()> {
         let mut out = stdout().lock();
-        write!(out, "\x07\x1b]9;{}\x1b\\", self.title)?;
+        write!(out, "\x07\x1b]9;{text}\x1b\\")?;
         out.flush()
     }
 }

@@ -137,8 +137,8 @@ fn run_loop<A: Application>(
                 // A thread that has ended reports its failure itself.
                 Effect::Work(task) => drop(channels.tasks.send(task)),
                 Effect::Pictures(requests) => drop(channels.requests.send(requests)),
-                Effect::Ring => {
-                    if let Err(error) = terminal.ring() {
+                Effect::Ring(text) => {
+                    if let Err(error) = terminal.ring(&text) {
                         return Ok(end.terminal_gone(&error));
                     }
                 }
@@ -184,6 +184,11 @@ fn run_loop<A: Application>(
                         Message::Engine(Event::Stopped(_)) => end.stopped = true,
                         Message::Engine(Event::Broken(broken)) => {
                             end.broken = Some(words.broken(broken));
+                        }
+                        // The last update may be older than the end of the work.
+                        Message::Engine(Event::Idle) => {
+                            let progress = Box::new(handle.progress());
+                            effects.extend(app.update(Message::Progress(progress)));
                         }
                         Message::Terminate => end.exit = Exit::Interrupted,
                         // The terminal may have cut or wrapped the old frame.

@@ -91,3 +91,30 @@ fn the_line_about_more_fixes_has_one_background() {
     }
     assert!(shown > 1, "{shown}");
 }
+
+#[test]
+fn a_click_on_a_fix_applies_it_once() {
+    let mut bench = bench(120, 50);
+    let reason = bench.session().detail().unwrap().fixes[0].reason;
+    let rows = bench.pane("Record").unwrap();
+    let is_first = |line: &str| line.trim_start_matches(['│', ' ']).starts_with("1 ");
+    let (row, _) = rows.iter().find(|(_, line)| is_first(line)).unwrap();
+    // Inside of the record pane.
+    let click = MouseEventKind::Down(MouseButton::Left);
+    bench.mouse(click, 100, *row);
+    assert_eq!(applied(&bench), Some(reason));
+    let commands = bench.commands.len();
+    bench.mouse(click, 100, *row);
+    assert_eq!(bench.commands.len(), commands);
+}
+
+#[test]
+fn a_click_on_the_line_about_more_fixes_shows_the_next_one() {
+    let mut bench = bench(80, 20);
+    let rows = bench.pane("Record").unwrap();
+    let mut rows = rows.iter();
+    let (row, _) = rows.find(|(_, line)| line.contains("fixes below")).unwrap();
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 60, *row);
+    assert_eq!(applied(&bench), None);
+    assert!(bench.screen().contains("this is fix"), "{}", bench.screen());
+}

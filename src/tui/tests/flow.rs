@@ -2,6 +2,7 @@
 //! drawn.
 
 use super::*;
+use crate::tui::message::Effect;
 
 fn decided(bench: &Bench) -> Vec<GroupId> {
     let accepts = bench.commands.iter().filter_map(|command| match command {
@@ -290,4 +291,23 @@ fn undone_decisions_are_not_counted() {
     );
     bench.keys("u");
     assert!(bench.screen().contains("1 decided"), "{}", bench.screen());
+}
+
+#[test]
+fn the_bell_after_the_work_says_what_is_left() {
+    let mut bench = Bench::evening(120, 40);
+    let rung = |bench: &mut Bench| {
+        let effects = bench.app.update(Message::Engine(Event::Idle));
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Ring(text) => Some(text),
+            _ => None,
+        })
+    };
+    assert_eq!(rung(&mut bench), None);
+    bench.progress(Progress {
+        done: 12,
+        ..Progress::default()
+    });
+    let said = rung(&mut bench).unwrap();
+    assert!(said.starts_with("4 to review: "), "{said}");
 }

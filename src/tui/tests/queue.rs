@@ -331,6 +331,34 @@ fn the_details_of_the_icon_that_is_found_instead_are_requested() {
 }
 
 #[test]
+fn a_dialog_about_a_word_leaves_its_examples_in_sight() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = red_icon(folder.path());
+    let mut bench = Bench::evening(120, 40);
+    bench.show_pixels(&icon);
+    bench.keys("F5");
+    let examples = bench.images();
+    assert!(examples.len() > 2, "{examples:?}");
+    bench.keys("m");
+    assert!(
+        bench.screen().contains("merge in tags"),
+        "{}",
+        bench.screen()
+    );
+    assert_eq!(bench.images(), examples);
+}
+
+#[test]
+fn a_long_summary_of_a_preview_is_wrapped() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
+    let screen = bench.screen();
+    assert!(screen.contains("5 records change: tags in 5"), "{screen}");
+    assert!(screen.contains("2 have no draft"), "{screen}");
+    assert!(screen.contains("x    5x tags"), "{screen}");
+}
+
+#[test]
 fn replace_shows_a_preview_and_skips_deselected_rows() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("ctrl-f \"왕관 enter \"크라운 enter");

@@ -136,3 +136,14 @@ fn a_rejected_record_is_counted() {
     bench.keys("x \"흐림 enter");
     assert!(bench.screen().contains("x1 rejected"), "{}", bench.screen());
 }
+
+#[test]
+fn a_long_notice_is_cut_before_the_help() {
+    let mut bench = Bench::evening(80, 24);
+    bench.event(Event::Blocked(Blocked {
+        error: Error::new(ErrorKind::Store, "x".repeat(100)),
+        cure: Cure::Wait,
+        run_log: None,
+    }));
+    assert!(bench.screen().contains("x… ? help"), "{}", bench.screen());
+}

@@ -20,6 +20,11 @@ impl<P> Piece<P> {
         width(&self.text) as u16
     }
 
+    /// Its first column.
+    pub fn start(&self) -> u16 {
+        self.x
+    }
+
     /// The column after it.
     pub fn end(&self) -> u16 {
         self.x + self.cells()

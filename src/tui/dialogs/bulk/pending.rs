@@ -2,7 +2,7 @@
 
 use super::Scope;
 use crate::record::{Change, ChangePreview, TextChange};
-use crate::text::{count, fit, pad, width};
+use crate::text::{count, fit, pad, width, wrap_offsets};
 use crate::tui::session::Session;
 use crate::tui::widgets::put;
 use crate::wording::Words;
@@ -61,7 +61,20 @@ impl PendingPreview {
     }
 }
 
-/// One line about a preview, such as `9 records change; 2 do not have it`.
+/// The summary of a preview in lines of at most `cells`, at most `max` of them.
+fn summary_lines(preview: &ChangePreview, cells: u16, max: u16, words: Words) -> Vec<String> {
+    let text = summary(preview, words);
+    let cells = usize::from(cells);
+    let lines = wrap_offsets(&text, cells);
+    let shown = lines.len().min(usize::from(max).max(1));
+    let line = |(at, (start, line)): (usize, &(usize, &str))| match at + 1 == shown {
+        true => fit(&text[*start..], cells),
+        false => line.trim_end().to_owned(),
+    };
+    lines.iter().take(shown).enumerate().map(line).collect()
+}
+
+/// A preview in words, such as `9 records change; 2 do not have it`.
 pub fn summary(preview: &ChangePreview, words: Words) -> String {
     let report = &preview.report;
     let mut text = match report.records {
@@ -133,6 +146,36 @@ fn cut_around(text: &str, at: usize, cells: usize) -> String {
     }
 }
 
+/// Draws the summary in at most a quarter of the area; returns the number of lines.
+pub fn draw_summary(
+    pending: &PendingPreview,
+    session: &Session,
+    area: Rect,
+    buf: &mut Buffer,
+) -> u16 {
+    let theme = &session.theme;
+    let (lines, style) = match pending.preview() {
+        None if pending.is_counting() => (vec![session.words.counting().to_owned()], theme.dim()),
+        None => (Vec::new(), theme.dim()),
+        Some(preview) => {
+            let style = match preview.report.records {
+                0 => theme.warn(),
+                _ => theme.accent(),
+            };
+            let max = area.height / 4;
+            (
+                summary_lines(preview, area.width, max, session.words),
+                style,
+            )
+        }
+    };
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
+        put(buf, area.x, y, area.width, line, style);
+    }
+    // Before the first count, its line is free.
+    lines.len().max(1) as u16
+}
+
 /// Draws the summary and as many changed texts as fit, after the first `skip`.
 pub fn draw(
     pending: &PendingPreview,
@@ -142,34 +185,14 @@ pub fn draw(
     buf: &mut Buffer,
 ) {
     let theme = &session.theme;
-    if area.height == 0 {
-        return;
-    }
+    let head = draw_summary(pending, session, area, buf);
     let Some(preview) = pending.preview() else {
-        let text = if pending.is_counting() {
-            session.words.counting()
-        } else {
-            ""
-        };
-        put(buf, area.x, area.y, area.width, text, theme.dim());
         return;
     };
-    let style = match preview.report.records {
-        0 => theme.warn(),
-        _ => theme.accent(),
-    };
-    put(
-        buf,
-        area.x,
-        area.y,
-        area.width,
-        &summary(preview, session.words),
-        style,
-    );
-    let rows = usize::from(area.height - 1);
+    let rows = usize::from(area.height.saturating_sub(head));
     let left = preview.changes.len().saturating_sub(skip);
     for (row, change) in preview.changes.iter().skip(skip).take(rows).enumerate() {
-        let y = area.y + 1 + row as u16;
+        let y = area.y + head + row as u16;
         if row + 1 == rows && left > rows {
             let text = session.words.and_more(count((left - rows + 1) as u64));
             put(buf, area.x, y, area.width, &text, theme.dim());

@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 
 /// Width in cells of the labels before the texts.
 const LABEL: u16 = 12;
-/// Lines above the list of texts: two texts, the options, the summary.
-const HEAD: u16 = 4;
+/// Lines above the summary: two texts, the options.
+const FORM: u16 = 3;
 
 /// The part of the form that receives the keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -251,7 +251,7 @@ impl Modal for ReplaceForm {
             };
             edit_line(edit, theme.chip(), value, buf);
         }
-        if area.height <= HEAD {
+        if area.height <= FORM + 1 {
             return;
         }
         let y = area.y + 2;
@@ -264,18 +264,18 @@ impl Modal for ReplaceForm {
             theme.dim(),
         );
         let changes = self.all_changes();
-        let counts = Rect {
-            y: y + 1,
-            height: 1,
+        let below = Rect {
+            y: area.y + FORM,
+            height: area.height - FORM,
             ..area
         };
-        pending::draw(self.current(), 0, session, counts, buf);
-        let rows = usize::from(area.height - HEAD);
+        let head = pending::draw_summary(self.current(), session, below, buf);
+        let rows = usize::from(below.height.saturating_sub(head));
         let mut top = 0;
         keep_in_view(&mut top, self.selected, rows);
         for (row, (at, change)) in changes.iter().enumerate().skip(top).take(rows).enumerate() {
             let room = Rect {
-                y: area.y + HEAD + row as u16,
+                y: below.y + head + row as u16,
                 height: 1,
                 ..area
             };

@@ -99,6 +99,23 @@ impl Screen for Statistics {
         KeyContext::Statistics
     }
 
+    /// Left of the examples, or anywhere.
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        let body = session.body();
+        let examples = Self::layout(session).examples;
+        let left = match examples.width {
+            0 => body.width,
+            _ => examples.x - body.x,
+        };
+        [
+            Rect {
+                width: left,
+                ..body
+            },
+            body,
+        ]
+    }
+
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         let page = isize::try_from(Self::layout(session).words.height).unwrap_or(1);
         match action {

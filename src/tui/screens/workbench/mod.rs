@@ -283,6 +283,10 @@ impl Screen for Workbench {
         }
     }
 
+    fn fix_at(&self, at: Position, session: &Session) -> Option<usize> {
+        self.record.fix_at(at, &self.panes(session), session)
+    }
+
     /// Opens a row of the queue, or edits a value of the record.
     fn double_click(&self, at: Position, session: &Session) -> Option<Action> {
         match self.panes(session).pane_at(at)? {

@@ -185,6 +185,21 @@ impl RecordPane {
         true
     }
 
+    /// The fix at a screen position, counted from 1; the keys of the fixes below stand for the
+    /// first one that is out of view.
+    pub fn fix_at(&self, at: Position, panes: &Panes, session: &Session) -> Option<usize> {
+        let area = room(panes).filter(|area| area.contains(at))?;
+        let sheet = sheet(None, session, area.width);
+        let end = self.scroll + usize::from(area.height);
+        let mut below = sheet.fixes.iter().filter(|(_, lines)| lines.end > end);
+        let line = self.scroll + usize::from(at.y - area.y);
+        let found = match below.next() {
+            Some(first) if line + 1 == end => Some(first),
+            _ => sheet.fixes.iter().find(|(_, lines)| lines.contains(&line)),
+        };
+        found.map(|(number, _)| number + 1)
+    }
+
     /// Keeps the cursor on a value, and in view while the pane is focused.
     pub fn prepare(
         &mut self,

@@ -331,6 +331,16 @@ fn the_details_of_the_icon_that_is_found_instead_are_requested() {
 }
 
 #[test]
+fn the_row_of_a_failed_item_says_why() {
+    let mut bench = Bench::evening(120, 40);
+    let rows = bench.pane("Queue").unwrap();
+    let rows: Vec<String> = rows.into_values().collect();
+    let failed = rows.iter().position(|row| row.contains("부서진 아이콘"));
+    let below = &rows[failed.unwrap() + 1];
+    assert!(below.contains("broken PNG image: CRC"), "{rows:?}");
+}
+
+#[test]
 fn a_dialog_about_a_word_leaves_its_examples_in_sight() {
     let folder = tempfile::tempdir().unwrap();
     let icon = red_icon(folder.path());

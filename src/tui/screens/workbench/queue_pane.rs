@@ -223,12 +223,23 @@ fn draw_row(
         put(buf, x, area.y, about_cells, &text, tint(theme.dim()));
     }
     if area.height >= 2 {
-        let label = summary.labels.label_ko();
-        put(buf, x, area.y + 1, left, label, tint(theme.text()));
+        let label = label_or_failure(session, summary);
+        put(buf, x, area.y + 1, left, &label, tint(theme.text()));
     }
     if area.height >= 3 {
         let text = about(session, summary, usize::from(left), false);
         put(buf, x, area.y + 2, left, &text, tint(theme.dim()));
+    }
+}
+
+/// The label of a record, or why there is none.
+fn label_or_failure(session: &Session, summary: &GroupSummary) -> String {
+    let label = summary.labels.label_ko();
+    let detail = session.records.detail(summary.id);
+    let failure = detail.and_then(|detail| detail.failure.as_ref());
+    match failure {
+        Some(failure) if label.is_empty() => session.words.failure(failure),
+        _ => label.to_owned(),
     }
 }
 

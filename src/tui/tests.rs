@@ -243,6 +243,28 @@ fn writing(group: GroupId, text: &str) -> InFlight {
 }
 
 #[test]
+fn progress_shows_the_icons_of_answers_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = red_icon(folder.path());
+    let mut bench = Bench::evening(120, 40);
+    bench.show_pixels(&icon);
+    bench.progress(Progress {
+        stage: Stage::Decode,
+        in_flight: vec![
+            writing(GroupId(7), "{\"label_ko\": \"기다리는"),
+            writing(GroupId(1), "{\"label_ko\": \"빨간 모자"),
+        ],
+        ..Progress::default()
+    });
+    bench.keys("F4 F4");
+    assert_eq!(bench.images().len(), 2);
+    let screen = bench.screen();
+    for text in ["기다리는 신발", "붉은 여왕의 모자", "빨간 모자"] {
+        assert!(screen.contains(text), "{text}: {screen}");
+    }
+}
+
+#[test]
 fn progress_shows_text_as_it_is_generated() {
     let mut bench = Bench::evening(120, 40);
     bench.progress(Progress {

@@ -9,6 +9,7 @@ use crate::record::GroupId;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
+use model::{ICON, written_icons};
 use parts::{TILE, panes, shown_icons};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -38,7 +39,9 @@ impl Screen for ProgressScreen {
     }
 
     fn wants_details(&self, session: &Session) -> Vec<GroupId> {
-        shown_icons(session)
+        let mut ids = written_icons(session);
+        ids.extend(shown_icons(session));
+        ids
     }
 
     fn wants_counts(&self, session: &Session) -> bool {
@@ -46,14 +49,8 @@ impl Screen for ProgressScreen {
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
-        let request = |id: GroupId| {
-            let file = session.records.detail(id)?.item.file.clone()?;
-            let key = session.pictures.tile_key(id, TILE);
-            Some(PictureRequest { key, file })
-        };
-        shown_icons(session)
-            .into_iter()
-            .filter_map(request)
-            .collect()
+        let mut tiles = session.tiles_of(&written_icons(session), ICON);
+        tiles.extend(session.tiles_of(&shown_icons(session), TILE));
+        tiles
     }
 }

@@ -1,15 +1,19 @@
 //! The model's work: answers being written, finished icons, progress and speed.
 
-use super::parts::{Panes, STEPS, bar, draw_icons, errors, fact, model_facts};
+use super::parts::{Panes, STEPS, bar, draw_icons, errors, fact, model_facts, panes};
+use crate::engine::InFlight;
+use crate::record::GroupId;
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
 use crate::tui::screens::View;
 use crate::tui::session::Session;
-use crate::tui::widgets::{lines, pane, put};
+use crate::tui::widgets::{layout, lines, pane, put};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
 
+/// Size in cells of the icon beside an answer being written.
+pub const ICON: Size = Size::new(4, 2);
 /// Most cells for the names of items being written.
 const MAX_NAME: usize = 24;
 /// Seconds between two samples of the throughput.
@@ -38,7 +42,10 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         return being_written_and_errors(session, rest, buf);
     };
     let inner = pane(theme, writing, true, words.being_written(), false, buf);
-    lines(&being_written(session, inner), 0, inner, buf);
+    match session.pictures.draws_pixels() {
+        true => written_with_icons(view, inner, buf),
+        false => lines(&being_written(session, inner), 0, inner, buf),
+    }
     if let Some(area) = panes.finished {
         draw_icons(view, words.finished(), "", area, buf);
     }
@@ -195,23 +202,9 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let Some((first, others)) = session.engine.progress.in_flight.split_first() else {
         return vec![Line::styled(session.words.nothing_in_hand(), theme.dim())];
     };
-    let name = session.name_of(first.group);
-    let tokens = match first.tokens {
-        0 => String::new(),
-        tokens => format!("  {}", session.words.tokens_so_far(tokens)),
-    };
-    let name = fit(&name, width.saturating_sub(width_of(&tokens)));
-    let mut out = vec![Line::from(vec![
-        Span::styled(name, theme.title()),
-        Span::styled(tokens, theme.dim()),
-    ])];
-    let text = wrap(&for_screen(&first.text), width);
     // Half of the pane is for the others.
-    let room = height
-        .saturating_sub(1 + others.len().min(height / 2))
-        .max(1);
-    let skip = text.len().saturating_sub(room);
-    out.extend(text.into_iter().skip(skip).map(Line::from));
+    let room = height.saturating_sub(others.len().min(height / 2)).max(2);
+    let mut out = answer(session, first, width, room);
     let names = (width / 3).min(MAX_NAME);
     for writing in others.iter().take(height.saturating_sub(out.len())) {
         let name = pad(&fit(&session.name_of(writing.group), names), names);
@@ -223,6 +216,76 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
         ]));
     }
     out
+}
+
+/// The name of an item, and the end of its answer so far.
+fn answer(
+    session: &Session,
+    writing: &InFlight,
+    width: usize,
+    height: usize,
+) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let tokens = match writing.tokens {
+        0 => String::new(),
+        tokens => format!("  {}", session.words.tokens_so_far(tokens)),
+    };
+    let name = session.name_of(writing.group);
+    let name = fit(&name, width.saturating_sub(width_of(&tokens)));
+    let mut out = vec![Line::from(vec![
+        Span::styled(name, theme.title()),
+        Span::styled(tokens, theme.dim()),
+    ])];
+    let text = wrap(&for_screen(&writing.text), width);
+    let skip = text.len().saturating_sub(height.saturating_sub(1));
+    out.extend(text.into_iter().skip(skip).map(Line::from));
+    out
+}
+
+/// The records whose icons are shown beside the answers being written.
+pub fn written_icons(session: &Session) -> Vec<GroupId> {
+    let area = panes(session.body()).writing;
+    let Some(area) = area.filter(|_| session.pictures.draws_pixels()) else {
+        return Vec::new();
+    };
+    let room = layout::inner(area, true).height / ICON.height;
+    let in_flight = session.engine.progress.in_flight.iter();
+    let shown = in_flight.take(usize::from(room));
+    shown.map(|writing| writing.group).collect()
+}
+
+/// Draws the answers being written, each beside its icon. The first one has the most lines.
+fn written_with_icons(view: &View<'_>, area: Rect, buf: &mut Buffer) {
+    let session = view.session;
+    let (theme, pictures) = (&session.theme, &session.pictures);
+    let in_flight = &session.engine.progress.in_flight;
+    if in_flight.is_empty() {
+        return lines(&being_written(session, area), 0, area, buf);
+    }
+    let others = (in_flight.len() - 1).min(usize::from(area.height / 2 / ICON.height)) as u16;
+    let mut room = Rect {
+        height: area.height - others * ICON.height,
+        ..area
+    };
+    for writing in in_flight.iter().take(usize::from(others) + 1) {
+        let icon = Rect::from((room.as_position(), ICON)).intersection(area);
+        if let Some(Ok(picture)) = pictures.get(&pictures.tile_key(writing.group, ICON)) {
+            pictures.draw(picture, icon, view.boxes, theme, buf);
+        }
+        let x = (room.x + ICON.width + 1).min(room.right());
+        let text = Rect {
+            x,
+            width: room.right() - x,
+            ..room
+        };
+        let (width, height) = (usize::from(text.width), usize::from(text.height));
+        lines(&answer(session, writing, width, height), 0, text, buf);
+        room = Rect {
+            y: room.bottom(),
+            height: ICON.height,
+            ..room
+        };
+    }
 }
 
 /// Draws the answers being written with the last errors below them, for a screen without panes.

@@ -51,11 +51,11 @@ pub fn start_pool(on_start: fn()) -> Result<()> {
             Ok(()) => Ok(()),
         }
     });
-    let failed = |cause: &String| {
+    let failed = |cause: String| {
         let cause = format!("starting the compute threads: {cause}");
         too_many(Error::new(ErrorKind::Internal, cause))
     };
-    started.as_ref().map(|()| ()).map_err(failed)
+    started.clone().map_err(failed)
 }
 
 fn traced<T>(work: impl FnOnce() -> T) -> T {

@@ -267,6 +267,29 @@ fn a_second_ctrl_c_exits_immediately_and_loses_nothing() {
 }
 
 #[test]
+fn an_earlier_failure_of_a_waiting_item_is_no_line_of_another_program() {
+    let mut desk = Desk::with_icons(&["가"]);
+    for name in ["나", "다"] {
+        std::fs::write(desk.source(&format!("{name}.png")), name).unwrap();
+    }
+    desk.batch(&[]).expect(3);
+    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+        let _ = std::fs::remove_file(desk.out(name));
+    }
+    desk.icon("거");
+    desk.plays("거", &[say(good("거"))]);
+    desk.icon("나");
+    desk.plays("나", &[json!("hold")]);
+    let mut running = Running::start(&desk, &["--resume"]);
+    running.wait_for("labeled").unwrap();
+    running.signal(Signal::INT);
+    running.wait_for("summary").unwrap();
+    assert_eq!(running.end().0, Some(130));
+    assert_eq!(desk.names(), ["가", "거"]);
+    assert!(!desk.out("labels_kept.jsonl").exists());
+}
+
+#[test]
 fn an_interrupted_quality_retry_is_repeated_on_resume() {
     let mut uncertain = good("가");
     uncertain["attributes"]["colors"] = json!(["blue"]);

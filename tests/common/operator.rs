@@ -117,7 +117,7 @@ impl Operator {
                         self.carry_out(more);
                     }
                 }
-                Effect::Redraw | Effect::Suspend | Effect::Ring => {}
+                Effect::Redraw | Effect::Suspend | Effect::Ring(_) => {}
                 Effect::Quit => panic!("the workstation quit"),
             }
         }

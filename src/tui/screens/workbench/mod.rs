@@ -8,7 +8,7 @@ mod sheet;
 
 use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
-use crate::record::Field;
+use crate::record::{Field, GroupId, GroupState};
 use crate::tui::dialogs::{Dialog, FilterForm};
 use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
@@ -372,6 +372,15 @@ impl Screen for Workbench {
                 cursor..cursor + 3
             }
         }
+    }
+
+    /// Those of failed items, whose rows say why.
+    fn wants_details(&self, session: &Session) -> Vec<GroupId> {
+        let visible = self.rows(session).map(|rows| self.queue.visible(&rows));
+        let visible = visible.into_iter().flatten();
+        let summaries = visible.filter_map(|row| session.row(row));
+        let failed = summaries.filter(|summary| summary.state == GroupState::Failed);
+        failed.map(|summary| summary.id).collect()
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {

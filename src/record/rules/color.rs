@@ -39,6 +39,9 @@ const MIN_TRANSLUCENT: f32 = 0.05;
 const COVERED: f32 = 0.10;
 /// A label written from the icon names its largest color, or colors with at least this share.
 const MIN_NAMED: f32 = 0.28;
+/// A label names its largest color if it has a hue, at least this share, and more pixels than all
+/// named colors together.
+const MUST_NAME: f32 = 0.35;
 /// A named color with a smaller share is hardly visible: it may be right or made up.
 const HARDLY: f32 = 0.07;
 /// Share of pixels without a claimed color from which the claims miss the main color.
@@ -187,20 +190,24 @@ impl ColorHistogram {
         words
     }
 
-    /// Whether the words cover only a little of the icon and not its largest color, which suggests
-    /// that their author has not seen it. True if there are no words.
+    /// Whether the words do not cover the largest color of the icon, and either cover only a little
+    /// or less than that color alone. It suggests that their author has not seen the icon. True if
+    /// there are no words.
     pub fn claims_too_little(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
         if self.bins.is_empty() {
             return false;
         }
         let covering = covering(claimed, vocabulary);
-        let largest = self.measured(vocabulary).first().map(|(word, _)| *word);
-        if largest.is_some_and(|largest| covering.contains(&largest)) {
+        let largest = self.measured(vocabulary).first().copied();
+        if largest.is_some_and(|(word, _)| covering.contains(&word)) {
             return false;
         }
         let named = self.nearest_shares(vocabulary).into_iter();
         let named = named.filter(|(word, _)| covering.contains(word));
-        named.map(|(_, share)| share).sum::<f32>() < MIN_NAMED
+        let named: f32 = named.map(|(_, share)| share).sum();
+        let has_hue = |word: &Word| word.anchors.iter().all(|anchor| chroma(*anchor) >= COLORED);
+        named < MIN_NAMED
+            || largest.is_some_and(|(word, share)| share >= MUST_NAME.max(named) && has_hue(word))
     }
 
     /// Whether hardly any pixel matches the word.
@@ -499,10 +506,10 @@ mod tests {
     fn claims_that_cover_little_of_the_icon_are_detected() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let ring = histogram(&[
-            ([247, 208, 56], 0.4),
+            ([247, 208, 56], 0.34),
             ([245, 245, 245], 0.3),
             ([47, 111, 223], 0.2),
-            ([217, 43, 43], 0.1),
+            ([217, 43, 43], 0.16),
         ]);
         let too_little =
             |claimed: &[&str]| ring.claims_too_little(&words(&vocabulary, claimed), &vocabulary);
@@ -514,6 +521,14 @@ mod tests {
         assert!(!too_little(&["blue", "red"]));
         assert!(too_little(&["transparent"]));
         assert!(too_little(&[]));
+        let (white, purple, blue) = ([245, 245, 245], [139, 60, 191], [47, 111, 223]);
+        let called_blue = |largest: [u8; 3]| {
+            let bow = histogram(&[(largest, 0.6), (blue, 0.4)]);
+            bow.claims_too_little(&words(&vocabulary, &["blue"]), &vocabulary)
+        };
+        assert!(called_blue(purple));
+        // People leave white unsaid.
+        assert!(!called_blue(white));
     }
 
     #[test]

@@ -270,12 +270,10 @@ fn a_second_ctrl_c_exits_immediately_and_loses_nothing() {
 fn an_earlier_failure_of_a_waiting_item_is_no_line_of_another_program() {
     let mut desk = Desk::with_icons(&["가"]);
     for name in ["나", "다"] {
-        std::fs::write(desk.source(&format!("{name}.png")), name).unwrap();
+        desk.broken_icon(name);
     }
     desk.batch(&[]).expect(3);
-    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
-        let _ = std::fs::remove_file(desk.out(name));
-    }
+    desk.lose_journal();
     desk.icon("거");
     desk.plays("거", &[say(good("거"))]);
     desk.icon("나");

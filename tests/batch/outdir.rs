@@ -213,7 +213,7 @@ fn a_check_reports_withheld_records() {
 fn failures_of_a_lost_journal_are_not_kept_as_lines_of_other_programs() {
     let mut desk = Desk::with_icons(&["가"]);
     for name in ["망가짐", "고쳐짐"] {
-        std::fs::write(desk.source(&format!("{name}.png")), name).unwrap();
+        desk.broken_icon(name);
     }
     desk.batch(&[]).expect(3);
     let text = std::fs::read_to_string(desk.out("labels_errors.jsonl")).unwrap();
@@ -224,9 +224,7 @@ fn failures_of_a_lost_journal_are_not_kept_as_lines_of_other_programs() {
     }
     old.push("{\"image_path\":\"a\",\"remark\":\"somebody's own\"}".to_owned());
     std::fs::write(desk.out("labels_errors.jsonl"), old.join("\n") + "\n").unwrap();
-    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
-        let _ = std::fs::remove_file(desk.out(name));
-    }
+    desk.lose_journal();
     desk.icon("고쳐짐");
     desk.plays("고쳐짐", &[say(good("고쳐짐"))]);
     desk.batch(&["--resume"]).expect(3);

@@ -71,6 +71,20 @@ impl Desk {
         path
     }
 
+    /// Adds a file that no decoder can read, different for each name.
+    pub fn broken_icon(&self, name: &str) {
+        std::fs::write(self.source(&format!("{name}.png")), name).unwrap();
+    }
+
+    /// Removes the journal with its logs, as somebody who cleans up may do.
+    pub fn lose_journal(&self) {
+        for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+            // A run that has ended well leaves no logs.
+            let _ = std::fs::remove_file(self.out(name));
+        }
+        assert!(!self.out("journal.sqlite").exists());
+    }
+
     pub fn slots(&mut self, slots: usize) {
         self.slots = slots;
     }

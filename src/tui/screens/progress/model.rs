@@ -242,7 +242,7 @@ fn answer(
     out
 }
 
-/// The records whose icons are shown beside the answers being written.
+/// The records whose icons are shown beside the answers being written, or will be when others end.
 pub fn written_icons(session: &Session) -> Vec<GroupId> {
     let area = panes(session.body()).writing;
     let Some(area) = area.filter(|_| session.pictures.draws_pixels()) else {

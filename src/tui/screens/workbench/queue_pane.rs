@@ -11,6 +11,7 @@ use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Size in cells of the icon beside a row of three lines.
@@ -233,13 +234,13 @@ fn draw_row(
 }
 
 /// The label of a record, or why there is none.
-fn label_or_failure(session: &Session, summary: &GroupSummary) -> String {
+fn label_or_failure<'a>(session: &Session, summary: &'a GroupSummary) -> Cow<'a, str> {
     let label = summary.labels.label_ko();
     let detail = session.records.detail(summary.id);
     let failure = detail.and_then(|detail| detail.failure.as_ref());
     match failure {
-        Some(failure) if label.is_empty() => session.words.failure(failure),
-        _ => label.to_owned(),
+        Some(failure) if label.is_empty() => session.words.failure(failure).into(),
+        _ => label.into(),
     }
 }
 

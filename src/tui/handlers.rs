@@ -78,7 +78,8 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
         Step::Done(_) => {}
     }
     let name = about.map(|id| session.name_of(id)).unwrap_or_default();
-    session.notify(session.words.step(step, groups.len(), &name));
+    let report = session.words.step(step, groups.len(), &name);
+    session.notices.report(report);
 }
 
 /// Performs an action; `None` where only a screen can.

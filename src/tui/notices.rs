@@ -40,6 +40,16 @@ impl Notices {
         });
     }
 
+    /// Reports a step. A warning since the key that asked for the step stays in view.
+    pub fn report(&mut self, text: String) {
+        match self.current.take() {
+            Some(warning) if warning.is_warning => {
+                self.warn(format!("{}; {text}", warning.text));
+            }
+            _ => self.notify(text),
+        }
+    }
+
     /// Appends to the current notice, if there is one.
     pub fn add(&mut self, text: &str) {
         if let Some(notice) = &mut self.current {

@@ -98,6 +98,11 @@ impl Words {
         reason.name(self.language())
     }
 
+    /// A tenth of a share: `90-100 %` for 9.
+    pub fn tenth(self, tenth: usize) -> String {
+        format!("{}-{} %", tenth * 10, tenth * 10 + 10)
+    }
+
     /// The reason's code in English, which filters use, or its Korean name.
     pub fn reason_code(self, reason: Reason) -> String {
         match self.is_korean() {

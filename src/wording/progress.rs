@@ -44,7 +44,7 @@ words! {
     decisions_a_minute: "Decisions per minute" / "분당 결정",
     decisions_of(time, most): "decisions per minute, last {time}, peak {most}"
         / "분당 결정, 최근 {time}, 최고 {most}",
-    nothing_decided: "nothing in this session yet" / "이번 작업에서는 아직 없음",
+    next_to_review: "Next to review" / "다음에 검토할 것",
     how_decided: "How they were decided" / "결정한 방식",
     effort_none: "unchanged" / "그대로",
     effort_fixed: "fixed by a digit" / "숫자 키로 수정",

@@ -11,7 +11,7 @@ mod question;
 mod retry;
 mod views;
 
-pub use bulk::{BulkAction, BulkForm, ReplaceForm, Scope, TranslateForm};
+pub use bulk::{BulkAction, BulkForm, RecordEffect, ReplaceForm, Scope, TranslateForm};
 pub use completion::Completion;
 pub use filter_form::FilterForm;
 pub use fix_all::FixAllForm;
@@ -25,7 +25,7 @@ pub use views::ViewList;
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use super::widgets::layout::centered;
-use crate::record::ChangePreview;
+use crate::record::{ChangePreview, GroupSummary};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -273,6 +273,26 @@ impl Dialog {
             Self::Replace(form) => form.set_preview(number, preview),
             _ => {}
         }
+    }
+
+    /// Effect of the change being entered on a record of the list, in at most `cells`. `None` while
+    /// there is no change, and for a record that it leaves out.
+    pub fn effect_on(
+        &self,
+        summary: &GroupSummary,
+        cells: usize,
+        session: &Session,
+    ) -> Option<RecordEffect> {
+        match self {
+            Self::Bulk(form) => form.effect_on(summary, cells, session),
+            Self::Replace(form) => form.effect_on(summary, cells, session),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the filter, which is typed in its line of the screen.
+    pub fn is_filter(&self) -> bool {
+        matches!(self, Self::Filter(_))
     }
 
     /// Whether this is the quit confirmation.

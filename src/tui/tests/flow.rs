@@ -100,6 +100,19 @@ fn edits_waiting_for_a_busy_engine_stay_on_screen() {
 }
 
 #[test]
+fn the_report_of_a_decision_leaves_the_warning_about_ignored_keys_in_view() {
+    let mut bench = Bench::evening(200, 40);
+    bench.waiting = Some(Default::default());
+    bench.app.drawn();
+    bench.burst("aa");
+    answer_one(&mut bench);
+    let screen = bench.screen();
+    for part in ["was not on screen yet", "Frozen 왕관: accepted"] {
+        assert!(screen.contains(part), "no {part}: {screen}");
+    }
+}
+
+#[test]
 fn no_key_decides_on_a_screen_too_small_to_show_anything() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("C");

@@ -74,6 +74,29 @@ fn the_gallery_shows_the_selection_and_the_record_under_the_cursor() {
 }
 
 #[test]
+fn a_bulk_change_is_previewed_on_the_tiles_above_its_box() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ F3 home space right right v s t r");
+    bench.keys("\"왕관 enter \"크라운");
+    insta::assert_snapshot!("gallery_bulk", bench.screen());
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        bench.resize(size.0, size.1);
+        let lines = bench.pane("Change 3").unwrap();
+        let first = *lines.keys().next().unwrap();
+        let screen = bench.screen();
+        let above: Vec<&str> = screen.lines().take(first.into()).collect();
+        assert!(above.iter().any(|line| line.contains("크라운")), "{screen}");
+    }
+}
+
+#[test]
+fn the_gallery_says_where_it_cuts_the_reasons() {
+    let mut bench = Bench::evening(40, 24);
+    let screen = bench.keys("F3").screen();
+    assert!(screen.contains("mixed_script…"), "{screen}");
+}
+
+#[test]
 fn bulk_work_in_the_gallery_asks_and_is_one_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ F3 home space right right v x \"흐림 enter");

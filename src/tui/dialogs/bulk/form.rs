@@ -4,8 +4,8 @@
 use super::Scope;
 use super::action::{BulkAction, fields, stepped};
 use super::choices::{Choices, LABEL};
-use super::pending::{self, PendingPreview};
-use crate::record::{Change, ChangePreview, Field};
+use super::pending::{self, PendingPreview, RecordEffect};
+use crate::record::{Change, ChangePreview, Field, GroupSummary};
 use crate::tui::dialogs::completion::{self, Completion};
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -137,6 +137,15 @@ impl BulkForm {
             0 => Dialog::refusal(session.words.no_item()),
             _ => Dialog::Bulk(Box::new(form)),
         }
+    }
+
+    pub fn effect_on(
+        &self,
+        summary: &GroupSummary,
+        cells: usize,
+        session: &Session,
+    ) -> Option<RecordEffect> {
+        self.preview.effect_on(summary, cells, session)
     }
 
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
@@ -349,7 +358,7 @@ impl BulkForm {
     }
 
     fn area(place: &DialogPlace) -> Rect {
-        place.box_of(84, 20)
+        place.box_of(84, 16)
     }
 
     /// The line of fields and, once a field is chosen, the line of actions.

@@ -1,7 +1,9 @@
 //! The preview of a bulk change: requested, received, drawn.
 
 use super::Scope;
-use crate::record::{Change, ChangePreview, TextChange};
+use crate::record::{
+    Change, ChangePreview, EditFacts, Field, GroupSummary, Labels, TextChange, apply,
+};
 use crate::text::{count, fit, pad, width, wrap_offsets};
 use crate::tui::session::Session;
 use crate::tui::widgets::put;
@@ -17,7 +19,52 @@ pub struct PendingPreview {
     preview: Option<ChangePreview>,
 }
 
+/// Effect of a change on one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordEffect {
+    /// The new text, or the values that go and come: `-블랙 +흰색`.
+    Changed(String),
+    Unchanged,
+    /// The change cannot be made in this record.
+    Refused,
+}
+
 impl PendingPreview {
+    /// Effect on a record of the list of the change requested last; `None` where it leaves the
+    /// record out.
+    pub fn effect_on(
+        &self,
+        summary: &GroupSummary,
+        cells: usize,
+        session: &Session,
+    ) -> Option<RecordEffect> {
+        let (scope, change) = self.requested.as_ref()?;
+        if !scope.contains(summary, session) {
+            return None;
+        }
+        let before = &summary.labels;
+        let facts = EditFacts {
+            vocabulary: session.vocabulary(),
+            item_name: &summary.name,
+            taken: None,
+        };
+        // Without a draft, there is nothing to change.
+        if before.label_ko().is_empty() {
+            return Some(RecordEffect::Unchanged);
+        }
+        let Ok(after) = apply(before, change, &facts) else {
+            return Some(RecordEffect::Refused);
+        };
+        let fields = before.differing(&after).into_iter();
+        let changes: Vec<String> = fields
+            .map(|field| field_change(field, before, &after, cells))
+            .collect();
+        Some(match changes.is_empty() {
+            true => RecordEffect::Unchanged,
+            false => RecordEffect::Changed(changes.join(" ")),
+        })
+    }
+
     /// Requests the preview of a change, unless it was the last one requested.
     pub fn request(&mut self, scope: Scope, change: Option<Change>, session: &mut Session) {
         let requested = change.map(|change| (scope, change));
@@ -124,6 +171,22 @@ pub fn change_line(change: &TextChange, cells: u16, words: Words) -> String {
         before => cut_around(before, same, half),
     };
     format!("{times}{before} -> {after}{name}")
+}
+
+/// What a change makes of a field: the part of a text around the change, or the values that go and
+/// come.
+fn field_change(field: Field, before: &Labels, after: &Labels, cells: usize) -> String {
+    let (before, after) = (before.values(field), after.values(field));
+    if !field.is_list()
+        && let ([before], [after]) = (before, after)
+    {
+        return cut_around(after, common_prefix(before, after), cells);
+    }
+    let gone = before.iter().filter(|value| !after.contains(value));
+    let come = after.iter().filter(|value| !before.contains(value));
+    let gone = gone.map(|value| format!("-{value}"));
+    let changes = gone.chain(come.map(|value| format!("+{value}")));
+    changes.collect::<Vec<_>>().join(" ")
 }
 
 /// Length in bytes of the common prefix of two texts.

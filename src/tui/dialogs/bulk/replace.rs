@@ -2,8 +2,10 @@
 //! exclude single texts; item names are never replaced.
 
 use super::Scope;
-use super::pending::{self, PendingPreview, change_line};
-use crate::record::{Change, ChangePreview, Field, Matching, Replacement, TextChange};
+use super::pending::{self, PendingPreview, RecordEffect, change_line};
+use crate::record::{
+    Change, ChangePreview, Field, GroupSummary, Matching, Replacement, TextChange,
+};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -61,6 +63,15 @@ impl ReplaceForm {
             included: PendingPreview::default(),
             selected: 0,
         }))
+    }
+
+    pub fn effect_on(
+        &self,
+        summary: &GroupSummary,
+        cells: usize,
+        session: &Session,
+    ) -> Option<RecordEffect> {
+        self.current().effect_on(summary, cells, session)
     }
 
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
@@ -177,7 +188,7 @@ impl ReplaceForm {
 }
 
 fn area(place: &DialogPlace) -> Rect {
-    place.box_of(100, 30)
+    place.box_of(100, 24)
 }
 
 impl Modal for ReplaceForm {

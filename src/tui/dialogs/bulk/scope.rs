@@ -1,6 +1,6 @@
 //! The set of records that a bulk dialog works on.
 
-use crate::record::GroupId;
+use crate::record::{GroupId, GroupSummary};
 use crate::tui::session::Session;
 use crate::wording::Words;
 
@@ -40,6 +40,16 @@ impl Scope {
             },
             Self::Shown => session.queue.ids(&session.records).collect(),
             Self::All => session.records.groups().ids_where(|_| true).collect(),
+        }
+    }
+
+    /// Whether a record of the list is in the scope.
+    pub fn contains(self, summary: &GroupSummary, session: &Session) -> bool {
+        match self {
+            Self::Record => session.current() == Some(summary.id),
+            Self::Selection => session.selection.contains(summary.id),
+            Self::Family => summary.family.is_some() && summary.family == family(session),
+            Self::Shown | Self::All => true,
         }
     }
 

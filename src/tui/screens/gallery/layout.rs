@@ -1,6 +1,10 @@
-//! Layout of the gallery for any size. Drawing and input read the same rectangles.
+//! Layout of the gallery for any size, with or without a dialog. Drawing and input read the same
+//! rectangles.
 
 use ratatui::layout::{Position, Rect, Size};
+
+/// Least height of a dialog below the tiles, in lines.
+const MIN_DIALOG_HEIGHT: u16 = 12;
 
 /// The gallery: a line with title and filter, the tiles, and the record under the cursor below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +14,9 @@ pub struct TileGrid {
     pub tiles: Rect,
     /// Has no height where there is no room.
     pub record: Rect,
+    /// The area of a dialog, in place of the record and the lower tiles. Everything where the
+    /// screen has no room for tiles above a dialog.
+    pub dialog: Rect,
     pub columns: usize,
     pub lines: usize,
     /// Size of a tile in cells: the picture and a line for its name.
@@ -43,7 +50,7 @@ impl TileGrid {
     }
 }
 
-pub fn grid(body: Rect, fine: bool) -> TileGrid {
+pub fn grid(body: Rect, fine: bool, has_dialog: bool) -> TileGrid {
     let title_width = (body.width / 2).min(36);
     let title = Rect {
         width: title_width,
@@ -57,12 +64,12 @@ pub fn grid(body: Rect, fine: bool) -> TileGrid {
         ..body
     };
     let record_height = if body.height >= 18 { 3 } else { 0 };
-    let tiles = Rect {
+    let mut tiles = Rect {
         y: body.y + 1,
         height: body.height.saturating_sub(1 + record_height),
         ..body
     };
-    let record = Rect {
+    let mut record = Rect {
         y: tiles.bottom(),
         height: record_height,
         ..body
@@ -74,11 +81,26 @@ pub fn grid(body: Rect, fine: bool) -> TileGrid {
     } else {
         (13, 5)
     };
+    // The upper half, but at least a line of tiles, stays beside a dialog.
+    let upper = ((body.height / 2).saturating_sub(1) / height).max(1) * height;
+    let y = tiles.y + upper;
+    let mut dialog = Rect {
+        y,
+        height: body.bottom().saturating_sub(y),
+        ..body
+    };
+    if dialog.height < MIN_DIALOG_HEIGHT {
+        dialog = body;
+    } else if has_dialog {
+        tiles.height = upper;
+        record.height = 0;
+    }
     TileGrid {
         title,
         filter,
         tiles,
         record,
+        dialog,
         columns: usize::from((tiles.width / width).max(1)),
         lines: usize::from((tiles.height / height).max(1)),
         tile: Size::new(width, height.min(tiles.height)),

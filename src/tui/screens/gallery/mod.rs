@@ -7,31 +7,33 @@ use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupSummary};
 use crate::text::{count, fit, pad, width};
 use crate::tui::dialogs::{
-    BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, Scope,
+    BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, RecordEffect, Scope,
 };
 use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::{fill_view, keep_in_view, put, put_line};
+use crate::tui::widgets::{fill_view, keep_in_view, put};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{TileGrid, grid};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Modifier;
-use ratatui::text::{Line, Span};
 use std::ops::Range;
 
 #[derive(Default)]
 pub struct Gallery {
     /// The first line of tiles on screen.
     top: usize,
+    /// Whether the tiles leave room for a dialog below them.
+    has_dialog: bool,
 }
 
 impl Gallery {
     pub fn layout(&self, session: &Session) -> TileGrid {
-        grid(session.body(), session.pictures.draws_pixels())
+        let is_fine = session.pictures.draws_pixels();
+        grid(session.body(), is_fine, self.has_dialog)
     }
 
     /// Moves the cursor by tiles and lines, within the grid.
@@ -125,7 +127,8 @@ impl Screen for Gallery {
         (row < session.queue.len()).then_some(Action::Open)
     }
 
-    fn prepare(&mut self, _: Option<&Dialog>, session: &Session) {
+    fn prepare(&mut self, dialog: Option<&Dialog>, session: &Session) {
+        self.has_dialog = dialog.is_some_and(|dialog| !dialog.is_filter());
         let grid = self.layout(session);
         let line = session.queue.cursor() / grid.columns;
         keep_in_view(&mut self.top, line, grid.lines);
@@ -205,6 +208,11 @@ impl Screen for Gallery {
         true
     }
 
+    /// Below the tiles, or anywhere.
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        [self.layout(session).dialog, session.body()]
+    }
+
     fn visible_rows(&self, session: &Session) -> Range<usize> {
         let grid = self.layout(session);
         let first = self.top * grid.columns;
@@ -255,7 +263,8 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
     );
 }
 
-/// Draws a tile: the icon, and a line with its signs and name.
+/// Draws a tile: the icon, and a line with its signs and its name, or what the change in the open
+/// dialog makes of the record.
 fn tile(
     view: &View<'_>,
     summary: &GroupSummary,
@@ -297,20 +306,33 @@ fn tile(
         }
     }
     let marks = format!("{}{}", if picked { "#" } else { " " }, sign(summary.state));
-    let style = match (under_cursor, picked) {
-        (true, _) => theme.cursor(true),
-        (false, true) => theme.accent().add_modifier(Modifier::REVERSED),
-        _ => theme.text(),
-    };
     let cells = usize::from(area.width.saturating_sub(1));
-    let name = fit(summary.title(), cells.saturating_sub(width(&marks) + 1));
+    let text_cells = cells.saturating_sub(width(&marks) + 1);
+    let effect = view
+        .dialog
+        .and_then(|dialog| dialog.effect_on(summary, text_cells, session));
+    let style = match (under_cursor, picked, &effect) {
+        (true, ..) => theme.cursor(true),
+        (_, _, Some(RecordEffect::Changed(_))) => theme.accent(),
+        (_, _, Some(RecordEffect::Unchanged)) => theme.dim(),
+        (_, _, Some(RecordEffect::Refused)) => theme.bad(),
+        (_, true, None) => theme.accent().add_modifier(Modifier::REVERSED),
+        (_, false, None) => theme.text(),
+    };
+    let text = match effect {
+        Some(RecordEffect::Changed(after)) => after,
+        Some(RecordEffect::Unchanged) => format!("= {}", summary.title()),
+        Some(RecordEffect::Refused) => format!("! {}", summary.title()),
+        None => summary.title().to_owned(),
+    };
+    let text = fit(&text, text_cells);
     let y = area.bottom() - 1;
     put(
         buf,
         area.x,
         y,
         area.width,
-        &pad(&format!("{marks} {name}"), cells),
+        &pad(&format!("{marks} {text}"), cells),
         style,
     );
     if !under_cursor && !picked {
@@ -332,21 +354,17 @@ fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffe
         return;
     }
     let cells = area.width.saturating_sub(1);
-    let mut head = vec![
-        Span::styled(fit(summary.title(), usize::from(cells / 2)), theme.title()),
-        Span::raw("  "),
-        Span::styled(
-            format!("{} {}", sign(summary.state), words.state(summary.state)),
-            theme.state(summary.state),
-        ),
+    let state = format!("{} {}", sign(summary.state), words.state(summary.state));
+    let reasons = summary.reasons.iter().map(|code| words.reason_code(*code));
+    let head = [
+        (fit(summary.title(), usize::from(cells / 2)), theme.title()),
+        (state, theme.state(summary.state)),
+        (reasons.collect::<Vec<_>>().join("  "), theme.warn()),
     ];
-    for reason in &summary.reasons {
-        head.push(Span::styled(
-            format!("  {}", words.reason_code(*reason)),
-            theme.warn(),
-        ));
+    let mut x = area.x + 1;
+    for (text, style) in head {
+        x = put(buf, x, area.y, area.right().saturating_sub(x), &text, style) + 2;
     }
-    put_line(buf, area.x + 1, area.y, cells, &Line::from(head));
     put(
         buf,
         area.x + 1,

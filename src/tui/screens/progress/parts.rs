@@ -1,7 +1,7 @@
 //! Parts of both views of the progress screen: panes, facts, icons.
 
-use crate::record::GroupId;
-use crate::text::{fit, pad};
+use crate::record::{GroupId, GroupSummary};
+use crate::text::{fit, pad, wrap};
 use crate::tui::engine_status::ModelState;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
@@ -108,12 +108,20 @@ fn capacity(area: Option<Rect>) -> usize {
     area.map_or(0, |area| Tiles::of(area).count())
 }
 
-/// The records whose icons are shown, the newest first.
+/// The records whose icons are shown: the newest first, or the next to review before the first
+/// decision.
 pub fn shown_icons(session: &Session) -> Vec<GroupId> {
     let capacity = capacity(panes(session.body()).finished);
     match session.engine.has_activity() {
         true => session.engine.recently_labeled().take(capacity).collect(),
-        false => session.decided().take(capacity).collect(),
+        false if session.decided().next().is_some() => session.decided().take(capacity).collect(),
+        false => {
+            let open = session.queue.ids(&session.records).filter(|id| {
+                let summary = session.records.get(*id);
+                summary.is_some_and(GroupSummary::needs_review)
+            });
+            open.take(capacity).collect()
+        }
     }
 }
 
@@ -159,8 +167,13 @@ pub fn model_facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         ModelState::Off => (words.review_only().to_owned(), None),
         ModelState::Failed(error) => (words.failed_because(words.cause(error)), words.hint(error)),
     };
-    let mut out = vec![fact(session, words.fact_model(), &what, width)];
-    out.extend(hint.map(|hint| fact(session, "", hint, width)));
+    let mut name = words.fact_model();
+    let mut out = Vec::new();
+    for text in std::iter::once(what.as_str()).chain(hint) {
+        for line in wrap(text, width.saturating_sub(FACT_NAME).max(1)) {
+            out.push(fact(session, std::mem::take(&mut name), &line, width));
+        }
+    }
     out
 }
 

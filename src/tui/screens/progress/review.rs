@@ -40,7 +40,10 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
     lines(&states_and_reasons(session, inner), 0, inner, buf);
     if let Some(area) = panes.finished {
-        let (title, none) = (words.decided_last(), words.nothing_decided());
+        let (title, none) = match session.decided().next() {
+            Some(_) => (words.decided_last(), ""),
+            None => (words.next_to_review(), words.nothing_left()),
+        };
         draw_icons(view, title, none, area, buf);
     }
     if let Some(area) = panes.errors {
@@ -48,8 +51,16 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
-        let inner = pane(theme, area, true, words.decisions_a_minute(), false, buf);
-        decisions(session, inner, buf);
+        match session.pace.per_minute(Instant::now())[..] {
+            [] => {
+                let inner = pane(theme, area, true, words.list_uncertainty(), false, buf);
+                lines(&uncertainties(session, inner), 0, inner, buf);
+            }
+            ref minutes => {
+                let inner = pane(theme, area, true, words.decisions_a_minute(), false, buf);
+                decisions(minutes, session, inner, buf);
+            }
+        }
     }
     if let Some(area) = panes.steps {
         let inner = pane(theme, area, true, words.how_decided(), false, buf);
@@ -136,15 +147,21 @@ fn row(
     ])
 }
 
+/// How many records have an uncertainty in each tenth, highest first.
+fn uncertainties(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let tenths = session.records.counts().uncertainty;
+    let all = tenths.iter().sum();
+    let tenths = tenths.into_iter().enumerate().rev();
+    let line = |(tenth, records): (usize, u64)| {
+        let name = session.words.tenth(tenth);
+        row(session, &name, session.theme.dim(), records, all, area)
+    };
+    tenths.map(line).collect()
+}
+
 /// Draws the decisions in each minute of the session as bars.
-fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
-    let all = session.pace.per_minute(Instant::now());
+fn decisions(all: &[u64], session: &Session, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
-    if all.is_empty() || area.height < 3 {
-        let text = words.nothing_decided();
-        put(buf, area.x, area.y, area.width, text, theme.dim());
-        return;
-    }
     let minutes = &all[all.len().saturating_sub(usize::from(area.width))..];
     let highest = minutes.iter().copied().max().unwrap_or_default();
     let time = words.rough_duration(minutes.len() as f64 * 60.0);
@@ -155,7 +172,7 @@ fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
     let bars = minutes.iter().flat_map(|n| std::iter::repeat_n(*n, wide));
     let room = Rect {
         y: area.y + 1,
-        height: (area.height - 1).min(MAX_CHART_HEIGHT),
+        height: area.height.saturating_sub(1).min(MAX_CHART_HEIGHT),
         ..area
     };
     Sparkline::default()
@@ -188,7 +205,9 @@ mod tests {
     #[test]
     fn without_a_model_the_screen_shows_the_review() {
         let mut bench = Bench::evening_without_model(120, 40);
-        bench.keys("a a F4");
+        let before = bench.keys("F4").screen();
+        insta::assert_snapshot!("progress_before_review", before);
+        bench.keys("F2 a a F4");
         insta::assert_snapshot!("progress_review", bench.screen());
         let mut small = Bench::evening_without_model(80, 24);
         insta::assert_snapshot!("progress_review_80x24", small.keys("F4").screen());

@@ -109,8 +109,7 @@ impl CountList {
                         9 => "uncertainty:>=0.9".to_owned(),
                         _ => format!("uncertainty:>=0.{tenth} uncertainty:<0.{}", tenth + 1),
                     };
-                    let name = format!("{}-{} %", tenth * 10, tenth * 10 + 10);
-                    plain(name, *n, filter)
+                    plain(words.tenth(tenth), *n, filter)
                 };
                 tenths.filter(|(_, n)| **n > 0).map(row).collect()
             }

@@ -19,6 +19,10 @@ const EITHER: f32 = 0.02;
 /// Minimum share of a dark color if all its pixels are tinted: dark blue passes as black only in
 /// large areas.
 const MIN_TINTED: f32 = 0.08;
+/// Pixels below this OKLab lightness look black, whatever their hue.
+const NEAR_BLACK: f32 = 0.25;
+/// Minimum share of near-black pixels for a dark color to count as shown.
+const MIN_NEAR_BLACK: f32 = 0.05;
 /// A word whose anchors are all below this OKLab lightness names a dark color, which must not be
 /// confused with outlines and shadows.
 const DARK_WORD: f32 = 0.30;
@@ -45,7 +49,7 @@ const MUST_NAME: f32 = 0.35;
 /// A named color with a smaller share is hardly visible: it may be right or made up.
 const HARDLY: f32 = 0.07;
 /// Share of pixels without a claimed color from which the claims miss the main color.
-const MAX_UNCLAIMED: f32 = 0.70;
+const MAX_UNCLAIMED: f32 = 0.75;
 
 /// Histogram of the opaque pixels, outline excluded, in bins of a perceptual color space.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -69,6 +73,8 @@ impl ColorHistogram {
         let shown = shares_within(&self.bins, vocabulary, EITHER);
         let nearest = self.nearest_shares(vocabulary);
         let core = shares(&self.dark_core, vocabulary);
+        let near_black = self.bins.iter().filter(|(color, _)| color[0] < NEAR_BLACK);
+        let near_black: f32 = near_black.map(|(_, share)| share).sum();
         let gray = self.bins.iter().filter(|(color, _)| is_gray(*color));
         let gray = shares(&gray.copied().collect::<Vec<_>>(), vocabulary);
         let share = |shares: &[(&Word, f32)], is_match: &dyn Fn(&Word) -> bool| -> f32 {
@@ -80,6 +86,7 @@ impl ColorHistogram {
             if is_dark(word) {
                 return of(&gray) >= MIN_SHARE
                     || of(&nearest) >= MIN_TINTED
+                    || near_black >= MIN_NEAR_BLACK
                     || of(&core) >= MIN_CORE;
             }
             let of_shades = share(&shown, &|other| word.shades.contains(&other.word));
@@ -160,18 +167,23 @@ impl ColorHistogram {
         }
     }
 
-    /// Whether most pixels have no claimed color. False if no claim can be checked, or if one
-    /// claims many colors.
-    pub fn misses_main_color(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
+    /// Whether most pixels have no color that the record mentions. The mentioned words include the
+    /// claimed ones and those of the item's name. False if no claim can be checked, or if many
+    /// colors are mentioned.
+    pub fn misses_main_color(
+        &self,
+        claimed: &[&Word],
+        mentioned: &[&Word],
+        vocabulary: &Vocabulary,
+    ) -> bool {
         let many = Some(PixelRule::ManyColors);
-        if claimed.iter().any(|word| word.pixels == many) {
+        if mentioned.iter().any(|word| word.pixels == many) {
             return false;
         }
-        let covering = covering(claimed, vocabulary);
-        if covering.is_empty() || self.bins.is_empty() {
+        if covering(claimed, vocabulary).is_empty() || self.bins.is_empty() {
             return false;
         }
-        let unclaimed = self.uncovered(&covering);
+        let unclaimed = self.uncovered(&covering(mentioned, vocabulary));
         unclaimed.iter().map(|(_, share)| share).sum::<f32>() >= MAX_UNCLAIMED
     }
 

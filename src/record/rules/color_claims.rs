@@ -59,6 +59,12 @@ impl Labels {
         }
         claims
     }
+
+    /// All colors that the record mentions: the claimed ones, and those of the item's name.
+    pub fn mentioned_colors<'v>(&self, vocabulary: &'v Vocabulary) -> Vec<&'v Word> {
+        let claims = self.color_claims("", vocabulary).into_iter();
+        claims.map(|claim| claim.word).collect()
+    }
 }
 
 /// Normalizes a name, or a text to search for the name.

@@ -117,7 +117,7 @@ fn evidence(
         Reason::MixedScript => non_empty(foreign_words(labels, name)),
         Reason::DuplicateLabel => found_if(context.label_count > 1),
         Reason::ColorMismatch => non_empty(wrong_color_words(claims, context)),
-        Reason::MainColorMissing => missing_main_colors(claims, context),
+        Reason::MainColorMissing => missing_main_colors(labels, claims, context),
         Reason::NothingVisible => {
             found_if(!is_name_alone(label, name) && describes_nothing_visible(label, context))
         }
@@ -170,15 +170,20 @@ fn wrong_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
     wrong.map(|claim| stem(&claim.text).to_owned()).collect()
 }
 
-/// The unclaimed main colors, if most of the icon has no claimed color.
-fn missing_main_colors(claims: &[ColorClaim], context: &RuleContext) -> Option<Vec<String>> {
+/// The main colors that the record does not mention, if they are most of the icon.
+fn missing_main_colors(
+    labels: &Labels,
+    claims: &[ColorClaim],
+    context: &RuleContext,
+) -> Option<Vec<String>> {
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let mentioned = labels.mentioned_colors(context.vocabulary);
     let colors = context.colors?;
     colors
-        .misses_main_color(&claimed, context.vocabulary)
+        .misses_main_color(&claimed, &mentioned, context.vocabulary)
         .then(|| {
             let main = colors.measured(context.vocabulary).into_iter();
-            main.filter(|(word, _)| !claimed.contains(word))
+            main.filter(|(word, _)| !mentioned.contains(word))
                 .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
                 .collect()
         })

@@ -123,12 +123,11 @@ fn recolored_text(
     Some(phrase.text())
 }
 
-/// The most common color among the pixels that no claimed color covers.
+/// The most common color among the pixels that no mentioned color covers.
 fn main_color<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<&'a Word> {
     let vocabulary = context.rules.vocabulary;
-    let claims = labels.color_claims(context.rules.item_name, vocabulary);
-    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-    let unclaimed = context.rules.colors?.unclaimed(&claimed, vocabulary);
+    let mentioned = labels.mentioned_colors(vocabulary);
+    let unclaimed = context.rules.colors?.unclaimed(&mentioned, vocabulary);
     Some(unclaimed.first()?.0)
 }
 

@@ -68,9 +68,13 @@ fn black_is_shown_by_an_area_or_by_a_black_core() {
 #[test]
 fn a_small_area_of_dark_blue_is_not_black() {
     let suit = |rgb, share| histogram(&[([245, 245, 245], 1.0 - share), (rgb, share)]);
-    let (indigo, black) = ([0, 0, 34], [20, 20, 20]);
-    assert_eq!(contradicted(&suit(indigo, 0.05), &["black"]), ["black"]);
+    let (navy, black) = ([30, 30, 110], [20, 20, 20]);
+    assert_eq!(contradicted(&suit(navy, 0.05), &["black"]), ["black"]);
     assert!(contradicted(&suit(black, 0.05), &["black"]).is_empty());
+    // Without a bright neighbor, nobody sees the hue of such a dark pixel.
+    let indigo = [0, 0, 34];
+    assert_eq!(contradicted(&suit(indigo, 0.04), &["black"]), ["black"]);
+    assert!(contradicted(&suit(indigo, 0.06), &["black"]).is_empty());
     assert!(contradicted(&suit(indigo, 0.4), &["black"]).is_empty());
 }
 
@@ -141,7 +145,7 @@ fn multicolor_and_transparency_are_checked_by_pixels() {
     };
     assert!(glass.allowed(&vocabulary).contains(&transparent));
     let many = words(&vocabulary, &["multicolor"]);
-    assert!(!rainbow.misses_main_color(&many, &vocabulary));
+    assert!(!rainbow.misses_main_color(&many, &many, &vocabulary));
 }
 
 #[test]
@@ -158,11 +162,17 @@ fn gray_pixels_show_no_pale_color() {
 fn claims_without_the_main_color_miss_it() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let hat = histogram(&[([200, 30, 35], 0.8), ([245, 245, 245], 0.2)]);
-    let misses =
-        |claimed: &[&str]| hat.misses_main_color(&words(&vocabulary, claimed), &vocabulary);
-    assert!(misses(&["white"]));
-    assert!(!misses(&["white", "red"]));
-    assert!(!misses(&[]));
+    let misses = |claimed: &[&str], named: &[&str]| {
+        let claimed = words(&vocabulary, claimed);
+        let mentioned = [claimed.clone(), words(&vocabulary, named)].concat();
+        hat.misses_main_color(&claimed, &mentioned, &vocabulary)
+    };
+    assert!(misses(&["white"], &[]));
+    assert!(!misses(&["white", "red"], &[]));
+    assert!(!misses(&[], &[]));
+    // The name mentions the main color, or claims nothing by itself.
+    assert!(!misses(&["white"], &["red"]));
+    assert!(!misses(&[], &["white"]));
 }
 
 #[test]

@@ -221,7 +221,7 @@ fn a_new_answer_is_offered_and_undo_restores_the_line() {
     let folder = folder();
     let labels = folder.path().join("out/labels.jsonl");
     let earlier = std::fs::read_to_string(&labels).unwrap();
-    let earlier = earlier.replace("\"label_ko\":\"", "\"label_ko\":\"처음의 ");
+    let earlier = earlier.replace("\"label_ko\":\"", "\"label_ko\":\"처음의 first ");
     std::fs::write(&labels, &earlier).unwrap();
     let mut operator = start(folder.path());
     let first = state(&mut operator);
@@ -235,7 +235,7 @@ fn a_new_answer_is_offered_and_undo_restores_the_line() {
     let notice = operator.app.session().notices.current().unwrap();
     assert_eq!(
         notice.text,
-        "마법 반지: new answer, 0 reasons -> 0; the draft stays, v compares"
+        "마법 반지: new answer, 1 reason -> 0; the draft stays, v compares"
     );
     assert_same(&state(&mut operator), &first);
     operator.press_keys("v T");

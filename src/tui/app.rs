@@ -265,8 +265,10 @@ impl App {
             session.notices.dismiss();
         }
         let targets = self.screens.targets(session);
+        let place = self.screens.shown().record_place(session);
+        let frames = self.frames_at_key;
         let refusal = handlers::refuse_unsaved(action, session)
-            .or_else(|| handlers::refuse_unseen(action, &targets, self.frames_at_key, session));
+            .or_else(|| handlers::refuse_unseen(action, &targets, frames, place, session));
         self.refused |= refusal.is_some();
         let outcome = refusal
             .or_else(|| self.screens.shown_mut().act(action, session))

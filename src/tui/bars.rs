@@ -211,9 +211,19 @@ fn fits(line: &Pieces<Press>, right: u16, keys: &str, short: &str) -> bool {
 /// Adds the keys of a dialog; each key can be clicked.
 fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     let theme = &session.theme;
-    for (keys, short) in dialog.hints(session.words) {
-        if !fits(line, line.area.right(), keys, short) {
-            break;
+    let hints = dialog.hints(session.words);
+    let last = hints.last().copied();
+    // The way out comes last and is always shown.
+    let cells = last.map_or(0, |(keys, short)| width(keys) + width(short) + 3);
+    let before_last = line.area.right().saturating_sub(cells as u16);
+    for hint in hints {
+        let (keys, short) = hint;
+        let right = match Some(hint) == last {
+            true => line.area.right(),
+            false => before_last,
+        };
+        if !fits(line, right, keys, short) {
+            continue;
         }
         let mut first = None;
         for key in keys.split(' ') {
@@ -229,16 +239,20 @@ fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
 /// The key of the help, at the right end of the line.
 fn help(session: &Session, context: KeyContext, area: Rect) -> Vec<Piece<Press>> {
     let keys = session.keymap.keys_of(context, Action::Help);
-    let Some(keys) = keys.first().filter(|_| area.width >= 50) else {
+    let Some(keys) = keys.first() else {
         return Vec::new();
     };
     let (theme, words) = (&session.theme, session.words);
     let press = Some(Press::Action(Action::Help));
     let mut end = Pieces::of(area);
-    let cells = width(keys) + width(words.help()) + 1;
+    let name = match area.width {
+        ..50 => String::new(),
+        _ => format!(" {}", words.help()),
+    };
+    let cells = width(keys) + width(&name);
     end.x = area.right().saturating_sub(cells as u16);
-    end.add(&format!("{keys} "), theme.key(), press);
-    end.add(words.help(), theme.dim(), press);
+    end.add(keys, theme.key(), press);
+    end.add(&name, theme.dim(), press);
     end.all
 }
 

@@ -34,11 +34,13 @@ pub fn refuse_unsaved(action: Action, session: &mut Session) -> Option<ActionOut
     Some(ActionOutcome::done())
 }
 
-/// Refuses to change a record that was not on screen when the key was read; `None` where it was.
+/// Refuses to change a record that was not on screen when the key was read, and shows it in `place`;
+/// `None` where it was.
 pub fn refuse_unseen(
     action: Action,
     targets: &[GroupId],
     frames: u64,
+    place: Option<KeyContext>,
     session: &mut Session,
 ) -> Option<ActionOutcome> {
     let [id] = targets[..] else { return None };
@@ -47,6 +49,8 @@ pub fn refuse_unseen(
         Action::Reject => Visibility::Full,
         action if !action.changes_record() => Visibility::Hidden,
         action if action.opens_prompt() => Visibility::Text,
+        // A fix is shown before it is applied.
+        Action::Fix if place.is_some() => Visibility::Text,
         _ => Visibility::Full,
     };
     if session.seen.was_seen(id, needed, frames) {
@@ -54,11 +58,14 @@ pub fn refuse_unseen(
     }
     let name = session.name_of(id);
     let why = session.words.not_seen(name);
-    if action.opens_prompt() {
-        return Some(ActionOutcome::open(Dialog::refusal(why)));
-    }
-    session.warn(why);
-    Some(ActionOutcome::done())
+    let open = match action.opens_prompt() {
+        true => Some(Dialog::refusal(why)),
+        false => {
+            session.warn(why);
+            None
+        }
+    };
+    Some(ActionOutcome { show: place, open })
 }
 
 /// Reports what a step did. After undo and redo, goes to the changed record.

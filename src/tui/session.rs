@@ -571,10 +571,15 @@ impl Session {
             text.push_str(&format!(", {}", words.reasons_change(before, answer.after)));
         }
         let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
-        match keys.first() {
-            Some(key) if offered => text.push_str(&format!("; {}", words.draft_stays(key))),
-            Some(key) => text.push_str(&format!("; {}", words.key_compares(key))),
-            None => {}
+        // The key is about the current record.
+        let key = keys.first().filter(|_| self.current() == Some(id));
+        let more = [
+            offered.then(|| words.draft_stays().to_owned()),
+            key.map(|key| words.key_compares(key)),
+        ];
+        let more: Vec<String> = more.into_iter().flatten().collect();
+        if !more.is_empty() {
+            text.push_str(&format!("; {}", more.join(", ")));
         }
         self.notify(text);
     }

@@ -60,6 +60,7 @@ words! {
     n_edited(n): "{n} edited" / "편집함 {n}건",
     n_accepted(n): "{n} accepted" / "승인함 {n}건",
     n_of_the_model(n): "{n} from the model" / "모델의 초안 {n}건",
+    n_rejected(n): "{n} rejected, still in labels.jsonl" / "거절함 {n}건(아직 labels.jsonl에 있음)",
 
     nothing_to_edit_waiting: "There is nothing to edit yet: this item waits for the model."
         / "아직 편집할 것이 없습니다. 모델을 기다리는 아이템입니다.",

@@ -50,7 +50,7 @@ words! {
     new_answer_for(name): "{name}: new answer" / "{name}: 새 답변",
     reasons_change(before, after): "{before} -> {after}" / "{before} -> {after}",
     key_compares(key): "{key} compares" / "{key} 키로 비교",
-    draft_stays(key): "the draft stays, {key} compares" / "초안은 그대로, {key} 키로 비교",
+    draft_stays: "the draft stays" / "초안은 그대로",
     no_version_yet: "there is no version of this item yet" / "이 아이템에는 아직 버전이 없습니다",
     no_labels_to_take: "this attempt has no labels to take" / "이 시도에는 가져올 라벨이 없습니다",
     no_numbered_field: "no field that differs has this number" / "이 번호의 다른 칸이 없습니다",

@@ -350,7 +350,8 @@ impl Results {
                 Some(from) => tracing::info!(%name, ?reasons, derived_from = %from, "labeled"),
                 None => tracing::info!(%name, ?reasons, "labeled"),
             }
-            effects.events.push(labeled(summary, derived_from));
+            let reasons = answer_reasons(&summary, journal)?;
+            effects.events.push(labeled(summary, reasons, derived_from));
         }
         Ok(effects)
     }
@@ -449,12 +450,27 @@ impl Results {
     }
 }
 
-fn labeled(summary: GroupSummary, derived_from: Option<String>) -> Event {
+/// The reasons of the newest answer: those of the draft, unless another text stays the draft.
+fn answer_reasons(summary: &GroupSummary, journal: &mut JournalAccess) -> Result<Vec<Reason>> {
+    let detail = match summary.offered {
+        true => journal.with(|journal| journal.detail(summary.id))?,
+        false => None,
+    };
+    let offer = detail
+        .as_ref()
+        .and_then(|detail| detail.version(detail.current.offer()?));
+    Ok(match offer {
+        Some(version) => version.text.reasons.clone(),
+        None => summary.reasons.clone(),
+    })
+}
+
+fn labeled(summary: GroupSummary, reasons: Vec<Reason>, derived_from: Option<String>) -> Event {
     Event::Labeled {
         group: summary.id,
         image_path: summary.image_path,
         name: summary.name,
-        reasons: summary.reasons,
+        reasons,
         derived_from,
         offered: summary.offered,
     }

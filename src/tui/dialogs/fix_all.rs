@@ -7,11 +7,13 @@ use crate::record::fixes::FixPreview;
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::{count, wrap};
 use crate::tui::session::Session;
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{clear, pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 /// Largest size of the box, in cells and lines.
 const WIDTH: u16 = 76;
@@ -24,6 +26,8 @@ pub struct FixAllForm {
     groups: Vec<GroupId>,
     /// The preview from the engine; `None` until it arrives.
     preview: Option<FixPreview>,
+    /// The first line on screen.
+    top: usize,
 }
 
 impl FixAllForm {
@@ -45,6 +49,7 @@ impl FixAllForm {
             scope,
             groups,
             preview: None,
+            top: 0,
         })
     }
 
@@ -56,14 +61,58 @@ impl FixAllForm {
     }
 
     fn area(&self, place: &DialogPlace, session: &Session) -> Rect {
-        let rows = self.preview.as_ref().map_or(0, |found| {
-            changed(found).count() + 2 * found.examples.len() + 1
-        });
         let cells = place.room(WIDTH, HEIGHT).width.min(WIDTH).saturating_sub(2);
-        let head = self.head(session.words, usize::from(cells)).len();
         // The border and an empty line.
-        let rows = (rows + head) as u16 + 3;
+        let rows = self.lines(session, cells).len() as u16 + 3;
         place.box_of(WIDTH, rows.clamp(7, HEIGHT))
+    }
+
+    /// Scrolls the preview.
+    fn scroll(&mut self, by: isize, place: &DialogPlace, session: &Session) {
+        let inner = inner(self.area(place, session), true);
+        let lines = self.lines(session, inner.width).len();
+        let last = lines.saturating_sub(inner.height.into());
+        self.top = self.top.saturating_add_signed(by).min(last);
+    }
+
+    /// The heading and the preview: how many records have each reason before and after, examples.
+    fn lines(&self, session: &Session, cells: u16) -> Vec<(String, Style)> {
+        let (theme, words) = (&session.theme, session.words);
+        let head = self.head(words, usize::from(cells)).into_iter();
+        let mut lines: Vec<(String, Style)> = head
+            .map(|(text, does)| (text, if does { theme.accent() } else { theme.text() }))
+            .collect();
+        let Some(found) = &self.preview else {
+            lines.push((words.counting().to_owned(), theme.dim()));
+            return lines;
+        };
+        // The reason to fix comes first.
+        let mut reasons: Vec<_> = changed(found).collect();
+        reasons.sort_by_key(|(reason, ..)| *reason != self.reason);
+        for (reason, before, after) in reasons {
+            let style = match after > before {
+                true => theme.warn(),
+                false => theme.text(),
+            };
+            let text = format!(
+                "{:>6} -> {:<6} {}",
+                count(*before as u64),
+                count(*after as u64),
+                words.reason_code(*reason)
+            );
+            lines.push((text, style));
+        }
+        lines.push((String::new(), theme.text()));
+        for example in &found.examples {
+            // A label is recognized without its field name.
+            let of = match example.field {
+                Field::LabelKo => String::new(),
+                field => format!("{}: ", words.field(field)),
+            };
+            lines.push((format!("- {of}{}", example.before), theme.dim()));
+            lines.push((format!("+ {of}{}", example.after), theme.text()));
+        }
+        lines
     }
 
     /// The heading lines: the records and, once the preview is there, the effect of the fix. The
@@ -140,9 +189,17 @@ impl Modal for FixAllForm {
         &mut self,
         key: &KeyEvent,
         escape: bool,
-        _: &DialogPlace,
+        place: &DialogPlace,
         session: &mut Session,
     ) -> Next {
+        let by = match key.code {
+            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => 1,
+            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => -1,
+            KeyCode::PageDown => 5,
+            KeyCode::PageUp => -5,
+            _ => 0,
+        };
+        self.scroll(by, place, session);
         match key.code {
             _ if escape => Next::close(),
             KeyCode::Char('n' | 'N' | 'q' | 'ㅜ') => Next::close(),
@@ -170,43 +227,9 @@ impl Modal for FixAllForm {
         clear(area, buf);
         let words = session.words;
         let inner = pane(theme, area, true, words.fix_all_title(), true, buf);
-        let mut row = 0;
-        let mut line = |text: &str, style, buf: &mut Buffer| {
-            if row < inner.height {
-                put(buf, inner.x, inner.y + row, inner.width, text, style);
-            }
-            row += 1;
-        };
-        for (text, does) in self.head(words, usize::from(inner.width)) {
-            let style = if does { theme.accent() } else { theme.text() };
-            line(&text, style, buf);
-        }
-        let Some(found) = &self.preview else {
-            return line(words.counting(), theme.dim(), buf);
-        };
-        for (reason, before, after) in changed(found) {
-            let style = if after > before {
-                theme.warn()
-            } else {
-                theme.text()
-            };
-            let text = format!(
-                "{:>6} -> {:<6} {}",
-                count(*before as u64),
-                count(*after as u64),
-                words.reason_code(*reason)
-            );
-            line(&text, style, buf);
-        }
-        line("", theme.text(), buf);
-        for example in &found.examples {
-            // A label is recognized without its field name.
-            let of = match example.field {
-                Field::LabelKo => String::new(),
-                field => format!("{}: ", words.field(field)),
-            };
-            line(&format!("- {of}{}", example.before), theme.dim(), buf);
-            line(&format!("+ {of}{}", example.after), theme.text(), buf);
+        let lines = self.lines(session, inner.width).into_iter().skip(self.top);
+        for ((text, style), y) in lines.zip(inner.top()..inner.bottom()) {
+            put(buf, inner.x, y, inner.width, &text, style);
         }
     }
 

@@ -66,6 +66,7 @@ impl Confirm {
                     words.n_edited(count(open[0])),
                     words.n_accepted(count(open[1])),
                     words.n_of_the_model(count(open[2])),
+                    words.n_rejected(count(open[3])),
                 ];
                 let kinds = named.into_iter().zip(open);
                 let kinds: Vec<String> = kinds
@@ -94,16 +95,20 @@ impl Confirm {
     }
 }
 
-/// Numbers of uncommitted drafts: edited, accepted, and unchanged from the model.
-fn uncommitted(groups: &Groups) -> [u64; 3] {
+/// Numbers of uncommitted drafts: edited, accepted, unchanged from the model, and rejected although
+/// `labels.jsonl` has their line.
+fn uncommitted(groups: &Groups) -> [u64; 4] {
     let fresh = groups.ids_where(|summary| {
         summary.state == GroupState::Draft
             || summary.state == GroupState::Uncertain && !summary.has_record
     });
+    let rejected =
+        groups.ids_where(|summary| summary.state == GroupState::Rejected && summary.has_record);
     [
         groups.count(GroupState::Edited),
         groups.count(GroupState::Accepted),
         fresh.count() as u64,
+        rejected.count() as u64,
     ]
 }
 

@@ -83,6 +83,11 @@ pub trait Screen {
         Visibility::Hidden
     }
 
+    /// Where the current record is shown, if this view has no room for it.
+    fn record_place(&self, _session: &Session) -> Option<KeyContext> {
+        None
+    }
+
     /// Whether actions apply to all selected records.
     fn is_bulk(&self) -> bool {
         false

@@ -113,8 +113,14 @@ impl Replies {
         let name = self.name.as_deref().unwrap_or_default();
         let is = |program: &str| name.starts_with(program);
         // These do not support the placeholders of kitty's protocol.
-        let lacks_placeholders = is("WezTerm") || is("Konsole") || is("iTerm2");
-        if self.responses.contains(&Response::Kitty) && !lacks_placeholders && !is_old_kitty(name) {
+        let lacks_placeholders = is("WezTerm") || is("iTerm2");
+        // It keeps pictures on the screen under what is drawn over them, or loses others.
+        if is("Konsole") {
+            ProtocolType::Halfblocks
+        } else if self.responses.contains(&Response::Kitty)
+            && !lacks_placeholders
+            && !is_old_kitty(name)
+        {
             ProtocolType::Kitty
         } else if lacks_placeholders {
             ProtocolType::Iterm2
@@ -178,7 +184,7 @@ mod tests {
             ("kitty(0.28.0)", ProtocolType::Kitty),
             ("ghostty 1.1.0", ProtocolType::Kitty),
             ("WezTerm 20240203-110809", ProtocolType::Iterm2),
-            ("Konsole 23.08.4", ProtocolType::Iterm2),
+            ("Konsole 23.08.4", ProtocolType::Halfblocks),
         ] {
             let name = format!("\u{1b}P>|{name}\u{1b}\\");
             assert_eq!(chosen(&[&name, KITTY, CELL]), protocol, "{name}");

@@ -78,6 +78,21 @@ fn a_fix_that_is_out_of_view_is_shown_before_it_is_applied() {
 }
 
 #[test]
+fn the_preview_for_all_records_scrolls_on_a_small_screen() {
+    let mut bench = bench(40, 10);
+    let (digit, _) = last_fix(&bench);
+    bench.keys(&format!("g {digit}"));
+    let example = |bench: &mut Bench| bench.screen().contains("+ ");
+    // The reason to fix comes before other reasons that change.
+    assert!(bench.screen().contains("few_tags"), "{}", bench.screen());
+    assert!(!example(&mut bench), "{}", bench.screen());
+    bench.keys("pagedown pagedown");
+    assert!(example(&mut bench), "{}", bench.screen());
+    bench.keys("k k k k k k k k k k k k");
+    assert!(bench.screen().contains("few_tags"), "{}", bench.screen());
+}
+
+#[test]
 fn the_line_about_more_fixes_has_one_background() {
     const MORE: &str = "fixes below, press to see";
     let mut shown = 0;

@@ -39,6 +39,33 @@ fn a_burst_of_accepts_stops_at_a_record_that_was_not_drawn() {
 }
 
 #[test]
+fn a_queue_without_room_for_the_record_shows_it_before_a_decision() {
+    for key in ["a", "c", "r"] {
+        let mut bench = Bench::evening(40, 10);
+        bench.keys(key);
+        assert!(bench.commands.is_empty(), "{key}: {:?}", bench.commands);
+        let screen = bench.screen();
+        assert!(!screen.contains("> Queue"), "{screen}");
+        assert!(screen.contains("label     붉은 보석이"), "{screen}");
+        let notice = bench.session().notices.current().unwrap();
+        assert!(notice.text.contains("was not on screen"), "{notice:?}");
+        bench.keys("a a");
+        assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
+    }
+}
+
+#[test]
+fn leaving_tells_of_rejected_records_that_are_still_in_the_file() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ / \"은반지 enter x \"흐림 enter q");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("1 rejected, still in labels.jsonl"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn keys_typed_ahead_at_a_prompt_for_an_unseen_record_are_ignored() {
     let mut bench = Bench::evening(120, 40);
     bench.burst("atq");
@@ -283,7 +310,8 @@ fn the_end_of_the_queue_shows_what_is_left() {
     let lines: Vec<String> = lines.into_values().collect();
     insta::assert_snapshot!("end_of_queue", lines.join("\n"));
     let mut small = Bench::evening(40, 10);
-    small.keys("a a a x \"흐림 enter");
+    // The first key only shows the record.
+    small.keys("a a a a x \"흐림 enter");
     assert_eq!(small.session().queue.len(), 0);
     insta::assert_snapshot!("end_of_queue_small", small.screen());
     // One key lists the failed items.

@@ -179,9 +179,9 @@ fn korean_screens() {
     insta::assert_snapshot!("leave", screen("a q", SIZES[1]));
 }
 
-/// Reasons name colors in Korean, although records and rules use other names.
+/// Reasons name colors and fields in Korean, although records and rules use other names.
 #[test]
-fn the_colors_of_a_reason_are_korean() {
+fn the_colors_and_fields_of_a_reason_are_korean() {
     let mut bench = Bench::evening_for(Language::Korean, 120, 50);
     let detail = bench.world.get_mut(&GroupId(5)).unwrap();
     detail.colors = Some(ColorHistogram {
@@ -193,10 +193,23 @@ fn the_colors_of_a_reason_are_korean() {
         ..ColorHistogram::default()
     });
     let draft = detail.draft.as_mut().unwrap();
-    draft.reasons = vec![Reason::ColorMismatch, Reason::MainColorMissing];
+    draft.reasons = vec![
+        Reason::ColorMismatch,
+        Reason::MainColorMissing,
+        Reason::AttributesMissing,
+        Reason::LowConfidence,
+    ];
     draft.about = vec![
         (Reason::ColorMismatch, vec!["빨강".to_owned()]),
         (Reason::MainColorMissing, vec!["sky blue 70 %".to_owned()]),
+        (
+            Reason::AttributesMissing,
+            vec!["item_type_guess".to_owned()],
+        ),
+        (
+            Reason::LowConfidence,
+            vec!["label_ko".to_owned(), "음식".to_owned()],
+        ),
     ];
     let all = bench.world.values();
     let all = all.map(|detail| detail.summary.clone()).collect();
@@ -204,10 +217,15 @@ fn the_colors_of_a_reason_are_korean() {
     let lines = bench.keys("j").pane("레코드").unwrap();
     let text: Vec<String> = lines.into_values().collect();
     let text = text.join("\n");
-    for named in ["흰색 70 %, 남색 30 %", "하늘색 70 %"] {
+    for named in [
+        "흰색 70 %, 남색 30 %",
+        "하늘색 70 %",
+        ": 종류",
+        ": 라벨, 음식",
+    ] {
         assert!(text.contains(named), "{named}: {text}");
     }
-    for word in ["white", "navy", "sky blue"] {
+    for word in ["white", "navy", "sky blue", "item_type_guess", "label_ko"] {
         assert!(!text.contains(word), "{word}: {text}");
     }
 }

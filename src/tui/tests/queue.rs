@@ -90,6 +90,17 @@ fn a_bulk_change_is_previewed_on_the_tiles_above_its_box() {
 }
 
 #[test]
+fn the_examples_of_a_bulk_change_scroll_on_a_small_screen() {
+    let mut bench = Bench::evening(40, 10);
+    bench.keys("\\ s q s \"새_질문");
+    let first = bench.screen();
+    bench.keys("pagedown");
+    assert_ne!(bench.screen(), first);
+    bench.keys("pageup pageup");
+    assert_eq!(bench.screen(), first);
+}
+
+#[test]
 fn the_gallery_says_where_it_cuts_the_reasons() {
     let mut bench = Bench::evening(40, 24);
     let screen = bench.keys("F3").screen();

@@ -45,6 +45,8 @@ pub struct BulkForm {
     /// Index of the chosen completion.
     chosen: Option<usize>,
     preview: PendingPreview,
+    /// Number of changes above those on screen.
+    top: usize,
 }
 
 impl BulkForm {
@@ -131,6 +133,7 @@ impl BulkForm {
             used: Vec::new(),
             chosen: None,
             preview: PendingPreview::default(),
+            top: 0,
         };
         form.count(session);
         match form.records {
@@ -269,6 +272,19 @@ impl BulkForm {
     fn preview(&mut self, session: &mut Session) {
         let change = self.change(session);
         self.preview.request(self.scope, change, session);
+        if self.preview.is_counting() {
+            self.top = 0;
+        }
+    }
+
+    /// Scrolls the list of changes.
+    fn scroll(&mut self, by: isize) {
+        let changes = self
+            .preview
+            .preview()
+            .map_or(0, |found| found.changes.len());
+        let last = changes.saturating_sub(1);
+        self.top = self.top.saturating_add_signed(by).min(last);
     }
 
     fn go_to(&mut self, step: BulkStep, session: &mut Session) {
@@ -427,6 +443,8 @@ impl Modal for BulkForm {
                 self.chosen = self.chosen.and_then(|at| at.checked_sub(1));
             }
             KeyCode::BackTab => self.back(session),
+            KeyCode::PageDown => self.scroll(1),
+            KeyCode::PageUp => self.scroll(-1),
             KeyCode::Backspace if self.edited().text().is_empty() => self.back(session),
             _ => {
                 // A comma accepts the chosen completion and begins the next value.
@@ -535,7 +553,7 @@ impl Modal for BulkForm {
             height: inner.bottom().saturating_sub(y),
             ..inner
         };
-        pending::draw(&self.preview, 0, session, rest, buf);
+        pending::draw(&self.preview, self.top, session, rest, buf);
     }
 
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {

@@ -256,7 +256,7 @@ pub fn draw(
     let left = preview.changes.len().saturating_sub(skip);
     for (row, change) in preview.changes.iter().skip(skip).take(rows).enumerate() {
         let y = area.y + head + row as u16;
-        if row + 1 == rows && left > rows {
+        if row > 0 && row + 1 == rows && left > rows {
             let text = session.words.and_more(count((left - rows + 1) as u64));
             put(buf, area.x, y, area.width, &text, theme.dim());
             break;

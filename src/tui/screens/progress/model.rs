@@ -1,6 +1,6 @@
 //! The model's work: answers being written, finished icons, progress and speed.
 
-use super::parts::{Panes, STEPS, bar, draw_icons, errors, fact, model_facts, panes};
+use super::parts::{Panes, STEPS, add_section, bar, draw_icons, errors, fact, model_facts, panes};
 use crate::engine::InFlight;
 use crate::record::GroupId;
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
@@ -25,26 +25,13 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let words = session.words;
     let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
     let facts = facts(session, usize::from(inner.width));
-    let used = (facts.len() as u16).min(inner.height);
     lines(&facts, 0, inner, buf);
-    let Some(writing) = panes.writing else {
-        let below = Rect {
-            y: inner.y + used,
-            height: inner.height - used,
-            ..inner
-        };
-        let drawn = throughput(session, below, 2, buf);
-        let rest = Rect {
-            y: below.y + drawn,
-            height: below.height - drawn,
-            ..below
-        };
-        return being_written_and_errors(session, rest, buf);
-    };
-    let inner = pane(theme, writing, true, words.being_written(), false, buf);
-    match session.pictures.draws_pixels() {
-        true => written_with_icons(view, inner, buf),
-        false => lines(&being_written(session, inner), 0, inner, buf),
+    if let Some(area) = panes.writing {
+        let inner = pane(theme, area, true, words.being_written(), false, buf);
+        match session.pictures.draws_pixels() {
+            true => written_with_icons(view, inner, buf),
+            false => lines(&being_written(session, inner), 0, inner, buf),
+        }
     }
     if let Some(area) = panes.finished {
         draw_icons(view, words.finished(), "", area, buf);
@@ -55,12 +42,40 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     }
     if let Some(area) = panes.rate {
         let inner = pane(theme, area, true, words.icons_a_minute(), false, buf);
-        throughput(session, inner, inner.height, buf);
+        throughput(session, inner, buf);
     }
     if let Some(area) = panes.steps {
         let inner = pane(theme, area, true, words.time_a_step(), false, buf);
         lines(&steps(session, inner), 0, inner, buf);
     }
+}
+
+/// The progress in one column, for a screen without room for panes.
+pub fn all_lines(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let words = session.words;
+    let mut all = facts(session, usize::from(area.width));
+    if let Some((caption, rates)) = rates(session, area.width) {
+        all.push(Line::default());
+        all.push(Line::styled(caption, session.theme.dim()));
+        all.push(Line::styled(chart(rates), session.theme.accent()));
+    }
+    let sections = [
+        (words.being_written(), being_written(session, area)),
+        (words.last_errors(), errors(session, area)),
+        (words.time_a_step(), steps(session, area)),
+    ];
+    for (title, lines) in sections {
+        add_section(&mut all, title, lines, session);
+    }
+    all
+}
+
+/// A chart of one line.
+fn chart(rates: &[f64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = rates.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let bar = |rate: &f64| BARS[((rate / highest).max(0.0) * 7.0).round().min(7.0) as usize];
+    rates.iter().map(bar).collect()
 }
 
 fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
@@ -164,35 +179,32 @@ fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
     names.into_iter().zip(seconds).map(line).collect()
 }
 
-/// Draws the throughput as a sparkline with a caption. Returns how many lines it used.
-fn throughput(session: &Session, area: Rect, max_height: u16, buf: &mut Buffer) -> u16 {
-    let rates = &session.engine.progress.throughput;
-    if area.height < 3 || rates.is_empty() {
-        return 0;
-    }
-    let samples = &rates[rates.len().saturating_sub(usize::from(area.width))..];
-    let highest = samples.iter().copied().fold(0.0, f64::max);
+/// The newest samples of the throughput, as many as fit, and a caption; `None` before the first.
+fn rates(session: &Session, cells: u16) -> Option<(String, &[f64])> {
+    let all = &session.engine.progress.throughput;
+    let samples = &all[all.len().saturating_sub(usize::from(cells))..];
+    let highest = samples.iter().copied().reduce(f64::max)?;
     let words = session.words;
     let time = words.rough_duration((samples.len() * SAMPLE_SECONDS) as f64);
-    let text = words.rate_of(time, format!("{highest:.0}"));
-    put(
-        buf,
-        area.x,
-        area.y + 1,
-        area.width,
-        &text,
-        session.theme.dim(),
-    );
-    let line = Rect {
-        y: area.y + 2,
-        height: (area.height - 2).min(max_height),
+    Some((words.rate_of(time, format!("{highest:.0}")), samples))
+}
+
+/// Draws the throughput as a chart with a caption.
+fn throughput(session: &Session, area: Rect, buf: &mut Buffer) {
+    let theme = &session.theme;
+    let Some((caption, samples)) = rates(session, area.width) else {
+        return;
+    };
+    put(buf, area.x, area.y, area.width, &caption, theme.dim());
+    let below = Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
         ..area
     };
     Sparkline::default()
         .data(samples.iter().map(|rate| (rate.max(0.0) * 10.0) as u64))
-        .style(session.theme.accent())
-        .render(line, buf);
-    2 + line.height
+        .style(theme.accent())
+        .render(below, buf);
 }
 
 /// The answers in flight: the first with the end of its text, the others in a line each.
@@ -286,28 +298,6 @@ fn written_with_icons(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             ..room
         };
     }
-}
-
-/// Draws the answers being written with the last errors below them, for a screen without panes.
-fn being_written_and_errors(session: &Session, area: Rect, buf: &mut Buffer) {
-    if area.height == 0 {
-        return;
-    }
-    let room = Rect {
-        height: (area.height * 2 / 3).max(1),
-        ..area
-    };
-    let mut out = Vec::new();
-    if !session.engine.progress.in_flight.is_empty() {
-        out.extend(being_written(session, room));
-    }
-    if !session.notices.errors().is_empty() {
-        out.push(Line::default());
-        let title = session.words.last_errors();
-        out.push(Line::styled(title, session.theme.bad()));
-        out.extend(errors(session, area));
-    }
-    lines(&out, 0, area, buf);
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ pub struct Panes {
     pub steps: Option<Rect>,
 }
 
+impl Panes {
+    /// Whether there is room for more than one pane.
+    pub fn has_room(&self) -> bool {
+        self.writing.is_some()
+    }
+}
+
 pub fn panes(body: Rect) -> Panes {
     if body.width < WIDE || body.height < 20 {
         return Panes {
@@ -123,6 +130,18 @@ pub fn shown_icons(session: &Session) -> Vec<GroupId> {
             open.take(capacity).collect()
         }
     }
+}
+
+/// Adds a section to a column: an empty line, a title, and its lines.
+pub fn add_section(
+    column: &mut Vec<Line<'static>>,
+    title: &'static str,
+    lines: Vec<Line<'static>>,
+    session: &Session,
+) {
+    column.push(Line::default());
+    column.push(Line::styled(title, session.theme.title()));
+    column.extend(lines);
 }
 
 /// `████░░░░ 40 %`

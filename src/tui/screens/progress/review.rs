@@ -1,7 +1,7 @@
 //! The progress of the review, shown if there is no model or it has no work: what is left, what was
 //! decided, how and how fast.
 
-use super::parts::{Panes, bar, draw_icons, errors, fact, model_facts};
+use super::parts::{Panes, add_section, bar, draw_icons, errors, fact, model_facts};
 use crate::record::GroupState;
 use crate::text::{count, fit, pad, width as width_of};
 use crate::tui::screens::View;
@@ -26,19 +26,11 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let theme = &session.theme;
     let words = session.words;
     let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
-    let facts = facts(session, usize::from(inner.width));
-    lines(&facts, 0, inner, buf);
-    let Some(area) = panes.writing else {
-        let used = (facts.len() as u16 + 1).min(inner.height);
-        let below = Rect {
-            y: inner.y + used,
-            height: inner.height - used,
-            ..inner
-        };
-        return lines(&states_and_reasons(session, below), 0, below, buf);
-    };
-    let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
-    lines(&states_and_reasons(session, inner), 0, inner, buf);
+    lines(&facts(session, usize::from(inner.width)), 0, inner, buf);
+    if let Some(area) = panes.writing {
+        let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
+        lines(&states_and_reasons(session, inner), 0, inner, buf);
+    }
     if let Some(area) = panes.finished {
         let (title, none) = match session.decided().next() {
             Some(_) => (words.decided_last(), ""),
@@ -66,6 +58,24 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         let inner = pane(theme, area, true, words.how_decided(), false, buf);
         lines(&efforts(session, inner), 0, inner, buf);
     }
+}
+
+/// The review in one column, for a screen without room for panes.
+pub fn all_lines(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let words = session.words;
+    let mut all = facts(session, usize::from(area.width));
+    let sections = [
+        (
+            words.states_and_reasons(),
+            states_and_reasons(session, area),
+        ),
+        (words.how_decided(), efforts(session, area)),
+        (words.last_errors(), errors(session, area)),
+    ];
+    for (title, lines) in sections {
+        add_section(&mut all, title, lines, session);
+    }
+    all
 }
 
 fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
@@ -211,6 +221,28 @@ mod tests {
         insta::assert_snapshot!("progress_review", bench.screen());
         let mut small = Bench::evening_without_model(80, 24);
         insta::assert_snapshot!("progress_review_80x24", small.keys("F4").screen());
+    }
+
+    #[test]
+    fn a_small_screen_scrolls_to_everything() {
+        let mut bench = Bench::evening_without_model(40, 10);
+        let mut seen = bench.keys("F4").screen();
+        let first = seen.clone();
+        for _ in 0..8 {
+            seen.push_str(&bench.keys("pagedown").screen());
+        }
+        for part in [
+            "committed",
+            "mixed_script",
+            "How they were decided",
+            "Last errors",
+        ] {
+            assert!(seen.contains(part), "{part}: {seen}");
+        }
+        for _ in 0..40 {
+            bench.keys("k");
+        }
+        assert_eq!(bench.screen(), first);
     }
 
     #[test]

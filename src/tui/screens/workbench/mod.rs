@@ -354,10 +354,18 @@ impl Screen for Workbench {
         if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
             return Visibility::Hidden;
         }
+        if panes.record.is_none() {
+            return Visibility::Text;
+        }
         match picture_pane::is_settled(session, picture_place(&panes)) {
             true => Visibility::Full,
             false => Visibility::Text,
         }
+    }
+
+    fn record_place(&self, session: &Session) -> Option<KeyContext> {
+        let panes = self.panes(session);
+        (panes.queue.is_some() && panes.record.is_none()).then_some(KeyContext::Record)
     }
 
     fn way_back(&self) -> Option<Action> {

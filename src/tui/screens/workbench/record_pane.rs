@@ -246,13 +246,17 @@ impl RecordPane {
         let words = view.session.words;
         let current = view.session.current();
         let current = current.and_then(|id| view.session.records.get(id));
-        let title = match current.and_then(|summary| view.session.score(summary)) {
-            Some(score) => fit(
-                &words.record_title_with(score),
-                usize::from(area.width).saturating_sub(6),
-            ),
-            None => words.record_title().to_owned(),
+        let score = current.and_then(|summary| view.session.score(summary));
+        let title = match (current, score) {
+            // A small screen shows the name nowhere else.
+            (Some(summary), score) if self.scroll > 0 && !panes.borders => {
+                let score = score.map(|score| format!("  {score}"));
+                format!("{}{}", summary.title(), score.unwrap_or_default())
+            }
+            (_, Some(score)) => words.record_title_with(score),
+            (_, None) => words.record_title().to_owned(),
         };
+        let title = fit(&title, usize::from(area.width).saturating_sub(6));
         let inner = pane(theme, area, panes.borders, &title, focused, buf);
         let input = SheetInput {
             session: view.session,

@@ -20,6 +20,8 @@ use std::ops::Range;
 
 /// Cells before a field's value.
 const NAME: usize = 10;
+/// Width in cells below which reasons are short and hardly indented.
+const NARROW: usize = 60;
 
 /// Input of the layout.
 pub struct SheetInput<'a> {
@@ -129,21 +131,30 @@ fn color_name<'a>(word: &'a str, vocabulary: &'a Vocabulary, language: Language)
     }
 }
 
-/// The texts that a reason is about, with color names in the language of the screen.
+/// The texts that a reason is about, with the names of colors and fields in the language of the
+/// screen.
 fn reason_subjects(
     reason: Reason,
     draft: &Draft,
     vocabulary: &Vocabulary,
-    language: Language,
+    words: Words,
 ) -> Vec<String> {
-    let about = draft.about(reason).iter();
-    let named = about.map(|text| match text.rsplitn(3, ' ').collect::<Vec<_>>()[..] {
-        ["%", share, word] if reason == Reason::MainColorMissing => {
-            format!("{} {share} %", color_name(word, vocabulary, language))
+    let named = |text: &String| match reason {
+        Reason::MainColorMissing => match text.rsplitn(3, ' ').collect::<Vec<_>>()[..] {
+            ["%", share, word] => {
+                let color = color_name(word, vocabulary, words.language());
+                format!("{color} {share} %")
+            }
+            _ => text.clone(),
+        },
+        Reason::AttributesMissing | Reason::LowConfidence => {
+            let mut fields = Field::ALL.iter();
+            let field = fields.find(|field| field.key() == text);
+            field.map_or_else(|| text.clone(), |field| words.field(*field).to_owned())
         }
         _ => text.clone(),
-    });
-    named.collect()
+    };
+    draft.about(reason).iter().map(named).collect()
 }
 
 /// The key that applies a fix: its digit, or for the first fix another key that is bound.
@@ -265,7 +276,8 @@ impl SheetBuilder {
         }
     }
 
-    /// Adds the reasons of a field, or of the record: the code, the finding, and what to do.
+    /// Adds the reasons of a field, or of the record: the code, the finding, and what to do. A narrow
+    /// pane has room for code and subjects only.
     fn reasons(
         &mut self,
         input: &SheetInput<'_>,
@@ -276,7 +288,7 @@ impl SheetBuilder {
         let (theme, words) = (self.theme, self.words);
         let indent = match field {
             None => 0,
-            Some(_) if self.cells < 60 => 2,
+            Some(_) if self.cells < NARROW => 2,
             Some(_) => NAME,
         };
         let vocabulary = input.session.vocabulary();
@@ -287,8 +299,12 @@ impl SheetBuilder {
         {
             let todo = words.phrase(reason.texts().todo);
             let language = words.language();
-            let about = reason_subjects(*reason, draft, vocabulary, language);
-            let mut found = reason.describe(&about, language);
+            let about = reason_subjects(*reason, draft, vocabulary, words);
+            let is_short = self.cells < NARROW && !about.is_empty();
+            let mut found = match is_short {
+                true => about.join(", "),
+                false => reason.describe(&about, language),
+            };
             if *reason == Reason::ColorMismatch
                 && let Some(colors) = &detail.colors
             {
@@ -305,7 +321,8 @@ impl SheetBuilder {
                 (&*for_screen(&found), theme.dim()),
                 (&*format!(" -> {todo}"), theme.text()),
             ];
-            for mut line in wrap_styled(&parts, self.cells - indent) {
+            let parts = &parts[..if is_short { 2 } else { 3 }];
+            for mut line in wrap_styled(parts, self.cells - indent) {
                 line.insert(0, Span::raw(" ".repeat(indent)));
                 self.line(line);
             }

@@ -5,6 +5,8 @@ use ratatui::layout::{Position, Rect, Size};
 
 /// Least height of a dialog below the tiles, in lines.
 const MIN_DIALOG_HEIGHT: u16 = 12;
+/// Height that is enough for every dialog, in lines.
+const MAX_DIALOG_HEIGHT: u16 = 25;
 
 /// The gallery: a line with title and filter, the tiles, and the record under the cursor below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,8 @@ pub fn grid(body: Rect, fine: bool, has_dialog: bool) -> TileGrid {
         (13, 5)
     };
     // The upper half, but at least a line of tiles, stays beside a dialog.
-    let upper = ((body.height / 2).saturating_sub(1) / height).max(1) * height;
+    let room = (body.height / 2).max(body.height.saturating_sub(MAX_DIALOG_HEIGHT));
+    let upper = (room.saturating_sub(1) / height).max(1) * height;
     let y = tiles.y + upper;
     let mut dialog = Rect {
         y,

@@ -221,6 +221,7 @@ pub enum Event {
         group: GroupId,
         image_path: String,
         name: String,
+        /// Those of the answer, even if it is only offered.
         reasons: Vec<Reason>,
         /// Path of the image whose record it was derived from; `None` for a model's answer.
         derived_from: Option<String>,

@@ -118,10 +118,16 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Stopped(summary) => {
                         reporter.finish();
+                        let stopped = match &model_error {
+                            Some(_) => Some("stopped"),
+                            None => summary.interrupted.then_some("interrupted"),
+                        };
+                        if model_error.is_none() || summary.asked > 0 {
+                            reporter.summary(&summary, stopped, &failures, options);
+                        }
                         if let Some(error) = model_error {
                             return Err(error);
                         }
-                        reporter.summary(&summary, &failures, options);
                         if summary.groups == 0 && summary.refused > 0 {
                             return Err(no_usable_row(summary.refused));
                         }
@@ -285,9 +291,18 @@ impl Reporter {
         }
     }
 
-    fn summary(&mut self, summary: &Summary, failures: &Failures, options: &BatchOptions) {
-        if summary.interrupted {
-            self.print_stderr("interrupted: everything finished is saved; continue with --resume");
+    /// `stopped` says how a run ended that did not finish.
+    fn summary(
+        &mut self,
+        summary: &Summary,
+        stopped: Option<&str>,
+        failures: &Failures,
+        options: &BatchOptions,
+    ) {
+        if let Some(stopped) = stopped {
+            self.print_stderr(&format!(
+                "{stopped}: everything finished is saved; continue with --resume"
+            ));
         }
         if self.json {
             return;

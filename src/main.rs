@@ -91,10 +91,12 @@ fn label(options: RunOptions) -> Result<ExitCode> {
             front.look.theme.as_deref(),
         )?),
     };
-    if front.batch {
+    let has_model = options.labeler != LabelerOptions::None;
+    let labeler = match front.batch {
         // Fails before anything is written.
-        labeler::check(&options.labeler)?;
-    }
+        true => labeler::checked_factory(options.labeler)?,
+        false => labeler::factory(options.labeler),
+    };
     let batch = BatchOptions {
         json: front.json,
         outdir: outdir.clone(),
@@ -108,7 +110,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     })?;
     let settings = tui::Settings {
         icon: options.icon,
-        model: options.labeler != LabelerOptions::None,
+        model: has_model,
         outdir: outdir.display().to_string(),
         vocabulary: Arc::clone(engine.vocabulary()),
         pictures: front.look.pictures,
@@ -116,7 +118,6 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         language: front.look.language,
     };
     logging::start(&outdir, options.log_level)?;
-    let labeler = labeler::factory(options.labeler);
     let Some(prepared) = prepared else {
         logging::log_panics();
         let interrupt = Interrupt::on_signals()?;

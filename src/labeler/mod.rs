@@ -11,7 +11,8 @@ pub mod requests;
 
 pub use protocol::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
 pub use report::{
-    Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, RemoteCounts, ServerNotice,
+    Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, RemoteCounts, RequestedPause,
+    ServerNotice,
 };
 
 use crate::error::Result;
@@ -19,13 +20,23 @@ use crate::platform;
 use crate::settings::LabelerOptions;
 use crate::threads;
 
-/// Rejects an unusable model, as far as possible without network access.
-pub fn check(options: &LabelerOptions) -> Result<()> {
+/// Like [`factory`], but rejects an unusable model right away: a local one as far as possible
+/// without network access, and servers that are not reachable.
+pub fn checked_factory(options: LabelerOptions) -> Result<Option<Factory>> {
     match options {
         #[cfg(feature = "fake-model")]
-        LabelerOptions::Local(model) if fake::is_named(&model.model) => Ok(()),
-        LabelerOptions::Local(model) => local::check(model),
-        LabelerOptions::Remote(_) | LabelerOptions::None => Ok(()),
+        LabelerOptions::Local(model) if fake::is_named(&model.model) => {
+            Ok(factory(LabelerOptions::Local(model)))
+        }
+        LabelerOptions::Local(model) => {
+            local::check(&model)?;
+            Ok(factory(LabelerOptions::Local(model)))
+        }
+        LabelerOptions::Remote(server) => {
+            let server = remote::RemoteLabeler::new(server, remote::RetryPolicy::default())?;
+            Ok(Some(Box::new(|_| Ok(Box::new(server)))))
+        }
+        LabelerOptions::None => Ok(None),
     }
 }
 

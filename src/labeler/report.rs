@@ -66,15 +66,21 @@ pub enum ModelNotice {
     },
 }
 
+/// A pause that a server requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestedPause {
+    /// Delay before the next request.
+    pub wait: Duration,
+    /// The server requested a longer one.
+    pub is_shortened: bool,
+}
+
 /// A message for the user about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerNotice {
     /// The server is reached through a proxy set in the environment.
-    Proxy {
-        url: String,
-        proxy: String,
-    },
-    /// The server gets no requests until it responds again.
+    Proxy { url: String, proxy: String },
+    /// The server gets no requests until it responds again, and then one until it answers an item.
     Unavailable {
         url: String,
         why: ServerFault,
@@ -83,20 +89,32 @@ pub enum ServerNotice {
         /// Number of servers still available; without any the run waits.
         others: usize,
     },
-    Recovered {
-        url: String,
-    },
-    /// The server refuses every item and gets no more requests.
+    /// The server has answered an item again.
+    Recovered { url: String },
+    /// The server gives no item a usable answer and gets no more requests.
     Excluded {
         url: String,
         why: ServerFault,
         /// Number of remaining servers.
         others: usize,
     },
-    /// The server is too busy and requested a pause.
-    RetryLater {
+    /// The server is too busy and requested a long pause.
+    RetryLater { url: String, pause: RequestedPause },
+    /// The server is too busy for every request.
+    Busy {
         url: String,
-        wait: Duration,
+        status: u16,
+        /// Requests in a row that it turned away.
+        times: u32,
+    },
+    /// An item is answered again after [`Self::Busy`] or [`Self::RetryLater`].
+    NoLongerBusy { url: String },
+    /// The server has begun an answer, but sends it very slowly.
+    SlowAnswer {
+        url: String,
+        /// Bytes received so far.
+        bytes: usize,
+        elapsed: Duration,
     },
     /// The server rejects a way to send the schema, so another one is used.
     SchemaRefused {
@@ -111,7 +129,5 @@ pub enum ServerNotice {
         to: &'static str,
     },
     /// The answers contain no token probabilities, so records have no confidence.
-    NoProbabilities {
-        url: String,
-    },
+    NoProbabilities { url: String },
 }

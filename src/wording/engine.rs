@@ -46,8 +46,20 @@ words! {
         / "{url}: 쓸 수 있는 응답을 주지 않습니다({why}). {goes_on}",
     server_barred(url, why, goes_on): "{url} refuses every item ({why}); {goes_on}"
         / "{url}: 모든 항목을 거부합니다({why}). {goes_on}",
-    server_busy(url, wait): "{url} is busy and asks to wait for {wait}"
+    server_asks_to_wait(url, wait): "{url} is busy and asks to wait for {wait}"
         / "{url}: 서버가 바빠 {wait} 동안 기다려 달라고 합니다",
+    server_asks_to_wait_longer(url, wait):
+        "{url} is busy and asks to wait longer than {wait}, trying again in {wait}"
+        / "{url}: 서버가 바빠 {wait}보다 오래 기다려 달라고 합니다. {wait} 뒤에 다시 시도합니다",
+    server_busy(url, status, times):
+        "{url} is too busy for every request ({status}, {times} in a row), trying again with pauses"
+        / "{url}: 서버가 바빠 요청을 모두 거절합니다(상태 {status}, 연달아 {times}번). 쉬어 가며 다시 시도합니다",
+    server_no_longer_busy(url): "{url} answers again" / "{url}: 서버가 다시 답합니다",
+    server_slow(url, bytes, time): "{url} sends its answers very slowly: {bytes} bytes in {time}"
+        / "{url}: 답을 매우 느리게 보냅니다({time} 동안 {bytes}바이트)",
+    server_given_up(url, why, goes_on):
+        "{url} still gives no usable answers ({why}) and gets no more requests; {goes_on}"
+        / "{url}: 여전히 쓸 수 있는 응답을 주지 않아({why}) 더 요청하지 않습니다. {goes_on}",
     paused_until_back: "the run is paused until it is back" / "돌아올 때까지 작업을 멈춥니다",
     goes_on_with_one: "continuing with one other server" / "다른 서버 한 대로 계속합니다",
     goes_on_with(others): "continuing with {others} other servers"
@@ -206,11 +218,26 @@ impl Words {
                 }
             }
             ServerNotice::Excluded { url, why, others } => {
-                self.server_barred(url, self.said(&why.said()), self.goes_on(*others))
+                let (reason, goes_on) = (why.said(), self.goes_on(*others));
+                match why.is_refusal() {
+                    true => self.server_barred(url, self.said(&reason), goes_on),
+                    false => self.server_given_up(url, self.said(&reason), goes_on),
+                }
             }
-            ServerNotice::RetryLater { url, wait } => {
-                self.server_busy(url, duration(wait.as_secs_f64()))
+            ServerNotice::RetryLater { url, pause } => {
+                let wait = duration(pause.wait.as_secs_f64());
+                match pause.is_shortened {
+                    true => self.server_asks_to_wait_longer(url, wait),
+                    false => self.server_asks_to_wait(url, wait),
+                }
             }
+            ServerNotice::Busy { url, status, times } => self.server_busy(url, status, times),
+            ServerNotice::NoLongerBusy { url } => self.server_no_longer_busy(url),
+            ServerNotice::SlowAnswer {
+                url,
+                bytes,
+                elapsed,
+            } => self.server_slow(url, bytes, duration(elapsed.as_secs_f64())),
             ServerNotice::Recovered { url } => self.server_back(url),
             ServerNotice::SchemaRefused { url, from, to } => self.schema_refused(url, from, to),
             ServerNotice::SchemaIgnored { url, from, to } => self.schema_ignored(url, from, to),

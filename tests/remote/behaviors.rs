@@ -33,7 +33,7 @@ struct Row {
     seconds: f64,
     /// Memory limit, in addition to that of an ordinary answer.
     mebibytes: f64,
-    impatient: bool,
+    retry: fn() -> RetryPolicy,
 }
 
 fn row(name: &'static str, expected: Expected, reply: fn(&Request) -> Reply) -> Row {
@@ -44,17 +44,13 @@ fn row(name: &'static str, expected: Expected, reply: fn(&Request) -> Reply) -> 
         items: 1,
         seconds: 10.0,
         mebibytes: 1.0,
-        impatient: false,
+        retry: quick,
     }
 }
 
 impl Row {
-    /// Uses short timeouts.
-    fn impatient(self) -> Self {
-        Self {
-            impatient: true,
-            ..self
-        }
+    fn retry(self, retry: fn() -> RetryPolicy) -> Self {
+        Self { retry, ..self }
     }
 
     fn items(self, items: u64) -> Self {
@@ -164,9 +160,23 @@ fn bodies() -> Vec<Row> {
             Fails("an error: no GPU"),
             |_| Reply::Json(200, json!({"error": {"message": "no GPU"}})),
         ),
-        row("a proxy's HTML page", Fails("not JSON"), |_| {
-            Reply::Raw(200, "<html>welcome".to_owned())
-        }),
+        row(
+            "a proxy's HTML page",
+            Fails("a web page, not JSON: <html>welcome"),
+            |_| Reply::Raw(200, "<html>welcome".to_owned()),
+        ),
+        row(
+            "a login page for every item",
+            Ends("a web page, not JSON: Log in"),
+            |_| Reply::Raw(200, "<html><head><title>Log in</title></head>".to_owned()),
+        )
+        .items(40),
+        row(
+            "a stream for every item",
+            Ends("streams its answer"),
+            |_| Reply::Raw(200, "data: {\"choices\": []}\n\ndata: [DONE]\n".to_owned()),
+        )
+        .items(40),
         row("an empty body", Fails("not JSON"), |_| {
             Reply::Raw(200, String::new())
         }),
@@ -224,6 +234,13 @@ fn encodings() -> Vec<Row> {
                 out.write_all(b"\x1f\x8b\x08\x00")
             })
         }),
+        row("gzip for every item", Ends("compressed"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-encoding: gzip\r\ncontent-length: 4\r\n")?;
+                out.write_all(b"\x1f\x8b\x08\x00")
+            })
+        })
+        .items(40),
         row("CP949", Fails("not UTF-8"), |_| {
             Reply::Wire(|out| {
                 head(out, "content-length: 14\r\n")?;
@@ -265,7 +282,7 @@ fn redirects() -> Vec<Row> {
         ),
         row(
             "a redirect loop",
-            Ends("redirects to /v1/chat/completions"),
+            Ends("redirects to /v1/chat/completions again and again"),
             |_| {
                 let to = "/v1/chat/completions".to_owned();
                 Reply::With(307, vec![("location", to)], json!({}))
@@ -273,8 +290,16 @@ fn redirects() -> Vec<Row> {
         ),
         row(
             "a redirect to nowhere",
-            Ends("redirects to nowhere"),
+            Ends("redirects without a location"),
             |_| refused(302),
+        ),
+        row(
+            "a redirect to a location that is not ASCII",
+            Ends("redirects to http://other.invalid/\u{e9}"),
+            |_| {
+                let to = "http://other.invalid/\u{e9}\u{202e}".to_owned();
+                Reply::With(307, vec![("location", to)], json!({}))
+            },
         ),
     ]
 }
@@ -319,6 +344,19 @@ fn statuses() -> Vec<Row> {
             Fails("status 500: not for you, 4 times"),
             |_| refused(500),
         ),
+        row("no credit", Ends("answered 402: not for you"), |_| {
+            refused(402)
+        }),
+        row("no quota", Ends("answered 429: no more"), |_| {
+            let error = json!({"message": "no more", "code": "insufficient_quota"});
+            Reply::Json(429, json!({ "error": error }))
+        }),
+        row(
+            "broken for every item",
+            Ends("no usable answer from"),
+            |_| refused(500),
+        )
+        .items(200),
         row("a gateway without a server", Fails("status 502"), |_| {
             refused(502)
         }),
@@ -334,13 +372,13 @@ fn slow_and_cut() -> Vec<Row> {
                 Ok(())
             })
         })
-        .impatient(),
+        .retry(impatient),
         row(
             "silence within the answer",
             Fails("no answer in time"),
             |_| Reply::Silent,
         )
-        .impatient(),
+        .retry(impatient),
         row("endless single bytes", Fails("no answer in time"), |_| {
             Reply::Wire(|out| {
                 head(out, "content-length: 99999\r\n")?;
@@ -351,8 +389,29 @@ fn slow_and_cut() -> Vec<Row> {
                 }
             })
         })
-        .impatient(),
+        .retry(impatient),
+        row(
+            "an answer of single bytes",
+            Fails("bytes of the answer came in"),
+            |_| {
+                Reply::Wire(|out| {
+                    head(out, "content-length: 99999\r\n")?;
+                    loop {
+                        out.write_all(b" ")?;
+                        out.flush()?;
+                        std::thread::park_timeout(Duration::from_millis(20));
+                    }
+                })
+            },
+        )
+        .retry(slow_body),
         row("a body shorter than declared", Fails(""), |_| Reply::Cut),
+        row(
+            "bodies shorter than declared for every item",
+            Ends("no usable answer from"),
+            |_| Reply::Cut,
+        )
+        .items(40),
         row("a truncated chunk", Fails(""), |_| {
             Reply::Wire(|out| {
                 head(out, "transfer-encoding: chunked\r\n")?;
@@ -384,6 +443,11 @@ fn enormous() -> Vec<Row> {
             Reply::Wire(|out| endless(out, "200 OK", &[b' '; 1 << 16]))
         })
         .mebibytes(4.0),
+        row("an endless body for every item", Ends("over 1 MiB"), |_| {
+            Reply::Wire(|out| endless(out, "200 OK", &[b' '; 1 << 16]))
+        })
+        .items(40)
+        .mebibytes(32.0),
         row("an endless error", Fails("over 1 MiB"), |_| {
             Reply::Wire(|out| endless(out, "500 Oops", &[b'x'; 1 << 16]))
         })
@@ -423,15 +487,23 @@ fn enormous() -> Vec<Row> {
     ]
 }
 
-fn retry_policy(row: &Row) -> RetryPolicy {
-    match row.impatient {
-        false => quick(),
-        true => RetryPolicy {
-            read_timeout: Duration::from_millis(300),
-            request_timeout: Duration::from_millis(900),
-            tries: 2,
-            ..quick()
-        },
+/// Short timeouts.
+fn impatient() -> RetryPolicy {
+    RetryPolicy {
+        read_timeout: Duration::from_millis(300),
+        request_timeout: Duration::from_millis(900),
+        tries: 2,
+        ..quick()
+    }
+}
+
+/// Little time for the body of an answer.
+fn slow_body() -> RetryPolicy {
+    RetryPolicy {
+        body_time: Duration::from_millis(100),
+        per_token: Duration::from_millis(1),
+        tries: 2,
+        ..quick()
     }
 }
 
@@ -455,7 +527,7 @@ fn every_server_behavior_has_the_expected_result_within_its_limits() {
     for row in tables.into_iter().flatten() {
         let server = Server::start(chats(row.reply));
         let start = Instant::now();
-        let retry = retry_policy(&row);
+        let retry = (row.retry)();
         let work = || label_with(options(&[&server.url]), retry, row.items);
         let (run, bytes) = peak(work);
         let seconds = start.elapsed().as_secs_f64();

@@ -227,7 +227,7 @@ fn the_backoff_is_the_minimum_delay_and_a_long_one_is_reported() {
         let after = match calls.fetch_add(1, Ordering::SeqCst) {
             0 => "0",
             1 => "Wed, 21 Oct 2015 07:28:00 GMT",
-            _ => "3600",
+            _ => "600",
         };
         Reply::With(429, vec![("retry-after", after.into())], json!({}))
     }));

@@ -18,6 +18,7 @@ mod behaviors;
 mod common;
 mod doctor;
 mod errors;
+mod failing;
 // On other systems no environment variable sets the authorities.
 #[cfg(target_os = "linux")]
 mod https;

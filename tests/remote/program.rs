@@ -113,8 +113,7 @@ fn an_unreachable_server_at_the_start_ends_the_run() {
         output.err
     );
     assert!(output.err.contains("hint: start it"), "{}", output.err);
-    // No item has a record or a failure.
-    assert!(desk.records().is_empty() && desk.errors().is_empty());
+    assert!(!desk.path().join("out").exists(), "nothing is made");
     let server = Server::start(good);
     ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
     assert_eq!(desk.records().len(), 2);
@@ -144,6 +143,44 @@ fn a_wrong_key_ends_the_run_and_fails_no_item() {
     let server = Server::start(good);
     ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
     assert_eq!(desk.records().len(), 2);
+}
+
+#[test]
+fn a_key_without_credit_stops_the_run_and_the_rest_waits_for_the_next_one() {
+    let desk = Desk::new();
+    for item in 0..40 {
+        desk.icon(&format!("모자 {item}"));
+    }
+    let calls = AtomicUsize::new(0);
+    let server = Server::start(chats(move |request| {
+        match calls.fetch_add(1, Ordering::SeqCst) < 6 {
+            true => good(request),
+            false => Reply::Json(402, json!({"error": "out of credit"})),
+        }
+    }));
+    let output = ended(&mut desk.plain(&through(&server, &["--concurrency", "4"]))).expect(1);
+    assert_eq!(desk.records().len(), 6);
+    let failed = desk.errors().len();
+    assert!(failed < 5 + 4, "{failed}");
+    assert_eq!(output.err.matches("\nfailed: ").count(), failed);
+    for words in [
+        "stopped: everything finished is saved; continue with --resume",
+        "answered 402: out of credit",
+        "hint: the server answered before: check its state, the key and its credit",
+    ] {
+        assert!(output.err.contains(words), "{}", output.err);
+    }
+    assert!(
+        output
+            .out
+            .contains(&format!("not labeled: {}", 34 - failed)),
+        "{}",
+        output.out
+    );
+    let server = Server::start(good);
+    ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
+    assert_eq!(desk.records().len(), 40);
+    assert!(desk.errors().is_empty());
 }
 
 #[test]

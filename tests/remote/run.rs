@@ -204,5 +204,8 @@ pub fn quick() -> RetryPolicy {
         max_backoff: Duration::from_millis(10),
         tries: 4,
         max_rate_limited: 6,
+        patience: Duration::from_millis(100),
+        body_time: Duration::from_secs(60),
+        per_token: Duration::ZERO,
     }
 }

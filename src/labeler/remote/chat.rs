@@ -1,6 +1,6 @@
 //! Sends free-form chat turns to a server, without grammar or retries.
 
-use super::http::{Http, RetryPolicy, answer_limit, describe_error, read_body};
+use super::http::{Http, RetryPolicy, describe_error, read_body};
 use super::{completion, wire};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
@@ -103,8 +103,8 @@ impl ChatClient {
         let response = request.json(&body).send().await;
         let response = response.map_err(|error| failed(describe_error(&error)))?;
         let status = response.status();
-        let limit = answer_limit(turn.max_new_tokens);
-        let bytes = read_body(response, limit).await.map_err(failed)?;
+        let limits = self.http.answer_limits(turn.max_new_tokens);
+        let bytes = read_body(response, limits, |_| {}).await.map_err(failed)?;
         if !status.is_success() {
             let words = wire::server_message(&String::from_utf8_lossy(&bytes));
             return Err(failed(ServerFault::Other(format!("{status}: {words}"))));

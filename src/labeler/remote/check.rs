@@ -2,7 +2,7 @@
 
 use super::completion::read_answer;
 use super::conformance::Conformance;
-use super::http::{Http, RetryPolicy, answer_limit, describe_error, read_body};
+use super::http::{Http, RetryPolicy, describe_error, read_body};
 use super::wire::{self, Agreement, Format};
 use crate::error::Result;
 use crate::icon::Picture;
@@ -151,7 +151,7 @@ impl Server<'_> {
 
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
-        let body = read_body(response, answer_limit(NEW_TOKENS)).await;
+        let body = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await;
         let body = body.map_err(|fault| fault.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
@@ -249,7 +249,7 @@ impl Server<'_> {
         let response = request.json(&body).send().await;
         let response = response.map_err(|error| describe_error(&error))?;
         let status = response.status();
-        let bytes = read_body(response, answer_limit(NEW_TOKENS)).await?;
+        let bytes = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await?;
         if !status.is_success() {
             let fault = ServerFault::Status {
                 status: status.as_u16(),

@@ -4,12 +4,14 @@
 use super::align::align;
 use crate::labeler::{Answer, TokenInfo};
 use crate::record::{ServerFault, Timings, TokenCounts};
-use crate::text::without_non_finite;
+use crate::text::{clean_text, shortened, without_non_finite};
 use serde_json::Value;
 use std::time::Duration;
 
 /// Maximum number of opening braces tried to find the JSON object at the end of a text.
 const MAX_OBJECTS: usize = 64;
+/// Longest shown title of a web page in characters.
+const MAX_TITLE_CHARS: usize = 100;
 /// Tags around a model's reasoning. The opening one may be part of the chat template.
 const THINKING: (&str, &str) = ("<think>", "</think>");
 
@@ -48,6 +50,10 @@ pub fn object(body: &[u8]) -> Result<Value, ServerFault> {
     }
     let text = str::from_utf8(body).map_err(|_| ServerFault::NotUtf8)?;
     let text = text.trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with('<') {
+        let title = title(text);
+        return Err(ServerFault::WebPage { title });
+    }
     serde_json::from_str(text).or_else(|error| {
         without_non_finite(text)
             .and_then(|text| serde_json::from_str(&text).ok())
@@ -55,6 +61,13 @@ pub fn object(body: &[u8]) -> Result<Value, ServerFault> {
                 why: error.to_string(),
             })
     })
+}
+
+/// Returns the title of a web page, or its beginning.
+fn title(page: &str) -> String {
+    let tagged = page.split_once("<title>").map(|(_, rest)| rest);
+    let title = tagged.map_or(page, |rest| rest.split('<').next().unwrap_or_default());
+    clean_text(&shortened(title.trim_start(), MAX_TITLE_CHARS))
 }
 
 /// Returns the first choice of a completion.

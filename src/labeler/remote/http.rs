@@ -7,7 +7,10 @@ use crate::record::ServerFault;
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
 use rustls::CertificateError;
+use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Size limit of an answer in bytes, unless many tokens are requested.
 const MIN_ANSWER_LIMIT: usize = 1 << 20;
@@ -31,6 +34,12 @@ pub struct RetryPolicy {
     pub tries: u32,
     /// Maximum number of rate-limited requests per item (429).
     pub max_rate_limited: u32,
+    /// How long a server may respond without a usable answer before it is given up.
+    pub patience: Duration,
+    /// Time to receive an answer after its headers, in addition to [`Self::per_token`].
+    pub body_time: Duration,
+    /// Time to receive each token of an answer.
+    pub per_token: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -43,6 +52,13 @@ impl Default for RetryPolicy {
             max_backoff: Duration::from_secs(30),
             tries: 8,
             max_rate_limited: 100,
+            // A server that restarts loads a large model in less.
+            patience: Duration::from_secs(600),
+            // Servers send an answer when all of it is computed, at once, so a minute is plenty for a
+            // slow connection. Some gateways send blanks meanwhile, for which the time per token is
+            // that of a machine too slow for this work: 384 tokens may take 14 minutes.
+            body_time: Duration::from_secs(60),
+            per_token: Duration::from_secs(2),
         }
     }
 }
@@ -89,7 +105,7 @@ pub struct Http {
     /// Base URLs of the servers, without a trailing slash.
     pub urls: Vec<String>,
     key: Option<Secret>,
-    connect: Duration,
+    retry: RetryPolicy,
 }
 
 impl Http {
@@ -129,7 +145,7 @@ impl Http {
                 .context(ErrorKind::Internal, "cannot start the network runtime")?,
             urls,
             key: options.api_key.clone(),
-            connect: retry.connect,
+            retry: retry.clone(),
         })
     }
 
@@ -139,6 +155,11 @@ impl Http {
             (Some(client), Some(_)) => client,
             _ => &self.direct,
         }
+    }
+
+    /// Limits of an answer with this many tokens.
+    pub fn answer_limits(&self, max_new_tokens: usize) -> AnswerLimits {
+        self.retry.answer_limits(max_new_tokens)
     }
 
     pub fn proxy(&self, url: &str) -> Option<&str> {
@@ -202,14 +223,14 @@ impl Http {
     pub async fn api_below(&self, url: &str) -> Option<String> {
         let below = format!("{url}/v1");
         let answer = self.client(url).get(format!("{below}/models"));
-        let answer = answer.timeout(self.connect).send().await.ok()?;
+        let answer = answer.timeout(self.retry.connect).send().await.ok()?;
         let exists = answer.status().is_success() || matches!(answer.status().as_u16(), 401 | 403);
         exists.then_some(below)
     }
 
     async fn list_models(&self, url: &str) -> reqwest::Result<reqwest::Response> {
         let request = self.client(url).get(format!("{url}/models"));
-        request.timeout(self.connect).send().await
+        request.timeout(self.retry.connect).send().await
     }
 
     /// Redacts the key in a text from a server.
@@ -259,11 +280,8 @@ fn builder(
         headers.insert(reqwest::header::AUTHORIZATION, value);
     }
     let same_host_only = reqwest::redirect::Policy::custom(|attempt| {
-        let same = attempt.previous().first().is_some_and(|first| {
-            first.scheme() == attempt.url().scheme()
-                && first.host_str() == attempt.url().host_str()
-                && first.port_or_known_default() == attempt.url().port_or_known_default()
-        });
+        let first = attempt.previous().first();
+        let same = first.is_some_and(|first| is_same_host(first, attempt.url()));
         if same && attempt.previous().len() < 5 {
             attempt.follow()
         } else {
@@ -282,6 +300,13 @@ fn builder(
     Ok(builder)
 }
 
+/// Whether two URLs have the same scheme, host and port.
+pub fn is_same_host(one: &reqwest::Url, other: &reqwest::Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
         let words = format!("cannot set up https: {}", describe_error(&error));
@@ -292,13 +317,53 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     })
 }
 
-/// Size limit in bytes of an answer with this many tokens.
-pub fn answer_limit(max_new_tokens: usize) -> usize {
-    MIN_ANSWER_LIMIT.max(max_new_tokens * MAX_TOKEN_BYTES)
+/// Limits for the body of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerLimits {
+    bytes: usize,
+    time: Duration,
+    /// After this time an answer is slow.
+    slow: Duration,
 }
 
-/// Reads a body of at most `limit` bytes.
-pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<u8>, ServerFault> {
+impl RetryPolicy {
+    /// Limits of an answer with this many tokens.
+    pub fn answer_limits(&self, max_new_tokens: usize) -> AnswerLimits {
+        let tokens = u32::try_from(max_new_tokens).unwrap_or(u32::MAX);
+        AnswerLimits {
+            bytes: MIN_ANSWER_LIMIT.max(max_new_tokens.saturating_mul(MAX_TOKEN_BYTES)),
+            time: self.body_time + self.per_token.saturating_mul(tokens),
+            slow: self.body_time,
+        }
+    }
+}
+
+/// Reads a body within its limits. `on_slow` gets the number of bytes received so far.
+pub async fn read_body(
+    response: reqwest::Response,
+    limits: AnswerLimits,
+    on_slow: impl FnOnce(usize),
+) -> Result<Vec<u8>, ServerFault> {
+    let received = Cell::new(0);
+    let mut body = pin!(read_bytes(response, limits.bytes, &received));
+    if let Ok(bytes) = timeout(limits.slow, &mut body).await {
+        return bytes;
+    }
+    on_slow(received.get());
+    let rest = limits.time.saturating_sub(limits.slow);
+    timeout(rest, body).await.unwrap_or_else(|_| {
+        Err(ServerFault::TooSlow {
+            bytes: received.get(),
+            seconds: limits.time.as_secs_f64().round() as u64,
+        })
+    })
+}
+
+async fn read_bytes(
+    response: reqwest::Response,
+    limit: usize,
+    received: &Cell<usize>,
+) -> Result<Vec<u8>, ServerFault> {
     let mebibytes = limit >> 20;
     let too_long = || Err(ServerFault::TooLong { mebibytes });
     if response
@@ -315,6 +380,7 @@ pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<
             return too_long();
         }
         bytes.extend_from_slice(&chunk);
+        received.set(bytes.len());
     }
     Ok(bytes)
 }

@@ -15,14 +15,17 @@ pub use check::{EndpointReport, check};
 pub use completion::read_answer;
 pub use http::{RetryPolicy, base_url};
 
-use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts};
+use super::{
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts, RequestedPause,
+};
 use crate::error::Result;
 use crate::record::{FailureDetail, Field, Parsed, ServerFault};
 use crate::settings::RemoteOptions;
+use crate::text::{Phrase, clean_text, shortened};
 use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{Http, answer_limit, describe_error, read_body};
+use http::{AnswerLimits, Http, describe_error, read_body};
 use pool::{Endpoint, Pool};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -30,10 +33,31 @@ use wire::{Agreement, Refusal};
 
 /// How often a run checks for new requests and for cancellation while requests are in flight.
 const TICK: Duration = Duration::from_millis(20);
+/// Longest shown target of a redirect in characters.
+const MAX_LOCATION_CHARS: usize = 200;
 /// Hint about servers that refuse every item.
-const EXCLUDED_HINT: &str = "check that the URL ends in the API's version, as in \
-    http://host:8000/v1, that LABELER_API_KEY is the server's key, and that the server lists \
-    --model: run `labeler-tui doctor --endpoint URL`";
+const REFUSED_HINT: Phrase = Phrase::new(
+    "check that the URL ends in the API's version, as in http://host:8000/v1, that LABELER_API_KEY \
+     is the server's key, and that the server lists --model: run `labeler-tui doctor --endpoint URL`",
+    "URL이 http://host:8000/v1처럼 API의 버전으로 끝나는지, LABELER_API_KEY가 서버의 키인지, 서버에 \
+     --model이 있는지 확인하세요: `labeler-tui doctor --endpoint URL`",
+);
+/// Hint about servers that answer no item.
+const UNUSABLE_HINT: Phrase = Phrase::new(
+    "no item got a usable answer: check that the URL is that of an OpenAI-compatible API and ends \
+     in its version, as in http://host:8000/v1, and that no login page or proxy is in between: run \
+     `labeler-tui doctor --endpoint URL`; for a slow server lower --concurrency",
+    "쓸 수 있는 답이 하나도 없습니다. URL이 OpenAI 호환 API이고 http://host:8000/v1처럼 버전으로 \
+     끝나는지, 사이에 로그인 페이지나 프록시가 없는지 확인하세요: \
+     `labeler-tui doctor --endpoint URL`. 느린 서버라면 --concurrency를 줄이세요",
+);
+/// Hint about servers that have answered items and do no longer.
+const LOST_HINT: Phrase = Phrase::new(
+    "the server answered before: check its state, the key and its credit, then start again; \
+     finished items are saved and the others wait",
+    "전에는 답하던 서버입니다. 서버의 상태와 키, 잔액을 확인한 뒤 다시 시작하세요. 끝난 항목은 \
+     저장되었고 나머지는 기다립니다",
+);
 
 pub struct RemoteLabeler {
     options: RemoteOptions,
@@ -52,7 +76,7 @@ impl RemoteLabeler {
         let http = Http::new(&options, &retry)?;
         http.check_servers(options.wait)?;
         Ok(Self {
-            pool: Pool::new(http.urls.clone(), retry.backoff),
+            pool: Pool::new(http.urls.clone(), options.concurrency, &retry),
             http,
             conformance: RefCell::new(Conformance::new()?),
             counts: RefCell::default(),
@@ -83,6 +107,7 @@ impl RemoteLabeler {
             }
             None => None,
         };
+        let ticket = request.ticket;
         let (mut broken, mut queued) = (0, 0);
         // The reduced agreement for this item, and its server.
         let mut reduced: Option<(&Endpoint, Agreement)> = None;
@@ -99,15 +124,14 @@ impl RemoteLabeler {
             let body = wire::request_body(&self.options.model, request, png.as_deref(), agreement);
             // Only the serialized body is kept in memory during the request.
             let body = body.to_string();
-            let limit = answer_limit(request.max_new_tokens);
-            let reply = self.send(endpoint, body, agreement, limit).await;
+            let limits = self.retry.answer_limits(request.max_new_tokens);
+            let reply = self.send(endpoint, body, agreement, limits).await;
             if matches!(reply, ServerReply::Answer(_)) {
-                self.pool.labeled(endpoint);
+                self.pool.labeled(&lease);
             }
             drop(lease);
             let wait = match reply {
                 ServerReply::Answer(mut answer) => {
-                    self.pool.answered(endpoint);
                     let parsed = crate::record::parse(&answer.text);
                     if self.repeats_key(&answer.text, parsed.as_ref().ok()) {
                         let url = endpoint.url.clone();
@@ -160,8 +184,8 @@ impl RemoteLabeler {
                             times: queued,
                         });
                     }
-                    let after = after.unwrap_or_default();
-                    self.pool.asked_to_wait(endpoint, after);
+                    self.pool.rate_limited(endpoint, status, queued, after);
+                    let after = after.map_or(Duration::ZERO, |pause| pause.wait);
                     after.max(self.backoff(queued))
                 }
                 ServerReply::Unreachable(why) => {
@@ -172,16 +196,18 @@ impl RemoteLabeler {
                 }
                 ServerReply::Broken(why) => {
                     let why = self.http.describe(&endpoint.url, why);
-                    self.pool.record_failure(endpoint, &why);
                     broken += 1;
-                    if broken >= self.retry.tries {
+                    if self.pool.record_failure(endpoint, ticket, &why).await {
+                        Duration::ZERO
+                    } else if broken >= self.retry.tries {
                         return Err(FailureDetail::ServerFailed {
                             url: endpoint.url.clone(),
                             why,
                             times: broken,
                         });
+                    } else {
+                        self.backoff(broken)
                     }
-                    self.backoff(broken)
                 }
             };
             self.counts.borrow_mut().retries += 1;
@@ -225,7 +251,7 @@ impl RemoteLabeler {
         endpoint: &Endpoint,
         body: String,
         agreement: Agreement,
-        limit: usize,
+        limits: AnswerLimits,
     ) -> ServerReply {
         {
             let mut counts = self.counts.borrow_mut();
@@ -252,8 +278,9 @@ impl RemoteLabeler {
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name)?.to_str().ok();
         let after = header(reqwest::header::RETRY_AFTER).and_then(wire::retry_after);
-        let location = header(reqwest::header::LOCATION).map(str::to_owned);
-        let bytes = match read_body(response, limit).await {
+        let redirect = redirect(&response);
+        let on_slow = |bytes| self.pool.slow_answer(endpoint, bytes, start.elapsed());
+        let bytes = match read_body(response, limits, on_slow).await {
             Ok(bytes) => bytes,
             Err(why) => return ServerReply::Broken(why),
         };
@@ -268,7 +295,7 @@ impl RemoteLabeler {
                 }
                 Err(why) => ServerReply::Broken(why),
             },
-            429 => ServerReply::RateLimited { status, after },
+            429 if !wire::is_out_of_credit(&bytes) => ServerReply::RateLimited { status, after },
             503 if after.is_some() => ServerReply::RateLimited { status, after },
             // Not 501: a retry cannot help if a feature is not implemented.
             408 | 409 | 500 | 502..=599 => ServerReply::Broken(ServerFault::Status {
@@ -277,9 +304,7 @@ impl RemoteLabeler {
             }),
             300..=399 => ServerReply::Refused {
                 status,
-                why: ServerFault::Redirects {
-                    to: location.unwrap_or_else(|| "nowhere".to_owned()),
-                },
+                why: redirect,
                 refusal: Refusal::Other,
             },
             _ => {
@@ -308,6 +333,20 @@ impl RemoteLabeler {
     }
 }
 
+/// Describes where a response redirects to.
+fn redirect(response: &reqwest::Response) -> ServerFault {
+    let Some(location) = response.headers().get(reqwest::header::LOCATION) else {
+        return ServerFault::RedirectsNowhere;
+    };
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let to = clean_text(&shortened(&location, MAX_LOCATION_CHARS));
+    let from = response.url();
+    match from.join(&location) {
+        Ok(target) if http::is_same_host(from, &target) => ServerFault::RedirectsInCircle { to },
+        _ => ServerFault::Redirects { to },
+    }
+}
+
 enum ServerReply {
     Answer(Box<Answer>),
     /// A retry helps only with a reduced agreement.
@@ -318,7 +357,7 @@ enum ServerReply {
     },
     RateLimited {
         status: u16,
-        after: Option<Duration>,
+        after: Option<RequestedPause>,
     },
     Broken(ServerFault),
     /// Cannot connect.
@@ -334,6 +373,19 @@ struct Reported {
 }
 
 impl RemoteLabeler {
+    /// What to do about servers that are all excluded.
+    fn excluded_hint(&self, refused: &FailureDetail) -> Phrase {
+        match refused {
+            _ if self.pool.has_answered() => LOST_HINT,
+            FailureDetail::AllServersRefused { servers }
+                if servers.iter().all(|(_, why)| why.is_refusal()) =>
+            {
+                REFUSED_HINT
+            }
+            _ => UNUSABLE_HINT,
+        }
+    }
+
     fn report(&self, reported: &mut Reported, jobs: &mut dyn Jobs) {
         for notice in self.pool.take_notices() {
             jobs.push(LabelEvent::Notice(notice));
@@ -385,11 +437,7 @@ impl Labeler for RemoteLabeler {
             jobs.push(LabelEvent::Notice(notice));
         }
         loop {
-            // While no server is available, more requests would only wait.
-            let room = match this.pool.all_unavailable() {
-                true => 1,
-                false => this.options.concurrency.max(1),
-            };
+            let room = this.pool.room();
             while open && in_flight.len() < room {
                 match jobs.pull(in_flight.is_empty()) {
                     Pull::Request(request) => in_flight.push(this.label(*request)),
@@ -410,7 +458,8 @@ impl Labeler for RemoteLabeler {
             });
             this.report(&mut reported, jobs);
             if let Some(refused) = this.pool.all_excluded() {
-                return Err(refused.into_error().with_hint(EXCLUDED_HINT));
+                let hint = this.excluded_hint(&refused);
+                return Err(refused.into_error().with_said_hint(hint));
             }
             if let Some(event) = event {
                 jobs.push(event);

@@ -1,18 +1,40 @@
 //! Tracks the servers of a run: load, availability, and the features that each supports.
 
+use super::http::RetryPolicy;
 use super::wire::{Agreement, Format, Refusal};
-use crate::labeler::ServerNotice;
+use crate::labeler::{RequestedPause, ServerNotice};
 use crate::record::{FailureDetail, ServerFault};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Consecutive failed requests after which a server is unavailable until a probe succeeds.
+/// Consecutive failed requests after which a server is unavailable until it answers on trial.
 const MAX_FAILURES: u32 = 3;
+/// Different items without a usable answer after which the server is the cause. Neighbors in the
+/// source may share a fault, as recolors of one icon do, but hardly five of them; and five are fewer
+/// than the requests in flight by default, so one round of them decides.
+pub const ITEMS_TO_EXCLUDE: usize = 5;
 /// Refused items after which a server that has never answered is excluded.
-const REFUSALS_TO_EXCLUDE: u32 = 8;
+const REFUSALS_AT_START: u32 = 8;
+/// Consecutive refusals about the key, the credit, the URL or the model that exclude a server.
+const SERVER_REFUSALS_IN_A_ROW: u32 = 5;
+/// Consecutive other refusals that exclude a server; similar items may be refused one after another.
+const REFUSALS_IN_A_ROW: u32 = 32;
 /// Longer requested pauses are reported to the user.
 const LONG_WAIT: Duration = Duration::from_secs(30);
+/// Rate-limited requests of one item before the first report. Each report doubles it, so a server
+/// that is busy again and again is not reported each time.
+const BUSY_TO_REPORT: u32 = 4;
+
+/// The next request to an unavailable server, which decides whether it is available again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    /// A probe has to succeed first.
+    Closed,
+    Open,
+    Running,
+}
 
 pub struct Endpoint {
     /// Base URL without a trailing slash, for example `http://host:8000/v1`.
@@ -20,34 +42,52 @@ pub struct Endpoint {
     in_flight: Cell<usize>,
     failures: Cell<u32>,
     unavailable: Cell<bool>,
+    /// Unavailable, although it responds.
+    responds: Cell<bool>,
+    trial: Cell<Trial>,
     agreement: Cell<Agreement>,
     /// Has answered with the schema that it was sent, so it supports schemas.
     takes_format: Cell<bool>,
-    /// Has answered an item.
-    has_answered: Cell<bool>,
-    /// Items refused before the first answer.
+    /// Number of answered items.
+    answers: Cell<u64>,
+    /// Items refused since the last answer.
     refusals: Cell<u32>,
-    /// Gets no requests until it is known whether it refuses everything.
+    /// Some of the items without a usable answer since the last one.
+    unanswered: RefCell<BTreeSet<u64>>,
+    /// Time of the first failure since the last usable answer.
+    failing_since: Cell<Option<Instant>>,
+    /// Gets no requests until it is known whether those in flight are answered.
     is_suspect: Cell<bool>,
     /// Why it is excluded for good.
     excluded: RefCell<Option<ServerFault>>,
+    /// Rate-limited requests since the last answer.
+    busy: Cell<u32>,
+    /// Rate-limited requests of one item before the next report.
+    busy_to_report: Cell<u32>,
+    /// Reported as busy since the last answer.
+    is_reported_busy: Cell<bool>,
     /// End of the last reported pause.
     reported_wait: Cell<Option<Instant>>,
+    is_reported_slow: Cell<bool>,
 }
 
 /// All servers of a run. Used on one thread only.
 pub struct Pool {
     endpoints: Vec<Endpoint>,
+    /// Maximum number of requests in flight.
+    concurrency: usize,
     /// Wakes the prober.
     became_unavailable: Notify,
-    /// Wakes waiting requests.
+    /// Ends a delay of the prober.
     recovered: Notify,
-    /// Notified when a request has ended.
-    ended: Notify,
+    /// Notified when a request has ended or a server has become available or excluded.
+    changed: Notify,
     /// Delay before the first probe.
     first_wait: Duration,
-    /// Delay before the next probe; grows until a request is answered.
+    /// Delay before the next probe; grows until an item is answered.
     wait: Cell<Duration>,
+    /// How long a server may respond without a usable answer.
+    patience: Duration,
     notices: RefCell<Vec<ServerNotice>>,
     is_without_logprobs: Cell<bool>,
 }
@@ -55,14 +95,18 @@ pub struct Pool {
 /// Counts a request as in flight until it is dropped, even if the request is abandoned.
 pub struct Lease<'a> {
     pub endpoint: &'a Endpoint,
-    ended: &'a Notify,
+    is_trial: bool,
+    changed: &'a Notify,
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let in_flight = &self.endpoint.in_flight;
         in_flight.set(in_flight.get().saturating_sub(1));
-        self.ended.notify_waiters();
+        if self.is_trial {
+            self.endpoint.trial.set(Trial::Closed);
+        }
+        self.changed.notify_waiters();
     }
 }
 
@@ -73,13 +117,21 @@ impl Endpoint {
             in_flight: Cell::new(0),
             failures: Cell::new(0),
             unavailable: Cell::new(false),
+            responds: Cell::new(true),
+            trial: Cell::new(Trial::Closed),
             agreement: Cell::new(Agreement::default()),
             takes_format: Cell::new(false),
-            has_answered: Cell::new(false),
+            answers: Cell::new(0),
             refusals: Cell::new(0),
+            unanswered: RefCell::default(),
+            failing_since: Cell::new(None),
             is_suspect: Cell::new(false),
             excluded: RefCell::default(),
+            busy: Cell::new(0),
+            busy_to_report: Cell::new(BUSY_TO_REPORT),
+            is_reported_busy: Cell::new(false),
             reported_wait: Cell::new(None),
+            is_reported_slow: Cell::new(false),
         }
     }
 
@@ -95,94 +147,125 @@ impl Endpoint {
     fn is_excluded(&self) -> bool {
         self.excluded.borrow().is_some()
     }
+
+    fn takes_requests(&self) -> bool {
+        let is_available = !self.unavailable.get() || self.trial.get() == Trial::Open;
+        is_available && !self.is_suspect.get() && !self.is_excluded()
+    }
 }
 
 impl Pool {
     /// `urls` have no trailing slash.
-    pub fn new(urls: Vec<String>, first_wait: Duration) -> Self {
+    pub fn new(urls: Vec<String>, concurrency: usize, retry: &RetryPolicy) -> Self {
         Self {
             endpoints: urls.into_iter().map(Endpoint::new).collect(),
+            concurrency: concurrency.max(1),
             became_unavailable: Notify::new(),
             recovered: Notify::new(),
-            ended: Notify::new(),
-            first_wait,
-            wait: Cell::new(first_wait),
+            changed: Notify::new(),
+            first_wait: retry.backoff,
+            wait: Cell::new(retry.backoff),
+            patience: retry.patience,
             notices: RefCell::default(),
             is_without_logprobs: Cell::new(false),
+        }
+    }
+
+    /// Number of items to have in flight. While no server is available, more items would only wait,
+    /// but a server that responds is tried with different ones.
+    pub fn room(&self) -> usize {
+        let mut unavailable = self.endpoints.iter().filter(|each| each.may_recover());
+        match self.all_unavailable() {
+            false => self.concurrency,
+            true if unavailable.any(|each| each.responds.get()) => ITEMS_TO_EXCLUDE,
+            true => 1,
         }
     }
 
     /// Chooses the least busy available server; waits if there is none. `None` if all are excluded.
     pub async fn choose(&self) -> Option<Lease<'_>> {
         loop {
-            let recovered = self.recovered.notified();
+            let changed = self.changed.notified();
             if self.endpoints.iter().all(Endpoint::is_excluded) {
                 return None;
             }
+            let in_flight: usize = self.endpoints.iter().map(|each| each.in_flight.get()).sum();
             let best = self
                 .endpoints
                 .iter()
-                .filter(|endpoint| !endpoint.unavailable.get() && !endpoint.is_suspect.get())
+                .filter(|endpoint| endpoint.takes_requests())
                 .min_by_key(|endpoint| endpoint.in_flight.get());
-            if let Some(endpoint) = best {
+            if let Some(endpoint) = best
+                && in_flight < self.concurrency
+            {
                 endpoint.in_flight.set(endpoint.in_flight.get() + 1);
-                let ended = &self.ended;
-                return Some(Lease { endpoint, ended });
+                let is_trial = endpoint.unavailable.get();
+                if is_trial {
+                    endpoint.trial.set(Trial::Running);
+                }
+                return Some(Lease {
+                    endpoint,
+                    is_trial,
+                    changed: &self.changed,
+                });
             }
-            recovered.await;
+            changed.await;
         }
     }
 
-    /// Whether a refusal is about the item. A server that has not answered yet may refuse everything,
-    /// and is excluded after several refusals. With `about_server` one refusal is enough, unless a
-    /// request still in flight is answered.
+    /// Whether a refusal is about the item. After several in a row without an answer it is about the
+    /// server, which is excluded. Before the first answer one refusal `about_server` is enough.
     pub async fn is_item_error(
         &self,
         endpoint: &Endpoint,
         about_server: bool,
         why: &ServerFault,
     ) -> bool {
-        if endpoint.has_answered.get() {
-            return true;
-        }
-        endpoint.refusals.set(endpoint.refusals.get() + 1);
-        if about_server {
-            endpoint.is_suspect.set(true);
-            loop {
-                let ended = self.ended.notified();
-                if endpoint.has_answered.get() {
-                    return true;
-                }
-                if endpoint.in_flight.get() == 0 {
-                    break;
-                }
-                ended.await;
-            }
-        } else if endpoint.refusals.get() < REFUSALS_TO_EXCLUDE {
-            return true;
-        }
-        self.exclude(endpoint, why);
-        false
+        let refusals = endpoint.refusals.get() + 1;
+        endpoint.refusals.set(refusals);
+        let limit = match (about_server, endpoint.answers.get()) {
+            (true, 0) => 1,
+            (false, 0) => REFUSALS_AT_START,
+            (true, _) => SERVER_REFUSALS_IN_A_ROW,
+            (false, _) => REFUSALS_IN_A_ROW,
+        };
+        refusals < limit || !self.give_up(endpoint, why).await
     }
 
-    /// Excludes a server for good.
+    /// Excludes a server for good, unless a request still in flight is answered.
+    async fn give_up(&self, endpoint: &Endpoint, why: &ServerFault) -> bool {
+        endpoint.is_suspect.set(true);
+        let answers = endpoint.answers.get();
+        loop {
+            let changed = self.changed.notified();
+            if endpoint.answers.get() > answers {
+                return false;
+            }
+            if endpoint.in_flight.get() == 0 {
+                break;
+            }
+            changed.await;
+        }
+        self.exclude(endpoint, why);
+        true
+    }
+
     fn exclude(&self, endpoint: &Endpoint, why: &ServerFault) {
-        let is_known = endpoint
-            .excluded
-            .borrow_mut()
-            .replace(why.clone())
-            .is_some();
+        if endpoint.is_excluded() {
+            return;
+        }
+        endpoint.excluded.replace(Some(why.clone()));
         endpoint.unavailable.set(true);
         let others = self.endpoints.iter().filter(|other| !other.is_excluded());
         let others = others.count();
-        if !is_known && others > 0 {
+        if others > 0 {
             self.report(ServerNotice::Excluded {
                 url: endpoint.url.clone(),
                 why: why.clone(),
                 others,
             });
         }
-        self.recovered.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     /// The reasons why all servers are excluded; `None` if one is left.
@@ -195,26 +278,80 @@ impl Pool {
         servers.map(|servers| FailureDetail::AllServersRefused { servers })
     }
 
-    /// Records that a server has answered an item.
-    pub fn labeled(&self, endpoint: &Endpoint) {
-        endpoint.has_answered.set(true);
-        if endpoint.is_suspect.replace(false) {
-            self.recovered.notify_waiters();
-        }
+    /// Whether any server has answered an item.
+    pub fn has_answered(&self) -> bool {
+        self.endpoints.iter().any(|each| each.answers.get() > 0)
     }
 
-    /// Records that a server requested a pause.
-    pub fn asked_to_wait(&self, endpoint: &Endpoint, wait: Duration) {
+    /// Records that a server has answered an item. On trial it is available again.
+    pub fn labeled(&self, lease: &Lease) {
+        let endpoint = lease.endpoint;
+        endpoint.answers.set(endpoint.answers.get() + 1);
+        endpoint.failures.set(0);
+        endpoint.refusals.set(0);
+        endpoint.unanswered.borrow_mut().clear();
+        endpoint.failing_since.set(None);
+        endpoint.busy.set(0);
+        self.wait.set(self.first_wait);
+        let url = || endpoint.url.clone();
+        if endpoint.is_reported_busy.replace(false) {
+            self.report(ServerNotice::NoLongerBusy { url: url() });
+        }
+        if lease.is_trial && endpoint.may_recover() {
+            endpoint.unavailable.set(false);
+            // The next failed request makes it unavailable again.
+            endpoint.failures.set(MAX_FAILURES - 1);
+            self.report(ServerNotice::Recovered { url: url() });
+            self.recovered.notify_one();
+        }
+        endpoint.is_suspect.set(false);
+        self.changed.notify_waiters();
+    }
+
+    /// Records that a server was too busy for an item, for the `times`th time, and the pause that it
+    /// requested.
+    pub fn rate_limited(
+        &self,
+        endpoint: &Endpoint,
+        status: u16,
+        times: u32,
+        pause: Option<RequestedPause>,
+    ) {
+        let busy = endpoint.busy.get() + 1;
+        endpoint.busy.set(busy);
         let now = Instant::now();
-        let is_reported = endpoint
+        let is_known = endpoint
             .reported_wait
             .get()
             .is_some_and(|until| until > now);
-        if wait > LONG_WAIT && !is_reported {
-            endpoint.reported_wait.set(now.checked_add(wait));
-            self.report(ServerNotice::RetryLater {
-                url: endpoint.url.clone(),
-                wait,
+        let url = endpoint.url.clone();
+        if let Some(pause) = pause.filter(|pause| pause.wait > LONG_WAIT) {
+            if !is_known {
+                endpoint.reported_wait.set(now.checked_add(pause.wait));
+                endpoint.is_reported_busy.set(true);
+                self.report(ServerNotice::RetryLater { url, pause });
+            }
+            return;
+        }
+        let limit = endpoint.busy_to_report.get();
+        if times >= limit && busy >= limit && !endpoint.is_reported_busy.replace(true) {
+            endpoint.busy_to_report.set(limit.saturating_mul(2));
+            self.report(ServerNotice::Busy {
+                url,
+                status,
+                times: busy,
+            });
+        }
+    }
+
+    /// Records that an answer is slow. It is reported once per server.
+    pub fn slow_answer(&self, endpoint: &Endpoint, bytes: usize, elapsed: Duration) {
+        if !endpoint.is_reported_slow.replace(true) {
+            let url = endpoint.url.clone();
+            self.report(ServerNotice::SlowAnswer {
+                url,
+                bytes,
+                elapsed,
             });
         }
     }
@@ -222,16 +359,32 @@ impl Pool {
     /// Records that a server has responded, if only with a refusal.
     pub fn answered(&self, endpoint: &Endpoint) {
         endpoint.failures.set(0);
-        self.wait.set(self.first_wait);
     }
 
-    /// Counts a failed request. After several in a row the server is unavailable.
-    pub fn record_failure(&self, endpoint: &Endpoint, why: &ServerFault) {
+    /// Counts a failed request of an item; returns whether the server is excluded. After several
+    /// failures in a row the server is unavailable. It is excluded if no item gets a usable answer: at
+    /// the start after different items, later and for a fault that may pass after some time.
+    pub async fn record_failure(&self, endpoint: &Endpoint, item: u64, why: &ServerFault) -> bool {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
         if failures >= MAX_FAILURES {
             self.mark_unavailable(endpoint, why, true);
         }
+        let items = {
+            let mut unanswered = endpoint.unanswered.borrow_mut();
+            if unanswered.len() < ITEMS_TO_EXCLUDE {
+                unanswered.insert(item);
+            }
+            unanswered.len()
+        };
+        let now = Instant::now();
+        let since = endpoint.failing_since.get().unwrap_or(now);
+        endpoint.failing_since.set(Some(since));
+        let is_over = match endpoint.answers.get() == 0 && !why.may_pass() {
+            true => true,
+            false => now.duration_since(since) >= self.patience,
+        };
+        items >= ITEMS_TO_EXCLUDE && is_over && self.give_up(endpoint, why).await
     }
 
     /// Records that a server cannot be reached.
@@ -239,8 +392,9 @@ impl Pool {
         self.mark_unavailable(endpoint, why, false);
     }
 
-    /// Sends no requests to a server until a probe succeeds.
+    /// Sends no requests to a server until a probe succeeds, and then one until an item is answered.
     fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerFault, responds: bool) {
+        endpoint.responds.set(responds);
         if endpoint.unavailable.replace(true) {
             return;
         }
@@ -263,16 +417,8 @@ impl Pool {
             .all(|endpoint| endpoint.unavailable.get())
     }
 
-    fn recover(&self, endpoint: &Endpoint) {
-        endpoint.unavailable.set(false);
-        // On trial: the next failed request makes it unavailable again.
-        endpoint.failures.set(MAX_FAILURES - 1);
-        let url = endpoint.url.clone();
-        self.report(ServerNotice::Recovered { url });
-        self.recovered.notify_waiters();
-    }
-
-    /// Probes unavailable servers for the duration of the run. `probe` returns whether one responds.
+    /// Probes unavailable servers for the duration of the run, and opens one that responds for a
+    /// trial. `probe` returns whether one responds.
     pub async fn watch<F: Future<Output = bool>>(
         &self,
         longest_wait: Duration,
@@ -285,14 +431,16 @@ impl Pool {
             }
             let wait = self.wait.get();
             self.wait.set((wait * 2).min(longest_wait));
-            tokio::time::sleep(wait).await;
-            for endpoint in self
-                .endpoints
-                .iter()
-                .filter(|endpoint| endpoint.may_recover())
-            {
-                if probe(endpoint.url.clone()).await {
-                    self.recover(endpoint);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.recovered.notified() => continue,
+            }
+            for endpoint in &self.endpoints {
+                let is_waiting = endpoint.may_recover() && endpoint.trial.get() == Trial::Closed;
+                if is_waiting && probe(endpoint.url.clone()).await {
+                    endpoint.responds.set(true);
+                    endpoint.trial.set(Trial::Open);
+                    self.changed.notify_waiters();
                 }
             }
         }

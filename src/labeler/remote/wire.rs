@@ -1,7 +1,7 @@
 //! Builds request bodies of the OpenAI chat API and parses error responses. Answers are parsed in
 //! [`completion`](super::completion).
 
-use super::super::LabelRequest;
+use super::super::{LabelRequest, RequestedPause};
 use crate::icon::Picture;
 use crate::text::clean_text;
 use crate::vlm::Sampling;
@@ -175,9 +175,17 @@ pub fn refusal(status: u16, body: &str, sent: Agreement) -> Refusal {
     Refusal::Other
 }
 
-/// Whether a refusal is about the key, the URL or the model, not about an item.
+/// Whether a refusal is about the key, its credit, the URL or the model, not about an item.
 pub fn is_about_server(status: u16) -> bool {
-    matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 407)
+    matches!(status, 300..=399 | 401..=405 | 407 | 429)
+}
+
+/// Whether a 429 is about credit: waiting does not help.
+pub fn is_out_of_credit(body: &[u8]) -> bool {
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    let code = |key| value.as_ref()?.pointer(key)?.as_str();
+    let codes = ["/error/code", "/error/type"].map(code);
+    codes.contains(&Some("insufficient_quota"))
 }
 
 /// Extracts the message of an error body, shortened to one line.
@@ -199,15 +207,19 @@ pub fn server_message(body: &str) -> String {
 }
 
 /// Parses `Retry-After`, in seconds or as an HTTP date, limited to ten minutes.
-pub fn retry_after(value: &str) -> Option<Duration> {
+pub fn retry_after(value: &str) -> Option<RequestedPause> {
     let limit = Duration::from_secs(600);
+    let limited = |wait: Duration| RequestedPause {
+        wait: wait.min(limit),
+        is_shortened: wait > limit,
+    };
     if let Ok(seconds) = value.trim().parse::<f64>() {
         return (seconds.is_finite() && seconds >= 0.0)
-            .then(|| Duration::from_secs_f64(seconds.min(limit.as_secs_f64())));
+            .then(|| limited(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)));
     }
     let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
     let wait = at.duration_since(jiff::Timestamp::now());
-    Some(Duration::try_from(wait).unwrap_or_default().min(limit))
+    Some(limited(Duration::try_from(wait).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -220,15 +232,18 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after(" 0.5 "), Some(Duration::from_millis(500)));
-        assert_eq!(retry_after("86400"), Some(Duration::from_secs(600)));
-        assert_eq!(
-            retry_after("Wed, 21 Oct 2015 07:28:00 GMT"),
-            Some(Duration::ZERO)
-        );
-        let far = retry_after("Tue, 31 Dec 2126 23:59:59 GMT");
-        assert_eq!(far, Some(Duration::from_secs(600)));
+        let pause = |milliseconds, is_shortened| {
+            let wait = Duration::from_millis(milliseconds);
+            Some(RequestedPause { wait, is_shortened })
+        };
+        assert_eq!(retry_after("7"), pause(7000, false));
+        assert_eq!(retry_after(" 0.5 "), pause(500, false));
+        assert_eq!(retry_after("600"), pause(600_000, false));
+        let past = "Wed, 21 Oct 2015 07:28:00 GMT";
+        assert_eq!(retry_after(past), pause(0, false));
+        for long in ["86400", "1e308", "Tue, 31 Dec 2126 23:59:59 GMT"] {
+            assert_eq!(retry_after(long), pause(600_000, true), "{long}");
+        }
         for bad in ["", "-1", "soon", "NaN", "inf"] {
             assert_eq!(retry_after(bad), None, "{bad}");
         }

@@ -207,7 +207,10 @@ impl FailureDetail {
             Self::ModelFailed { why } => said!("{why}", "모델이 답하지 못했습니다: {why}"),
             Self::ServerRefused { url, why } => refused(url, why),
             Self::AllServersRefused { servers } => {
-                let all: Vec<Said> = servers.iter().map(|(url, why)| refused(url, why)).collect();
+                let all: Vec<Said> = servers
+                    .iter()
+                    .map(|(url, why)| excluded(url, why))
+                    .collect();
                 let join =
                     |of: fn(&Said) -> &str| all.iter().map(of).collect::<Vec<_>>().join("; ");
                 Said {
@@ -238,6 +241,18 @@ impl FailureDetail {
 fn refused(url: &str, why: &ServerFault) -> Said {
     let Said { english, korean } = why.said();
     said!("{url} {english}", "{url}: {korean}")
+}
+
+/// Why a server gets no more requests.
+fn excluded(url: &str, why: &ServerFault) -> Said {
+    if why.is_refusal() {
+        return refused(url, why);
+    }
+    let Said { english, korean } = why.said();
+    said!(
+        "no usable answer from {url}: {english}",
+        "{url}: 쓸 수 있는 응답을 주지 않습니다. {korean}"
+    )
 }
 
 impl ReadProblem {

@@ -25,12 +25,26 @@ pub enum ServerFault {
     Redirects {
         to: String,
     },
+    /// To the same host, again and again.
+    RedirectsInCircle {
+        to: String,
+    },
+    RedirectsNowhere,
+    /// The answer was not complete after this time.
+    TooSlow {
+        bytes: usize,
+        seconds: u64,
+    },
     TooLong {
         mebibytes: usize,
     },
     Compressed,
     Streamed,
     NotUtf8,
+    WebPage {
+        /// Its title, or its beginning.
+        title: String,
+    },
     NotJson {
         why: String,
     },
@@ -73,6 +87,18 @@ impl ServerFault {
                 "redirects to {to}, and redirects to other hosts are not followed",
                 "{to}{으로} 보내지만, 다른 호스트로는 따라가지 않습니다"
             ),
+            Self::RedirectsInCircle { to } => said!(
+                "redirects to {to} again and again",
+                "{to}{으로} 되풀이해 보냅니다"
+            ),
+            Self::RedirectsNowhere => said!(
+                "redirects without a location",
+                "다른 주소로 보내지만 주소가 없습니다"
+            ),
+            Self::TooSlow { bytes, seconds } => said!(
+                "only {bytes} bytes of the answer came in {seconds} seconds",
+                "{seconds}초 동안 답이 {bytes}바이트만 왔습니다"
+            ),
             Self::TooLong { mebibytes } => said!(
                 "the answer is over {mebibytes} MiB",
                 "답이 {mebibytes} MiB보다 깁니다"
@@ -86,6 +112,10 @@ impl ServerFault {
                 "청하지 않았는데 답을 나누어 보냅니다"
             ),
             Self::NotUtf8 => said!("the server's answer is not UTF-8", "답이 UTF-8이 아닙니다"),
+            Self::WebPage { title } => said!(
+                "the server's answer is a web page, not JSON: {title}",
+                "답이 JSON이 아니라 웹 페이지입니다: {title}"
+            ),
             Self::NotJson { why } => said!(
                 "the server's answer is not JSON: {why}",
                 "답이 JSON이 아닙니다: {why}"
@@ -109,6 +139,27 @@ impl ServerFault {
         }
     }
 
+    /// Whether waiting may help, as for a server that is loading its model.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Status { .. } | Self::ErrorAnswer { .. } => true,
+            Self::Through { fault, .. } => fault.may_pass(),
+            _ => false,
+        }
+    }
+
+    /// Whether the server refused the request, rather than failing to answer it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Answered { .. }
+            | Self::Redirects { .. }
+            | Self::RedirectsInCircle { .. }
+            | Self::RedirectsNowhere => true,
+            Self::Through { fault, .. } => fault.is_refusal(),
+            _ => false,
+        }
+    }
+
     /// Passes every text that comes from the server through `redact`.
     pub fn redacted(mut self, redact: &dyn Fn(&str) -> String) -> Self {
         match &mut self {
@@ -116,12 +167,16 @@ impl ServerFault {
             | Self::Status { message: text, .. }
             | Self::Answered { message: text, .. }
             | Self::Redirects { to: text }
+            | Self::RedirectsInCircle { to: text }
+            | Self::WebPage { title: text }
             | Self::NotJson { why: text }
             | Self::ErrorAnswer { message: text }
             | Self::Other(text) => *text = redact(text),
             Self::Through { fault, .. } => **fault = fault.as_ref().clone().redacted(redact),
             Self::Timeout
             | Self::UntrustedCertificate
+            | Self::RedirectsNowhere
+            | Self::TooSlow { .. }
             | Self::TooLong { .. }
             | Self::Compressed
             | Self::Streamed

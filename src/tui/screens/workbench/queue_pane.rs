@@ -271,7 +271,8 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
     let label = summary.labels.label_ko();
     match summary.reasons.is_empty() {
         true if for_label && !label.is_empty() => parts.push(label.to_owned()),
-        true => parts.push(words.state(summary.state).to_owned()),
+        true if parts.is_empty() => parts.push(words.state(summary.state).to_owned()),
+        true => {}
         false => parts.extend(
             session
                 .sorted_by_weight(summary)

@@ -10,6 +10,9 @@ use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +27,10 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Longest message in characters; a name from a source may have a million.
 const MAX_CHARS: usize = 2000;
+/// Longest name in a message in characters.
+const MAX_NAME_CHARS: usize = 200;
+/// Failures of each code that are reported when they happen; the rest are counted.
+const REPORTED_FAILURES: u64 = 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -114,7 +121,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         ..
                     } => {
                         let name = display_name(&name, &image_path);
-                        failures.push(code, format!("{name}: {detail}"));
+                        failures.push(code, &format!("{name}: {detail}"));
                     }
                     Event::Stopped(summary) => {
                         reporter.finish();
@@ -158,11 +165,12 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
 }
 
 /// The item's name, or its image path where it has no name.
-fn display_name<'a>(name: &'a str, image_path: &'a str) -> &'a str {
-    match name.is_empty() {
+fn display_name<'a>(name: &'a str, image_path: &'a str) -> Cow<'a, str> {
+    let name = match name.is_empty() {
         true => image_path,
         false => name,
-    }
+    };
+    shortened(name, MAX_NAME_CHARS)
 }
 
 fn no_usable_row(refused: u64) -> Error {
@@ -190,6 +198,8 @@ struct Reporter {
     bar: Option<ProgressBar>,
     last_progress: String,
     last_progress_at: Instant,
+    /// Failures by code.
+    failures: BTreeMap<&'static str, u64>,
     /// The first output that could not be written. Labeling continues, as the records matter more.
     write_error: Option<Error>,
 }
@@ -206,6 +216,7 @@ impl Reporter {
             bar,
             last_progress: String::new(),
             last_progress_at: Instant::now(),
+            failures: BTreeMap::new(),
             write_error: None,
         }
     }
@@ -248,8 +259,16 @@ impl Reporter {
                 detail,
                 ..
             } => {
-                let name = display_name(name, image_path);
-                self.note(&format!("failed: {name}: {} ({detail})", code.code()))
+                let (name, code) = (display_name(name, image_path), code.code());
+                let failures = self.failures.entry(code).or_default();
+                *failures += 1;
+                match (*failures).cmp(&(REPORTED_FAILURES + 1)) {
+                    Less => self.note(&format!("failed: {name}: {code} ({detail})")),
+                    Equal => self.note(&format!(
+                        "failed: more items with {code}, which are listed in labeler.log"
+                    )),
+                    Greater => {}
+                }
             }
             _ => {}
         }
@@ -416,7 +435,7 @@ fn event_json(event: &Event) -> Option<Value> {
             ..
         } => json!({
             "event": "failed", "image_path": image_path, "item_name": name, "code": code,
-            "detail": detail.to_string(),
+            "detail": shortened(&detail.to_string(), MAX_CHARS),
         }),
         Event::Warning(warning) => json!({
             "event": "warning", "text": shortened(&Words::ENGLISH.warning(warning), MAX_CHARS),

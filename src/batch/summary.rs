@@ -2,7 +2,7 @@
 
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
 use crate::record::FailureCode;
-use crate::text::{duration, for_line, plural};
+use crate::text::{duration, for_line, plural, shortened};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,15 +10,17 @@ use std::path::Path;
 /// Failures of each code that the summary lists as examples. Each was reported when it happened,
 /// and `labels_errors.jsonl` has them all.
 const EXAMPLES: usize = 3;
+/// Longest example in characters.
+const MAX_EXAMPLE_CHARS: usize = 500;
 
 #[derive(Debug, Default)]
 pub struct Failures(BTreeMap<FailureCode, Vec<String>>);
 
 impl Failures {
-    pub fn push(&mut self, code: FailureCode, example: String) {
+    pub fn push(&mut self, code: FailureCode, example: &str) {
         let examples = self.0.entry(code).or_default();
         if examples.len() < EXAMPLES {
-            examples.push(example);
+            examples.push(shortened(example, MAX_EXAMPLE_CHARS).into_owned());
         }
     }
 }
@@ -237,7 +239,7 @@ mod tests {
     fn text(summary: &Summary) -> Vec<String> {
         let mut failures = Failures::default();
         for n in 0..EXAMPLES + 2 {
-            failures.push(FailureCode::ModelError, format!("\u{1b}[2J모자 {n}"));
+            failures.push(FailureCode::ModelError, &format!("\u{1b}[2J모자 {n}"));
         }
         lines(summary, &failures, Path::new("nowhere"), true)
     }

@@ -3,6 +3,7 @@
 
 use super::args::Cli;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::text::with_short_quotes;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory};
 use std::collections::HashMap;
@@ -146,7 +147,7 @@ fn read(path: &Path) -> Result<toml::Table> {
         )
         .map_err(|error| error.with_hint("check the path after --config, or LABELER_CONFIG"))?;
     text.parse::<toml::Table>()
-        .map_err(|e| config_error(path, e.to_string().trim_end()))
+        .map_err(|e| config_error(path, with_short_quotes(&e)))
 }
 
 /// The values of one entry; `None` is a flag without a value.

@@ -5,9 +5,13 @@ use super::selection::ExportView;
 use super::target::Sink;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::ERRORS;
-use crate::record::Failure;
+use crate::record::{Failure, FailureDetail};
 use crate::store::{Content, Journal};
+use crate::text::shortened;
 use serde::{Deserialize, Serialize};
+
+/// Longest detail in characters.
+const MAX_DETAIL_CHARS: usize = 2000;
 
 #[derive(Debug)]
 pub(super) struct Errors;
@@ -36,6 +40,11 @@ struct EarlierLine {
     _at: String,
 }
 
+/// The detail may quote a text of the source or a server, which has any length.
+fn detail_text(detail: &FailureDetail) -> String {
+    shortened(&detail.to_string(), MAX_DETAIL_CHARS).into_owned()
+}
+
 impl Exporter for Errors {
     fn name(&self) -> &'static str {
         ERRORS
@@ -61,7 +70,7 @@ impl Exporter for Errors {
                 item_name: &failed.item.item_name,
                 source_type: failed.item.source_type.as_str(),
                 code: &failed.code,
-                detail: &failed.detail.to_string(),
+                detail: &detail_text(&failed.detail),
                 at: &failed.at,
             });
             out.line(&line.context(ErrorKind::Internal, "writing a failure")?)
@@ -80,7 +89,7 @@ impl Exporter for Errors {
         };
         let is_same = |failure: &Failure| {
             failure.code.code() == line.code
-                && failure.detail.to_string() == line.detail
+                && detail_text(&failure.detail) == line.detail
                 && detail.item.item_name == line.item_name
                 && detail.item.source_type.as_str() == line.source_type
         };

@@ -90,7 +90,11 @@ pub enum ServerNotice {
         others: usize,
     },
     /// The server has answered an item again.
-    Recovered { url: String },
+    Recovered {
+        url: String,
+        /// Later interruptions are only logged.
+        is_last: bool,
+    },
     /// The server gives no item a usable answer and gets no more requests.
     Excluded {
         url: String,

@@ -3,7 +3,7 @@
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AnswerForm, Vocabulary};
 use crate::settings::Lang;
-use crate::text::is_forbidden;
+use crate::text::{is_forbidden, with_short_quotes};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -107,7 +107,7 @@ impl Prompt {
         // The model must get the same text whichever system the file was saved on.
         let text = text.replace("\r\n", "\n");
         let mut prompt: Self = toml::from_str(&text).map_err(|error| {
-            usage_error(error.to_string().trim_end()).with_hint(
+            usage_error(with_short_quotes(&error)).with_hint(
                 "a prompt requires version, system and user; answer, strict and the tables [language] \
                  and [label_en] with ko, en, both are optional",
             )

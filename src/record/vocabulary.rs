@@ -7,7 +7,7 @@ pub use similar::similar;
 
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::{is_forbidden, is_plain};
+use crate::text::{is_forbidden, is_plain, with_short_quotes};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -92,7 +92,7 @@ impl Vocabulary {
     /// Lists all problems of the file together.
     pub fn parse(text: &str) -> Result<Self> {
         let mut file: BTreeMap<String, Vec<Entry>> = toml::from_str(text)
-            .map_err(|error| usage_error(error.to_string().trim_end()).with_hint(format_hint()))?;
+            .map_err(|error| usage_error(with_short_quotes(&error)).with_hint(format_hint()))?;
         let mut problems = Vec::new();
         let mut lists = BTreeMap::new();
         for (field, name) in Self::lists() {

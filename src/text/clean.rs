@@ -3,8 +3,11 @@
 
 use super::forbidden::{Forbidden, forbidden, is_forbidden};
 use std::borrow::Cow;
+use std::fmt;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+/// Longest quoted line of a file in characters.
+const MAX_QUOTED_CHARS: usize = 200;
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Normalizes a name, a label or a tag for the record, the prompt and the rules: NFC, without
@@ -86,6 +89,22 @@ pub fn shortened(text: &str, max: usize) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Shortens each line of an error that may quote long lines of a file.
+pub fn with_short_quotes(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    let lines = text.trim_end().lines().map(|line| {
+        let short = shortened(line, MAX_QUOTED_CHARS);
+        match short.strip_suffix('…') {
+            // A mark below a part of the quoted line that is not shown.
+            Some(rest) if rest.trim_start().trim_start_matches('|').trim().is_empty() => {
+                rest.trim_end().to_owned()
+            }
+            _ => short.into_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Cleans text for several lines of a terminal: [`for_line`] for each line, with tabs kept.
@@ -224,6 +243,28 @@ mod tests {
         assert_eq!(shortened("가나다", 3), "가나다");
         assert_eq!(shortened("가나다", 2), "가나…");
         assert_eq!(shortened("", 0), "");
+    }
+
+    #[test]
+    fn a_quoted_line_is_shortened_with_the_mark_below_it() {
+        let toml = format!("a = 1\nb = \"{}\" x\n", "가".repeat(5000));
+        let error = toml.parse::<toml::Table>().unwrap_err();
+        assert!(error.to_string().len() > 10_000);
+        let short = with_short_quotes(&error);
+        let lines: Vec<&str> = short.lines().collect();
+        assert_eq!(lines.len(), error.to_string().lines().count(), "{short}");
+        assert!(
+            lines[0].starts_with("TOML parse error at line 2"),
+            "{short}"
+        );
+        assert!(
+            lines[2].starts_with("2 | b = \"가") && lines[2].ends_with("가…"),
+            "{short}"
+        );
+        assert_eq!(lines[3], "  |");
+        assert!(short.chars().count() < 500);
+        let short = "a = 1 x".parse::<toml::Table>().unwrap_err();
+        assert_eq!(with_short_quotes(&short), short.to_string().trim_end());
     }
 
     #[test]

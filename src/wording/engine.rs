@@ -65,6 +65,8 @@ words! {
     goes_on_with(others): "continuing with {others} other servers"
         / "다른 서버 {others}대로 계속합니다",
     server_back(url): "{url} is back, continuing" / "{url}: 서버가 돌아와 계속합니다",
+    server_back_last(url): "{url} is back, continuing; its later interruptions are only in labeler.log"
+        / "{url}: 서버가 돌아와 계속합니다. 다음부터는 labeler.log에만 적습니다",
     schema_refused(url, from, to): "{url} refuses {from}, continuing with {to}"
         / "{url}: {from} 방식을 거부하여 {to} 방식으로 계속합니다",
     schema_ignored(url, from, to):
@@ -238,7 +240,10 @@ impl Words {
                 bytes,
                 elapsed,
             } => self.server_slow(url, bytes, duration(elapsed.as_secs_f64())),
-            ServerNotice::Recovered { url } => self.server_back(url),
+            ServerNotice::Recovered { url, is_last } => match is_last {
+                true => self.server_back_last(url),
+                false => self.server_back(url),
+            },
             ServerNotice::SchemaRefused { url, from, to } => self.schema_refused(url, from, to),
             ServerNotice::SchemaIgnored { url, from, to } => self.schema_ignored(url, from, to),
             ServerNotice::NoProbabilities { url } => self.no_probabilities(url),

@@ -280,3 +280,66 @@ fn database(desk: &Desk) {
     )
     .unwrap();
 }
+
+#[test]
+fn a_long_text_of_a_source_is_shortened_in_messages_and_kept_in_the_files() {
+    let desk = Desk::new();
+    let (name, path) = ("가".repeat(300_000), "x".repeat(900_000));
+    let row = |name: &str, path: &str| {
+        json!({"image_path": path, "item_name": name, "source_type": "cash"}).to_string()
+    };
+    let rows = format!("{}\n{}\n", row(&name, "no.png"), row("모자", &path));
+    std::fs::write(desk.source("m.jsonl"), rows).unwrap();
+    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(3);
+    for line in ended.err.lines().chain(ended.out.lines()) {
+        let (chars, start) = (line.chars().count(), line.chars().take(80));
+        assert!(chars < 2100, "{chars}: {}", start.collect::<String>());
+    }
+    assert!(
+        ended.err.contains("missing_image (there is no file"),
+        "{}",
+        ended.err
+    );
+    let errors = desk.errors();
+    assert_eq!(
+        (&errors[0]["item_name"], &errors[1]["image_path"]),
+        (&json!(name), &json!(path))
+    );
+    for error in errors {
+        assert!(error["detail"].as_str().unwrap().chars().count() < 2100);
+    }
+    let log = std::fs::read_to_string(desk.out("labeler.log")).unwrap();
+    assert_eq!(log.matches(" failed name=").count(), 2);
+    assert!(log.lines().all(|line| line.chars().count() < 20_000));
+    // The lines of the first run are known to the second.
+    desk.batch_of(&["--input", "source/m.jsonl"], &["--resume"])
+        .expect(3);
+    assert_eq!(desk.errors().len(), 2);
+}
+
+#[test]
+fn many_failures_are_listed_in_the_log_and_counted_in_messages() {
+    let desk = Desk::new();
+    let row = |n: u32| {
+        let path = format!("{n}.png");
+        json!({"image_path": path, "item_name": "모자", "source_type": "cash"}).to_string() + "\n"
+    };
+    std::fs::write(desk.source("m.jsonl"), (0..50).map(row).collect::<String>()).unwrap();
+    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(3);
+    let err = &ended.err;
+    assert_eq!(
+        err.matches("failed: 모자: missing_image").count(),
+        10,
+        "{err}"
+    );
+    let more = "failed: more items with missing_image, which are listed in labeler.log\n";
+    assert_eq!(err.matches(more).count(), 1, "{err}");
+    assert!(
+        ended.out.contains("failed: 50 missing_image\n"),
+        "{}",
+        ended.out
+    );
+    let log = std::fs::read_to_string(desk.out("labeler.log")).unwrap();
+    assert_eq!(log.matches("missing_image").count(), 50);
+    assert_eq!(desk.errors().len(), 50);
+}

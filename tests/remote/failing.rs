@@ -130,6 +130,34 @@ fn an_item_without_a_usable_answer_among_good_ones_only_costs_itself() {
 }
 
 #[test]
+fn a_server_that_is_interrupted_again_and_again_is_reported_ten_times() {
+    let calls = AtomicUsize::new(0);
+    let server = Server::start(chats(move |request| {
+        match calls.fetch_add(1, Ordering::SeqCst) % 8 {
+            4.. => page(),
+            _ => good(request),
+        }
+    }));
+    let mut options = options(&[&server.url]);
+    options.concurrency = 1;
+    let patient = RetryPolicy {
+        patience: Duration::from_secs(60),
+        tries: 100,
+        ..quick()
+    };
+    let run = label_with(options, patient, 200);
+    assert_eq!(run.texts.len(), 200, "{:?}", run.failures);
+    assert_eq!(notices(&run, "the run is paused"), 10);
+    assert_eq!(notices(&run, "is back, continuing"), 10);
+    assert!(
+        run.notices
+            .last()
+            .unwrap()
+            .ends_with("are only in labeler.log")
+    );
+}
+
+#[test]
 fn refusals_of_every_item_end_a_run_that_had_answers() {
     for (status, at_most) in [(401, 5), (402, 5), (403, 5), (404, 5), (400, 32), (422, 32)] {
         let server = Server::start(chats({

@@ -18,6 +18,7 @@ use crate::record::{
 };
 use crate::settings::EngineOptions;
 use crate::store::StoredAttempt;
+use crate::text::shortened;
 use postprocess::Postprocess;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use std::time::Instant;
 
 /// Uncertainty above which an answer gets second opinions.
 const OPINIONS_FROM: f32 = 0.3;
+/// Longest logged name in characters.
+const MAX_LOGGED_NAME: usize = 1000;
 /// Factor by which a quality retry enlarges the picture further.
 const RETRY_UPSCALE: u32 = 2;
 
@@ -200,6 +203,7 @@ impl Results {
         let mut effects = Effects::default();
         for imageless in groups {
             self.counts.failure(imageless.failure.code);
+            log_failure(&imageless.item.item_name, &imageless.failure);
             effects.events.push(Event::Failed {
                 group: imageless.group,
                 image_path: imageless.item.image_path,
@@ -398,8 +402,7 @@ impl Results {
         if job.purpose.counts() {
             self.counts.failure(failure.code);
         }
-        let (name, code) = (&job.item.item_name, failure.code);
-        tracing::warn!(%name, code = code.code(), detail = %failure.detail, "failed");
+        log_failure(&job.item.item_name, &failure);
         changed.push(job.group);
         Ok(Effects {
             finished: vec![job.group],
@@ -407,8 +410,8 @@ impl Results {
             ..Effects::event(Event::Failed {
                 group: job.group,
                 image_path: job.item.image_path.clone(),
-                name: name.clone(),
-                code,
+                name: job.item.item_name.clone(),
+                code: failure.code,
                 detail: failure.detail,
             })
         })
@@ -491,4 +494,10 @@ fn quality_retry(group: GroupId, base: Attempt) -> Request {
         },
         purpose: Purpose::Quality(Box::new(base)),
     }
+}
+
+/// Logs a failure. The code and the detail must not be cut off with a long name.
+fn log_failure(name: &str, failure: &Failure) {
+    let name = shortened(name, MAX_LOGGED_NAME);
+    tracing::warn!(%name, code = failure.code.code(), detail = %failure.detail, "failed");
 }

@@ -27,6 +27,9 @@ const LONG_WAIT: Duration = Duration::from_secs(30);
 /// that is busy again and again is not reported each time.
 const BUSY_TO_REPORT: u32 = 4;
 
+/// Interruptions of a server that are reported to the user; later ones are logged.
+const REPORTED_INTERRUPTIONS: u32 = 10;
+
 /// The next request to an unavailable server, which decides whether it is available again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trial {
@@ -69,6 +72,8 @@ pub struct Endpoint {
     /// End of the last reported pause.
     reported_wait: Cell<Option<Instant>>,
     is_reported_slow: Cell<bool>,
+    /// How often it became unavailable.
+    interruptions: Cell<u32>,
 }
 
 /// All servers of a run. Used on one thread only.
@@ -132,6 +137,7 @@ impl Endpoint {
             is_reported_busy: Cell::new(false),
             reported_wait: Cell::new(None),
             is_reported_slow: Cell::new(false),
+            interruptions: Cell::new(0),
         }
     }
 
@@ -301,7 +307,14 @@ impl Pool {
             endpoint.unavailable.set(false);
             // The next failed request makes it unavailable again.
             endpoint.failures.set(MAX_FAILURES - 1);
-            self.report(ServerNotice::Recovered { url: url() });
+            let interruptions = endpoint.interruptions.get();
+            if interruptions <= REPORTED_INTERRUPTIONS {
+                let is_last = interruptions == REPORTED_INTERRUPTIONS;
+                self.report(ServerNotice::Recovered {
+                    url: url(),
+                    is_last,
+                });
+            }
             self.recovered.notify_one();
         }
         endpoint.is_suspect.set(false);
@@ -402,12 +415,17 @@ impl Pool {
             .endpoints
             .iter()
             .filter(|other| !other.unavailable.get());
-        self.report(ServerNotice::Unavailable {
+        let notice = ServerNotice::Unavailable {
             url: endpoint.url.clone(),
             why: why.clone(),
             responds,
             others: others.count(),
-        });
+        };
+        endpoint.interruptions.set(endpoint.interruptions.get() + 1);
+        match endpoint.interruptions.get() <= REPORTED_INTERRUPTIONS {
+            true => self.report(notice),
+            false => tracing::warn!(?notice, "server"),
+        }
         self.became_unavailable.notify_one();
     }
 

@@ -9,9 +9,48 @@ use std::net::IpAddr;
 /// mean another machine.
 ///
 /// # Errors
-/// If the proxy's scheme is not supported.
+/// If the proxy's scheme is not supported, and if the variable for this URL does not hold a proxy.
 pub fn find(url: &reqwest::Url) -> Result<Option<String>> {
+    let variable = |name: &str| {
+        let value = std::env::var_os(name)?;
+        Some(value.to_string_lossy().into_owned())
+    };
+    check_variable(variable, url)?;
     find_with(&Matcher::from_env(), url)
+}
+
+/// Rejects a malformed value of the variable for this URL, which [`Matcher`] would ignore. The value
+/// is not shown, since it may contain a password.
+fn check_variable(variable: impl Fn(&str) -> Option<String>, url: &reqwest::Url) -> Result<()> {
+    let first = |names: [&'static str; 2]| {
+        let mut set = names
+            .into_iter()
+            .filter_map(|name| Some((name, variable(name)?)));
+        set.next().filter(|(_, value)| !value.is_empty())
+    };
+    let own = match url.scheme() {
+        "https" => ["HTTPS_PROXY", "https_proxy"],
+        _ => ["HTTP_PROXY", "http_proxy"],
+    };
+    let Some((name, value)) = first(own).or_else(|| first(["ALL_PROXY", "all_proxy"])) else {
+        return Ok(());
+    };
+    let exceptions = first(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, no)| no);
+    let any = Matcher::builder()
+        .all("http://proxy")
+        .no(exceptions)
+        .build();
+    let is_proxied = find_with(&any, url)?.is_some();
+    let found = Matcher::builder().all(value).build();
+    let uri = url.as_str().parse();
+    if !is_proxied || uri.is_ok_and(|uri| found.intercept(&uri).is_some()) {
+        return Ok(());
+    }
+    let cause = format!("{name}, the proxy for {url}, is not the URL of a proxy");
+    let host = url.host_str().unwrap_or_default();
+    Err(Error::new(ErrorKind::Usage, cause).with_hint(format!(
+        "set it to http://HOST:PORT, or unset it or set no_proxy={host} to reach the server directly"
+    )))
 }
 
 fn find_with(matcher: &Matcher, url: &reqwest::Url) -> Result<Option<String>> {
@@ -98,6 +137,49 @@ mod tests {
             Some("http://proxy:3128")
         );
         assert_eq!(proxy("http://a.lab.example/v1"), None);
+    }
+
+    #[test]
+    fn a_malformed_variable_is_an_error_with_its_name_and_without_its_value() {
+        let checked = |variables: &[(&str, &str)], url: &str| {
+            let variable = |name: &str| {
+                let known = variables.iter().find(|(known, _)| *known == name);
+                known.map(|(_, value)| (*value).to_owned())
+            };
+            check_variable(variable, &reqwest::Url::parse(url).unwrap())
+        };
+        let gpu = "http://gpu:8000/v1";
+        for bad in [
+            "foo:bar:baz",
+            "socks9://x",
+            "http://",
+            "me:secret@:::",
+            "http//x y",
+        ] {
+            for name in ["http_proxy", "HTTP_PROXY", "all_proxy"] {
+                let error = checked(&[(name, bad)], gpu).unwrap_err();
+                assert_eq!(error.exit_status(), 2);
+                assert!(error.cause.starts_with(name), "{error}");
+                assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+            }
+            // It is not used for these.
+            for (variables, url) in [
+                (&[("http_proxy", bad)][..], "https://gpu/v1"),
+                (&[("http_proxy", bad)], "http://127.0.0.1:8000/v1"),
+                (&[("http_proxy", bad), ("no_proxy", "gpu")], gpu),
+                (&[("http_proxy", "http://x:1"), ("all_proxy", bad)], gpu),
+            ] {
+                assert_eq!(checked(variables, url), Ok(()), "{bad}");
+            }
+        }
+        for good in [
+            "",
+            "proxy:3128",
+            "http://me:secret@proxy:3128",
+            "socks5://proxy",
+        ] {
+            assert_eq!(checked(&[("http_proxy", good)], gpu), Ok(()), "{good}");
+        }
     }
 
     #[test]

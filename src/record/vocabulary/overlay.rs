@@ -3,6 +3,7 @@
 use super::{Entry, List, Vocabulary, Word, key, usage_error};
 use crate::error::Result;
 use crate::record::Field;
+use crate::text::with_short_quotes;
 use std::collections::BTreeMap;
 
 /// The table of tags, which only an overlay has. Tags are free text but may have synonyms.
@@ -16,7 +17,7 @@ impl Vocabulary {
     /// If the file is not a vocabulary file or has an unknown table.
     pub fn overlaid(mut self, text: &str) -> Result<Self> {
         let mut file: BTreeMap<String, Vec<Entry>> =
-            toml::from_str(text).map_err(|error| usage_error(error.to_string().trim_end()))?;
+            toml::from_str(text).map_err(|error| usage_error(with_short_quotes(&error)))?;
         for (field, name) in overlaid_lists() {
             let Some(entries) = file.remove(name) else {
                 continue;

@@ -5,7 +5,7 @@ use labeler_tui::labeler::remote::read_answer;
 use labeler_tui::record::fixes::{FixFacts, safe_fixes};
 use labeler_tui::record::{
     Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
-    Vocabulary, about, agreement, apply, check, derive, similar, to_oklab,
+    Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
 use labeler_tui::settings::{
     EquipmentName, Mapping, OnlySource, PictureChoice, SourceKind, SourceOptions,
@@ -128,9 +128,8 @@ pub fn labels(input: &[u8]) {
             ..FixFacts::default()
         };
         let context = facts.context(&vocabulary);
-        for reason in check(&labels, &context.rules) {
-            about(reason, &labels, &context.rules);
-        }
+        check(&labels, &context.rules);
+        about_reasons(&labels, &context.rules);
         facts.offered(Reason::ALL, &labels, &vocabulary);
         safe_fixes(&labels, &context);
         let names = Names {

@@ -60,7 +60,8 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{
-    ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, word_matches_color,
+    ColorHistogram, RuleContext, about_reasons, check, estimate_tokens, nearest_color,
+    word_matches_color,
 };
 pub use similarity::{Appearance, ApprovedRecord, ApprovedRecords};
 pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

@@ -9,7 +9,8 @@ use super::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{is_forbidden, is_plain, with_short_quotes};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization;
 
@@ -55,6 +56,8 @@ struct List {
     index: HashMap<String, usize>,
     /// Index of the word for every stem of a Korean spelling; open lists only.
     stems: HashMap<String, usize>,
+    /// First letters of everything in `index` and `stems`.
+    initials: HashSet<char>,
     /// Upper bound on the letters of a text that can match a word.
     max_letters: usize,
 }
@@ -152,6 +155,21 @@ impl Vocabulary {
         self.lists.get(&field)?.get(&key(text))
     }
 
+    /// Whether a text that starts like this word may match an entry. A quick check: most words start
+    /// with the letter of no entry.
+    pub fn may_start(&self, field: Field, word: &str) -> bool {
+        let Some(list) = self.lists.get(&field) else {
+            return false;
+        };
+        // Normalizing the word may change its first letter, unless it is plain.
+        match word.chars().next() {
+            Some(first) if first.is_alphanumeric() && is_plain(word) => {
+                list.initials.contains(&first.to_ascii_lowercase())
+            }
+            _ => true,
+        }
+    }
+
     /// Upper bound on the letters, excluding blanks, of a text that can match a word of the field.
     pub fn max_letters(&self, field: Field) -> usize {
         self.lists.get(&field).map_or(0, |list| list.max_letters)
@@ -192,14 +210,21 @@ fn format_hint() -> String {
 impl List {
     /// Looks up a word by a normalized spelling (see [`key`]).
     fn get(&self, key: &str) -> Option<&Word> {
-        let joined = key.replace(' ', "");
-        let found = self.index.get(key).or_else(|| self.index.get(&joined));
+        let joined = match key.contains(' ') {
+            true => Cow::Owned(key.replace(' ', "")),
+            false => Cow::Borrowed(key),
+        };
+        let found = self.index.get(key);
+        let found = found.or_else(|| self.index.get(joined.as_ref()));
         let other_number = || {
             number_forms(key)
                 .iter()
                 .find_map(|form| self.index.get(form))
         };
-        let stem = || self.stems.get(stem(&joined)?);
+        let stem = || match self.stems.is_empty() {
+            true => None,
+            false => self.stems.get(stem(&joined)?),
+        };
         let number = found.or_else(other_number).or_else(stem)?;
         self.words.get(*number)
     }
@@ -262,6 +287,11 @@ impl List {
         let letters = letters.map(|key| key.chars().filter(|c| *c != ' ').count());
         Self {
             max_letters: letters.max().unwrap_or_default() + MAX_ENDINGS,
+            initials: index
+                .keys()
+                .chain(stems.keys())
+                .filter_map(|key| key.chars().next())
+                .collect(),
             words,
             index,
             stems,

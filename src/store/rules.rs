@@ -1,8 +1,8 @@
 //! Applies the record rules to drafts in the journal.
 
 use crate::record::{
-    ColorHistogram, FieldConfidence, Labels, Names, Reason, RetrievalResult, RuleContext,
-    Vocabulary, about, check,
+    self, ColorHistogram, FieldConfidence, Labels, Names, Reason, RetrievalResult, RuleContext,
+    Vocabulary, check,
 };
 use crate::text::clean_text;
 
@@ -44,11 +44,7 @@ impl<'a> Facts<'a> {
 
 /// Returns the values that each reason is about; reasons without such values are left out.
 pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>)> {
-    let context = facts.context(labels);
-    let all = Reason::ALL.iter().copied();
-    all.map(|reason| (reason, about(reason, labels, &context)))
-        .filter(|(_, about)| !about.is_empty())
-        .collect()
+    record::about_reasons(labels, &facts.context(labels))
 }
 
 /// Returns the reasons in code order, without `duplicate_label`, which depends on other groups.

@@ -1,8 +1,10 @@
 //! The owned inputs for computing the fixes of a record.
 
 use super::context::FixContext;
-use super::offer::{Fix, fixes};
-use crate::record::{ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary};
+use super::offer::{Fix, can_fix, fixes};
+use crate::record::{
+    ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, check,
+};
 
 /// The inputs for computing fixes, except the labels and the vocabulary.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,11 +57,15 @@ impl FixFacts {
         vocabulary: &Vocabulary,
     ) -> Vec<Fix> {
         let context = self.context(vocabulary);
+        if reasons.is_empty() || !can_fix(labels, &context) {
+            return Vec::new();
+        }
+        let present = check(labels, &context.rules);
         let mut reasons = reasons.to_vec();
         reasons.sort_by_key(|reason| (reason.field(), *reason));
         reasons
             .iter()
-            .flat_map(|reason| fixes(*reason, labels, &context))
+            .flat_map(|reason| fixes(*reason, &present, labels, &context))
             .collect()
     }
 }

@@ -13,7 +13,7 @@ mod text;
 
 pub use context::FixContext;
 pub use facts::FixFacts;
-pub use offer::{Fix, fix, fixes};
+pub use offer::{Fix, fix};
 pub use preview::{FixExample, FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, SafeFix, safe_fixes};
 pub(super) use text::{Phrase, kind_of};

@@ -28,12 +28,17 @@ impl Fix {
     }
 }
 
-/// Up to three fixes for one reason of a record, best first. Each clears the reason and adds no
-/// equally serious one.
-pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> {
+/// Up to three fixes for one reason of labels that can be fixed and have the reasons `before`, best
+/// first. Each clears the reason and adds no equally serious one.
+pub(super) fn fixes(
+    reason: Reason,
+    before: &[Reason],
+    labels: &Labels,
+    context: &FixContext,
+) -> Vec<Fix> {
     let mut found: Vec<Fix> = Vec::new();
     for &kind in FixKind::of(reason) {
-        let Some(fixed) = fix(reason, kind, labels, context) else {
+        let Some(fixed) = fix_given(reason, kind, before, labels, context) else {
             continue;
         };
         let fields = changed(kind, labels, &fixed);
@@ -64,7 +69,23 @@ pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext)
     if !can_fix(labels, context) {
         return None;
     }
-    let before = check(labels, &context.rules);
+    fix_given(
+        reason,
+        kind,
+        &check(labels, &context.rules),
+        labels,
+        context,
+    )
+}
+
+/// [`fix`] for labels that can be fixed and have the reasons `before`.
+pub(super) fn fix_given(
+    reason: Reason,
+    kind: FixKind,
+    before: &[Reason],
+    labels: &Labels,
+    context: &FixContext,
+) -> Option<Labels> {
     if !before.contains(&reason) {
         return None;
     }

@@ -2,8 +2,8 @@
 
 use super::context::FixContext;
 use super::kinds::{has_suspect_colors, has_suspect_kind};
-use super::offer::{can_fix, fix, reasons_after};
-use crate::record::{FixKind, Labels, Reason};
+use super::offer::{can_fix, fix_given, reasons_after};
+use crate::record::{FixKind, Labels, Reason, check};
 
 /// Limits the passes, in case two fixes undo each other.
 const MAX_PASSES: usize = 4;
@@ -46,15 +46,24 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
     }
     let suspect = Suspect::of(labels, context);
     let mut done: Vec<SafeFix> = Vec::new();
+    // The reasons of the labels as fixed so far.
+    let mut reasons: Option<Vec<Reason>> = None;
     for pass in 0..MAX_PASSES {
         let before = done.len();
         for (reason, kind) in SAFE_FIXES {
             let fixed = done.last().map_or(labels, |last| &last.after);
             let context = &context.under(context.names().of_text(fixed));
-            let after = fix(reason, kind, fixed, context).filter(|after| {
+            if !can_fix(fixed, context) {
+                continue;
+            }
+            let present = reasons.get_or_insert_with(|| check(fixed, &context.rules));
+            let after = fix_given(reason, kind, present, fixed, context).filter(|after| {
                 let hides = suspect.any() && reasons_after(labels, after, context).is_empty();
                 after != fixed && !hides && suspect.allows(kind, fixed, after)
             });
+            if after.is_some() {
+                reasons = None;
+            }
             done.extend(after.map(|after| SafeFix {
                 reason,
                 kind,

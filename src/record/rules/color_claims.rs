@@ -78,6 +78,9 @@ pub(in crate::record) fn color_of<'v, 't>(
     token: &'t str,
     vocabulary: &'v Vocabulary,
 ) -> Option<(&'v Word, &'t str, &'t str)> {
+    if !vocabulary.may_start(Field::Colors, token) {
+        return None;
+    }
     let max = vocabulary.max_letters(Field::Colors);
     let ends = token.char_indices().take(max);
     let ends = ends.map(|(at, c)| at + c.len_utf8());
@@ -102,7 +105,7 @@ pub(in crate::record) fn compound_color<'v>(
     name: &str,
     vocabulary: &'v Vocabulary,
 ) -> Option<&'v Word> {
-    if color_of(token, vocabulary).is_some() {
+    if !vocabulary.may_start(Field::Colors, token) || color_of(token, vocabulary).is_some() {
         return None;
     }
     let ends = token.char_indices().skip(MIN_LETTERS).map(|(at, _)| at);

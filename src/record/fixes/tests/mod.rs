@@ -2,7 +2,7 @@
 
 mod safe;
 
-use super::{FixContext, FixFacts, fix, fixes, safe_fixes};
+use super::{FixContext, FixFacts, fix, safe_fixes};
 use crate::record::testing::labels;
 use crate::record::{ColorHistogram, Field, FixKind, Labels, Reason, Vocabulary, check, to_oklab};
 use crate::text::clean_text;

@@ -204,7 +204,7 @@ fn a_fix_clears_its_reason_and_adds_no_worse_one() {
         let context: FixContext = facts.context(&vocabulary);
         let before = check(&labels, &context.rules);
         for &reason in &before {
-            for offered in fixes(reason, &labels, &context) {
+            for offered in facts.offered(&[reason], &labels, &vocabulary) {
                 seen += 1;
                 let fixed = offered.applied(&labels);
                 let mut rules = context.rules;

@@ -163,6 +163,7 @@ fn sources(c: &mut Criterion) {
                 equipment_name: EquipmentName::default(),
                 mapping: Mapping::default(),
                 max_samples: None,
+                outdir: None,
             })
             .unwrap();
             let mut groups = 0u64;

@@ -4,6 +4,7 @@
 mod args;
 mod convert;
 mod dataset_args;
+mod environment;
 mod invocation;
 mod judging_args;
 mod layers;
@@ -13,6 +14,7 @@ mod retriever_args;
 mod values;
 
 pub use args::{Cli, Command};
+pub use environment::{unknown_variables, with_variables};
 pub use invocation::{Invocation, Rejected};
 pub use man::write_man;
 

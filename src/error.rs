@@ -1,7 +1,7 @@
 //! The crate's error type: what went wrong, why, and what to do about it.
 
 use crate::text::{Language, Said};
-use std::fmt;
+use std::{fmt, io};
 
 /// The area an [`Error`] belongs to. It decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,22 @@ impl std::error::Error for Error {}
 /// Converts any error into an [`Error`] whose cause starts with the action that failed.
 pub trait Context<T> {
     fn context(self, kind: ErrorKind, action: impl fmt::Display) -> Result<T>;
+}
+
+/// For `map_err`: converts an error of reading a file that the user named. The cause starts with
+/// `action`.
+pub fn unreadable(kind: ErrorKind, action: impl fmt::Display) -> impl Fn(io::Error) -> Error {
+    move |error| {
+        let converted = Error::new(kind, format!("{action}: {error}"));
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "check the path",
+            io::ErrorKind::PermissionDenied => "give read permission",
+            io::ErrorKind::IsADirectory => "it is a folder: give a file",
+            io::ErrorKind::InvalidData => "save it as UTF-8",
+            _ => return converted,
+        };
+        converted.with_hint(hint)
+    }
 }
 
 impl<T, E: fmt::Display> Context<T> for std::result::Result<T, E> {

@@ -11,7 +11,7 @@ use labeler_tui::commands::{
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Context, Error, ErrorKind, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
-use labeler_tui::text::{for_lines, for_stream, shortened};
+use labeler_tui::text::{for_line, for_lines, for_stream, shortened};
 use labeler_tui::{labeler, logging, platform, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -21,7 +21,13 @@ use std::sync::Arc;
 const MAX_ERROR_CHARS: usize = 4000;
 
 fn main() -> ExitCode {
-    let invocation = match cli::parse(std::env::args_os().collect()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    for warning in cli::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+        // Fails when the terminal has hung up, and then nobody would read the text.
+        let _ = writeln!(std::io::stderr(), "warning: {}", for_line(&warning));
+    }
+    let failed = |error: Error| report(&cli::with_variables(error, &args));
+    let invocation = match cli::parse(args.clone()) {
         Ok(invocation) => invocation,
         Err(Rejected::Clap(message)) => {
             // The message may quote a file name that someone else chose.
@@ -33,9 +39,9 @@ fn main() -> ExitCode {
             let _ = std::io::stderr().write_all(shown.as_bytes());
             return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(u8::MAX));
         }
-        Err(Rejected::Error(error)) => return report(&error),
+        Err(Rejected::Error(error)) => return failed(error),
     };
-    run(invocation).unwrap_or_else(|error| report(&error))
+    run(invocation).unwrap_or_else(failed)
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
@@ -92,11 +98,6 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         )?),
     };
     let has_model = options.labeler != LabelerOptions::None;
-    let labeler = match front.batch {
-        // Fails before anything is written.
-        true => labeler::checked_factory(options.labeler)?,
-        false => labeler::factory(options.labeler),
-    };
     let batch = BatchOptions {
         json: front.json,
         outdir: outdir.clone(),
@@ -116,6 +117,11 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         pictures: front.look.pictures,
         english: options.prompt.lang != Lang::Ko,
         language: front.look.language,
+    };
+    let labeler = match front.batch {
+        // Fails before anything is written.
+        true => labeler::checked_factory(options.labeler)?,
+        false => labeler::factory(options.labeler),
     };
     logging::start(&outdir, options.log_level)?;
     let Some(prepared) = prepared else {

@@ -77,6 +77,8 @@ pub struct SourceOptions {
     pub equipment_name: EquipmentName,
     pub mapping: Mapping,
     pub max_samples: Option<u64>,
+    /// The folder that the run writes to, which is never read.
+    pub outdir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

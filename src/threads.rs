@@ -1,7 +1,9 @@
 //! Starts all of the program's threads and turns a panic in one of them into an error.
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
@@ -58,6 +60,37 @@ pub fn start_pool(on_start: fn()) -> Result<()> {
     started.clone().map_err(failed)
 }
 
+/// Inputs that [`map_in_order`] holds at a time, twice.
+const BATCH: usize = 256;
+
+/// Passes each result of `work` to `take`, in the order of `inputs`, until it returns `Break`. While
+/// the compute threads work on a batch, this thread reads the next one.
+pub fn map_in_order<T: Send, U: Send>(
+    mut inputs: impl Iterator<Item = Result<T>>,
+    work: impl Fn(T) -> U + Sync,
+    mut take: impl FnMut(U) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    start_pool(|| ())?;
+    let mut read = |batch: usize| inputs.by_ref().take(batch).collect::<Result<Vec<T>>>();
+    let mut batch = read(1)?;
+    while !batch.is_empty() {
+        let mut done = Vec::new();
+        let mut next = Ok(Vec::new());
+        rayon::in_place_scope(|scope| {
+            let (done, work) = (&mut done, &work);
+            scope.spawn(move |_| *done = batch.into_par_iter().map(work).collect());
+            next = read(BATCH);
+        });
+        for output in done {
+            if take(output)?.is_break() {
+                return Ok(());
+            }
+        }
+        batch = next?;
+    }
+    Ok(())
+}
+
 fn traced<T>(work: impl FnOnce() -> T) -> T {
     tracing::trace!("thread started");
     work()
@@ -112,6 +145,35 @@ mod tests {
             };
             assert_eq!(error.cause, cause);
         }
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_their_inputs_until_an_error_or_the_end() {
+        let mapped = |inputs: &mut dyn Iterator<Item = Result<usize>>, last: usize| {
+            let mut taken = Vec::new();
+            let ended = map_in_order(
+                inputs,
+                |input| 2 * input,
+                |output| {
+                    taken.push(output);
+                    Ok(match output < last {
+                        true => ControlFlow::Continue(()),
+                        false => ControlFlow::Break(()),
+                    })
+                },
+            );
+            (taken, ended)
+        };
+        let all = || (0..3 * BATCH).map(Ok);
+        let doubled = |to: usize| (0..to).map(|input| 2 * input).collect::<Vec<_>>();
+        let (taken, ended) = mapped(&mut all(), usize::MAX);
+        assert_eq!((taken, ended), (doubled(3 * BATCH), Ok(())));
+        let (taken, ended) = mapped(&mut all(), 20);
+        assert_eq!((taken, ended), (doubled(11), Ok(())));
+        let error = || Error::new(ErrorKind::Store, "damaged");
+        let broken = &mut all().take(BATCH).chain([Err(error())]);
+        let (taken, ended) = mapped(broken, usize::MAX);
+        assert_eq!((taken, ended), (doubled(1), Err(error())));
     }
 
     #[test]

@@ -106,6 +106,7 @@ fn measure(kind: SourceKind) -> SourceEnd {
         equipment_name: EquipmentName::default(),
         mapping: Mapping::default(),
         max_samples: None,
+        outdir: None,
     })
     .unwrap();
     let mut groups = 0u64;

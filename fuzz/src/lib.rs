@@ -65,6 +65,7 @@ fn read_manifest(end: &str, content: &[u8]) {
             equipment_name: EquipmentName::Shape,
             mapping: Mapping::default(),
             max_samples: None,
+            outdir: None,
         };
         if let Ok(mut source) = source::open(&options) {
             // Errors are fine.

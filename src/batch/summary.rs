@@ -116,7 +116,7 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
 
 /// Explains why a run labeled and committed nothing.
 fn nothing_done(summary: &Summary) -> Option<String> {
-    if summary.asked > 0 || summary.new_records > 0 || summary.waiting > 0 {
+    if summary.asked > 0 || summary.new_records > 0 || summary.waiting > 0 || summary.interrupted {
         return None;
     }
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
@@ -316,5 +316,11 @@ mod tests {
             ..Summary::default()
         };
         assert!(!text(&interrupted)[0].contains("nothing to do"));
+        let interrupted_early = Summary {
+            interrupted: true,
+            ..Summary::default()
+        };
+        let lines = text(&interrupted_early);
+        assert!(!lines[0].contains("nothing to do"), "{lines:?}");
     }
 }

@@ -216,6 +216,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
             names: args.names.unwrap_or_default(),
         },
         max_samples: args.max_samples,
+        outdir: Some(outdir.clone()),
     };
     Ok(Some((source, outdir)))
 }

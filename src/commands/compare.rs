@@ -4,7 +4,7 @@ mod blind;
 
 use blind::Labeled;
 
-use super::{find_image, write_out};
+use super::{check_images_folder, find_image, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
@@ -28,6 +28,7 @@ pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
         .blind
         .as_ref()
         .and_then(|blind| blind.images.as_deref());
+    check_images_folder(images)?;
     let a = records(&options.a, images, &vocabulary)?;
     let b = records(&options.b, images, &vocabulary)?;
     if let Some(blind_options) = &options.blind {

@@ -1,6 +1,6 @@
 //! `labeler-tui export`: writes committed records with their images as a training set.
 
-use super::{latest_audit, load_vocabulary, write_out};
+use super::{check_images_folder, latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
 use crate::export::{DatasetProgress, export_dataset};
 use crate::settings::DatasetOptions;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 /// Writes the dataset and prints a summary. Returns `false` if records were left out because of
 /// their images.
 pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
+    check_images_folder(options.images.as_deref())?;
     let vocabulary = load_vocabulary(&options.outdir, None)?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
     // Hidden unless standard error is a terminal.

@@ -9,11 +9,13 @@ use crate::record::{
     Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary,
 };
 use crate::settings::FixOptions;
-use crate::store::copy_to_read;
+use crate::store::{Journal, copy_to_read};
 use crate::text::{for_line, plural};
+use crate::threads::map_in_order;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
+use std::ops::ControlFlow;
 
 /// The fixes to apply, computed before any is applied.
 #[derive(Default)]
@@ -47,12 +49,10 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let plan = if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
         let journal = &copy.journal;
-        let selected = selection.apply(journal)?;
-        plan(&selected, vocabulary, |summary| journal.fixable(summary))?
+        plan(selection.apply(journal)?, vocabulary, journal)?
     } else {
         let mut journal = lock_journal(outdir, vocabulary)?;
-        let selected = selection.apply(&journal)?;
-        let plan = plan(&selected, vocabulary, |summary| journal.fixable(summary))?;
+        let plan = plan(selection.apply(&journal)?, vocabulary, &journal)?;
         for step in &plan.steps {
             let change = Change::Fix {
                 reason: step.reason,
@@ -65,22 +65,25 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     write_out(out, report(&plan, options.dry_run).as_bytes())
 }
 
-fn plan(
-    selected: &[GroupSummary],
-    vocabulary: &Vocabulary,
-    read: impl Fn(&GroupSummary) -> Result<Option<FixableRecord>>,
-) -> Result<Plan> {
+fn plan(selected: Vec<GroupSummary>, vocabulary: &Vocabulary, journal: &Journal) -> Result<Plan> {
     let mut plan = Plan::default();
-    for summary in selected {
-        if is_decided(summary.state) {
-            plan.decided += 1;
-            continue;
-        }
-        match read(summary)? {
-            Some(record) => plan.add(summary.id, &record, vocabulary),
-            None => plan.without_draft += 1,
-        }
-    }
+    let is_open = |summary: &&GroupSummary| !is_decided(summary.state);
+    let open = selected.iter().filter(is_open);
+    let fixable = open.filter_map(|summary| {
+        let record = journal.fixable(summary).transpose()?;
+        Some(record.map(|record| (summary.id, record)))
+    });
+    map_in_order(
+        fixable,
+        |(group, record)| FixedRecord::new(group, &record, vocabulary),
+        |fixed| {
+            plan.add(fixed);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    let open = selected.iter().filter(is_open).count();
+    plan.decided = selected.len() - open;
+    plan.without_draft = open - plan.records;
     // Each step depends on the steps before it.
     let order = |step: &PlannedStep| {
         let mut safe = SAFE_FIXES.iter();
@@ -99,27 +102,50 @@ fn is_decided(state: GroupState) -> bool {
     )
 }
 
-impl Plan {
-    fn add(&mut self, group: GroupId, record: &FixableRecord, vocabulary: &Vocabulary) {
+/// A record with its safe fixes and its reasons before and after them.
+struct FixedRecord {
+    group: GroupId,
+    /// Each fix with the fields that it changes.
+    fixes: Vec<(SafeFix, Vec<Field>)>,
+    before: Vec<Reason>,
+    after: Vec<Reason>,
+}
+
+impl FixedRecord {
+    fn new(group: GroupId, record: &FixableRecord, vocabulary: &Vocabulary) -> Self {
         let context = record.facts.context(vocabulary);
-        let mut labels = &record.labels;
-        let done = safe_fixes(labels, &context);
-        for fix in &done {
+        let mut labels = record.labels.clone();
+        let mut fixes = Vec::new();
+        for fix in safe_fixes(&labels, &context) {
+            let fields = labels.differing(&fix.after);
+            labels.clone_from(&fix.after);
+            fixes.push((fix, fields));
+        }
+        Self {
+            group,
+            fixes,
+            before: record.reasons.clone(),
+            after: record.reasons_with(&labels, vocabulary),
+        }
+    }
+}
+
+impl Plan {
+    fn add(&mut self, record: FixedRecord) {
+        for (fix, fields) in &record.fixes {
             let step = self.step(fix);
-            step.groups.push(group);
-            for field in labels.differing(&fix.after) {
-                *step.fields.entry(field).or_default() += 1;
+            step.groups.push(record.group);
+            for field in fields {
+                *step.fields.entry(*field).or_default() += 1;
             }
-            labels = &fix.after;
         }
-        let after = record.reasons_with(labels, vocabulary);
         self.records += 1;
-        self.flagged.0 += usize::from(!record.reasons.is_empty());
-        self.flagged.1 += usize::from(!after.is_empty());
-        for reason in &record.reasons {
-            self.reasons.entry(*reason).or_default().0 += 1;
+        self.flagged.0 += usize::from(!record.before.is_empty());
+        self.flagged.1 += usize::from(!record.after.is_empty());
+        for reason in record.before {
+            self.reasons.entry(reason).or_default().0 += 1;
         }
-        for reason in after {
+        for reason in record.after {
             self.reasons.entry(reason).or_default().1 += 1;
         }
     }

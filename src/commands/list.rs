@@ -2,18 +2,23 @@
 //! suggested fixes.
 
 use super::selection::Selection;
-use super::write_out;
+use super::{write_out, write_to_reader};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::Fix;
-use crate::record::{AuditEstimate, Field, GroupDetail, GroupId, QualityFlags, Record};
+use crate::record::{AuditEstimate, Field, GroupId, QualityFlags, Record};
 use crate::settings::ListOptions;
-use crate::store::copy_to_read;
+use crate::store::{ReviewRecord, copy_to_read};
 use crate::text::{for_json, for_line, plural};
+use crate::threads::map_in_order;
 use crate::wording::Words;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::ops::ControlFlow;
+
+/// Lines are written in pieces of this size.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// One line of `--json`.
 #[derive(Debug, Serialize)]
@@ -71,20 +76,35 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
     let copy = copy_to_read(&options.selection.outdir, selection.vocabulary.clone())?;
     let journal = &copy.journal;
-    let mut text = String::new();
     let mut without_colors = 0;
-    for summary in selection.apply(journal)? {
-        let Some(detail) = journal.detail(summary.id)? else {
-            continue;
-        };
-        without_colors += usize::from(detail.draft.is_some() && detail.colors.is_none());
-        text.push_str(&match options.json {
-            true => for_json(&json!(listed(&detail)).to_string()),
-            false => line(&detail),
-        });
-        text.push('\n');
-    }
-    write_out(out, text.as_bytes())?;
+    let mut unwritten = String::new();
+    let selected = selection.apply(journal)?.into_iter();
+    map_in_order(
+        selected.map(|summary| journal.stored_record(summary)),
+        |stored| {
+            let record = stored.evaluate(&selection.vocabulary);
+            let mut text = match options.json {
+                true => for_json(&json!(listed(&record)).to_string()),
+                false => line(&record),
+            };
+            text.push('\n');
+            (text, record.draft.is_some() && !record.has_colors)
+        },
+        |(text, lacks_colors)| {
+            without_colors += usize::from(lacks_colors);
+            unwritten.push_str(&text);
+            if unwritten.len() < WRITE_BYTES {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let has_reader = write_to_reader(out, unwritten.as_bytes())?;
+            unwritten.clear();
+            Ok(match has_reader {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        },
+    )?;
+    write_out(out, unwritten.as_bytes())?;
     let mut note = String::new();
     if let Some(audit) = journal.audit(None, AuditEstimate::WIDTH)? {
         let line = Words::ENGLISH.audit_line(&audit);
@@ -102,23 +122,23 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     write_out(notes, note.as_bytes())
 }
 
-fn listed(detail: &GroupDetail) -> HistoryEntry {
-    let summary = &detail.summary;
+fn listed(record: &ReviewRecord) -> HistoryEntry {
+    let summary = &record.summary;
     let reasons = summary.reasons.iter();
     HistoryEntry {
         image_path: summary.image_path.clone(),
-        image_sha256: detail.image_sha256.clone(),
-        item_name: detail.item.item_name.clone(),
+        image_sha256: record.image_sha256.clone(),
+        item_name: record.item.item_name.clone(),
         state: summary.state.name(),
         uncertainty: summary.uncertainty,
         reasons: reasons
             .map(|reason| ListedReason {
                 code: reason.code(),
-                about: detail
+                about: record
                     .draft
                     .as_ref()
                     .map_or_else(Vec::new, |draft| draft.about(*reason).to_vec()),
-                fixes: detail
+                fixes: record
                     .fixes
                     .iter()
                     .filter(|fix| fix.reason == *reason)
@@ -131,7 +151,7 @@ fn listed(detail: &GroupDetail) -> HistoryEntry {
             field: judged.field(),
         }),
         family: summary.family,
-        record: draft_record(detail),
+        record: draft_record(record),
     }
 }
 
@@ -155,19 +175,19 @@ fn value(field: Field, values: &[String]) -> Value {
     }
 }
 
-fn draft_record(detail: &GroupDetail) -> Option<Record> {
-    let draft = detail.draft.as_ref()?;
-    let item = &detail.item;
+fn draft_record(record: &ReviewRecord) -> Option<Record> {
+    let draft = record.draft.as_ref()?;
+    let item = &record.item;
     Some(Record {
-        image_path: detail.summary.image_path.clone(),
-        image_sha256: detail.image_sha256.clone(),
+        image_path: record.summary.image_path.clone(),
+        image_sha256: record.image_sha256.clone(),
         source_type: item.source_type,
         item_name: item.item_name.clone(),
         item_description: item.item_description.clone(),
         labels: draft.labels.clone(),
         quality_flags: QualityFlags {
-            is_uncertain: !detail.summary.reasons.is_empty(),
-            reasons: detail.summary.reasons.clone(),
+            is_uncertain: !record.summary.reasons.is_empty(),
+            reasons: record.summary.reasons.clone(),
         },
         model: draft.model.clone(),
         prompt_version: draft.prompt_version.clone(),
@@ -176,10 +196,10 @@ fn draft_record(detail: &GroupDetail) -> Option<Record> {
 }
 
 /// Tab-separated columns: uncertainty, state, path, name, reasons with their first fixes.
-fn line(detail: &GroupDetail) -> String {
-    let summary = &detail.summary;
+fn line(record: &ReviewRecord) -> String {
+    let summary = &record.summary;
     let reasons = summary.reasons.iter().map(|reason| {
-        let about = detail
+        let about = record
             .draft
             .as_ref()
             .map_or(&[][..], |draft| draft.about(*reason));
@@ -187,7 +207,7 @@ fn line(detail: &GroupDetail) -> String {
             [] => String::new(),
             about => format!(" ({})", about.join(", ")),
         };
-        let fix = detail.fixes.iter().find(|fix| fix.reason == *reason);
+        let fix = record.fixes.iter().find(|fix| fix.reason == *reason);
         let fix = fix.and_then(|fix| fix.fields.first());
         let fix = fix.map_or_else(String::new, |(field, values)| {
             format!(" -> {}: {}", field.name(), values.join(", "))
@@ -198,7 +218,7 @@ fn line(detail: &GroupDetail) -> String {
         format!("{:.2}", summary.uncertainty),
         summary.state.name().to_owned(),
         summary.image_path.clone(),
-        detail.item.item_name.clone(),
+        record.item.item_name.clone(),
         reasons.collect::<Vec<_>>().join("; "),
     ];
     columns.map(|column| for_line(&column)).join("\t")

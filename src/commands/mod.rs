@@ -17,7 +17,7 @@ pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{AuditSummary, check_outdir};
-use crate::outdir::{JOURNAL, VOCABULARY};
+use crate::outdir::{JOURNAL, VOCABULARY, file_error, is_absent};
 use crate::prompt;
 use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
 use crate::store::Journal;
@@ -28,6 +28,11 @@ use std::sync::Arc;
 
 /// Loads the vocabulary of `file`, or the built-in one, with the outdir's own words on top.
 fn load_vocabulary(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>> {
+    if let Err(error) = outdir.metadata()
+        && !is_absent(&error)
+    {
+        return Err(file_error("examining", outdir)(error));
+    }
     let overlay = outdir.join(VOCABULARY);
     Ok(Arc::new(prompt::vocabulary(file, Some(&overlay))?))
 }
@@ -44,6 +49,20 @@ fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> 
     }
     check_outdir(outdir, None)?;
     Journal::lock(outdir, Arc::clone(vocabulary))
+}
+
+/// Rejects a value of `--images` that is no folder.
+fn check_images_folder(images: Option<&Path>) -> Result<()> {
+    let Some(folder) = images.filter(|folder| !folder.is_dir()) else {
+        return Ok(());
+    };
+    let what = match folder.exists() {
+        true => "is not a folder",
+        false => "does not exist",
+    };
+    let cause = format!("--images {} {what}", folder.display());
+    Err(Error::new(ErrorKind::Usage, cause)
+        .with_hint("give the folder that the records' image paths are relative to"))
 }
 
 /// Finds the image of a record: in the folder given for images, else in `beside`, the folder of the

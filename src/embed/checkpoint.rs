@@ -6,6 +6,7 @@ use super::models;
 use super::pixels::Pixels;
 use super::tokens::TextTokens;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use crate::settings::RetrieverOptions;
 use crate::text::hex;
 use crate::threads;
@@ -213,7 +214,7 @@ fn update(hash: &mut Sha256, file: &CheckpointFile) -> Result<()> {
         FileData::Disk(path) => path,
     };
     let reading = || format!("cannot read {}", path.display());
-    let mut open = std::fs::File::open(path).context(ErrorKind::Model, reading())?;
+    let mut open = platform::open_to_read(path).context(ErrorKind::Model, reading())?;
     let mut buffer = vec![0; 1 << 20];
     loop {
         match open

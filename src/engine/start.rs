@@ -177,6 +177,7 @@ mod tests {
                 equipment_name: EquipmentName::default(),
                 mapping: Mapping::default(),
                 max_samples: None,
+                outdir: None,
             },
             icon: IconOptions {
                 upscale: 1,

@@ -36,8 +36,8 @@ pub struct Local {
     notice: Option<ModelNotice>,
 }
 
-/// Checks the device and the checkpoint without network access. A checkpoint that only the hub may
-/// have is accepted; any other that is unusable is an error.
+/// Checks the device and the checkpoint without downloading anything. Asks the hub only about a
+/// checkpoint that is not complete here.
 pub fn check(options: &ModelOptions) -> Result<()> {
     device::check(&options.device)?;
     let only_here = ModelOptions {
@@ -49,7 +49,9 @@ pub fn check(options: &ModelOptions) -> Result<()> {
         ..Gate::OPEN
     };
     match checkpoint::find(&only_here, &gate, Arc::new(|_| {})) {
-        Err(error) if error.kind == ErrorKind::Network && !options.offline => Ok(()),
+        Err(error) if error.kind == ErrorKind::Network && !options.offline => {
+            checkpoint::check_hub(options)
+        }
         found => found.map(|_| ()),
     }
 }

@@ -21,7 +21,7 @@ use crate::settings::LabelerOptions;
 use crate::threads;
 
 /// Like [`factory`], but rejects an unusable model right away: a local one as far as possible
-/// without network access, and servers that are not reachable.
+/// without a download, and servers that are not reachable.
 pub fn checked_factory(options: LabelerOptions) -> Result<Option<Factory>> {
     match options {
         #[cfg(feature = "fake-model")]

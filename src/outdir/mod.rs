@@ -7,11 +7,15 @@
 mod aside;
 mod errors;
 mod notice;
+mod own;
 mod vocabulary;
 
 pub use aside::keep_lines;
 pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file_error};
 pub use notice::{FileNotice, KeptBecause};
+pub(crate) use own::{
+    APPLICATION_ID, EXPORT_STATE, PROGRAM, is_outdir, is_own_file, is_own_folder,
+};
 pub use vocabulary::{VOCABULARY, read_vocabulary, write_vocabulary};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -58,11 +62,15 @@ pub fn create(outdir: &Path) -> Result<()> {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
             ) =>
         {
-            let cause = format!("{} is not a folder, or is inside a file", outdir.display());
-            Err(Error::new(ErrorKind::Store, cause).with_hint("choose another --outdir"))
+            Err(not_a_folder(outdir))
         }
         Err(error) => Err(file_error("creating", outdir)(error)),
     }
+}
+
+fn not_a_folder(outdir: &Path) -> Error {
+    let cause = format!("{} is not a folder, or is inside a file", outdir.display());
+    Error::new(ErrorKind::Store, cause).with_hint("choose another --outdir")
 }
 
 fn refuse_long(outdir: &Path) -> Result<()> {
@@ -86,6 +94,13 @@ fn refuse_long(outdir: &Path) -> Result<()> {
 /// exports replace.
 pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<()> {
     refuse_long(outdir)?;
+    match std::fs::metadata(outdir) {
+        Ok(about) if !about.is_dir() => return Err(not_a_folder(outdir)),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(not_a_folder(outdir));
+        }
+        _ => {}
+    }
     if let Some(source) = source {
         refuse_source(outdir, source, replaced)?;
     }
@@ -193,21 +208,10 @@ fn refuse_other_kind(path: &Path) -> Result<()> {
 
 /// Rejects a source under one of our names, which the first export would replace.
 fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> {
-    // A missing source is reported when it is opened.
-    let Ok(read) = std::fs::metadata(source) else {
-        return Ok(());
-    };
     for name in IN_PLACE.iter().chain(replaced) {
         let path = outdir.join(name);
-        // Follows links, as exports do.
-        let Ok(written) = std::fs::metadata(&path) else {
-            continue;
-        };
-        let same = match (platform::file_id(&written), platform::file_id(&read)) {
-            (Some(written), Some(read)) => written == read,
-            _ => std::fs::canonicalize(&path).ok() == std::fs::canonicalize(source).ok(),
-        };
-        if same {
+        // Follows links, as exports do. A missing source is reported when it is opened.
+        if platform::is_same(&path, source) {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!(

@@ -104,6 +104,10 @@ pub fn is_device_error(_: &io::Error) -> bool {
     false
 }
 
+pub fn is_link_loop(_: &io::Error) -> bool {
+    false
+}
+
 /// Whether an error means that the file system does not support locks.
 pub fn lacks_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported

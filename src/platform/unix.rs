@@ -164,6 +164,11 @@ pub fn is_device_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
+/// Whether an error means that symbolic links lead in a circle.
+pub fn is_link_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
 /// Whether an error means that the file system does not support locks.
 pub fn lacks_locks(error: &io::Error) -> bool {
     let unsupported = error.kind() == io::ErrorKind::Unsupported;

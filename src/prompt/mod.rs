@@ -7,7 +7,7 @@ mod file;
 pub use answer_schema::{MAX_NAME, schema};
 pub use file::{Prompt, builtin_prompts};
 
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::{ErrorKind, Result, unreadable};
 use crate::record::{
     AnswerForm, ApprovedRecord, AttemptSettings, ColorHistogram, Item, Vocabulary,
 };
@@ -214,12 +214,13 @@ impl Prompter {
 /// that file exists.
 pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabulary> {
     let within = |path: &Path| format!("vocabulary {}", path.display());
+    let reading = |path: &Path| {
+        let action = format!("reading the vocabulary {}", path.display());
+        unreadable(ErrorKind::Usage, action)
+    };
     let base = match file {
         Some(path) => {
-            let text = crate::text::read_text(path).context(
-                ErrorKind::Usage,
-                format!("reading the vocabulary {}", path.display()),
-            )?;
+            let text = crate::text::read_text(path).map_err(reading(path))?;
             Vocabulary::parse(&text).map_err(|error| error.context(within(path)))?
         }
         None => Vocabulary::builtin()?,
@@ -232,10 +233,7 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
             .overlaid(&text)
             .map_err(|error| error.context(within(path))),
         Ok(None) => Ok(base),
-        Err(error) => Err(error).context(
-            ErrorKind::Usage,
-            format!("reading the vocabulary {}", path.display()),
-        ),
+        Err(error) => Err(reading(path)(error)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::record::SourceType;
 use crate::settings::OnlySource;
-use crate::text::{Forbidden, Phrase, clean_text, forbidden};
+use crate::text::{Forbidden, Phrase, Said, clean_text, forbidden, said};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
@@ -71,13 +71,14 @@ pub fn one_line(text: Option<String>) -> Option<String> {
 }
 
 /// Normalizes an item's name. The error says why there is none.
-pub fn name(text: Option<String>) -> Result<String, Phrase> {
-    const BLANK: Phrase = Phrase::new(
-        "item_name contains only blanks and invisible characters",
-        "item_name이 공백과 보이지 않는 글자뿐입니다",
-    );
+pub fn name(column: &str, text: Option<String>) -> Result<String, Said> {
     match text {
-        Some(text) if !text.is_empty() => one_line(Some(text)).ok_or(BLANK),
-        _ => Err(Phrase::new("item_name is missing", "item_name이 없습니다")),
+        Some(text) if !text.is_empty() => one_line(Some(text)).ok_or_else(|| {
+            said!(
+                "{column} contains only blanks and invisible characters",
+                "{column}{이} 공백과 보이지 않는 글자뿐입니다"
+            )
+        }),
+        _ => Err(said!("{column} is missing", "{column}{이} 없습니다")),
     }
 }

@@ -3,7 +3,7 @@
 use super::checks::{NO_ENCODING, one_line};
 use crate::text::encoding::decode_value;
 use crate::text::{Said, said};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -76,17 +76,16 @@ pub fn sidecar(image: &Path) -> Result<Option<String>, Said> {
         let why = error.to_string();
         unreadable(&why, &why)
     };
-    let file = match File::open(&path) {
-        Ok(file) => file,
+    match fs::metadata(&path) {
+        // An empty file is not opened: some files of the system seem empty, but reading them waits.
+        Ok(about) if !about.is_file() || about.len() == 0 => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Ok(_) => {}
         Err(error) => return Err(failed(error)),
-    };
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(None);
     }
     let mut bytes = Vec::new();
-    file.take(MAX_SIDECAR)
-        .read_to_end(&mut bytes)
+    File::open(&path)
+        .and_then(|file| file.take(MAX_SIDECAR).read_to_end(&mut bytes))
         .map_err(failed)?;
     let line = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -4,7 +4,7 @@
 use super::checks::{has_control, is_selected, one_line};
 use super::file_names::{is_name, sidecar};
 use super::reading::{ItemSource, Note, RowEvent, Sink};
-use super::walk::{Found, Walk};
+use super::walk::{Found, Walk, skipped_warning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::{Mapping, Names, OnlySource};
@@ -30,17 +30,26 @@ pub struct Folder {
     only: OnlySource,
     source_type: SourceType,
     names: Names,
+    /// The folder that the run writes to.
+    outdir: Option<PathBuf>,
 }
 
 impl Folder {
-    pub fn open(path: &Path, only: OnlySource, mapping: &Mapping) -> Result<Self> {
-        for found in Walk::new(path)? {
+    pub fn open(
+        path: &Path,
+        only: OnlySource,
+        mapping: &Mapping,
+        outdir: Option<&Path>,
+    ) -> Result<Self> {
+        let mut walk = Walk::new(path, outdir)?;
+        for found in walk.by_ref() {
             if is_image(&found?.path) {
                 return Ok(Self {
                     path: path.to_owned(),
                     only,
                     source_type: mapping.source_type.unwrap_or(SourceType::EquipmentShape),
                     names: mapping.names,
+                    outdir: outdir.map(Path::to_owned),
                 });
             }
         }
@@ -48,10 +57,13 @@ impl Folder {
             ErrorKind::Source,
             format!("{} contains no images", path.display()),
         )
-        .with_hint(
-            "only png, jpg, gif, webp and bmp files that are not hidden are read; use --input for a \
-             folder of manifests",
-        ))
+        .with_hint(match walk.skipped() {
+            [] => {
+                "only png, jpg, gif, webp and bmp files that are not hidden are read; use --input for \
+                 a folder of manifests"
+            }
+            _ => "folders that labeler-tui wrote are skipped: to label one, give it itself",
+        }))
     }
 
     fn item(&self, found: Found) -> Result<Item, Said> {
@@ -87,7 +99,8 @@ impl ItemSource for Folder {
         if !is_selected(self.only, self.source_type) {
             return Ok(());
         }
-        for found in Walk::new(&self.path)? {
+        let mut walk = Walk::new(&self.path, self.outdir.as_deref())?;
+        for found in walk.by_ref() {
             let found = found?;
             if !is_image(&found.path) {
                 continue;
@@ -102,8 +115,15 @@ impl ItemSource for Folder {
                 }),
             };
             if sink(event).is_break() {
-                break;
+                return Ok(());
             }
+        }
+        let folders = walk.skipped().iter();
+        let folders = folders.filter(|path| self.path.join(path).is_dir());
+        let folders: Vec<PathBuf> = folders.cloned().collect();
+        if let Some(warning) = skipped_warning(&self.path, &folders) {
+            // It was the last event.
+            let _ = sink(warning);
         }
         Ok(())
     }

@@ -45,6 +45,10 @@ fn file_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     if length > MAX_FILE_BYTES {
         return Err(too_large(&file.display()));
     }
+    if length == 0 {
+        // Some files of the system seem empty, but reading them waits.
+        return Ok(Vec::new());
+    }
     let mut bytes = Vec::with_capacity(length as usize);
     File::open(file)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))

@@ -32,6 +32,7 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
         );
     }
     let mapping = &options.mapping;
+    let outdir = options.outdir.as_deref();
     let maps_columns = mapping.image_column.is_some() || mapping.name_column.is_some();
     if maps_columns && !matches!(options.kind, SourceKind::Manifest(_)) {
         return Err(Error::new(
@@ -47,8 +48,10 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
             options.run_id.clone(),
             options.equipment_name,
         )?),
-        SourceKind::Manifest(path) => manifest::open(path, options.only, mapping)?,
-        SourceKind::Folder(path) => Box::new(folder::Folder::open(path, options.only, mapping)?),
+        SourceKind::Manifest(path) => manifest::open(path, options.only, mapping, outdir)?,
+        SourceKind::Folder(path) => {
+            Box::new(folder::Folder::open(path, options.only, mapping, outdir)?)
+        }
         SourceKind::Demo => Box::new(demo::Demo { only: options.only }),
     };
     Ok(source)

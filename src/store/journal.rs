@@ -15,6 +15,7 @@ use super::images::{self, Outlines, Relatives};
 use super::import::{self, Imported, LabelsFile};
 use super::learning::Learning;
 use super::queries::{self, Counts, KnownGroup};
+use super::review_records::{self, StoredRecord};
 use super::source_reading::{self, ExtraRows, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
@@ -354,6 +355,11 @@ impl Journal {
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
         let estimator = self.learning.estimator();
         queries::detail(self.database.read(), &self.vocabulary, estimator, id)
+    }
+
+    /// Returns the stored part of a record to review.
+    pub fn stored_record(&self, summary: GroupSummary) -> Result<StoredRecord> {
+        review_records::stored(self.database.read(), summary)
     }
 
     /// Returns the attempts of a group, oldest first.

@@ -16,6 +16,7 @@ mod journal;
 mod learning;
 mod queries;
 mod recovery;
+mod review_records;
 mod rules;
 mod source_reading;
 mod tables;
@@ -34,6 +35,7 @@ pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
     copy_to_read, files_to_restore, is_steps_file, rebuild, replay, rescued_files, restore,
 };
+pub use review_records::{ReviewRecord, StoredRecord};
 pub use source_reading::{ExtraRows, NewGroup, Upserted};
 pub use tables::meta::Content;
 pub(crate) use tables::meta::written_key;

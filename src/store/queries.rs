@@ -280,16 +280,9 @@ fn versions(
     let version = |(number, row): (i64, DraftRow)| Version {
         number,
         committed: committed.remove(&number),
-        text: Draft {
-            about: about(&row),
-            item_name: row.item_name,
-            labels: row.labels,
-            reasons: row.reasons,
-            origin: row.origin,
-            model: row.model,
-            prompt_version: row.prompt_version,
-            generated_at: row.generated_at,
-            confidence: row.confidence,
+        text: {
+            let about = about(&row);
+            row.into_draft(about)
         },
     };
     Ok(rows.map(version).collect())

@@ -12,7 +12,18 @@ pub fn split_word(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Checks Hangul syllables first: the standard library searches a table for each of them.
-fn is_word_char(c: char) -> bool {
-    matches!(c, '가'..='힣') || c.is_alphanumeric()
+/// Whether a character is a letter or digit. Checks Hangul first: the standard library searches a
+/// table for each of its letters.
+pub fn is_word_char(c: char) -> bool {
+    matches!(c, '가'..='힣' | '\u{1100}'..='\u{11ff}') || c.is_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_check_of_hangul_changes_nothing() {
+        assert!((char::MIN..=char::MAX).all(|c| is_word_char(c) == c.is_alphanumeric()));
+    }
 }

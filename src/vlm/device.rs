@@ -94,6 +94,10 @@ pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error
 pub fn check(choice: &DeviceChoice) -> Result<()> {
     match choice {
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => Err(not_built("CUDA", "cuda")),
+        DeviceChoice::Metal if !cfg!(target_os = "macos") => {
+            let cause = "Metal exists only on macOS";
+            Err(Error::new(ErrorKind::Usage, cause).with_hint("use --device auto, cpu or cuda"))
+        }
         DeviceChoice::Metal if !cfg!(feature = "metal") => Err(not_built("Metal", "metal")),
         _ => Ok(()),
     }

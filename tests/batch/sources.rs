@@ -343,3 +343,34 @@ fn many_failures_are_listed_in_the_log_and_counted_in_messages() {
     assert_eq!(log.matches("missing_image").count(), 50);
     assert_eq!(desk.errors().len(), 50);
 }
+
+#[test]
+fn labels_inside_their_source_are_never_read_as_rows() {
+    let desk = Desk::with_icons(&["가"]);
+    let row = json!({"image_path": "가.png", "item_name": "가", "source_type": "cash"});
+    // Not the folder of the sources, where nothing may be written.
+    let set = desk.path().join("set");
+    std::fs::create_dir(&set).unwrap();
+    std::fs::copy(desk.source("가.png"), set.join("가.png")).unwrap();
+    std::fs::write(set.join("rows.jsonl"), format!("{row}\n")).unwrap();
+    let labels = |outdir: &str, resume: &[&str]| {
+        let mut args = vec!["--batch", "--json", "--input", "set", "--outdir", outdir];
+        args.extend(resume);
+        let ended = crate::common::ended(&mut desk.command(&args)).expect(0);
+        let summary = ended.events().pop().unwrap();
+        assert_eq!(summary["records"], 1, "{outdir}: {summary}");
+        assert_eq!(summary["rows"], 1, "{outdir}: {summary}");
+        ended.err + &ended.out
+    };
+    labels("set/out", &[]);
+    let again = labels("set/out", &["--resume"]);
+    assert_eq!(
+        again.matches("skipped out, written by").count(),
+        1,
+        "{again}"
+    );
+    labels("set/out2", &[]);
+    labels("set", &[]);
+    labels("set", &["--resume"]);
+    labels("out", &[]);
+}

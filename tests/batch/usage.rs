@@ -312,3 +312,135 @@ fn the_error_names_a_missing_source() {
     assert!(ended.err.contains("nowhere.sqlite"), "{}", ended.err);
     assert!(!desk.path().join("out").exists());
 }
+
+/// Files and folders that a command cannot use, each with a part of the message.
+#[test]
+fn what_cannot_be_used_is_refused_at_once_with_a_hint() {
+    use std::os::unix::fs::symlink;
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let at = |name: &str| desk.path().join(name);
+    for name in ["empty.csv", "empty.parquet", "empty.sqlite", "file"] {
+        std::fs::write(at(name), "").unwrap();
+    }
+    std::fs::write(at("ff.csv"), [0xff; 4096]).unwrap();
+    let row = r#"{"image_path": "source/가.png", "item_name": "가", "source_type": "cash"}"#;
+    std::fs::write(at("rows.jsonl"), row).unwrap();
+    std::fs::create_dir_all(at("none")).unwrap();
+    std::fs::create_dir_all(at("owner")).unwrap();
+    symlink("loop", at("loop")).unwrap();
+    symlink("nowhere", at("owner/link")).unwrap();
+    for name in ["pipe", "pipe.jsonl", "owner/pipe"] {
+        let made = std::process::Command::new("mkfifo").arg(at(name)).status();
+        assert!(made.unwrap().success());
+    }
+    let a_file = "not a regular file; write it to a file first";
+    let label = &["--batch", "--model", "demo", "--outdir", "new"][..];
+    let demo = ["--batch", "--demo", "--outdir", "new"];
+    let cases: &[(&[&str], &[&str], &str)] = &[
+        (label, &["--db", "pipe"], a_file),
+        (label, &["--db", "/dev/null"], a_file),
+        (label, &["--db", "empty.sqlite"], "must be the SQLite file"),
+        (label, &["--input", "pipe.jsonl"], a_file),
+        (label, &["--input", "empty.csv"], "a table starts with"),
+        (label, &["--input", "ff.csv"], "a table starts with"),
+        (label, &["--input", "empty.parquet"], "a complete Parquet"),
+        (label, &["--demo", "--device", "mps"], "only on macOS"),
+        (&demo, &["--model", "owner/pipe"], "neither a folder"),
+        (&demo, &["--model", "owner/link"], "leads nowhere"),
+        (
+            &[],
+            &["--batch", "--demo", "--outdir", "loop"],
+            "leads back",
+        ),
+        (&[], &["list", "--outdir", "loop"], "leads back to itself"),
+        (&["bench", "--model", "demo"], &["--replay", "pipe"], a_file),
+        (
+            &["list", "--outdir", "out"],
+            &["--vocabulary", "nowhere"],
+            "hint: check the path",
+        ),
+        (
+            &["export", "--outdir", "out", "--to", "exported"],
+            &["--format", "csv", "--images", "file"],
+            "--images file is not a folder",
+        ),
+        (
+            &["audit", "--outdir", "out", "--json"],
+            &["--images", "file"],
+            "--images file is not a folder",
+        ),
+        (
+            &["journal", "rebuild"],
+            &["--outdir", "none"],
+            "nothing to rebuild from in none",
+        ),
+    ];
+    for (command, args, part) in cases {
+        let args: Vec<&str> = command.iter().chain(*args).copied().collect();
+        let ended = ended(&mut desk.plain(&args));
+        assert_ne!(ended.status, 0, "{args:?}");
+        assert!(ended.err.contains(part), "{args:?}: {}", ended.err);
+    }
+    assert!(!at("new").exists());
+    assert_eq!(std::fs::read_dir(at("none")).unwrap().count(), 0);
+    let args = ["--batch", "--outdir", "mapped", "--input", "rows.jsonl"];
+    let mut command = desk.command(&args);
+    let mapped = ended(command.args(["--image-column", "zz"])).expect(1);
+    assert!(
+        mapped.err.contains("zz is missing; the row has"),
+        "{}",
+        mapped.err
+    );
+}
+
+#[test]
+fn a_backup_is_restored_into_a_new_folder() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let backup = ["journal", "backup", "saved.sqlite", "--outdir", "out"];
+    ended(&mut desk.plain(&backup)).expect(0);
+    let restore = ["journal", "restore", "saved.sqlite", "--outdir", "a/new"];
+    ended(&mut desk.plain(&restore)).expect(0);
+    assert!(desk.path().join("a/new/journal.sqlite").exists());
+}
+
+#[test]
+fn an_error_names_the_variable_that_a_bad_value_came_from() {
+    let desk = Desk::with_icons(&["가"]);
+    for (name, value, args) in [
+        ("ENDPOINT", "ftp://x", &["--batch", "--demo"][..]),
+        ("DEVICE", "mps", &["--batch", "--demo"]),
+        ("MODEL", "no/such/folder", &["--batch", "--demo"]),
+        ("DB", "nowhere.sqlite", &["--batch"]),
+        ("INPUT", "nowhere.jsonl", &["--batch"]),
+        ("IMAGES", "nowhere", &["--batch"]),
+        ("OUTDIR", "nowhere", &["list"]),
+        ("PROMPT", "nowhere", &["--batch", "--demo"]),
+        ("PROMPT_VERSION", "v9", &["--batch", "--demo"]),
+        ("VOCABULARY", "nowhere", &["--batch", "--demo"]),
+        ("THEME", "nowhere", &["--demo"]),
+        ("KEYMAP", "nowhere", &["--demo"]),
+        ("REDO", "zzz:1", &["--batch", "--resume", "--demo"]),
+    ] {
+        let variable = format!("LABELER_{name}");
+        let ended = ended(desk.plain(args).env(&variable, value));
+        assert_ne!(ended.status, 0, "{name}");
+        let place = format!("set by {variable} in the environment");
+        assert_eq!(
+            ended.err.matches(&place).count(),
+            1,
+            "{name}: {}",
+            ended.err
+        );
+    }
+    let mut plain = desk.plain(&["--batch", "--db", "nowhere.sqlite"]);
+    let flag = ended(plain.env("LABELER_DB", "nowhere.sqlite")).expect(1);
+    assert!(!flag.err.contains("LABELER_DB"), "{}", flag.err);
+    let mut plain = desk.plain(&["show", "schema"]);
+    let unknown = ended(plain.env("LABELER_MODLE", "x")).expect(0);
+    assert_eq!(
+        unknown.err,
+        "warning: there is no variable LABELER_MODLE; do you mean LABELER_MODEL?\n"
+    );
+}

@@ -45,6 +45,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             equipment_name: EquipmentName::default(),
             mapping: Mapping::default(),
             max_samples: None,
+            outdir: None,
         },
         icon: ICON,
         prompt: PromptOptions {

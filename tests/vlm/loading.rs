@@ -77,6 +77,24 @@ fn missing_unused_and_misshapen_tensors_are_listed() {
 }
 
 #[test]
+fn the_weights_of_an_adapter_in_a_checkpoint_are_named_as_such() {
+    let folder = copy("flat");
+    let path = folder.path().join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let name = "model.layers.0.self_attn.q_proj.weight";
+    let layer = tensors.remove(name).unwrap();
+    for part in ["base_layer", "lora_A.default", "lora_B.default"] {
+        let name = name.replace("weight", &format!("{part}.weight"));
+        tensors.insert(name, layer.clone());
+    }
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let files = CheckpointFiles::folder(folder.path()).unwrap();
+    let error = vlm::load(&files, &options(None), &mut |_, _| {}).unwrap_err();
+    assert!(error.cause.contains("LoRA adapter"), "{error}");
+    assert!(error.hint.unwrap().contains("merge it into its base model"));
+}
+
+#[test]
 fn an_invalid_configuration_is_an_error_that_names_the_file() {
     let edits: [(&str, &str, serde_json::Value, &str); 9] = [
         ("config.json", "/model_type", "llama".into(), "llama"),

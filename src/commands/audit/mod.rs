@@ -1,6 +1,6 @@
 //! `labeler-tui audit`: a person judges a random sample of the committed records blind.
 
-use super::{find_image, load_vocabulary, lock_journal, write_out};
+use super::{check_images_folder, find_image, load_vocabulary, lock_journal, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AuditEstimate, GroupId, Item, SampledRecord};
 use crate::settings::AuditOptions;
@@ -17,6 +17,7 @@ const MAX_STRATA: usize = 12;
 /// Shows the sample for judging and prints the estimate for all records; with `--json` only prints
 /// it.
 pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
+    check_images_folder(options.images.as_deref())?;
     let vocabulary = load_vocabulary(&options.outdir, options.vocabulary.as_deref())?;
     if options.json {
         let copy = copy_to_read(&options.outdir, vocabulary)?;

@@ -6,9 +6,10 @@ mod widen;
 
 use super::measure::measure;
 use super::workload::{SETTINGS, prompter, question_with_colors};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result, unreadable};
 use crate::labeler::LabelRequest;
 use crate::labeler::requests::RequestBuilder;
+use crate::platform::open_to_read;
 use crate::prompt::Prompter;
 use crate::record::{GroupId, Item, Labels, SourceType};
 use crate::settings::BenchOptions;
@@ -18,13 +19,14 @@ use known::KnownAnswer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Longest line in bytes; a record has a few thousand.
 const MAX_LINE: u64 = 1 << 20;
+/// More than this much of a file is not replayed; the records are held in memory.
+const MAX_BYTES: u64 = 256 << 20;
 /// The default of `--max-new-tokens`.
 const NEW_TOKENS: usize = 384;
 
@@ -48,8 +50,9 @@ struct PromptFields {
 /// Reads the records, and finds their images.
 pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
     let reading = || format!("reading {}", file.display());
-    let opened = File::open(file).context(ErrorKind::Usage, reading())?;
+    let opened = open_to_read(file).map_err(unreadable(ErrorKind::Usage, reading()))?;
     let mut reader = BufReader::new(opened);
+    let mut total = 0;
     let max = options.icons.unwrap_or(usize::MAX);
     let mut records = Vec::new();
     let mut line = Vec::new();
@@ -58,8 +61,16 @@ pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
         let part = (&mut reader)
             .take(MAX_LINE + 1)
             .read_until(b'\n', &mut line);
-        if part.context(ErrorKind::Usage, reading())? == 0 || records.len() == max {
+        let part = part.map_err(unreadable(ErrorKind::Usage, reading()))?;
+        if part == 0 || records.len() == max {
             break;
+        }
+        total += line.len() as u64;
+        if total > MAX_BYTES {
+            let cause = format!("{} has more than {} MB", file.display(), MAX_BYTES >> 20);
+            return Err(
+                Error::new(ErrorKind::Usage, cause).with_hint("replay a part with --icons N")
+            );
         }
         let within = || format!("{} line {number}", file.display());
         if line.len() as u64 > MAX_LINE {

@@ -39,6 +39,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         equipment_name: EquipmentName::default(),
         mapping: Mapping::default(),
         max_samples: None,
+        outdir: None,
     })?;
     let mut items = Vec::new();
     source.read(&mut |event| {

@@ -27,8 +27,11 @@ use std::time::{Duration, Instant};
 
 /// Capacity of the message channel to the coordinator.
 const MESSAGE_CAPACITY: usize = 256;
-/// How long a shutdown waits for a thread whose work is no longer needed. The thread may be reading
-/// from a drive that does not respond; it ends with the process.
+/// How long a shutdown waits for a thread that reads the source or its pictures, whose work is no
+/// longer needed. The thread may be reading from a drive that does not respond; it ends with the
+/// process.
+const READING_GRACE_PERIOD: Duration = Duration::from_millis(60);
+/// How long a shutdown after an error waits for the model.
 const GRACE_PERIOD: Duration = Duration::from_millis(1500);
 
 #[derive(Debug)]
@@ -170,7 +173,7 @@ impl Workers {
             messages: self.messages.clone(),
             threads: std::mem::take(&mut self.threads),
             model,
-            deadline: Instant::now() + GRACE_PERIOD,
+            started: Instant::now(),
             by_error: how.by_error,
         }
     }
@@ -192,17 +195,17 @@ pub struct ShuttingDown {
     messages: Receiver<WorkerMessage>,
     threads: Vec<JoinHandle<()>>,
     model: Option<JoinHandle<()>>,
-    deadline: Instant,
+    started: Instant,
     by_error: bool,
 }
 
 impl ShuttingDown {
     fn should_wait(&self) -> bool {
         let is_running = |thread: &JoinHandle<()>| !thread.is_finished();
-        let in_time = Instant::now() < self.deadline;
+        let waited = self.started.elapsed();
         let model_runs = self.model.as_ref().is_some_and(is_running);
-        (in_time && self.threads.iter().any(is_running))
-            || (model_runs && (in_time || !self.by_error))
+        (waited < READING_GRACE_PERIOD && self.threads.iter().any(is_running))
+            || (model_runs && (waited < GRACE_PERIOD || !self.by_error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::target::{Sink, Target};
-use crate::outdir::{file_error, is_absent, refuse_irregular, sync_folder};
+use crate::outdir::{EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular, sync_folder};
 use crate::platform;
 use crate::text::plural;
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,6 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
-
-/// File that identifies the export in a folder.
-const STATE: &str = "export.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
@@ -60,7 +57,7 @@ impl Destination {
         let state = self.state()?;
         if state.is_none() {
             // A run may have been killed before its first file was in place.
-            Target::find(&self.root, STATE)?.remove_leftovers();
+            Target::find(&self.root, EXPORT_STATE)?.remove_leftovers();
         }
         match state {
             Some(state) if state.digest == digest => {}
@@ -135,7 +132,7 @@ or options make another export",
     }
 
     fn state(&self) -> Result<Option<State>> {
-        let path = self.root.join(STATE);
+        let path = self.root.join(EXPORT_STATE);
         if path
             .symlink_metadata()
             .is_err_and(|error| is_absent(&error))
@@ -153,14 +150,14 @@ or options make another export",
 
     fn write_state(&self, digest: &str, files: &[String], complete: bool) -> Result<()> {
         let state = State {
-            program: concat!("labeler-tui ", env!("CARGO_PKG_VERSION")).to_owned(),
+            program: format!("{PROGRAM}{}", env!("CARGO_PKG_VERSION")),
             digest: digest.to_owned(),
             complete,
             files: files.to_vec(),
         };
         let text = serde_json::to_string_pretty(&state)
             .context(ErrorKind::Internal, "writing export.json")?;
-        self.write(STATE, format!("{text}\n").as_bytes())
+        self.write(EXPORT_STATE, format!("{text}\n").as_bytes())
     }
 
     fn is_empty(&self) -> Result<bool> {

@@ -131,7 +131,19 @@ impl FailureDetail {
             Self::ModelUnfinished => ErrorKind::Internal,
             _ => ErrorKind::Image,
         };
-        Error::said(kind, self.said())
+        let error = Error::said(kind, self.said());
+        match self {
+            Self::NoSuchFile { .. } => error.with_hint("check the path"),
+            Self::Unreadable {
+                why: ReadProblem::NotPermitted { .. },
+                ..
+            } => error.with_hint("give read permission"),
+            Self::Unreadable {
+                why: ReadProblem::NotRegular,
+                ..
+            } => error.with_hint("write it to a file first"),
+            _ => error,
+        }
     }
 
     pub fn said(&self) -> Said {

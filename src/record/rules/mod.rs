@@ -15,7 +15,7 @@ pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
-use crate::text::{Language, clean_text, particles::stem, words};
+use crate::text::{Language, clean_text, is_word_char, particles::stem, words};
 use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
 
@@ -181,9 +181,9 @@ fn missing_main_colors(
     claims: &[ColorClaim],
     context: &RuleContext,
 ) -> Option<Vec<String>> {
+    let colors = context.colors?;
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
     let mentioned = labels.mentioned_colors(context.vocabulary);
-    let colors = context.colors?;
     colors
         .misses_main_color(&claimed, &mentioned, context.vocabulary)
         .then(|| {
@@ -227,7 +227,7 @@ fn is_name_alone(label: &str, name: &str) -> bool {
 fn letters(text: &str) -> String {
     clean_text(text)
         .chars()
-        .filter(|c| c.is_alphanumeric())
+        .filter(|c| is_word_char(*c))
         .flat_map(char::to_lowercase)
         .collect()
 }

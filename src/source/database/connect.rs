@@ -5,7 +5,7 @@ use crate::platform;
 use crate::source::reading::{absolute, cannot_open, cannot_read};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,8 @@ const BUSY: Duration = Duration::from_secs(30);
 const LOCK_BYTES: (u64, u64) = (0x4000_0000, 512);
 /// Byte of the `-shm` file that every user of a WAL database locks.
 const OPEN_BYTE: (u64, u64) = (128, 1);
+
+const NOT_A_DATABASE: &str = "--db must be the SQLite file that the collector wrote";
 
 /// How to open a database.
 enum OpenMode {
@@ -64,7 +66,7 @@ pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
 /// Converts an SQLite error and adds a hint.
 pub fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
     let hint = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "--db must be the SQLite file that the collector wrote",
+        Some(ErrorCode::NotADatabase) => NOT_A_DATABASE,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let holder = holder(path);
             let hint = format!("{holder} is writing to it: wait until that is done, or copy it");
@@ -80,9 +82,12 @@ pub fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
 
 fn open_mode(path: &Path) -> Result<OpenMode> {
     let mut head = Vec::new();
-    File::open(path)
+    platform::open_to_read(path)
         .and_then(|file| file.take(20).read_to_end(&mut head))
         .map_err(|error| cannot_open(path, &error))?;
+    if head.is_empty() {
+        return Err(cannot_read(path, "it is empty").with_hint(NOT_A_DATABASE));
+    }
     let uses_wal = head.get(18..20) == Some(&[2, 2]);
     if !uses_wal || is_in_use(path) {
         return Ok(OpenMode::Shared);
@@ -119,7 +124,7 @@ pub fn holder(path: &Path) -> String {
 }
 
 fn lock_owner(file: &Path, bytes: (u64, u64)) -> Option<i32> {
-    platform::lock_owner(&File::open(file).ok()?, bytes)
+    platform::lock_owner(&platform::open_to_read(file).ok()?, bytes)
 }
 
 fn percent_encoded(path: &Path) -> String {

@@ -128,9 +128,9 @@ impl Columns {
         ))
     }
 
-    fn first_name(&self, column: Column) -> &str {
+    /// The name to call a column by: the one that the user has mapped, or that of our own manifests.
+    pub fn first_name(&self, column: Column) -> &str {
         let mut all = self.known.iter().filter(|known| known.column == column);
-        // Suggests the name that our own manifests use, if there is one.
         let ours = all.clone().find(|known| known.name == IMAGE_PATH);
         ours.or_else(|| all.next())
             .map_or("", |known| known.name.as_str())

@@ -6,8 +6,8 @@ use super::file::Manifest;
 use super::forms::{open_file, opener};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
-use crate::source::reading::{ItemSource, Sink, absolute, base_of};
-use crate::source::walk::{Found, Walk};
+use crate::source::reading::{ItemSource, RowEvent, Sink, absolute, base_of};
+use crate::source::walk::{Found, Walk, skipped_warning};
 use std::path::{Path, PathBuf};
 
 /// File names of manifests, in order of precedence. Only the first kind found is read, since the
@@ -28,17 +28,22 @@ fn ends_in(name: &str, ends: &[&str]) -> bool {
 
 /// Several manifests, read one after another.
 #[derive(Debug)]
-struct Dataset(Vec<Box<dyn ItemSource>>);
+struct Dataset {
+    parts: Vec<Box<dyn ItemSource>>,
+    warning: Option<RowEvent>,
+}
 
 pub(super) fn open(
     folder: &Path,
     only: OnlySource,
     columns: &Columns,
+    outdir: Option<&Path>,
 ) -> Result<Box<dyn ItemSource>> {
     // Relative to the folder.
     let mut found: [Vec<PathBuf>; KINDS.len()] = Default::default();
     let mut has_images = false;
-    for entry in Walk::new(folder)? {
+    let mut walk = Walk::new(folder, outdir)?;
+    for entry in walk.by_ref() {
         let Found { path, relative } = entry?;
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default().to_ascii_lowercase();
@@ -54,9 +59,13 @@ pub(super) fn open(
     let Some(files) = found.into_iter().find(|files| !files.is_empty()) else {
         let cause = format!("{} contains no manifest", folder.display());
         return Err(
-            Error::new(ErrorKind::Source, cause).with_hint(match has_images {
-                true => "use --images for a folder of images",
-                false => "a dataset has metadata.jsonl, .parquet, .tar, .csv or .jsonl files",
+            Error::new(ErrorKind::Source, cause).with_hint(match walk.skipped() {
+                [] if has_images => "use --images for a folder of images",
+                [_, ..] => {
+                    "files and folders that labeler-tui wrote are skipped: to label one, give \
+                            it itself"
+                }
+                _ => "a dataset has metadata.jsonl, .parquet, .tar, .csv or .jsonl files",
             }),
         );
     };
@@ -81,7 +90,10 @@ pub(super) fn open(
             })
         })
         .collect();
-    Ok(Box::new(Dataset(parts?)))
+    Ok(Box::new(Dataset {
+        parts: parts?,
+        warning: skipped_warning(folder, walk.skipped()),
+    }))
 }
 
 /// Prefix for the paths in one of the dataset's files: the path of its folder. Empty if that is not
@@ -96,7 +108,12 @@ fn prefix(relative: &Path) -> String {
 impl ItemSource for Dataset {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let mut is_ended = false;
-        for part in &mut self.0 {
+        if let Some(warning) = self.warning.take()
+            && sink(warning).is_break()
+        {
+            return Ok(());
+        }
+        for part in &mut self.parts {
             part.read(&mut |event| {
                 let flow = sink(event);
                 is_ended |= flow.is_break();

@@ -4,6 +4,7 @@ use super::columns::Columns;
 use super::embedded::Embedded;
 use super::row::Row;
 use crate::error::{Error, Result};
+use crate::platform::open_to_read;
 use crate::settings::{Mapping, OnlySource};
 use crate::source::checks::is_selected;
 use crate::source::inflated;
@@ -42,7 +43,7 @@ impl Manifest {
     }
 
     pub fn open(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(|error| cannot_open(&self.path, &error))?;
+        let file = open_to_read(&self.path).map_err(|error| cannot_open(&self.path, &error))?;
         let metadata = file
             .metadata()
             .map_err(|error| cannot_read(&self.path, error))?;

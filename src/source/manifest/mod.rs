@@ -17,10 +17,15 @@ use columns::Columns;
 use std::path::Path;
 
 /// Opens a manifest, or all manifests of a folder.
-pub fn open(path: &Path, only: OnlySource, mapping: &Mapping) -> Result<Box<dyn ItemSource>> {
+pub fn open(
+    path: &Path,
+    only: OnlySource,
+    mapping: &Mapping,
+    outdir: Option<&Path>,
+) -> Result<Box<dyn ItemSource>> {
     let columns = Columns::new(mapping);
     if path.is_dir() {
-        return dataset::open(path, only, &columns);
+        return dataset::open(path, only, &columns, outdir);
     }
     forms::open_file(Manifest {
         base: base_of(path)?,

@@ -118,7 +118,8 @@ impl<'a> Row<'a> {
     }
 
     /// Takes a required value. A bad one is an error.
-    fn required(&mut self, column: Column, name: &str) -> Result<Option<String>, Said> {
+    fn required(&mut self, column: Column) -> Result<Option<String>, Said> {
+        let name = self.columns.first_name(column);
         match self.take(column) {
             Cell::Text(text) => Ok(Some(text)),
             Cell::Nothing => Ok(None),
@@ -138,7 +139,7 @@ impl<'a> Row<'a> {
     ) -> Result<Checked, Said> {
         let mut notes = Vec::new();
         let is_ours = self.is_ours && image.is_none();
-        let column_path = self.required(Column::Image, "image_path")?;
+        let column_path = self.required(Column::Image)?;
         let (image_path, file, sha256) = match image {
             Some(image) => (
                 image.image_path(column_path),
@@ -164,7 +165,10 @@ impl<'a> Row<'a> {
         }
         let item_name = match self.columns.is_nameless {
             true => String::new(),
-            false => name(self.required(Column::Name, "item_name")?)?,
+            false => {
+                let column = self.columns.first_name(Column::Name);
+                name(column, self.required(Column::Name)?)?
+            }
         };
         let source_type = self.source_type(is_ours)?;
         let description = self.optional(Column::Description, &mut notes);
@@ -192,11 +196,12 @@ impl<'a> Row<'a> {
 
     fn no_image(&self) -> Said {
         let others = self.unknown.join(", ");
+        let column = self.columns.first_name(Column::Image);
         match others.is_empty() {
-            true => said!("image_path is missing", "image_path가 없습니다"),
+            true => said!("{column} is missing", "{column}{이} 없습니다"),
             false => said!(
-                "image_path is missing; the row has {others}; choose another with --image-column",
-                "image_path가 없습니다. 행에는 {others}{이} 있고, --image-column으로 다른 열을 정합니다"
+                "{column} is missing; the row has {others}; choose another with --image-column",
+                "{column}{이} 없습니다. 행에는 {others}{이} 있고, --image-column으로 다른 열을 정합니다"
             ),
         }
     }
@@ -207,7 +212,7 @@ impl<'a> Row<'a> {
             .columns
             .source_type
             .or_else(|| (!is_ours).then_some(SourceType::EquipmentShape));
-        match self.required(Column::SourceType, "source_type")? {
+        match self.required(Column::SourceType)? {
             Some(text) => SourceType::parse(&text).ok_or_else(|| {
                 let shown: String = text.chars().take(40).collect();
                 said!(

@@ -94,3 +94,110 @@ fn names_come_from_the_file_or_the_text_beside_it() {
     assert_eq!(names(Names::Sidecar), ["붉은 모자"]);
     assert_eq!(names(Names::None), [""; 4]);
 }
+
+/// The header of a journal of ours.
+fn journal() -> Vec<u8> {
+    let mut header = b"SQLite format 3\0".to_vec();
+    header.resize(68, 0);
+    header.extend(0x4c54_5549_u32.to_be_bytes());
+    header
+}
+
+#[test]
+fn a_scan_skips_what_this_program_wrote_and_says_so_once() {
+    let journal = journal();
+    let row = |name: &str| {
+        let row = serde_json::json!({
+            "image_path": "a.png", "item_name": name, "source_type": "cash",
+        });
+        format!("{row}\n").into_bytes()
+    };
+    let (mine, written) = (row("mine"), row("written"));
+    let dir = folder(&[
+        ("a.png", b"x"),
+        ("rows.jsonl", &mine),
+        ("out/b.png", b"x"),
+        ("out/labels.jsonl", &written),
+        ("earlier/c.png", b"x"),
+        ("earlier/labels.jsonl", &written),
+        ("earlier/journal.sqlite", &journal),
+        ("dataset/images/d.png", b"x"),
+        ("dataset/metadata.jsonl", &written),
+        (
+            "dataset/export.json",
+            br#"{"program": "labeler-tui 0.1.0"}"#,
+        ),
+        ("foreign/e.png", b"x"),
+        ("foreign/export.json", br#"{"program": "another"}"#),
+        ("foreign/journal.sqlite", b"text"),
+    ]);
+    let mut options = images(dir.path());
+    options.outdir = Some(dir.path().join("out"));
+    let skipped = "skipped dataset, earlier, out, written by labeler-tui";
+    let all = read(&options).unwrap();
+    assert_eq!(paths(&all), ["a.png", "foreign/e.png"]);
+    assert_eq!(
+        all.warnings,
+        [format!("{}: {skipped}", dir.path().display())]
+    );
+    options.kind = SourceKind::Manifest(dir.path().to_owned());
+    let all = read(&options).unwrap();
+    assert_eq!(all.names(), ["mine"]);
+    assert_eq!(
+        all.warnings,
+        [format!("{}: {skipped}", dir.path().display())]
+    );
+    // A folder that is named itself is read.
+    assert_eq!(
+        paths(&read(&images(&dir.path().join("dataset"))).unwrap()),
+        ["images/d.png"]
+    );
+    let only = folder(&[
+        ("earlier/c.png", b"x"),
+        ("earlier/journal.sqlite", &journal),
+    ]);
+    let error = open(&images(only.path())).unwrap_err();
+    assert!(error.hint.unwrap().contains("labeler-tui wrote"));
+}
+
+#[test]
+fn our_files_in_a_folder_that_is_its_own_outdir_are_not_read() {
+    let journal = journal();
+    let row = br#"{"image_path": "a.png", "item_name": "mine", "source_type": "cash"}"#;
+    let files: [(&str, &[u8]); 7] = [
+        ("rows.jsonl", row),
+        ("labels.jsonl", b"{}"),
+        ("labels_errors.jsonl", b"{}"),
+        ("labels_kept.jsonl", b"{}"),
+        ("labels_unread_kept-2.jsonl", b"{}"),
+        ("labels.parquet", b"{}"),
+        ("inner/labels.jsonl", row),
+    ];
+    let dir = folder(&files);
+    let mut options = manifest_at(dir.path());
+    options.outdir = Some(dir.path().to_owned());
+    let all = read(&options).unwrap();
+    assert_eq!(all.names(), ["mine", "mine"]);
+    assert_eq!(all.warnings.len(), 1);
+    assert!(
+        all.warnings[0].contains("2 more paths"),
+        "{:?}",
+        all.warnings
+    );
+    // The outdir of an earlier run.
+    fs::write(dir.path().join("journal.sqlite"), journal).unwrap();
+    options.outdir = None;
+    assert_eq!(read(&options).unwrap().names(), ["mine", "mine"]);
+}
+
+#[test]
+fn a_pipe_beside_an_image_is_no_text_and_is_not_opened() {
+    let dir = folder(&[("000.png", b"x"), ("001.png", b"x")]);
+    let made = std::process::Command::new("mkfifo")
+        .arg(dir.path().join("000.txt"))
+        .status();
+    assert!(made.unwrap().success());
+    // Reading it would wait for the kernel to print something.
+    std::os::unix::fs::symlink("/proc/kmsg", dir.path().join("001.txt")).unwrap();
+    assert_eq!(read(&images(dir.path())).unwrap().names(), ["", ""]);
+}

@@ -49,6 +49,7 @@ pub fn options(kind: SourceKind) -> SourceOptions {
         equipment_name: EquipmentName::default(),
         mapping: Mapping::default(),
         max_samples: None,
+        outdir: None,
     }
 }
 

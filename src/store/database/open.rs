@@ -9,9 +9,11 @@
 //! generation in the main file belongs to another database state.
 
 use super::rescue::new_file;
-use super::schema::{APPLICATION_ID, VERSION, migrate};
+use super::schema::{VERSION, migrate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{JOURNAL, JOURNAL_LOGS, file_error, is_absent, open_own, sync_folder};
+use crate::outdir::{
+    APPLICATION_ID, JOURNAL, JOURNAL_LOGS, file_error, is_absent, open_own, sync_folder,
+};
 use crate::store::errors::{BROKEN, journal_error};
 use crate::store::tables::meta;
 use rusqlite::config::DbConfig;

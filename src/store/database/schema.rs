@@ -315,9 +315,6 @@ pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 #[cfg(test)]
 pub const COMPUTED: [&str; 4] = ["colors", "drawings", "retrieved", "checks"];
 
-/// The `application_id` of a journal. Early versions left it at 0.
-pub const APPLICATION_ID: i64 = 0x4c54_5549;
-
 /// The schema version that this program writes.
 pub const VERSION: usize = MIGRATIONS.len();
 

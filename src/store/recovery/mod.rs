@@ -112,10 +112,12 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
 
 /// Replaces the journal of `outdir` with a backup and keeps a copy of the present journal.
 pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
-    let _lock = lock_any(outdir)?;
     if !from.exists() {
         return Err(nothing_to_restore(outdir, from));
     }
+    refuse_unreadable(from)?;
+    outdir::create(outdir)?;
+    let _lock = lock_any(outdir)?;
     let staged = Staged::copy(outdir, from)?;
     let (db, without_log) = match open_copy(&staged.path, from) {
         Ok(db) => (db, false),
@@ -365,8 +367,17 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(kept))
 }
 
+/// Rejects a pipe or device, which cannot be copied to be opened.
+fn refuse_unreadable(from: &Path) -> Result<()> {
+    let refused = outdir::refuse_irregular(from);
+    refused.map_err(|error| match error.hint {
+        None => error.with_hint("write it to a file first"),
+        Some(_) => error,
+    })
+}
+
 fn copy_into(from: &Path, to: &Path) -> Result<()> {
-    outdir::refuse_irregular(from)?;
+    refuse_unreadable(from)?;
     let mut source = File::open(from).map_err(file_error("reading", from))?;
     File::create_new(to)
         .and_then(|mut copy| io::copy(&mut source, &mut copy).map(|_| copy))

@@ -2,8 +2,8 @@
 
 use super::contents::unreadable_rows;
 use super::{Staged, lock_any};
-use crate::error::Result;
-use crate::outdir::JOURNAL;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{CurrentState, GroupId, Vocabulary};
 use crate::store::Journal;
 use crate::store::database::open::begin_generation;
@@ -33,9 +33,20 @@ pub struct Rebuilt {
     pub lost: u64,
 }
 
+/// Whether an outdir has a journal or an export of one, or their names are at least taken.
+fn has_any(outdir: &Path) -> bool {
+    let mut names = [JOURNAL, LABELS].into_iter();
+    names.any(|name| outdir.join(name).symlink_metadata().is_ok())
+}
+
 /// Builds a new journal for `outdir` from the rows of the present one. The caller then imports
 /// `labels.jsonl`.
 pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
+    if !has_any(outdir) {
+        let cause = format!("there is nothing to rebuild from in {}", outdir.display());
+        return Err(Error::new(ErrorKind::Store, cause)
+            .with_hint("give the folder of an earlier run with --outdir"));
+    }
     let lock = lock_any(outdir)?;
     let staged = Staged::empty(outdir)?;
     let mut fresh = Connection::open(&staged.path).map_err(journal_error("rebuilding"))?;

@@ -3,7 +3,7 @@
 
 use super::{from_json, json_value};
 use crate::error::Result;
-use crate::record::{FieldConfidence, GroupId, Labels, Origin, Reason};
+use crate::record::{Draft, FieldConfidence, GroupId, Labels, Origin, Reason};
 use crate::store::errors::journal_error;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -25,6 +25,23 @@ pub struct DraftRow {
     pub model: String,
     pub prompt_version: String,
     pub generated_at: String,
+}
+
+impl DraftRow {
+    /// The text as front ends see it, with the values that its reasons are about.
+    pub fn into_draft(self, about: Vec<(Reason, Vec<String>)>) -> Draft {
+        Draft {
+            about,
+            item_name: self.item_name,
+            labels: self.labels,
+            reasons: self.reasons,
+            origin: self.origin,
+            model: self.model,
+            prompt_version: self.prompt_version,
+            generated_at: self.generated_at,
+            confidence: self.confidence,
+        }
+    }
 }
 
 pub fn codes(reasons: &[Reason]) -> String {

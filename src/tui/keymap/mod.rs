@@ -6,7 +6,7 @@ mod key;
 pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, unreadable};
 use crate::text::read_text_up_to;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -42,10 +42,8 @@ pub struct Keymap {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    read_text_up_to(path, MAX_FILE_BYTES).map_err(|error| {
-        let cause = format!("cannot read the key file {}: {error}", path.display());
-        Error::new(ErrorKind::Usage, cause)
-    })
+    let action = format!("cannot read the key file {}", path.display());
+    read_text_up_to(path, MAX_FILE_BYTES).map_err(unreadable(ErrorKind::Usage, action))
 }
 
 impl Keymap {

@@ -1,7 +1,7 @@
 //! Reads theme files, which have a color for each role on a dark and on a light background.
 
 use super::nearest::nearest_of_256;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, unreadable};
 use ratatui::style::Color;
 use serde::Deserialize;
 use std::path::Path;
@@ -84,10 +84,8 @@ impl Palette {
                 names.join(", ")
             )));
         }
-        let text = crate::text::read_text(path).map_err(|error| {
-            let cause = format!("cannot read the theme {}: {error}", path.display());
-            Error::new(ErrorKind::Usage, cause)
-        })?;
+        let action = format!("cannot read the theme {}", path.display());
+        let text = crate::text::read_text(path).map_err(unreadable(ErrorKind::Usage, action))?;
         read(name, &text)?.palette(name)
     }
 }

@@ -29,7 +29,7 @@ impl CheckpointFile {
     /// Reads the file. Meant for small files; weights are mapped instead.
     pub fn read(&self) -> Result<Cow<'static, [u8]>> {
         match &self.data {
-            FileData::Disk(path) => std::fs::read(path)
+            FileData::Disk(path) => crate::platform::read_file(path)
                 .map(Cow::Owned)
                 .context(ErrorKind::Model, format!("cannot read {}", path.display())),
             FileData::Embedded(bytes) => Ok(Cow::Borrowed(bytes)),
@@ -73,7 +73,7 @@ impl CheckpointFile {
             return None;
         };
         let mut start = [0; 64];
-        let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+        let read = crate::platform::open_to_read(path).and_then(|mut file| file.read(&mut start));
         // An unreadable file is reported by whoever reads it.
         let start = &start[..read.unwrap_or(0)];
         refusals::lfs_pointer(&self.shown(), start)

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::text::hex;
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
-use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
+use hf_hub::repository::{ModelInfo, RepoTreeEntry, RepoTypeModel};
 use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -81,9 +81,7 @@ impl<'a> Hub<'a> {
             .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder instead of the id")),
             Err(CollectError::Missing(_)) => None,
         };
-        // Distinguishes an unknown model or revision from a missing file.
-        let about = self.repo.info().revision(options.revision.clone()).send();
-        let about = about.map_err(|error| refused.unwrap_or_else(|| hub_error(options, &error)))?;
+        let about = self.about().map_err(|error| refused.unwrap_or(error))?;
         let names = about.siblings.into_iter().flatten();
         let mut remote = RemoteRepo {
             hub: self,
@@ -91,6 +89,15 @@ impl<'a> Hub<'a> {
             names: names.map(|file| file.rfilename).collect(),
         };
         CheckpointFiles::collect(&options.model, &mut remote, gate).map_err(CollectError::error)
+    }
+
+    /// Asks the hub about the repository. This distinguishes an unknown model or revision from a missing
+    /// file.
+    pub fn about(&self) -> Result<ModelInfo> {
+        let about = self.repo.info().revision(self.options.revision.clone());
+        about
+            .send()
+            .map_err(|error| hub_error(self.options, &error))
     }
 
     /// Gets one file. `None` if the repository (with `only_cached`, the cache) does not have it.

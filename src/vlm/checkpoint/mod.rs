@@ -18,6 +18,7 @@ use files::{CheckpointFiles, Gate, OnDownload};
 use hub::Hub;
 use refusals::Refusal;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
 /// the shared cache. Unless `options.offline`, downloads missing files as long as the checkpoint
@@ -34,10 +35,10 @@ pub fn find(
     if Path::new(name).is_dir() {
         return CheckpointFiles::checked_folder(Path::new(name), gate);
     }
-    if Path::new(name).is_file() {
+    if Path::new(name).symlink_metadata().is_ok() {
         let refusal = match name.to_lowercase().ends_with(".gguf") {
             true => refusals::gguf_refusal(),
-            false => Refusal::new("it is a file", "give the checkpoint folder"),
+            false => Refusal::new(what_it_is(Path::new(name)), "give the checkpoint folder"),
         };
         if let Some(error) = refusals::error(name, vec![refusal]) {
             return Err(error);
@@ -53,5 +54,22 @@ pub fn find(
             "give a checkpoint folder, a Hugging Face id (owner/name), or demo",
             "체크포인트 폴더, Hugging Face id(소유자/이름), 또는 demo를 지정하세요",
         ))),
+    }
+}
+
+/// Checks that the hub has the model of `options`, without downloading anything.
+pub fn check_hub(options: &ModelOptions) -> Result<()> {
+    match hub::id(&options.model) {
+        Some(id) => Hub::new(options, id, Arc::new(|_| {}))?.about().map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Describes something at a path that is no folder.
+fn what_it_is(path: &Path) -> &'static str {
+    match path.metadata() {
+        Ok(about) if about.is_file() => "it is a file",
+        Ok(_) => "it is neither a folder nor a file",
+        Err(_) => "it is a link that leads nowhere",
     }
 }

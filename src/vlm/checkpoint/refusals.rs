@@ -52,12 +52,17 @@ pub fn lfs_pointer(shown: &str, bytes: &[u8]) -> Option<Refusal> {
 /// Recognizes a folder or repository without `config.json` by its file names.
 pub fn not_a_checkpoint(has: &mut dyn FnMut(&str) -> bool, has_gguf: bool) -> Option<Refusal> {
     if has("adapter_config.json") {
-        return Some(Refusal::new(
-            "it is a LoRA adapter, not a model",
-            "merge it into its base model first (`merge_and_unload` and `save_pretrained` of PEFT)",
-        ));
+        return Some(adapter("it is a LoRA adapter, not a model"));
     }
     has_gguf.then(gguf_refusal)
+}
+
+/// Refuses a LoRA adapter.
+pub fn adapter(what: &str) -> Refusal {
+    Refusal::new(
+        what,
+        "merge it into its base model first (`merge_and_unload` and `save_pretrained` of PEFT)",
+    )
 }
 
 pub fn gguf_refusal() -> Refusal {

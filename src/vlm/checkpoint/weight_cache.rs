@@ -53,7 +53,7 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
             return Ok(None);
         };
         let failure = || format!("cannot read {}", path.display());
-        let mut open = std::fs::File::open(path).context(ErrorKind::Model, failure())?;
+        let mut open = platform::open_to_read(path).context(ErrorKind::Model, failure())?;
         let metadata = open.metadata().context(ErrorKind::Model, failure())?;
         feed(file.name.as_bytes());
         feed(&metadata.len().to_le_bytes());

@@ -5,7 +5,7 @@
 
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
-use super::refusals::USE_ORIGINAL;
+use super::refusals::{self, USE_ORIGINAL};
 use super::tensor_list::ExpectedTensor;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
@@ -30,7 +30,7 @@ impl Bytes {
             FileData::Disk(path) => path,
         };
         let failure = || format!("cannot map {}", path.display());
-        let file = std::fs::File::open(path).context(ErrorKind::Model, failure())?;
+        let file = platform::open_to_read(path).context(ErrorKind::Model, failure())?;
         // SAFETY: a mapped file must not be truncated by another process. Weights are written once,
         // by a download that renames them when complete.
         let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, failure())?;
@@ -260,6 +260,10 @@ impl Weights {
         unused.retain(|name, _| !may_ignore(name) && !self.zero_biases.contains(*name));
         if missing.is_empty() && unused.is_empty() {
             return Ok(());
+        }
+        if unused.keys().any(|name| name.contains(".lora_")) {
+            let refusal = refusals::adapter("its weights contain those of a LoRA adapter");
+            return Err(Error::new(ErrorKind::Model, refusal.cause).with_hint(refusal.hint));
         }
         let unused = unused
             .iter()
@@ -504,7 +508,7 @@ fn float_dtype(dtype: Dtype) -> Option<DType> {
 /// Joins names for a message. The list is limited, or a checkpoint of another family would fill the
 /// screen.
 fn join_names(names: impl Iterator<Item = String>) -> String {
-    const SHOWN: usize = 20;
+    const SHOWN: usize = 8;
     let names: Vec<String> = names.collect();
     match names.len() {
         0 => "none".to_owned(),

@@ -4,7 +4,7 @@ use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kinds_of_part, stems};
 use crate::record::{Field, Labels};
 use crate::text::particles::{is_particle, with_particle};
-use crate::text::{clean_text, split_word, words};
+use crate::text::{clean_text, is_word_char, split_word, words};
 use unicode_normalization::UnicodeNormalization;
 
 /// Minimum similarity of two spellings of one name.
@@ -30,16 +30,21 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if wanted.len() < MIN_LETTERS {
         return None;
     }
+    let last = letters(last_word(name));
     let max = name.split_whitespace().count() + 2;
     let places: Vec<(usize, usize)> = word_places(&label);
     let mut best: Option<(f32, usize, usize)> = None;
     for (first, &(begin, _)) in places.iter().enumerate() {
         for &(_, end) in places[first..].iter().take(max) {
             for stem in stems(&label[begin..end]) {
-                if !ends_alike(stem, name) && !ends_clause(&label[begin + stem.len()..]) {
+                let found = letters(stem);
+                if !may_be_near(found.len(), wanted.len()) {
                     continue;
                 }
-                let similarity = similarity(&letters(stem), &wanted);
+                if !ends_alike(stem, &last) && !ends_clause(&label[begin + stem.len()..]) {
+                    continue;
+                }
+                let similarity = similarity(&found, &wanted);
                 if similarity >= NEAR && best.is_none_or(|(other, ..)| similarity > other) {
                     best = Some((similarity, begin, begin + stem.len()));
                 }
@@ -55,9 +60,14 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::LabelKo, [label]))
 }
 
-/// Whether the last words of both are similar.
-fn ends_alike(text: &str, name: &str) -> bool {
-    similarity(&letters(last_word(text)), &letters(last_word(name))) >= 0.5
+/// Whether texts of these lengths can be near: each letter that only one has makes them differ.
+fn may_be_near(a: usize, b: usize) -> bool {
+    similarity_at(a.abs_diff(b), a.max(b)) >= NEAR
+}
+
+/// Whether the last word of the text is similar to that of the name.
+fn ends_alike(text: &str, last_of_name: &[char]) -> bool {
+    similarity(&letters(last_word(text)), last_of_name) >= 0.5
 }
 
 /// Whether the rest of the text starts at the end of a clause.
@@ -77,14 +87,17 @@ fn word_places(text: &str) -> Vec<(usize, usize)> {
 
 /// The letters of a text: Hangul syllables decomposed, without blanks and punctuation.
 fn letters(text: &str) -> Vec<char> {
-    let text = text.nfd().filter(|c| c.is_alphanumeric());
+    let text = text.nfd().filter(|c| is_word_char(*c));
     text.flat_map(char::to_lowercase).collect()
 }
 
 /// Similarity of two texts, from 0 to 1 if equal.
 fn similarity(a: &[char], b: &[char]) -> f32 {
-    let longest = a.len().max(b.len()).max(1);
-    1.0 - distance(a, b) as f32 / longest as f32
+    similarity_at(distance(a, b), a.len().max(b.len()))
+}
+
+fn similarity_at(distance: usize, longest: usize) -> f32 {
+    1.0 - distance as f32 / longest.max(1) as f32
 }
 
 /// Levenshtein distance.

@@ -17,6 +17,8 @@ struct Table {
     delimiter: u8,
 }
 
+const NO_HEADER: &str = "a table starts with a line such as image_path,item_name,source_type, in UTF-8, UTF-16 or CP949";
+
 pub(super) fn open_csv(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
     open(manifest, b',')
 }
@@ -36,6 +38,10 @@ fn open(manifest: Manifest, delimiter: u8) -> Result<Box<dyn ItemSource>> {
         let mut rows = Rows::new(text, delimiter);
         let names = rows.names().map_err(|error| table.broken(error))?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.iter().all(|name| name.trim().is_empty()) {
+            let error = table.manifest.unreadable("it has no line of column names");
+            return Err(error.with_hint(NO_HEADER));
+        }
         if let Some((missing, hint)) = table.manifest.columns.missing(&names, false) {
             let path = table.manifest.path.display();
             let cause = format!("{path} lacks the required columns: {missing}");

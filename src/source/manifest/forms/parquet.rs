@@ -136,7 +136,10 @@ impl Table {
 
     /// Turns a panic of the parquet crate on a damaged file into an error.
     fn guarded<T, E: Display>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T> {
-        guarded(read).map_err(|error| self.0.unreadable(error))
+        guarded(read).map_err(|error| {
+            let hint = "check that it is a complete Parquet file";
+            self.0.unreadable(error).with_hint(hint)
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "mapped files")]
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,7 +124,7 @@ impl Reader {
     /// Opens a cache file. `None` if it does not exist.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let failure = || format!("cannot read {}", path.display());
-        let file = match std::fs::File::open(path) {
+        let file = match platform::open_to_read(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).context(ErrorKind::Model, failure()),

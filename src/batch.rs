@@ -129,7 +129,8 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                             Some(_) => Some("stopped"),
                             None => summary.interrupted.then_some("interrupted"),
                         };
-                        if model_error.is_none() || summary.asked > 0 {
+                        let has_results = summary.new_records > 0 || !summary.failures.is_empty();
+                        if model_error.is_none() || has_results {
                             reporter.summary(&summary, stopped, &failures, options);
                         }
                         if let Some(error) = model_error {

@@ -2,6 +2,7 @@
 
 use super::nearest::nearest_of_256;
 use crate::error::{Error, ErrorKind, Result, unreadable};
+use crate::text::with_short_quotes;
 use ratatui::style::Color;
 use serde::Deserialize;
 use std::path::Path;
@@ -55,6 +56,7 @@ impl Palette {
     pub fn load(choice: Option<&str>) -> Result<Self> {
         let read = |name: &str, text: &str| {
             let file: ThemeFile = toml::from_str(text).map_err(|error| {
+                let error = with_short_quotes(&error);
                 Error::new(ErrorKind::Usage, format!("the theme {name}: {error}"))
                     .with_hint("`labeler-tui show theme dark` prints an example")
             })?;

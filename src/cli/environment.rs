@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn an_unknown_variable_is_named_with_the_one_that_is_meant() {
         let set = [
-            "LABELER_MODLE",
+            "LABELER_MODELS",
             "LABELER_ODD",
             "LABELER_MODEL",
             "LABELER_API_KEY",
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             unknown_variables(set.into_iter().map(OsString::from)),
             [
-                "there is no variable LABELER_MODLE; do you mean LABELER_MODEL?",
+                "there is no variable LABELER_MODELS; do you mean LABELER_MODEL?",
                 "there is no variable LABELER_ODD",
             ]
         );

@@ -438,9 +438,9 @@ fn an_error_names_the_variable_that_a_bad_value_came_from() {
     let flag = ended(plain.env("LABELER_DB", "nowhere.sqlite")).expect(1);
     assert!(!flag.err.contains("LABELER_DB"), "{}", flag.err);
     let mut plain = desk.plain(&["show", "schema"]);
-    let unknown = ended(plain.env("LABELER_MODLE", "x")).expect(0);
+    let unknown = ended(plain.env("LABELER_MODELS", "x")).expect(0);
     assert_eq!(
         unknown.err,
-        "warning: there is no variable LABELER_MODLE; do you mean LABELER_MODEL?\n"
+        "warning: there is no variable LABELER_MODELS; do you mean LABELER_MODEL?\n"
     );
 }

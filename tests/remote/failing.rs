@@ -159,7 +159,7 @@ fn a_server_that_is_interrupted_again_and_again_is_reported_ten_times() {
 
 #[test]
 fn refusals_of_every_item_end_a_run_that_had_answers() {
-    for (status, at_most) in [(401, 5), (402, 5), (403, 5), (404, 5), (400, 32), (422, 32)] {
+    for (status, refusals) in [(401, 5), (402, 5), (403, 5), (404, 5), (400, 32), (422, 32)] {
         let server = Server::start(chats({
             let calls = AtomicUsize::new(0);
             move |request| match calls.fetch_add(1, Ordering::SeqCst) < 6 {
@@ -167,7 +167,9 @@ fn refusals_of_every_item_end_a_run_that_had_answers() {
                 false => refused(status),
             }
         }));
-        let run = label(&server, 500);
+        let mut options = options(&[&server.url]);
+        options.concurrency = 1;
+        let run = label_with(options, quick(), 500);
         let error = run.ended.as_ref().unwrap_err();
         assert!(
             error
@@ -177,9 +179,8 @@ fn refusals_of_every_item_end_a_run_that_had_answers() {
         );
         assert!(error.hint.as_ref().unwrap().contains("credit"));
         assert_eq!(run.texts.len(), 6);
-        let failures = run.failures.len();
-        // Some in flight may be refused before the last of the six answers comes.
-        assert!(failures < at_most + 8, "{status}: {failures} failures");
+        // The item of the last refusal waits for the next run.
+        assert_eq!(run.failures.len(), refusals - 1, "{status}");
         assert!(run.notices.is_empty(), "{:?}", run.notices);
     }
 }

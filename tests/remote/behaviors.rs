@@ -1,7 +1,7 @@
 //! A table of server behaviors with the expected result, and limits of time and memory.
 
 use crate::memory::peak;
-use crate::run::{label_with, options, quick};
+use crate::run::{label_with, options, quick, without_patience};
 use crate::server::{Reply, Request, Server, chats, completion, good, name, record};
 use labeler_tui::labeler::remote::RetryPolicy;
 use serde_json::{Value, json};
@@ -356,7 +356,8 @@ fn statuses() -> Vec<Row> {
             Ends("no usable answer from"),
             |_| refused(500),
         )
-        .items(200),
+        .items(200)
+        .retry(without_patience),
         row("a gateway without a server", Fails("status 502"), |_| {
             refused(502)
         }),

@@ -1,6 +1,6 @@
 //! Tests of servers that stop to answer, and of what a run says about them.
 
-use crate::run::{Run, label, label_with, options, quick, watched};
+use crate::run::{Run, label_with, options, quick, watched, without_patience};
 use crate::server::{Reply, Request, Server, chats, good, name};
 use labeler_tui::labeler::LabelEvent;
 use labeler_tui::labeler::remote::RetryPolicy;
@@ -73,7 +73,7 @@ fn a_server_that_answers_no_item_usably_ends_the_run_after_five_items() {
 fn a_server_whose_answers_become_unusable_pauses_the_run_once_and_then_ends_it() {
     for reply in [page, || Reply::Cut, || refused(500)] {
         let server = good_until(20, reply);
-        let run = label(&server, 500);
+        let run = label_with(options(&[&server.url]), without_patience(), 500);
         let error = run.ended.as_ref().unwrap_err();
         assert!(
             error.cause.starts_with("no usable answer from http://"),
@@ -99,7 +99,6 @@ fn an_unusable_server_is_back_only_after_a_usable_answer() {
         }
     }));
     let patient = RetryPolicy {
-        patience: Duration::from_secs(60),
         tries: 20,
         ..quick()
     };
@@ -141,7 +140,6 @@ fn a_server_that_is_interrupted_again_and_again_is_reported_ten_times() {
     let mut options = options(&[&server.url]);
     options.concurrency = 1;
     let patient = RetryPolicy {
-        patience: Duration::from_secs(60),
         tries: 100,
         ..quick()
     };
@@ -211,7 +209,12 @@ fn a_server_that_stays_busy_is_reported_once_and_again_when_it_answers() {
                 false => good(request),
             }
         }));
-        let run = label(&server, 20);
+        // Some item may get most of the refusals.
+        let persistent = RetryPolicy {
+            max_rate_limited: 100,
+            ..quick()
+        };
+        let run = label_with(options(&[&server.url]), persistent, 20);
         assert_eq!(run.texts.len(), 20, "{:?}", run.failures);
         let words = ["is too busy for every request (429, ", "answers again"];
         assert_eq!(run.notices.len(), 2, "{:?}", run.notices);

@@ -194,6 +194,14 @@ pub fn options(urls: &[&str]) -> RemoteOptions {
     }
 }
 
+/// Gives up a server without a usable answer soon.
+pub fn without_patience() -> RetryPolicy {
+    RetryPolicy {
+        patience: Duration::from_millis(100),
+        ..quick()
+    }
+}
+
 /// A retry policy with short delays, but timeouts that a busy machine does not reach.
 pub fn quick() -> RetryPolicy {
     RetryPolicy {
@@ -204,7 +212,7 @@ pub fn quick() -> RetryPolicy {
         max_backoff: Duration::from_millis(10),
         tries: 4,
         max_rate_limited: 6,
-        patience: Duration::from_millis(100),
+        patience: Duration::from_secs(60),
         body_time: Duration::from_secs(60),
         per_token: Duration::ZERO,
     }

@@ -89,12 +89,13 @@ fn mentions(text: &str, value: &str) -> bool {
 
 /// A warning for each variable of the environment that looks like ours but is unknown.
 pub fn unknown_variables(set: impl Iterator<Item = OsString>) -> Vec<String> {
-    let known = known_variables();
     let names = set.filter_map(|name| name.into_string().ok());
-    let unknown: BTreeSet<String> = names
-        .filter(|name| name.starts_with(PREFIX) && !known.contains(name))
-        .collect();
-    let warning = |name: String| {
+    let ours: BTreeSet<String> = names.filter(|name| name.starts_with(PREFIX)).collect();
+    if ours.is_empty() {
+        return Vec::new();
+    }
+    let known = known_variables();
+    let warning = |name: &String| {
         let similarity = |other: &String| {
             let (name, other) = (&name[PREFIX.len()..], &other[PREFIX.len()..]);
             strsim::normalized_damerau_levenshtein(name, other)
@@ -110,7 +111,7 @@ pub fn unknown_variables(set: impl Iterator<Item = OsString>) -> Vec<String> {
             _ => format!("there is no variable {name}"),
         }
     };
-    unknown.into_iter().map(warning).collect()
+    ours.difference(&known).map(warning).collect()
 }
 
 fn known_variables() -> BTreeSet<String> {

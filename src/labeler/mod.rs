@@ -24,20 +24,16 @@ use crate::threads;
 /// without a download, and servers that are not reachable.
 pub fn checked_factory(options: LabelerOptions) -> Result<Option<Factory>> {
     match options {
-        #[cfg(feature = "fake-model")]
-        LabelerOptions::Local(model) if fake::is_named(&model.model) => {
-            Ok(factory(LabelerOptions::Local(model)))
-        }
-        LabelerOptions::Local(model) => {
-            local::check(&model)?;
-            Ok(factory(LabelerOptions::Local(model)))
-        }
         LabelerOptions::Remote(server) => {
             let server = remote::RemoteLabeler::new(server, remote::RetryPolicy::default())?;
-            Ok(Some(Box::new(|_| Ok(Box::new(server)))))
+            return Ok(Some(Box::new(|_| Ok(Box::new(server)))));
         }
-        LabelerOptions::None => Ok(None),
+        #[cfg(feature = "fake-model")]
+        LabelerOptions::Local(ref model) if fake::is_named(&model.model) => {}
+        LabelerOptions::Local(ref model) => local::check(model)?,
+        LabelerOptions::None => {}
     }
+    Ok(factory(options))
 }
 
 /// Returns the factory of the labeler; `None` for review only.

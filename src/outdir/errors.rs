@@ -16,7 +16,7 @@ pub(crate) const NOT_WRITABLE: Phrase = Phrase::new(
 );
 const NOT_READABLE: Phrase = Phrase::new("give read permission", "읽기 권한을 주세요");
 const LINK_LOOP: Phrase = Phrase::new(
-    "a symbolic link in the path leads back to itself: mend it, or give another path",
+    "a symbolic link in the path leads back to itself: fix it, or give another path",
     "경로의 심볼릭 링크가 제자리로 돌아옵니다. 고치거나 다른 경로를 주세요",
 );
 pub(crate) const FAILING: Phrase = Phrase::new(

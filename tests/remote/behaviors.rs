@@ -87,6 +87,16 @@ fn head(out: &mut dyn Write, more: &str) -> std::io::Result<()> {
     )
 }
 
+/// Sends a body byte by byte until the client stops reading.
+fn drip(out: &mut dyn Write) -> std::io::Result<()> {
+    head(out, "content-length: 99999\r\n")?;
+    loop {
+        out.write_all(b" ")?;
+        out.flush()?;
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
 /// Sends a body of unknown length until the client stops reading.
 fn endless(out: &mut dyn Write, status: &str, part: &[u8]) -> std::io::Result<()> {
     write!(
@@ -381,29 +391,13 @@ fn slow_and_cut() -> Vec<Row> {
         )
         .retry(impatient),
         row("endless single bytes", Fails("no answer in time"), |_| {
-            Reply::Wire(|out| {
-                head(out, "content-length: 99999\r\n")?;
-                loop {
-                    out.write_all(b" ")?;
-                    out.flush()?;
-                    std::thread::park_timeout(Duration::from_millis(20));
-                }
-            })
+            Reply::Wire(drip)
         })
         .retry(impatient),
         row(
             "an answer of single bytes",
             Fails("bytes of the answer came in"),
-            |_| {
-                Reply::Wire(|out| {
-                    head(out, "content-length: 99999\r\n")?;
-                    loop {
-                        out.write_all(b" ")?;
-                        out.flush()?;
-                        std::thread::park_timeout(Duration::from_millis(20));
-                    }
-                })
-            },
+            |_| Reply::Wire(drip),
         )
         .retry(slow_body),
         row("a body shorter than declared", Fails(""), |_| Reply::Cut),

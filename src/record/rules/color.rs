@@ -167,23 +167,18 @@ impl ColorHistogram {
         }
     }
 
-    /// Whether most pixels have no color that the record mentions. The mentioned words include the
-    /// claimed ones and those of the item's name. False if no claim can be checked, or if many
-    /// colors are mentioned.
-    pub fn misses_main_color(
-        &self,
-        claimed: &[&Word],
-        mentioned: &[&Word],
-        vocabulary: &Vocabulary,
-    ) -> bool {
+    /// Whether most pixels have none of these colors. False if none can be checked, or if one stands
+    /// for many colors.
+    pub fn misses_main_color(&self, named: &[&Word], vocabulary: &Vocabulary) -> bool {
         let many = Some(PixelRule::ManyColors);
-        if mentioned.iter().any(|word| word.pixels == many) {
+        if named.iter().any(|word| word.pixels == many) {
             return false;
         }
-        if covering(claimed, vocabulary).is_empty() || self.bins.is_empty() {
+        let covering = covering(named, vocabulary);
+        if covering.is_empty() || self.bins.is_empty() {
             return false;
         }
-        let unclaimed = self.uncovered(&covering(mentioned, vocabulary));
+        let unclaimed = self.uncovered(&covering);
         unclaimed.iter().map(|(_, share)| share).sum::<f32>() >= MAX_UNCLAIMED
     }
 

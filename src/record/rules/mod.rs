@@ -175,23 +175,26 @@ fn wrong_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
     wrong.map(|claim| stem(&claim.text).to_owned()).collect()
 }
 
-/// The main colors that the record does not mention, if they are most of the icon.
+/// The main colors that the record does not mention, if they are most of the icon. A color of the
+/// item's name is mentioned but not claimed: alone, it says nothing about the icon.
 fn missing_main_colors(
     labels: &Labels,
     claims: &[ColorClaim],
     context: &RuleContext,
 ) -> Option<Vec<String>> {
-    let colors = context.colors?;
+    let (colors, vocabulary) = (context.colors?, context.vocabulary);
+    let misses = |named: &[&Word]| colors.misses_main_color(named, vocabulary);
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-    let mentioned = labels.mentioned_colors(context.vocabulary);
-    colors
-        .misses_main_color(&claimed, &mentioned, context.vocabulary)
-        .then(|| {
-            let main = colors.measured(context.vocabulary).into_iter();
-            main.filter(|(word, _)| !mentioned.contains(word))
-                .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
-                .collect()
-        })
+    if !misses(&claimed) {
+        return None;
+    }
+    let mentioned = labels.mentioned_colors(vocabulary);
+    misses(&mentioned).then(|| {
+        let main = colors.measured(vocabulary).into_iter();
+        main.filter(|(word, _)| !mentioned.contains(word))
+            .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
+            .collect()
+    })
 }
 
 /// The low-confidence fields, each with its low-confidence words.

@@ -11,7 +11,9 @@ mod question;
 mod retry;
 mod views;
 
-pub use bulk::{BulkAction, BulkForm, RecordEffect, ReplaceForm, Scope, TranslateForm};
+pub use bulk::{
+    BulkAction, BulkForm, PendingPreview, RecordEffect, ReplaceForm, Scope, TranslateForm,
+};
 pub use completion::Completion;
 pub use filter_form::FilterForm;
 pub use fix_all::FixAllForm;
@@ -25,7 +27,7 @@ pub use views::ViewList;
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use super::widgets::layout::centered;
-use crate::record::{ChangePreview, GroupSummary};
+use crate::record::ChangePreview;
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -275,17 +277,11 @@ impl Dialog {
         }
     }
 
-    /// Effect of the change being entered on a record of the list, in at most `cells`. `None` while
-    /// there is no change, and for a record that it leaves out.
-    pub fn effect_on(
-        &self,
-        summary: &GroupSummary,
-        cells: usize,
-        session: &Session,
-    ) -> Option<RecordEffect> {
+    /// Preview of the change of many records that is being entered.
+    pub fn pending(&self) -> Option<&PendingPreview> {
         match self {
-            Self::Bulk(form) => form.effect_on(summary, cells, session),
-            Self::Replace(form) => form.effect_on(summary, cells, session),
+            Self::Bulk(form) => Some(form.current()),
+            Self::Replace(form) => Some(form.current()),
             _ => None,
         }
     }

@@ -145,7 +145,7 @@ fn multicolor_and_transparency_are_checked_by_pixels() {
     };
     assert!(glass.allowed(&vocabulary).contains(&transparent));
     let many = words(&vocabulary, &["multicolor"]);
-    assert!(!rainbow.misses_main_color(&many, &many, &vocabulary));
+    assert!(!rainbow.misses_main_color(&many, &vocabulary));
 }
 
 #[test]
@@ -165,7 +165,8 @@ fn claims_without_the_main_color_miss_it() {
     let misses = |claimed: &[&str], named: &[&str]| {
         let claimed = words(&vocabulary, claimed);
         let mentioned = [claimed.clone(), words(&vocabulary, named)].concat();
-        hat.misses_main_color(&claimed, &mentioned, &vocabulary)
+        let misses = |named: &[&Word]| hat.misses_main_color(named, &vocabulary);
+        misses(&claimed) && misses(&mentioned)
     };
     assert!(misses(&["white"], &[]));
     assert!(!misses(&["white", "red"], &[]));

@@ -4,8 +4,8 @@
 use super::Scope;
 use super::action::{BulkAction, fields, stepped};
 use super::choices::{Choices, LABEL};
-use super::pending::{self, PendingPreview, RecordEffect};
-use crate::record::{Change, ChangePreview, Field, GroupSummary};
+use super::pending::{self, PendingPreview};
+use crate::record::{Change, ChangePreview, Field};
 use crate::tui::dialogs::completion::{self, Completion};
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -142,13 +142,9 @@ impl BulkForm {
         }
     }
 
-    pub fn effect_on(
-        &self,
-        summary: &GroupSummary,
-        cells: usize,
-        session: &Session,
-    ) -> Option<RecordEffect> {
-        self.preview.effect_on(summary, cells, session)
+    /// Preview of the change that Enter would apply.
+    pub fn current(&self) -> &PendingPreview {
+        &self.preview
     }
 
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {

@@ -10,7 +10,7 @@ mod translate;
 
 pub use action::BulkAction;
 pub use form::BulkForm;
-pub use pending::RecordEffect;
+pub use pending::{PendingPreview, RecordEffect};
 pub use replace::ReplaceForm;
 pub use scope::Scope;
 pub use translate::TranslateForm;

@@ -30,8 +30,8 @@ pub enum RecordEffect {
 }
 
 impl PendingPreview {
-    /// Effect on a record of the list of the change requested last; `None` where it leaves the
-    /// record out.
+    /// Effect of the change requested last on a record of the list, in at most `cells`. `None` while
+    /// there is no change, and for a record that it leaves out.
     pub fn effect_on(
         &self,
         summary: &GroupSummary,

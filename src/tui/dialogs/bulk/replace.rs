@@ -2,10 +2,8 @@
 //! exclude single texts; item names are never replaced.
 
 use super::Scope;
-use super::pending::{self, PendingPreview, RecordEffect, change_line};
-use crate::record::{
-    Change, ChangePreview, Field, GroupSummary, Matching, Replacement, TextChange,
-};
+use super::pending::{self, PendingPreview, change_line};
+use crate::record::{Change, ChangePreview, Field, Matching, Replacement, TextChange};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -65,15 +63,6 @@ impl ReplaceForm {
         }))
     }
 
-    pub fn effect_on(
-        &self,
-        summary: &GroupSummary,
-        cells: usize,
-        session: &Session,
-    ) -> Option<RecordEffect> {
-        self.current().effect_on(summary, cells, session)
-    }
-
     pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
         self.all.set(number, preview.clone());
         self.included.set(number, preview);
@@ -112,7 +101,7 @@ impl ReplaceForm {
     }
 
     /// Preview of the change that Enter would apply.
-    fn current(&self) -> &PendingPreview {
+    pub fn current(&self) -> &PendingPreview {
         match self.except.is_empty() {
             true => &self.all,
             false => &self.included,

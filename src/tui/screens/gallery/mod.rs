@@ -308,9 +308,8 @@ fn tile(
     let marks = format!("{}{}", if picked { "#" } else { " " }, sign(summary.state));
     let cells = usize::from(area.width.saturating_sub(1));
     let text_cells = cells.saturating_sub(width(&marks) + 1);
-    let effect = view
-        .dialog
-        .and_then(|dialog| dialog.effect_on(summary, text_cells, session));
+    let pending = view.dialog.and_then(Dialog::pending);
+    let effect = pending.and_then(|pending| pending.effect_on(summary, text_cells, session));
     let style = match (under_cursor, picked, &effect) {
         (true, ..) => theme.cursor(true),
         (_, _, Some(RecordEffect::Changed(_))) => theme.accent(),

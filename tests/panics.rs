@@ -102,6 +102,7 @@ fn a_panic_of_any_thread_is_reported_with_its_cause() {
         ("source", "source"),
         ("reading", "reading the source"),
         ("hashing", "hashing an image"),
+        ("examining", "examining the records"),
         ("preprocess", "preprocess"),
         ("engine", "engine"),
     ] {

@@ -87,14 +87,20 @@ pub fn apply(
 pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
     let words = change_of(&undone).map(|change| words.remove(change));
-    let effects = history_effects(journal, undone, RunStepKind::Undo, Step::Undone);
+    let effects = match undone {
+        Some(undone) => history_effects(journal, undone, RunStepKind::Undo, Step::Undone),
+        None => no_step(journal, Step::NothingToUndo)?,
+    };
     Ok(with_words(effects, words))
 }
 
 pub fn redo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
     let words = change_of(&redone).map(|change| words.add(change));
-    let effects = history_effects(journal, redone, RunStepKind::Redo, Step::Redone);
+    let effects = match redone {
+        Some(redone) => history_effects(journal, redone, RunStepKind::Redo, Step::Redone),
+        None => no_step(journal, Step::NothingToRedo)?,
+    };
     Ok(with_words(effects, words))
 }
 
@@ -135,13 +141,10 @@ fn version_text(
 
 fn history_effects(
     journal: &mut JournalAccess,
-    outcome: Option<StepOutcome>,
+    outcome: StepOutcome,
     kind: RunStepKind,
     step: fn(PastStep) -> Step,
 ) -> Effects {
-    let Some(outcome) = outcome else {
-        return Effects::default();
-    };
     journal
         .log()
         .history_step(kind, &outcome.done, &outcome.changed);
@@ -151,6 +154,17 @@ fn history_effects(
         records: outcome.groups.len(),
     });
     step_effects(outcome, Some(step), true)
+}
+
+/// Reports that there is no step to undo or redo.
+fn no_step(journal: &mut JournalAccess, nothing: Step) -> Result<Effects> {
+    let (undo, redo) = journal.with(|journal| journal.next_steps())?;
+    Ok(Effects::event(Event::Stepped {
+        step: Some(nothing),
+        groups: Vec::new(),
+        undo,
+        redo,
+    }))
 }
 
 fn step_effects(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {

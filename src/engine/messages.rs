@@ -160,6 +160,8 @@ pub enum Step {
     /// The step that was undone.
     Undone(PastStep),
     Redone(PastStep),
+    NothingToUndo,
+    NothingToRedo,
 }
 
 #[derive(Debug, Clone, PartialEq)]

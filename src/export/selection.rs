@@ -2,15 +2,19 @@
 //! now.
 
 use super::image_path::with_image_path;
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file_error;
 use crate::record::{GroupId, Reason, Record};
 use crate::store::{Committed, Journal};
+use crate::threads;
+use crossbeam_channel::bounded;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::thread;
 
 /// Records that are not exported as stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub struct ExportIssues {
 
 /// How many withheld paths are listed.
 const MAX_LISTED: usize = 3;
+/// Number of records that are examined in one go.
+const BATCH: usize = 256;
+/// Number of batches that are read ahead.
+const BATCHES_AHEAD: usize = 4;
 
 impl ExportIssues {
     fn list_path(&mut self, path: String) {
@@ -93,30 +101,7 @@ impl LineImage {
 impl Selection {
     /// Examines all records. `labels` is the file that may have intact lines of damaged records.
     pub fn of(journal: &Journal, labels: &Path) -> Result<Self> {
-        let mut selection = Self::default();
-        let mut seen_labels = HashSet::new();
-        let mut damaged = Vec::new();
-        journal.each_record(|committed| {
-            if !committed.is_intact && !committed.is_displaced {
-                damaged.push(committed);
-                return Ok(());
-            }
-            if committed.is_displaced || !matches_its_image(&committed)? {
-                selection.issues.withheld += 1;
-                selection.issues.list_path(committed.image_path);
-                let line = committed.raw.unwrap_or(committed.record);
-                selection.withheld_lines.push(line);
-                selection
-                    .exceptions
-                    .insert(committed.id, Exception::Withheld);
-            } else if !committed.label_key.is_empty() {
-                let key = committed.label_key;
-                if !seen_labels.insert(key.clone()) {
-                    selection.duplicate_labels.insert(key);
-                }
-            }
-            Ok(())
-        })?;
+        let (mut selection, damaged) = examine(journal)?;
         journal.each_displaced_edit(|edit| {
             selection.issues.withheld_edits += 1;
             selection.issues.list_path(edit.image_path);
@@ -139,6 +124,66 @@ impl Selection {
                 .insert(committed.id, Exception::Damaged(line));
         }
         Ok(selection)
+    }
+}
+
+/// Examines all records, on a thread of its own while they are read. Returns the selection, and the
+/// damaged records apart.
+fn examine(journal: &Journal) -> Result<(Selection, Vec<Committed>)> {
+    thread::scope(|scope| {
+        let (batches, read_ahead) = bounded(BATCHES_AHEAD);
+        let examiner = threads::spawn_scoped(scope, "examining", move || {
+            let mut examiner = Examiner::default();
+            let mut records = read_ahead.into_iter().flatten();
+            records.try_for_each(|record| examiner.add(record))?;
+            Ok((examiner.selection, examiner.damaged))
+        })?;
+        let ended = |_| Error::new(ErrorKind::Internal, "examining the records ended early");
+        let mut batch = Vec::with_capacity(BATCH);
+        let read = journal.each_record(|committed| {
+            batch.push(committed);
+            match batch.len() < BATCH {
+                true => Ok(()),
+                false => batches.send(std::mem::take(&mut batch)).map_err(ended),
+            }
+        });
+        let read = read.and_then(|()| batches.send(batch).map_err(ended));
+        drop(batches);
+        let panicked =
+            |panic: Box<dyn Any + Send>| threads::panicked("examining the records", panic.as_ref());
+        // An error of the examiner explains why it took no more batches.
+        let examined = examiner.join().map_err(panicked)??;
+        read.and(Ok(examined))
+    })
+}
+
+#[derive(Default)]
+struct Examiner {
+    selection: Selection,
+    damaged: Vec<Committed>,
+    labels: HashSet<String>,
+}
+
+impl Examiner {
+    fn add(&mut self, committed: Committed) -> Result<()> {
+        let selection = &mut self.selection;
+        if !committed.is_displaced && !committed.is_intact() {
+            self.damaged.push(committed);
+        } else if committed.is_displaced || !matches_its_image(&committed)? {
+            selection.issues.withheld += 1;
+            selection.issues.list_path(committed.image_path);
+            let line = committed.raw.unwrap_or(committed.record);
+            selection.withheld_lines.push(line);
+            selection
+                .exceptions
+                .insert(committed.id, Exception::Withheld);
+        } else if !committed.label_key.is_empty() {
+            let key = committed.label_key;
+            if !self.labels.insert(key.clone()) {
+                selection.duplicate_labels.insert(key);
+            }
+        }
+        Ok(())
     }
 }
 

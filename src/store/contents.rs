@@ -2,7 +2,6 @@
 
 use super::errors::journal_error;
 use super::tables::answers::read_failure_detail;
-use super::tables::groups::IS_DISPLACED;
 use super::tables::meta::Content;
 use super::tables::records::{checksum_of, lossy, record_of};
 use super::tables::{from_json, to_json};
@@ -22,14 +21,22 @@ pub struct Committed {
     pub item_name: String,
     /// Another image is at `image_path` now, and the path of this one is unknown.
     pub is_displaced: bool,
-    /// The record's bytes match its checksum.
-    pub is_intact: bool,
     /// The record as JSON.
     pub record: String,
     /// The imported line, byte for byte.
     pub raw: Option<String>,
     /// Records with the same nonempty key have the same label.
     pub label_key: String,
+    /// `None` in a record of an earlier program.
+    checksum: Option<String>,
+}
+
+impl Committed {
+    /// Whether the record's bytes match its checksum.
+    pub fn is_intact(&self) -> bool {
+        let stored = self.checksum.as_ref();
+        stored.is_none_or(|stored| *stored == checksum_of(&self.record, self.raw.as_deref()))
+    }
 }
 
 /// An item without a record, and why.
@@ -66,15 +73,15 @@ pub fn holds(db: &Connection, content: Content) -> Result<bool> {
 pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()>) -> Result<()> {
     let reading = journal_error("reading the records");
     let mut select = db
-        .prepare_cached(&format!(
-            "SELECT r.id, g.image_path, g.sha256, g.name, {IS_DISPLACED}, r.record, r.raw,
+        .prepare_cached(
+            "SELECT r.id, g.image_path, g.sha256, g.name, g.displaced, r.record, r.raw,
                  r.label_key, r.checksum, g.id
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  JOIN records r ON r.id = h.record
              WHERE r.made_by <> 'unread'
-             ORDER BY g.ord, g.id"
-        ))
+             ORDER BY g.ord, g.id",
+        )
         .map_err(&reading)?;
     let mut rows = select.query([]).map_err(&reading)?;
     while let Some(row) = rows.next().map_err(&reading)? {
@@ -83,7 +90,6 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
         let raw = lossy(row, 6).map_err(&reading)?;
         let label_key = lossy(row, 7).map_err(&reading)?.unwrap_or_default();
         let committed = (|| {
-            let checksum: Option<String> = row.get(8)?;
             Ok(Committed {
                 id: row.get(0)?,
                 group: GroupId(row.get(9)?),
@@ -91,11 +97,10 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
                 image_sha256: row.get(2)?,
                 item_name: row.get(3)?,
                 is_displaced: row.get(4)?,
-                is_intact: checksum
-                    .is_none_or(|stored| stored == checksum_of(&record, raw.as_deref())),
                 record,
                 raw,
                 label_key,
+                checksum: row.get(8)?,
             })
         })()
         .map_err(&reading)?;
@@ -108,14 +113,14 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
 pub fn each_failure(db: &Connection, mut take: impl FnMut(FailedItem) -> Result<()>) -> Result<()> {
     let reading = journal_error("reading the failures");
     let mut select = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT g.image_path, g.item, f.code, f.detail, f.at
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  JOIN failures f ON f.id = h.failure
-             WHERE h.has_draft = 0 AND h.record IS NULL AND NOT {IS_DISPLACED}
-             ORDER BY g.ord, g.id"
-        ))
+             WHERE h.has_draft = 0 AND h.record IS NULL AND NOT g.displaced
+             ORDER BY g.ord, g.id",
+        )
         .map_err(&reading)?;
     let mut rows = select.query([]).map_err(&reading)?;
     while let Some(row) = rows.next().map_err(&reading)? {
@@ -139,18 +144,18 @@ pub fn each_displaced_edit(
     mut take: impl FnMut(DisplacedEdit) -> Result<()>,
 ) -> Result<()> {
     let found: Vec<(i64, i64, String)> = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT g.id, json_extract(h.head, '$.draft'), g.image_path
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  LEFT JOIN records r ON r.id = h.record
-             WHERE {IS_DISPLACED} AND json_valid(h.head)
+             WHERE g.displaced AND json_valid(h.head)
                  AND json_extract(h.head, '$.draft') IS NOT r.draft
                  AND json_extract(h.head, '$.draft') IS NOT NULL
                  AND (json_extract(h.head, '$.edited')
                      OR json_extract(h.head, '$.decision') = 'accepted')
-             ORDER BY g.ord, g.id"
-        ))
+             ORDER BY g.ord, g.id",
+        )
         .and_then(|mut select| {
             select
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?

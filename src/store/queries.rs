@@ -7,7 +7,7 @@ use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_observed;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
 use super::tables::from_json;
-use super::tables::groups::{IS_DISPLACED, read_group};
+use super::tables::groups::read_group;
 use super::tables::records::read_record;
 use super::tables::states::read_current;
 use crate::error::Result;
@@ -131,7 +131,7 @@ pub fn each_summary(
 ) -> Result<()> {
     let mut select = db
         .prepare_cached(&format!(
-            "{SELECT_SUMMARY} WHERE NOT {IS_DISPLACED} ORDER BY g.ord, g.id"
+            "{SELECT_SUMMARY} WHERE NOT g.displaced ORDER BY g.ord, g.id"
         ))
         .map_err(journal_error("reading the groups"))?;
     let rows = select
@@ -298,10 +298,10 @@ pub fn item(db: &Connection, id: GroupId) -> Result<(Item, Option<String>)> {
 pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>> {
     let mut ids = Vec::new();
     let mut select = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
-             WHERE h.state = ?1 AND NOT {IS_DISPLACED}"
-        ))
+             WHERE h.state = ?1 AND NOT g.displaced",
+        )
         .map_err(journal_error("reading the groups"))?;
     for state in states {
         let rows = select
@@ -370,7 +370,7 @@ fn count_groups(db: &Connection) -> Result<HashMap<CountKey, u64>> {
                      AND (h.duplicate = 0 OR r.raw IS NOT NULL), 0)
              FROM groups g LEFT JOIN heads h ON h.group_id = g.id
                  LEFT JOIN records r ON r.id = h.record AND h.state = '{}'
-             WHERE NOT {IS_DISPLACED}",
+             WHERE NOT g.displaced",
             GroupState::Uncertain.name()
         ))
         .map_err(journal_error("counting"))?;
@@ -392,11 +392,11 @@ fn failures(db: &Connection) -> Result<Vec<(FailureCode, u64)>> {
         Ok((row.get::<_, String>(0)?, found))
     };
     let failures: Vec<(String, u64)> = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT f.code, count(*)
              FROM heads h JOIN failures f ON f.id = h.failure JOIN groups g ON g.id = h.group_id
-             WHERE h.has_draft = 0 AND h.record IS NULL AND NOT {IS_DISPLACED} GROUP BY f.code"
-        ))
+             WHERE h.has_draft = 0 AND h.record IS NULL AND NOT g.displaced GROUP BY f.code",
+        )
         .and_then(|mut select| select.query_map([], row)?.collect())
         .map_err(journal_error("counting"))?;
     let known = |(code, found): (String, u64)| Some((FailureCode::parse(&code)?, found));

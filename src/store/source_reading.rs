@@ -115,7 +115,7 @@ pub fn add_paths(db: &mut Connection, paths: &[(GroupId, String)]) -> Result<()>
         if path.is_empty() || known == Some(*group) {
             continue;
         }
-        assign_path(&transaction, path, *group)?;
+        assign_path(&transaction, path, known, *group)?;
         if let Some(other) = known {
             changed_contents.displaced(&mut states, other)?;
         }
@@ -355,7 +355,7 @@ impl Upsert<'_> {
         if before == Some(id) {
             return Ok(());
         }
-        assign_path(self.updater.db, path, id)?;
+        assign_path(self.updater.db, path, before, id)?;
         match before {
             Some(other) => self
                 .updater

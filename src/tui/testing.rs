@@ -345,7 +345,11 @@ impl Bench {
             Direction::Redo => (&mut self.future, &mut self.past),
         };
         let Some((name, step)) = from.pop() else {
-            return Vec::new();
+            let nothing = match direction {
+                Direction::Undo => Step::NothingToUndo,
+                Direction::Redo => Step::NothingToRedo,
+            };
+            return self.step_events(nothing, Vec::new());
         };
         for (id, step) in &step {
             if let Some(detail) = self.world.get_mut(id) {

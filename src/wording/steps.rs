@@ -18,6 +18,8 @@ words! {
     undone: "undone" / "되돌렸습니다",
     redone: "redone" / "다시 했습니다",
     now_at(what, step, name): "{what}: {step}; now at {name}" / "{what}: {step}. 지금은 {name}",
+    nothing_to_undo: "nothing to undo" / "되돌릴 동작이 없습니다",
+    nothing_to_redo: "nothing to redo" / "다시 실행할 동작이 없습니다",
     nothing_changed: "nothing changed" / "바뀐 것이 없습니다",
     did_on(did, records): "{did} {records}" / "{records}: {did}",
     did_of(did, records): "{did} of {records}" / "{records}: {did}",
@@ -137,6 +139,8 @@ impl Words {
         match step {
             Step::Undone(step) => back(self.undone(), step),
             Step::Redone(step) => back(self.redone(), step),
+            Step::NothingToUndo => self.nothing_to_undo().to_owned(),
+            Step::NothingToRedo => self.nothing_to_redo().to_owned(),
             Step::Done(report) if records == 1 => format!("{name}: {}", self.done(report)),
             Step::Done(report) => self.done(report),
         }

@@ -4,7 +4,7 @@ use super::errors::journal_error;
 use super::tables::computed::signals_of;
 use super::tables::drafts::{read_draft, reasons_of};
 use super::tables::from_json;
-use super::tables::groups::{IS_DISPLACED, read_group};
+use super::tables::groups::read_group;
 use super::tables::judgments::{newest_seed, read_judgments};
 use crate::error::Result;
 use crate::record::{
@@ -72,7 +72,7 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
         signals: Option<String>,
     }
     let mut select = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT g.id, g.source_type, r.draft, coalesce(c.reasons, d.reasons), h.duplicate,
                  d.labels,
                  CASE WHEN json_valid(h.head) AND json_extract(h.head, '$.draft') = r.draft
@@ -82,9 +82,9 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
              JOIN records r ON r.id = h.record
              JOIN drafts d ON d.id = r.draft
              LEFT JOIN checks c ON c.draft = d.id
-             WHERE r.made_by <> 'unread' AND NOT {IS_DISPLACED}
-             ORDER BY g.ord, g.id"
-        ))
+             WHERE r.made_by <> 'unread' AND NOT g.displaced
+             ORDER BY g.ord, g.id",
+        )
         .map_err(journal_error("reading the records"))?;
     let rows = select
         .query_map([], |row| {

@@ -9,7 +9,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Current state: what the source reports about an image.
+-- Current state: what the source reports about an image. It is displaced while another image is at
+-- its path.
 CREATE TABLE groups (
     id          INTEGER PRIMARY KEY,
     ord         INTEGER NOT NULL,
@@ -20,7 +21,8 @@ CREATE TABLE groups (
     source_type TEXT NOT NULL,
     part        TEXT,
     other_names TEXT NOT NULL DEFAULT '[]',
-    rows        INTEGER NOT NULL
+    rows        INTEGER NOT NULL,
+    displaced   INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX groups_by_order ON groups (ord, id);
 CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;

@@ -292,6 +292,13 @@ CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS 
 -- From this version on, the detail of a failure is a JSON object with a code and values. Earlier
 -- details remain sentences.
 ",
+    "
+-- Whether another image is at the path of this one.
+ALTER TABLE groups ADD COLUMN displaced INTEGER NOT NULL DEFAULT 0;
+UPDATE groups AS g SET displaced = 1
+WHERE image_path <> '' AND EXISTS (
+    SELECT 1 FROM paths p WHERE p.path = g.image_path AND p.group_id <> g.id);
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

@@ -5,7 +5,7 @@ use crate::record::{Appearance, ApprovedRecord, CommittedBy, GroupId, Record, Vo
 use crate::store::errors::journal_error;
 use crate::store::tables::computed::{read_colors, read_drawing, read_family};
 use crate::store::tables::from_json;
-use crate::store::tables::groups::{IS_DISPLACED, read_group};
+use crate::store::tables::groups::read_group;
 use rusqlite::{Connection, Row};
 
 /// Returns the operator-committed records of `groups`, or of all groups, whose images were
@@ -23,7 +23,7 @@ pub fn approved(
         .prepare_cached(&format!(
             "SELECT g.id, r.id, r.record
              FROM groups g JOIN heads h ON h.group_id = g.id JOIN records r ON r.id = h.record
-             WHERE r.made_by = ?1 AND {chosen} AND NOT {IS_DISPLACED}"
+             WHERE r.made_by = ?1 AND {chosen} AND NOT g.displaced"
         ))
         .map_err(journal_error("reading the committed records"))?;
     let all = [None];

@@ -10,7 +10,6 @@ use crate::store::tables::computed::{
     merge_family, read_drawing, read_family, write_drawing, write_family,
 };
 use crate::store::tables::from_json;
-use crate::store::tables::groups::IS_DISPLACED;
 use rusqlite::{Connection, Row};
 
 /// Stores the drawing of a group's image and joins the group with all others that have the same
@@ -80,7 +79,7 @@ pub fn relatives(db: &Connection, group: GroupId) -> Result<Relatives> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     };
     let rows: Vec<_> = db
-        .prepare_cached(&format!(
+        .prepare_cached(
             "SELECT g.id, h.reasons, h.state, d.origin
              FROM drawings m
                  JOIN groups g ON g.id = m.group_id
@@ -88,9 +87,9 @@ pub fn relatives(db: &Connection, group: GroupId) -> Result<Relatives> {
                  LEFT JOIN drafts d ON d.id = json_extract(h.head, '$.draft')
                      AND d.kept_reasons NOT LIKE '%unread_line%'
              WHERE m.family = (SELECT family FROM drawings WHERE group_id = ?1)
-                 AND g.id <> ?1 AND NOT {IS_DISPLACED}
-             ORDER BY g.ord, g.id"
-        ))
+                 AND g.id <> ?1 AND NOT g.displaced
+             ORDER BY g.ord, g.id",
+        )
         .and_then(|mut select| select.query_map([group.0], relative)?.collect())
         .map_err(journal_error("reading a family"))?;
     let mut relatives = Relatives::default();

@@ -5,7 +5,6 @@ use crate::record::{GroupId, RetrievalResult, RetrievalSummary, Vocabulary};
 use crate::store::checks::check_group;
 use crate::store::errors::journal_error;
 use crate::store::tables::computed::{clear_retrieved, write_retrieved};
-use crate::store::tables::groups::IS_DISPLACED;
 use crate::store::tables::states::StateWriter;
 use crate::store::tables::{from_json, meta, to_json};
 use rusqlite::Connection;
@@ -48,10 +47,9 @@ pub fn retrieval(db: &Connection) -> Result<Option<RetrievalSummary>> {
 
 /// Returns the images with a known hash that are not displaced, with their SHA-256.
 pub fn image_hashes(db: &Connection) -> Result<Vec<(GroupId, String)>> {
-    db.prepare_cached(&format!(
-        "SELECT g.id, g.sha256 FROM groups g
-         WHERE g.sha256 IS NOT NULL AND NOT {IS_DISPLACED} ORDER BY g.id"
-    ))
+    db.prepare_cached(
+        "SELECT id, sha256 FROM groups WHERE sha256 IS NOT NULL AND NOT displaced ORDER BY id",
+    )
     .and_then(|mut select| {
         let row = |row: &rusqlite::Row| Ok((GroupId(row.get(0)?), row.get(1)?));
         select.query_map([], row)?.collect()

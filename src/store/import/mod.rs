@@ -383,7 +383,7 @@ impl Import<'_> {
         let id = insert_group(self.db, &row)?;
         // If the path is taken, only the source can tell which image is there now.
         if by_path.is_none() {
-            assign_path(self.db, &path, id)?;
+            assign_path(self.db, &path, None, id)?;
         }
         Ok(id)
     }

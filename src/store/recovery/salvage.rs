@@ -9,7 +9,9 @@ use crate::store::Journal;
 use crate::store::database::open::begin_generation;
 use crate::store::database::schema::migrate;
 use crate::store::errors::journal_error;
-use crate::store::tables::groups::{assign_path, find_by_path, path_key, read_group};
+use crate::store::tables::groups::{
+    assign_path, find_by_path, path_key, read_group, update_all_displaced,
+};
 use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::records::read_line;
 use crate::store::tables::states::{StateWriter, read_current};
@@ -250,13 +252,17 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
         .prepare("SELECT id FROM groups ORDER BY id")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
         .map_err(journal_error("rebuilding"))?;
-    let mut states = StateWriter::new(&transaction);
-    for id in groups.into_iter().map(GroupId) {
+    let groups: Vec<GroupId> = groups.into_iter().map(GroupId).collect();
+    for &id in &groups {
         let item = read_group(&transaction, id)?.item;
         let path = path_key(&item);
         if find_by_path(&transaction, &path)?.is_none() {
-            assign_path(&transaction, &path, id)?;
+            assign_path(&transaction, &path, None, id)?;
         }
+    }
+    update_all_displaced(&transaction)?;
+    let mut states = StateWriter::new(&transaction);
+    for id in groups {
         states.write(id, &repaired_state(&transaction, id)?)?;
     }
     states.finish()?;

@@ -21,23 +21,43 @@ pub struct GroupRow {
     pub rows: u64,
 }
 
-/// SQL condition: another group is at the path of group `g`, so `g` is displaced.
-pub const IS_DISPLACED: &str = "(g.image_path <> '' AND EXISTS (
+/// SQL condition that the column `displaced` stores: another group is at the path of group `g`.
+const IS_OTHER_AT_PATH: &str = "(g.image_path <> '' AND EXISTS (
     SELECT 1 FROM paths p WHERE p.path = g.image_path AND p.group_id <> g.id))";
 
 pub fn is_displaced(db: &Connection, id: GroupId) -> Result<bool> {
+    db.prepare_cached("SELECT displaced FROM groups WHERE id = ?1")
+        .and_then(|mut select| select.query_row([id.0], |row| row.get(0)))
+        .map_err(journal_error("reading a group"))
+}
+
+/// Determines again whether a group is displaced, after its path or the group at its path changed.
+fn update_displaced(db: &Connection, id: GroupId) -> Result<()> {
     db.prepare_cached(&format!(
-        "SELECT 1 FROM groups g WHERE g.id = ?1 AND {IS_DISPLACED}"
+        "UPDATE groups AS g SET displaced = NOT displaced
+         WHERE id = ?1 AND displaced <> {IS_OTHER_AT_PATH}"
     ))
-    .and_then(|mut select| select.exists([id.0]))
-    .map_err(journal_error("reading a group"))
+    .and_then(|mut update| update.execute([id.0]))
+    .map_err(journal_error("saving a group"))?;
+    Ok(())
+}
+
+/// Determines again which groups are displaced.
+pub fn update_all_displaced(db: &Connection) -> Result<()> {
+    db.execute(
+        &format!("UPDATE groups AS g SET displaced = {IS_OTHER_AT_PATH}"),
+        [],
+    )
+    .map_err(journal_error("saving the groups"))?;
+    Ok(())
 }
 
 pub fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
     db.prepare_cached(
         "INSERT INTO groups (ord, image_path, sha256, item, name, source_type, part, other_names,
-             rows)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             rows, displaced)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+             ?2 <> '' AND EXISTS (SELECT 1 FROM paths WHERE path = ?2))",
     )
     .map_err(journal_error("saving a group"))?
     .insert(params![
@@ -76,7 +96,7 @@ pub fn update_group(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> 
         sql_integer(row.rows),
     ])
     .map_err(journal_error("saving a group"))?;
-    Ok(())
+    update_displaced(db, id)
 }
 
 pub fn add_rows(db: &Connection, id: GroupId, rows: u64) -> Result<()> {
@@ -158,12 +178,23 @@ pub fn find_by_hash(db: &Connection, sha256: &str) -> Result<Option<GroupId>> {
         .map_err(journal_error("looking for a hash"))
 }
 
-/// Assigns a path to a group.
-pub fn assign_path(db: &Connection, path: &str, id: GroupId) -> Result<()> {
+/// Assigns a path to a group, which displaces the group that was there `before`.
+pub fn assign_path(
+    db: &Connection,
+    path: &str,
+    before: Option<GroupId>,
+    id: GroupId,
+) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO paths (path, group_id) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![path, id.0]))
         .map_err(journal_error("saving a path"))?;
-    Ok(())
+    match before {
+        Some(before) => {
+            update_displaced(db, before)?;
+            update_displaced(db, id)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Adds new names to a group. A group without a name takes the first one.

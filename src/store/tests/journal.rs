@@ -203,6 +203,31 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
 }
 
 #[test]
+fn a_group_is_hidden_while_another_image_is_at_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = |journal: &Journal| -> Vec<GroupId> {
+        let all = journal.summaries().unwrap().into_iter();
+        all.map(|summary| summary.id).collect()
+    };
+    let mut journal = open(dir.path());
+    let first = add(&mut journal, &["반지"]);
+    assert_eq!(shown(&journal), first);
+    let second = replace_images(&mut journal, &["반지"]);
+    assert_eq!(shown(&journal), second);
+
+    drop(journal);
+    drop(as_of_version(dir.path(), schema::VERSION - 1));
+    let mut journal = open(dir.path());
+    assert_eq!(shown(&journal), second);
+    assert_eq!(add(&mut journal, &["반지"]), first);
+    assert_eq!(shown(&journal), first);
+
+    drop(journal);
+    let rebuilt = crate::store::rebuild(dir.path(), vocabulary()).unwrap();
+    assert_eq!(shown(&rebuilt.journal), first);
+}
+
+#[test]
 fn items_without_a_path_are_different_groups() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());

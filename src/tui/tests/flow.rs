@@ -272,6 +272,12 @@ fn undo_moves_to_the_record_and_names_the_step() {
         "{}",
         bench.screen()
     );
+    bench.keys("u");
+    assert!(
+        bench.screen().contains("nothing to undo"),
+        "{}",
+        bench.screen()
+    );
     bench.keys("j j ctrl-r");
     let screen = bench.screen();
     assert!(screen.contains("Frozen 왕관: redone: accept"), "{screen}");
@@ -283,6 +289,9 @@ fn undo_moves_to_the_record_and_names_the_step() {
         screen.contains("undone: reject (3 records); now at "),
         "{screen}"
     );
+    bench.keys("ctrl-r ctrl-r");
+    let screen = bench.screen();
+    assert!(screen.contains("nothing to redo"), "{screen}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn content(journal: &Journal) -> String {
     }
     journal
         .each_record(|committed| {
-            assert!(committed.is_intact);
+            assert!(committed.is_intact());
             let mut record: serde_json::Value = serde_json::from_str(&committed.record).unwrap();
             record["generated_at"].take();
             lines.push(record.to_string());

@@ -226,6 +226,11 @@ impl ReviewState {
                 && !self.is_line()
     }
 
+    /// Whether the text of a line that was written outside the program becomes the draft.
+    fn follows_imports(&self, answer: Option<i64>) -> bool {
+        self.is_replaceable(answer) || self.is_line() && self.decision == Decision::Open
+    }
+
     /// Ends an acceptance or rejection and makes `version` the draft.
     fn show(&mut self, version: i64, edited: bool) {
         self.draft = Some(version);
@@ -369,8 +374,7 @@ impl CurrentState {
     /// Records that a line written outside the program was imported as `version`. A text that the
     /// operator has decided about stays the draft.
     pub fn imported(&mut self, version: i64, record: i64, by: CommittedBy) {
-        let is_open_line = self.review.is_line() && self.review.decision == Decision::Open;
-        if self.review.is_replaceable(self.answer) || is_open_line {
+        if self.review.follows_imports(self.answer) {
             self.review.draft = Some(version);
         }
         self.review.line = Some(Line {
@@ -381,11 +385,14 @@ impl CurrentState {
         self.failure = None;
     }
 
-    /// The version that `--batch` commits: a draft that the operator has not touched.
+    /// The version that `--batch` commits: a draft that the operator has not touched. It never
+    /// replaces a line.
     pub fn uncommitted(&self) -> Option<i64> {
         let review = &self.review;
         let touched = review.edited || review.decision != Decision::Open;
-        review.draft.filter(|_| !touched && !review.is_line())
+        let has_line = matches!(review.line, Some(line) if line.by != CommittedBy::Unread);
+        let draft = review.draft.filter(|_| !touched && !has_line);
+        draft.filter(|_| !review.is_line())
     }
 }
 
@@ -419,14 +426,16 @@ impl LineEffects {
 }
 
 impl ReviewStep {
-    /// The state after undoing or redoing the step. Answers and `--batch` commits since then are
-    /// kept.
+    /// The state after undoing or redoing the step. Answers, imported lines and `--batch` commits
+    /// since then are kept.
     pub fn restored(self, now: &CurrentState, direction: Direction) -> ReviewState {
         let (mut to, from) = match direction {
             Direction::Undo => (self.before, self.after),
             Direction::Redo => (self.after, self.before),
         };
         if now.review.line != from.line {
+            let imported = now.review.line.filter(|_| to.follows_imports(self.answer));
+            to.draft = imported.map(|line| line.version).or(to.draft);
             to.line = now.review.line;
         }
         if now.answer != self.answer && to.is_replaceable(self.answer) {

@@ -340,15 +340,11 @@ impl Bench {
     }
 
     fn undo_or_redo(&mut self, direction: Direction) -> Vec<Event> {
-        let (from, to) = match direction {
-            Direction::Undo => (&mut self.past, &mut self.future),
-            Direction::Redo => (&mut self.future, &mut self.past),
+        let (from, to, nothing) = match direction {
+            Direction::Undo => (&mut self.past, &mut self.future, Step::NothingToUndo),
+            Direction::Redo => (&mut self.future, &mut self.past, Step::NothingToRedo),
         };
         let Some((name, step)) = from.pop() else {
-            let nothing = match direction {
-                Direction::Undo => Step::NothingToUndo,
-                Direction::Redo => Step::NothingToRedo,
-            };
             return self.step_events(nothing, Vec::new());
         };
         for (id, step) in &step {

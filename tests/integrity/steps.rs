@@ -91,15 +91,17 @@ impl Scenario {
         let steps = std::mem::take(&mut operator.steps);
         let after = self.details();
         let step = match (steps.first(), key) {
-            (None, _) => return self.compare(key, &before, &after, &Allowed::new()),
+            (None | Some(Step::NothingToUndo | Step::NothingToRedo), _) => {
+                return self.compare(key, &before, &after, &Allowed::new());
+            }
             (Some(_), "u") => self.undo.pop().unwrap(),
             (Some(_), _) => self.redo.pop().unwrap(),
         };
         self.note_lines(&step.allowed);
         let mut allowed = step.allowed.clone();
         for (group, names) in &mut allowed {
-            // Undoing a decision also restores its text; without the step, the latest answer would
-            // have become the draft.
+            // Undoing a decision also restores its text; without the step, the latest answer or a
+            // line written since would have become the draft.
             let current = &after[group].current;
             let drafts = if key == "u" {
                 &step.before
@@ -108,7 +110,8 @@ impl Scenario {
             };
             let is_of_step = current.review.draft == drafts[group];
             let is_newest = current.review.draft == current.answer;
-            if names.contains(DECISION) && (is_of_step || is_newest) {
+            let is_line = current.review.is_committed();
+            if names.contains(DECISION) && (is_of_step || is_newest || is_line) {
                 names.extend(ALL_LABELS);
             }
         }

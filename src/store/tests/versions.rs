@@ -126,6 +126,31 @@ fn only_a_commit_of_the_edit_replaces_an_imported_line() {
 }
 
 #[test]
+fn a_batch_keeps_a_line_that_was_imported_while_the_record_was_rejected() {
+    let earlier = line("반지", "푸른 보석이 박힌 반지", "") + "\n";
+    let ours = labels("반지").label_ko().to_owned();
+    for (is_undone, draft) in [(true, "푸른 보석이 박힌 반지"), (false, ours.as_str())] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+        let reject = Change::Reject {
+            reason: "흐림".into(),
+        };
+        apply(&mut journal, ids[0], &reject);
+        drop(journal);
+        std::fs::write(dir.path().join(LABELS), &earlier).unwrap();
+
+        let mut journal = open(dir.path());
+        match is_undone {
+            true => drop(journal.undo().unwrap().unwrap()),
+            false => apply(&mut journal, ids[0], &Change::Reopen),
+        }
+        assert_eq!(texts(&journal, ids[0]).1.as_deref(), Some(draft));
+        journal.commit_automatic(ids[0]).unwrap();
+        assert_eq!(exported(&mut journal, dir.path()), earlier);
+    }
+}
+
+#[test]
 fn confirming_a_record_does_not_change_its_line() {
     let dir = with_lines(&[
         &line("반지", "반지", "\"too_small\", \"their_own_code\""),

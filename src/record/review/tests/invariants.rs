@@ -9,6 +9,7 @@ enum Event {
     Answer,
     Failure,
     Batch,
+    Import,
     Undo,
     Redo,
 }
@@ -34,6 +35,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Answer),
         1 => Just(Event::Failure),
         1 => Just(Event::Batch),
+        1 => Just(Event::Import),
         2 => Just(Event::Undo),
         1 => Just(Event::Redo),
     ]
@@ -94,6 +96,15 @@ impl Simulation {
             self.store_line();
         }
     }
+
+    /// Imports a line that another program wrote. Returns its version.
+    fn import(&mut self) -> i64 {
+        let version = self.next();
+        self.records += 1;
+        let by = CommittedBy::Import;
+        self.current.imported(version, self.records, by);
+        version
+    }
 }
 
 /// Whether the draft must not be replaced by an answer: it was committed, edited or decided.
@@ -103,6 +114,13 @@ fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
     };
     let committed = matches!(review.line, Some(line) if line.version == draft);
     committed || review.edited || review.decision != Decision::Open || answer != Some(draft)
+}
+
+/// Whether the draft must be replaced by an imported line: nobody chose another text.
+fn follows_imports(review: &ReviewState, answer: Option<i64>) -> bool {
+    let is_line =
+        matches!((review.draft, review.line), (Some(draft), Some(line)) if line.version == draft);
+    !is_protected(review, answer) || is_line && review.decision == Decision::Open
 }
 
 proptest! {
@@ -127,18 +145,35 @@ proptest! {
                     simulation.current.failure = Some(1);
                     prop_assert_eq!(&simulation.current.review, &before.review);
                 }
-                Event::Batch => simulation.batch(),
+                Event::Batch => {
+                    simulation.batch();
+                    if before.review.line.is_some() {
+                        prop_assert_eq!(&simulation.current, &before);
+                    }
+                }
+                Event::Import => {
+                    let version = simulation.import();
+                    let follows = follows_imports(&before.review, before.answer);
+                    let draft = if follows { Some(version) } else { before.review.draft };
+                    prop_assert_eq!(simulation.current.review.draft, draft);
+                    prop_assert_eq!(simulation.current.review.line.unwrap().version, version);
+                }
                 Event::Undo => {
                     let Some(step) = simulation.done.pop() else { continue };
                     let to = step.before.clone();
                     simulation.current.review = step.clone().restored(&before, Direction::Undo);
                     let now = &simulation.current.review;
-                    // The earlier state, except for later answers and batch commits.
-                    let newer = before.answer != step.answer && !is_protected(
-                        &ReviewState { line: now.line, ..to.clone() }, step.answer);
-                    prop_assert_eq!(now.draft, if newer { before.answer } else { to.draft });
-                    let by_batch = before.review.line != step.after.line;
-                    prop_assert_eq!(now.line, if by_batch { before.review.line } else { to.line });
+                    // The earlier state, except for later lines and answers.
+                    let is_new_line = before.review.line != step.after.line;
+                    let is_new_answer = before.answer != step.answer;
+                    let line = before.review.line.filter(|_| is_new_line);
+                    let draft = match line {
+                        Some(line) if follows_imports(&to, step.answer) => Some(line.version),
+                        _ if is_new_answer && !is_protected(&to, step.answer) => before.answer,
+                        _ => to.draft,
+                    };
+                    prop_assert_eq!(now.draft, draft);
+                    prop_assert_eq!(now.line, if is_new_line { before.review.line } else { to.line });
                     let rest = |review: &ReviewState| (
                         review.edited, review.decision.clone(), review.note.clone(), review.seen);
                     prop_assert_eq!(rest(now), rest(&to));
@@ -157,7 +192,11 @@ proptest! {
             // Only a commit, or undo and redo of one, changes a line.
             let may = matches!(
                 event,
-                Event::Operator(Change::Commit) | Event::Batch | Event::Undo | Event::Redo
+                Event::Operator(Change::Commit)
+                    | Event::Batch
+                    | Event::Import
+                    | Event::Undo
+                    | Event::Redo
             );
             prop_assert!(may || simulation.current.review.line == before.review.line);
             // A confirmed line is always shown as committed.

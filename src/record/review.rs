@@ -122,6 +122,13 @@ pub struct Line {
     pub by: CommittedBy,
 }
 
+impl Line {
+    /// Whether it is a line of the export and not the placeholder of an unreadable one.
+    fn is_readable(self) -> bool {
+        self.by != CommittedBy::Unread
+    }
+}
+
 /// The part of a group's state that an operator's steps change and undo restores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewState {
@@ -175,7 +182,7 @@ pub struct ReviewStep {
 impl ReviewState {
     /// Whether the draft's text is in `labels.jsonl`.
     pub fn is_committed(&self) -> bool {
-        self.is_line() && matches!(self.line, Some(line) if line.by != CommittedBy::Unread)
+        self.is_line() && self.line.is_some_and(|line| line.is_readable())
     }
 
     fn is_line(&self) -> bool {
@@ -212,7 +219,7 @@ impl ReviewState {
             (Decision::Rejected(_), _, None) | (_, None, _) => NextCommit::Nothing,
             _ if self.is_confirmed() => NextCommit::Nothing,
             _ if self.is_committed() => NextCommit::Confirms,
-            (_, Some(_), Some(line)) if line.by != CommittedBy::Unread => NextCommit::Replaces,
+            (_, Some(_), Some(line)) if line.is_readable() => NextCommit::Replaces,
             (_, Some(_), _) => NextCommit::Adds,
         }
     }
@@ -390,7 +397,7 @@ impl CurrentState {
     pub fn uncommitted(&self) -> Option<i64> {
         let review = &self.review;
         let touched = review.edited || review.decision != Decision::Open;
-        let has_line = matches!(review.line, Some(line) if line.by != CommittedBy::Unread);
+        let has_line = review.line.is_some_and(|line| line.is_readable());
         let draft = review.draft.filter(|_| !touched && !has_line);
         draft.filter(|_| !review.is_line())
     }
@@ -434,8 +441,9 @@ impl ReviewStep {
             Direction::Redo => (self.after, self.before),
         };
         if now.review.line != from.line {
-            let imported = now.review.line.filter(|_| to.follows_imports(self.answer));
-            to.draft = imported.map(|line| line.version).or(to.draft);
+            let follows = to.follows_imports(self.answer);
+            let shown = now.review.line.filter(|line| follows && line.is_readable());
+            to.draft = shown.map(|line| line.version).or(to.draft);
             to.line = now.review.line;
         }
         if now.answer != self.answer && to.is_replaceable(self.answer) {

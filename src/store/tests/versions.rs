@@ -151,6 +151,24 @@ fn a_batch_keeps_a_line_that_was_imported_while_the_record_was_rejected() {
 }
 
 #[test]
+fn undo_shows_the_answer_and_not_an_unreadable_line_written_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    apply(&mut journal, ids[0], &set_label("내가 쓴 붉은 반지"));
+    drop(journal);
+    let mut cut = line("반지", "푸른 보석이 박힌 반지", "");
+    cut.pop();
+    std::fs::write(dir.path().join(LABELS), cut + "\n").unwrap();
+
+    let mut journal = open(dir.path());
+    journal.undo().unwrap().unwrap();
+    let ours = labels("반지").label_ko().to_owned();
+    assert_eq!(texts(&journal, ids[0]).1, Some(ours.clone()));
+    journal.commit_automatic(ids[0]).unwrap();
+    assert!(exported(&mut journal, dir.path()).contains(&ours));
+}
+
+#[test]
 fn confirming_a_record_does_not_change_its_line() {
     let dir = with_lines(&[
         &line("반지", "반지", "\"too_small\", \"their_own_code\""),

@@ -85,28 +85,21 @@ pub fn apply(
 }
 
 pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
-    let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
-    let words = change_of(&undone).map(|change| words.remove(change));
-    let effects = match undone {
-        Some(undone) => history_effects(journal, undone, RunStepKind::Undo, Step::Undone),
-        None => no_step(journal, Step::NothingToUndo)?,
+    let Some(undone) = journal.decide(&Command::Undo, |journal| journal.undo())? else {
+        return no_step(journal, Step::NothingToUndo);
     };
+    let words = undone.change.as_ref().map(|change| words.remove(change));
+    let effects = history_effects(journal, undone, RunStepKind::Undo, Step::Undone);
     Ok(with_words(effects, words))
 }
 
 pub fn redo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
-    let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
-    let words = change_of(&redone).map(|change| words.add(change));
-    let effects = match redone {
-        Some(redone) => history_effects(journal, redone, RunStepKind::Redo, Step::Redone),
-        None => no_step(journal, Step::NothingToRedo)?,
+    let Some(redone) = journal.decide(&Command::Redo, |journal| journal.redo())? else {
+        return no_step(journal, Step::NothingToRedo);
     };
+    let words = redone.change.as_ref().map(|change| words.add(change));
+    let effects = history_effects(journal, redone, RunStepKind::Redo, Step::Redone);
     Ok(with_words(effects, words))
-}
-
-/// The change of the step that was undone or redone.
-fn change_of(outcome: &Option<StepOutcome>) -> Option<&Change> {
-    outcome.as_ref()?.change.as_ref()
 }
 
 /// Adds the new vocabulary to the effects of a step. The step is kept even if the vocabulary file

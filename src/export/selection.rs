@@ -11,7 +11,6 @@ use crossbeam_channel::bounded;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::thread;
@@ -149,11 +148,11 @@ fn examine(journal: &Journal) -> Result<(Selection, Vec<Committed>)> {
         });
         let read = read.and_then(|()| batches.send(batch).map_err(ended));
         drop(batches);
-        let panicked =
-            |panic: Box<dyn Any + Send>| threads::panicked("examining the records", panic.as_ref());
+        let examined = examiner.join();
+        let examined =
+            examined.map_err(|panic| threads::panicked("examining the records", panic.as_ref()))?;
         // An error of the examiner explains why it took no more batches.
-        let examined = examiner.join().map_err(panicked)??;
-        read.and(Ok(examined))
+        examined.and_then(|examined| read.map(|()| examined))
     })
 }
 

@@ -398,8 +398,8 @@ impl CurrentState {
         let review = &self.review;
         let touched = review.edited || review.decision != Decision::Open;
         let has_line = review.line.is_some_and(|line| line.is_readable());
-        let draft = review.draft.filter(|_| !touched && !has_line);
-        draft.filter(|_| !review.is_line())
+        let is_kept = touched || has_line || review.is_line();
+        review.draft.filter(|_| !is_kept)
     }
 }
 

@@ -17,6 +17,18 @@ fn apply(journal: &mut Outdir, id: GroupId, change: &Change) {
     assert!(!stepped.changed.is_empty(), "{change:?} does nothing");
 }
 
+/// Applies a change to a labeled record, and reopens the journal after another program has written
+/// these lines.
+fn with_lines_after(change: &Change, lines: &str) -> (tempfile::TempDir, Outdir, GroupId) {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    apply(&mut journal, ids[0], change);
+    drop(journal);
+    std::fs::write(dir.path().join(LABELS), lines).unwrap();
+    let journal = open(dir.path());
+    (dir, journal, ids[0])
+}
+
 fn lines_of(stepped: StepOutcome) -> LineEffects {
     stepped.report.unwrap().lines
 }
@@ -106,20 +118,11 @@ fn a_line_for_an_uncommitted_answer_is_imported_and_restored_by_undo() {
 
 #[test]
 fn only_a_commit_of_the_edit_replaces_an_imported_line() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
-    apply(&mut journal, ids[0], &set_label("내가 쓴 붉은 반지"));
-    drop(journal);
     let earlier = line("반지", "푸른 보석이 박힌 반지", "") + "\n";
-    std::fs::write(dir.path().join(LABELS), &earlier).unwrap();
-
-    let mut journal = open(dir.path());
-    assert_eq!(
-        texts(&journal, ids[0]).1.as_deref(),
-        Some("내가 쓴 붉은 반지")
-    );
-    assert_eq!(state(&journal, ids[0]), GroupState::Edited);
-    apply(&mut journal, ids[0], &Change::Commit);
+    let (dir, mut journal, id) = with_lines_after(&set_label("내가 쓴 붉은 반지"), &earlier);
+    assert_eq!(texts(&journal, id).1.as_deref(), Some("내가 쓴 붉은 반지"));
+    assert_eq!(state(&journal, id), GroupState::Edited);
+    apply(&mut journal, id, &Change::Commit);
     assert!(exported(&mut journal, dir.path()).contains("내가 쓴"));
     journal.undo().unwrap().unwrap();
     assert_eq!(exported(&mut journal, dir.path()), earlier);
@@ -130,41 +133,29 @@ fn a_batch_keeps_a_line_that_was_imported_while_the_record_was_rejected() {
     let earlier = line("반지", "푸른 보석이 박힌 반지", "") + "\n";
     let ours = labels("반지").label_ko().to_owned();
     for (is_undone, draft) in [(true, "푸른 보석이 박힌 반지"), (false, ours.as_str())] {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut journal, ids) = labeled(dir.path(), &["반지"]);
         let reject = Change::Reject {
             reason: "흐림".into(),
         };
-        apply(&mut journal, ids[0], &reject);
-        drop(journal);
-        std::fs::write(dir.path().join(LABELS), &earlier).unwrap();
-
-        let mut journal = open(dir.path());
+        let (dir, mut journal, id) = with_lines_after(&reject, &earlier);
         match is_undone {
             true => drop(journal.undo().unwrap().unwrap()),
-            false => apply(&mut journal, ids[0], &Change::Reopen),
+            false => apply(&mut journal, id, &Change::Reopen),
         }
-        assert_eq!(texts(&journal, ids[0]).1.as_deref(), Some(draft));
-        journal.commit_automatic(ids[0]).unwrap();
+        assert_eq!(texts(&journal, id).1.as_deref(), Some(draft));
+        journal.commit_automatic(id).unwrap();
         assert_eq!(exported(&mut journal, dir.path()), earlier);
     }
 }
 
 #[test]
 fn undo_shows_the_answer_and_not_an_unreadable_line_written_since() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
-    apply(&mut journal, ids[0], &set_label("내가 쓴 붉은 반지"));
-    drop(journal);
     let mut cut = line("반지", "푸른 보석이 박힌 반지", "");
     cut.pop();
-    std::fs::write(dir.path().join(LABELS), cut + "\n").unwrap();
-
-    let mut journal = open(dir.path());
+    let (dir, mut journal, id) = with_lines_after(&set_label("내가 쓴 붉은 반지"), &(cut + "\n"));
     journal.undo().unwrap().unwrap();
     let ours = labels("반지").label_ko().to_owned();
-    assert_eq!(texts(&journal, ids[0]).1, Some(ours.clone()));
-    journal.commit_automatic(ids[0]).unwrap();
+    assert_eq!(texts(&journal, id).1, Some(ours.clone()));
+    journal.commit_automatic(id).unwrap();
     assert!(exported(&mut journal, dir.path()).contains(&ours));
 }
 

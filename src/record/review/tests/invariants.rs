@@ -118,9 +118,7 @@ fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
 
 /// Whether the draft must be replaced by an imported line: nobody chose another text.
 fn follows_imports(review: &ReviewState, answer: Option<i64>) -> bool {
-    let is_line =
-        matches!((review.draft, review.line), (Some(draft), Some(line)) if line.version == draft);
-    !is_protected(review, answer) || is_line && review.decision == Decision::Open
+    !is_protected(review, answer) || review.is_line() && review.decision == Decision::Open
 }
 
 proptest! {

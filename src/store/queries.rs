@@ -47,9 +47,7 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.state,
-                 ifnull((SELECT draft FROM records WHERE id = h.record)
-                     = CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.draft') END, 0),
+            "SELECT h.state, h.committed,
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
@@ -366,10 +364,11 @@ fn count_groups(db: &Connection) -> Result<HashMap<CountKey, u64>> {
         .prepare_cached(&format!(
             "SELECT ifnull(h.state, ''), ifnull(h.reasons, ''), ifnull(h.duplicate, 0),
                  h.record IS NOT NULL,
-                 ifnull(instr(r.record, '\"is_uncertain\":false')
-                     AND (h.duplicate = 0 OR r.raw IS NOT NULL), 0)
+                 ifnull(h.state = '{}' AND EXISTS (
+                     SELECT 1 FROM records r INDEXED BY records_unflagged
+                     WHERE r.id = h.record AND instr(r.record, '\"is_uncertain\":false')
+                         AND (h.duplicate = 0 OR r.raw IS NOT NULL)), 0)
              FROM groups g LEFT JOIN heads h ON h.group_id = g.id
-                 LEFT JOIN records r ON r.id = h.record AND h.state = '{}'
              WHERE NOT g.displaced",
             GroupState::Uncertain.name()
         ))

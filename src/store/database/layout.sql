@@ -88,6 +88,7 @@ CREATE TABLE records (
 );
 CREATE INDEX records_without_checksum ON records (id) WHERE checksum IS NULL;
 CREATE INDEX records_by_group ON records (group_id, id);
+CREATE INDEX records_unflagged ON records (id) WHERE instr(record, '"is_uncertain":false');
 
 -- Append-only: an operator's step, or the undo or redo of one, and its effect on each group.
 CREATE TABLE steps (
@@ -131,7 +132,7 @@ CREATE TABLE judgments (
 CREATE INDEX judgments_by_group ON judgments (group_id, id);
 
 -- Current state of each group, which follows from the tables above, and what the queue shows.
--- `signals` are the inputs of the uncertainty score besides the reasons.
+-- `signals` are the inputs of the uncertainty score besides the reasons. `committed`: the draft is.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,
@@ -146,7 +147,8 @@ CREATE TABLE heads (
     changed_at  INTEGER NOT NULL,
     offered     INTEGER NOT NULL DEFAULT 0,
     labels      TEXT NOT NULL DEFAULT '{"label_ko":""}',
-    signals     TEXT NOT NULL DEFAULT '[]'
+    signals     TEXT NOT NULL DEFAULT '[]',
+    committed   INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS NOT NULL;
 CREATE INDEX heads_by_state ON heads (state);

@@ -299,6 +299,18 @@ UPDATE groups AS g SET displaced = 1
 WHERE image_path <> '' AND EXISTS (
     SELECT 1 FROM paths p WHERE p.path = g.image_path AND p.group_id <> g.id);
 ",
+    "
+-- Dark pixels apart from the outline are counted now. Colors are counted again when an image is
+-- next read.
+DELETE FROM colors;
+-- Whether the draft is committed, which would otherwise have to be sought in the large records.
+ALTER TABLE heads ADD COLUMN committed INTEGER NOT NULL DEFAULT 0;
+UPDATE heads SET committed = 1 FROM records r
+WHERE r.id = heads.record AND r.made_by <> 'unread'
+    AND json_valid(heads.head) AND json_extract(heads.head, '$.draft') = r.draft;
+-- To count records that are not flagged as uncertain.
+CREATE INDEX records_unflagged ON records (id) WHERE instr(record, '\"is_uncertain\":false');
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

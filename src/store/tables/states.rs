@@ -219,9 +219,9 @@ impl<'a> StateWriter<'a> {
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
                      has_draft, state, reasons, duplicate, signals, label_key, labels, offered,
-                     changed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-                     COALESCE(?14, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
+                     committed, changed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                     COALESCE(?15, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -238,6 +238,7 @@ impl<'a> StateWriter<'a> {
                     key,
                     json_value(&labels),
                     current.offer().is_some(),
+                    current.review.is_committed(),
                     touched.then(|| self.now.as_millisecond()),
                 ])
             })

@@ -4,6 +4,7 @@ use super::import::line;
 use super::*;
 use crate::outdir::LABELS;
 use crate::record::{GroupDetail, Labels};
+use crate::store::Counts;
 
 /// A journal with an imported record, a committed, an edited, a rejected and a plain draft, a
 /// failure, and a waiting item.
@@ -45,6 +46,15 @@ fn details(journal: &Journal) -> Vec<GroupDetail> {
         .collect()
 }
 
+/// Which drafts are committed, and the counts of the summary.
+fn progress(journal: &Journal) -> (Vec<bool>, Counts) {
+    let all = journal.summaries().unwrap().into_iter();
+    let ids: Vec<GroupId> = all.map(|summary| summary.id).collect();
+    let known = journal.known_groups(&ids).unwrap().into_iter();
+    let committed = known.map(|known| known.unwrap().is_committed).collect();
+    (committed, journal.counts().unwrap())
+}
+
 #[test]
 fn migration_from_any_version_loses_nothing() {
     for version in 1..=schema::VERSION {
@@ -53,11 +63,18 @@ fn migration_from_any_version_loses_nothing() {
         journal.export(false).unwrap();
         let (before, exported) = (details(&journal), read(dir.path(), LABELS));
         assert_eq!(before.len(), 7);
+        let progress_before = progress(&journal);
+        assert!(progress_before.0.contains(&true) && progress_before.0.contains(&false));
         drop(journal);
         drop(as_of_version(dir.path(), version));
 
         let mut journal = open(dir.path());
         assert_eq!(details(&journal), before, "from version {version}");
+        assert_eq!(
+            progress(&journal),
+            progress_before,
+            "from version {version}"
+        );
         journal.export(false).unwrap();
         assert_eq!(read(dir.path(), LABELS), exported);
         // Earlier steps can be undone, and new ones can be done.

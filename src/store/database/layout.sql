@@ -132,7 +132,8 @@ CREATE TABLE judgments (
 CREATE INDEX judgments_by_group ON judgments (group_id, id);
 
 -- Current state of each group, which follows from the tables above, and what the queue shows.
--- `signals` are the inputs of the uncertainty score besides the reasons. `committed`: the draft is.
+-- `signals` are the inputs of the uncertainty score besides the reasons. `committed` says whether the
+-- draft is.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,

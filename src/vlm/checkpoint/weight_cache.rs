@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use file::{Reader, Writer};
 
 /// Must change whenever tensor names or the layout in the file change.
-const LAYOUT: &str = "labeler-tui quantized weights 3";
+const LAYOUT: &str = "labeler-tui quantized weights 4";
 
 /// The default folder of the cache.
 pub fn default_folder() -> Result<PathBuf> {

@@ -41,24 +41,28 @@ struct Shapes {
 }
 
 impl Shapes {
-    /// For blocks of so many steps: two registers of sums, two of activations, four of weights.
+    /// For so many steps at once: two registers of sums, one of activations, two of weights.
     const fn of(steps: usize) -> Self {
-        let steps = match steps * STEP > ROW {
-            true => ROW / STEP,
-            false => steps,
-        };
         let (tile, width, steps) = (TILE as u8, (steps * STEP) as u16, steps as u8);
         let row = ROW as u16;
         Self {
             palette: 1,
             start_row: 0,
             _reserved: [0; 14],
-            row_bytes: [row, row, width, width, row, row, row, row],
+            row_bytes: [row, row, width, row, row, 0, 0, 0],
             _reserved_row_bytes: [0; 8],
-            rows: [tile, tile, tile, tile, steps, steps, steps, steps],
+            rows: [tile, tile, tile, steps, steps, 0, 0, 0],
             _reserved_rows: [0; 8],
         }
     }
+}
+
+/// How many steps of a block are multiplied at once: as many as fit into a row of a register.
+const fn at_once(steps: usize) -> usize {
+    let most = ROW / STEP;
+    let steps = if steps < most { steps } else { most };
+    assert!(steps > 0);
+    steps
 }
 
 /// The sums of a block: of each token, one for each row of the panel.
@@ -78,8 +82,7 @@ pub unsafe fn multiply<const STEPS: usize>(
     prefetch: Prefetch,
     out: &OutputTile,
 ) {
-    const { assert!(STEPS * STEP == ROW / 2 || STEPS * STEP == 2 * ROW) };
-    let shapes = const { Shapes::of(STEPS) };
+    let shapes = const { Shapes::of(at_once(STEPS)) };
     // SAFETY: the shapes are valid, and promised by the caller.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, readonly)) };
     let next = panel.as_ptr_range().end.cast::<i8>();
@@ -144,39 +147,28 @@ unsafe fn multiply_block<const STEPS: usize>(
     values: &TileBlock<STEPS>,
     whole: &mut Sums,
 ) {
-    let second = STEPS * STEP > ROW;
-    let weights = weights.weights.as_ptr().cast::<u8>();
-    let values = values.values.as_ptr().cast::<u8>();
+    const { assert!(STEPS.is_multiple_of(at_once(STEPS))) };
     // SAFETY: promised by the caller. A step of weights is `PANEL` times four bytes, the activations
     // of a token are `STEPS` times four, and both blocks have `STEPS` steps.
     unsafe {
         asm!(
             "tilezero tmm0",
             "tilezero tmm1",
-            "tileloadd tmm2, [{values} + {per_token}]",
-            "tileloadd tmm4, [{weights} + {per_step}]",
-            "tdpbsud tmm0, tmm2, tmm4",
-            "tileloadd tmm5, [{weights} + {per_step} + 64]",
-            "tdpbsud tmm1, tmm2, tmm5",
-            values = in(reg) values,
-            per_token = in(reg) STEPS * STEP,
-            weights = in(reg) weights,
-            per_step = in(reg) PANEL * STEP,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm4") _, out("tmm5") _,
-            options(nostack, readonly),
+            out("tmm0") _, out("tmm1") _,
+            options(nostack, nomem),
         );
-        if second {
+        for step in (0..STEPS).step_by(at_once(STEPS)) {
             asm!(
-                "tileloadd tmm3, [{values} + {per_token}]",
-                "tileloadd tmm6, [{weights} + {per_step}]",
-                "tdpbsud tmm0, tmm3, tmm6",
-                "tileloadd tmm7, [{weights} + {per_step} + 64]",
-                "tdpbsud tmm1, tmm3, tmm7",
-                values = in(reg) values.add(ROW),
+                "tileloadd tmm2, [{values} + {per_token}]",
+                "tileloadd tmm3, [{weights} + {per_step}]",
+                "tdpbsud tmm0, tmm2, tmm3",
+                "tileloadd tmm4, [{weights} + {per_step} + 64]",
+                "tdpbsud tmm1, tmm2, tmm4",
+                values = in(reg) values.values.as_ptr().cast::<u8>().add(step * STEP),
                 per_token = in(reg) STEPS * STEP,
-                weights = in(reg) weights.add(ROW / STEP * PANEL * STEP),
+                weights = in(reg) weights.weights[step].as_ptr(),
                 per_step = in(reg) PANEL * STEP,
-                out("tmm0") _, out("tmm1") _, out("tmm3") _, out("tmm6") _, out("tmm7") _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _,
                 options(nostack, readonly),
             );
         }

@@ -136,7 +136,7 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
                     epilogue,
                 };
                 let used = TILE.min(tokens - token);
-                let prefetch = Prefetch::share::<B>(pass, passes);
+                let prefetch = Prefetch::share::<B>(pass, passes, tokens);
                 // SAFETY: the sizes are asserted above, and the caller promises the instructions. No
                 // other panel or tile writes this part of the output, which outlives the loop.
                 unsafe { kernel(blocks, activations, used, prefetch, &out) };

@@ -1,7 +1,7 @@
 //! The int8 kernel: multiplies 8-bit or 4-bit weights with 8-bit activations. Needs AVX-512 VNNI;
 //! for 8-bit weights, AVX-VNNI or AVX2 will do, and AMX is faster.
 //!
-//! A block of a row shares a scale: 128 8-bit weights if the matrix's width allows it, otherwise 32;
+//! A block of a row shares a scale: 256 8-bit weights if the matrix's width allows it, otherwise 32;
 //! always 32 4-bit weights. Activations are quantized in the same blocks. One instruction multiplies
 //! four weights of each of 16 rows. Weights are laid out for it when they are loaded, so that a step
 //! reads them once, in order. On processors without the instructions, candle's kernels are used.
@@ -34,9 +34,9 @@ use std::cell::Cell;
 use std::thread::LocalKey;
 use std::time::Instant;
 
-/// Steps per block of 32 and of 128 8-bit weights.
+/// Steps per block of 32 and of 256 8-bit weights.
 const NARROW: usize = 8;
-const WIDE: usize = 32;
+const WIDE: usize = 64;
 
 thread_local! {
     /// Buffers of quantized activations. They are reused, since fresh pages from the system cost more

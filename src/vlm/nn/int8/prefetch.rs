@@ -7,12 +7,19 @@ pub struct Prefetch {
     end: usize,
 }
 
+/// Up to this many tokens, a product waits for nothing but memory, and the processor prefetches better
+/// by itself: prefetching here as well took 1.1 to 1.3 times as long.
+const FEW_TOKENS: usize = 4;
+
 impl Prefetch {
     pub const LINE: usize = 64;
 
     /// Divides the lines among the passes over a panel.
-    pub fn share<B>(pass: usize, passes: usize) -> Self {
-        let lines = size_of::<B>() / Self::LINE;
+    pub fn share<B>(pass: usize, passes: usize, tokens: usize) -> Self {
+        let lines = match tokens {
+            0..=FEW_TOKENS => 0,
+            _ => size_of::<B>() / Self::LINE,
+        };
         Self {
             first: lines * pass / passes,
             end: lines * (pass + 1) / passes,

@@ -8,7 +8,7 @@ pub struct Prefetch {
 }
 
 /// Up to this many tokens, a product waits for nothing but memory, and the processor prefetches better
-/// by itself: prefetching here as well took 1.1 to 1.3 times as long.
+/// by itself: prefetching here as well took 1.1 to 1.4 times as long.
 const FEW_TOKENS: usize = 4;
 
 impl Prefetch {

@@ -131,6 +131,8 @@ impl OutputTile<'_> {
         }
     }
 
+    /// Writes the first `columns` of each row.
+    ///
     /// # Safety
     /// See [`Self::write`].
     #[inline(always)]

@@ -7,7 +7,7 @@
     reason = "a plain-data impl, vector instructions and loops that vectorize"
 )]
 
-use super::layout::{PANEL, Panel, ROUND, STEP};
+use super::layout::{PANEL, Panel, ROUND, STEP, TileBlock};
 use crate::vlm::nn::pages::Pod;
 use crate::vlm::nn::simd::{LANES, vectorized};
 use half::f16;
@@ -121,6 +121,61 @@ impl Panel<STEPS> for NibbleBlock {
                     offsets[1],
                 ),
             ]
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn lane_avx2(register: usize) -> usize {
+        register % 2 * LOW + register / 2 * 8
+    }
+
+    /// Sums of 16 bits hold all 16 products of a level and a value, since `16 * 15 * 127` is below
+    /// `1 << 15`. The zero point times the total of the values is subtracted in the end.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn products_avx2<const ROWS: usize, const REGISTERS: usize>(
+        &self,
+        register: usize,
+        tile: &TileBlock<STEPS>,
+        token: usize,
+    ) -> [[__m256i; REGISTERS]; ROWS] {
+        // SAFETY: a step is 64 bytes, two registers of two levels a byte, four values of a token are 4
+        // bytes, and eight offsets are 8.
+        unsafe {
+            let low = _mm256_set1_epi8(15);
+            let mut pairs = [[_mm256_setzero_si256(); REGISTERS]; ROWS];
+            for step in 0..STEPS {
+                let at = self.levels[step].as_ptr().cast::<__m256i>();
+                let mut levels = [_mm256_setzero_si256(); REGISTERS];
+                for i in 0..REGISTERS / 2 {
+                    let both = _mm256_load_si256(at.add(register / 2 + i));
+                    levels[2 * i] = _mm256_and_si256(both, low);
+                    levels[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low);
+                }
+                let values = tile.values[step].as_ptr().cast::<i32>().add(token);
+                for row in 0..ROWS {
+                    let four = _mm256_set1_epi32(values.add(row).read());
+                    for i in 0..REGISTERS {
+                        let products = _mm256_maddubs_epi16(levels[i], four);
+                        pairs[row][i] = _mm256_add_epi16(pairs[row][i], products);
+                    }
+                }
+            }
+            let ones = _mm256_set1_epi16(1);
+            let mut sums = [[_mm256_setzero_si256(); REGISTERS]; ROWS];
+            for i in 0..REGISTERS {
+                let lane = Self::lane_avx2(register + i);
+                let offsets = _mm_loadl_epi64(self.offsets.as_ptr().add(lane).cast());
+                let offsets = _mm256_cvtepu8_epi32(offsets);
+                let offsets = _mm256_sub_epi32(offsets, _mm256_set1_epi32(Self::OFFSET));
+                for row in 0..ROWS {
+                    let total = _mm256_set1_epi32(tile.totals[token + row]);
+                    let offset = _mm256_mullo_epi32(offsets, total);
+                    sums[row][i] = _mm256_add_epi32(_mm256_madd_epi16(pairs[row][i], ones), offset);
+                }
+            }
+            sums
         }
     }
 }

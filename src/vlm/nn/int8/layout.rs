@@ -14,7 +14,7 @@ use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m512i, _mm512_load_si512, _mm512_setzero_si512};
+use std::arch::x86_64::*;
 
 /// Rows of weights per panel: two registers of 16.
 pub const PANEL: usize = 32;
@@ -57,6 +57,24 @@ pub trait Panel<const STEPS: usize>: Pod + Send + Sync {
     /// The processor has AVX-512, and `step` is below `STEPS`.
     #[cfg(target_arch = "x86_64")]
     unsafe fn step(&self, step: usize, offsets: [__m512i; 2]) -> [__m512i; 2];
+
+    /// The first of the eight lanes in a register of [`Self::products_avx2`].
+    #[cfg(target_arch = "x86_64")]
+    fn lane_avx2(register: usize) -> usize;
+
+    /// Multiplies eight rows for each register with `ROWS` tokens, starting at `token`. Returns the
+    /// sums without scales and offset. There are four registers in all.
+    ///
+    /// # Safety
+    /// The processor has AVX2, `REGISTERS` is 2 or 4, `register` is a multiple of it and below 4, and
+    /// `token + ROWS` is at most [`TILE`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn products_avx2<const ROWS: usize, const REGISTERS: usize>(
+        &self,
+        register: usize,
+        tile: &TileBlock<STEPS>,
+        token: usize,
+    ) -> [[__m256i; REGISTERS]; ROWS];
 }
 
 /// A block of 8-bit weights.
@@ -125,6 +143,50 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
                 _mm512_load_si512(at.add(2 * step)),
                 _mm512_load_si512(at.add(2 * step + 1)),
             ]
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn lane_avx2(register: usize) -> usize {
+        register * 8
+    }
+
+    /// The instruction multiplies unsigned with signed numbers, and its sums of two products overflow
+    /// if one factor is above 128. Therefore the weights' signs are moved to the activations.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn products_avx2<const ROWS: usize, const REGISTERS: usize>(
+        &self,
+        register: usize,
+        tile: &TileBlock<STEPS>,
+        token: usize,
+    ) -> [[__m256i; REGISTERS]; ROWS] {
+        // SAFETY: a step is 128 bytes, four registers, and four values of a token are 4 bytes.
+        unsafe {
+            let (ones, offset) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
+            let mut sums = [[_mm256_setzero_si256(); REGISTERS]; ROWS];
+            for step in 0..STEPS {
+                let at = self.weights[step].as_ptr().cast::<__m256i>().add(register);
+                let mut signed = [_mm256_setzero_si256(); REGISTERS];
+                let mut sizes = signed;
+                for i in 0..REGISTERS {
+                    // Flipping the highest bit subtracts the offset.
+                    signed[i] = _mm256_xor_si256(_mm256_load_si256(at.add(i)), offset);
+                    sizes[i] = _mm256_abs_epi8(signed[i]);
+                }
+                let values = tile.values[step].as_ptr().cast::<i32>().add(token);
+                for row in 0..ROWS {
+                    let four = _mm256_set1_epi32(values.add(row).read());
+                    for i in 0..REGISTERS {
+                        let four = _mm256_sign_epi8(four, signed[i]);
+                        let pairs = _mm256_maddubs_epi16(sizes[i], four);
+                        let products = _mm256_madd_epi16(pairs, ones);
+                        sums[row][i] = _mm256_add_epi32(sums[row][i], products);
+                    }
+                }
+            }
+            sums
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The int8 kernel: multiplies 8-bit or 4-bit weights with 8-bit activations. Needs AVX-512 VNNI;
-//! for 8-bit weights, AVX-VNNI or AVX2 will do, and AMX is faster.
+//! The int8 kernel: multiplies 8-bit or 4-bit weights with 8-bit activations. Needs AVX2; AVX-512
+//! VNNI is faster, and so are, for 8-bit weights, AVX-VNNI and AMX.
 //!
 //! A block of a row shares a scale: 256 8-bit weights if the matrix's width allows it, otherwise 32;
 //! always 32 4-bit weights. Activations are quantized in the same blocks. One instruction multiplies
@@ -57,9 +57,9 @@ impl Bits {
     /// The counterpart of candle's type on the CPU. `None` if this processor has no kernel for it.
     pub fn of(dtype: GgmlDType) -> Option<Self> {
         match (dtype, InstructionSet::best()) {
-            (GgmlDType::Q4K, InstructionSet::Amx | InstructionSet::Avx512Vnni) => Some(Self::Four),
-            (GgmlDType::Q8_0, InstructionSet::Portable) => None,
+            (_, InstructionSet::Portable) => None,
             (GgmlDType::Q8_0, _) => Some(Self::Eight),
+            (GgmlDType::Q4K, _) => Some(Self::Four),
             _ => None,
         }
     }
@@ -309,6 +309,8 @@ fn int4_kernel(instructions: InstructionSet) -> Kernel<{ int4::STEPS }, NibbleBl
     let multiply: TileKernel<{ int4::STEPS }, NibbleBlock> = match instructions {
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Amx | InstructionSet::Avx512Vnni => avx512_vnni::multiply,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::AvxVnni | InstructionSet::Avx2 => avx2::multiply,
         _ => multiply_portable,
     };
     Kernel {

@@ -27,6 +27,13 @@ impl Prefetch {
         }
     }
 
+    /// The lines of a block for one of several passes over it, by number.
+    #[inline(always)]
+    pub fn lines_of(self, pass: usize, passes: usize) -> std::ops::Range<usize> {
+        let count = self.end - self.first;
+        self.first + count * pass / passes..self.first + count * (pass + 1) / passes
+    }
+
     /// The lines of a block, by number.
     #[inline(always)]
     pub fn lines(self) -> std::ops::Range<usize> {

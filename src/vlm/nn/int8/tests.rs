@@ -121,6 +121,32 @@ fn every_kernel_equals_the_portable_one() {
 }
 
 #[test]
+fn the_largest_products_do_not_overflow() {
+    let columns = 256;
+    for (weight, value) in [(0.75, 2.0), (-0.75, 2.0), (0.75, -2.0)] {
+        let weights = Tensor::full(weight, (32, columns), &Device::Cpu).unwrap();
+        let x = Tensor::full(value, (5, columns), &Device::Cpu).unwrap();
+        let expected = weight * value * columns as f32;
+        let available = InstructionSet::ALL
+            .into_iter()
+            .filter(|it| it.is_available());
+        for instructions in available {
+            for bits in [Bits::Eight, Bits::Four] {
+                let matrix = packed(&weights, bits, instructions);
+                let product = matrix.forward(&x, EpilogueArgs::default()).unwrap();
+                for got in product.flatten_all().unwrap().to_vec1::<f32>().unwrap() {
+                    let off = (got - expected).abs();
+                    assert!(
+                        off < 0.5,
+                        "{bits:?} {instructions:?}: {got}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn throughput_is_measured_if_there_is_a_kernel() {
     match measure_throughput().unwrap() {
         Some((name, rate)) => assert!(!name.is_empty() && rate > 0.0),

@@ -152,8 +152,9 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
         register * 8
     }
 
-    /// The instruction multiplies unsigned with signed numbers, and its sums of two products overflow
-    /// if one factor is above 128. Therefore the weights' signs are moved to the activations.
+    /// The instruction multiplies unsigned with signed numbers and adds two products in 16 bits, which
+    /// overflow with weights up to 255. Therefore weights lose their offset, and their signs are moved
+    /// to the activations.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     unsafe fn products_avx2<const ROWS: usize, const REGISTERS: usize>(

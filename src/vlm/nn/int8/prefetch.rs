@@ -9,7 +9,8 @@ pub struct Prefetch {
 
 /// Up to this many tokens, a product waits for nothing but memory, and the processor prefetches better
 /// by itself: measured with AVX-512, prefetching here as well took 1.1 to 1.4 times as long with 8-bit
-/// weights and made no difference with 4-bit ones (0.96 to 1.01).
+/// weights and made no difference with 4-bit ones (0.96 to 1.01); with AVX2, 1.0 to 1.4 times with 8-bit
+/// weights.
 const FEW_TOKENS: usize = 4;
 
 impl Prefetch {

@@ -31,6 +31,8 @@ pub struct GroupSummary {
     pub offered: bool,
     pub reasons: Vec<Reason>,
     pub signals: Vec<Signal>,
+    /// Number of unexplained words in the label, see [`Labels::unexplained_words`].
+    pub unexplained: usize,
     /// Estimated probability that a person changes the record, 0-1. The queue is sorted by it.
     pub uncertainty: f32,
     /// The labels of the draft; empty if there is none.

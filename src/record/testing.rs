@@ -72,6 +72,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         offered: false,
         reasons: Vec::new(),
         signals: Vec::new(),
+        unexplained: 0,
         uncertainty: 0.0,
         labels: Labels::default(),
         note: None,

@@ -178,7 +178,7 @@ impl Vocabulary {
     /// Whether `text` matches an entry of any list.
     pub fn knows(&self, text: &str) -> bool {
         let mut fields = self.lists.keys();
-        fields.any(|field| self.find_exact(*field, text).is_some())
+        fields.any(|field| self.may_start(*field, text) && self.find_exact(*field, text).is_some())
     }
 
     /// The canonical word for `text`.

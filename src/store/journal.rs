@@ -324,7 +324,12 @@ impl Journal {
 
     /// Returns a group as the queue shows it.
     pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
-        queries::summary(self.database.read(), self.learning.estimator(), id)
+        queries::summary(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+            id,
+        )
     }
 
     /// Returns the state of each of these groups, in order; `None` for an unknown group.
@@ -334,7 +339,12 @@ impl Journal {
 
     /// Returns the summaries of these groups, in the given order, without unknown groups.
     pub fn summaries_of(&self, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
-        queries::summaries_of(self.database.read(), self.learning.estimator(), ids)
+        queries::summaries_of(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+            ids,
+        )
     }
 
     /// Passes all summaries to `take`, in batches and source order, so that a front end can show
@@ -344,11 +354,21 @@ impl Journal {
         batch: usize,
         take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
     ) -> Result<()> {
-        queries::each_summary(self.database.read(), self.learning.estimator(), batch, take)
+        queries::each_summary(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+            batch,
+            take,
+        )
     }
 
     pub fn summaries(&self) -> Result<Vec<GroupSummary>> {
-        queries::summaries(self.database.read(), self.learning.estimator())
+        queries::summaries(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+        )
     }
 
     /// Returns everything about one group; `None` if it is unknown.
@@ -458,7 +478,13 @@ impl Journal {
 
     /// Returns the first `size` records of an audit's sample, or all of them.
     pub fn audit_sample(&self, seed: u64, size: usize) -> Result<Vec<SampledRecord>> {
-        audit::sample(self.database.read(), self.learning.estimator(), seed, size)
+        audit::sample(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+            seed,
+            size,
+        )
     }
 
     /// Stores a judgment of a version. `None` retracts the newest judgment of it.
@@ -476,7 +502,13 @@ impl Journal {
     /// `None` if there are no judgments. `width` is the target width of the interval.
     pub fn audit(&self, seed: Option<u64>, width: f64) -> Result<Option<AuditEstimate>> {
         let estimator = self.learning.estimator();
-        audit::estimate(self.database.read(), estimator, seed, width)
+        audit::estimate(
+            self.database.read(),
+            &self.vocabulary,
+            estimator,
+            seed,
+            width,
+        )
     }
 
     /// Reads a value kept between runs.

@@ -98,9 +98,9 @@ fn outcome_of(
         return Ok(None);
     };
     let first = read_draft(db, draft)?;
+    let name = read_group(db, group)?.item.item_name;
     let changed = match after.draft.filter(|now| *now != draft) {
         Some(now) => {
-            let name = read_group(db, group)?.item.item_name;
             let last = read_draft(db, now)?;
             content_changed(&first.labels, &last.labels, &name, vocabulary)
         }
@@ -109,6 +109,7 @@ fn outcome_of(
     Ok(match was_changed(&after, changed) {
         Some(changed) => Some(ReviewOutcome {
             signals: signals_of(db, group, &first)?,
+            unexplained: first.labels.unexplained_words(&name, vocabulary).len(),
             reasons: first.reasons,
             changed,
         }),

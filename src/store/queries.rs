@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Neighbor, Origin, Reason, RetrievalResult, Signal, SourceType, Verdict, Version, Vocabulary,
-    VocabularyPreview,
+    Labels, Neighbor, Origin, Reason, RetrievalResult, Signal, SourceType, Verdict, Version,
+    Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -96,25 +96,27 @@ impl Counts {
 
 pub fn summary(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     id: GroupId,
 ) -> Result<Option<GroupSummary>> {
     db.prepare_cached(&format!("{SELECT_SUMMARY} WHERE g.id = ?1"))
         .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
         .map_err(journal_error("reading a group"))?
-        .map(|raw| raw.parse(estimator))
+        .map(|raw| raw.parse(vocabulary, estimator))
         .transpose()
 }
 
 /// Returns the summaries of these groups, in the given order, without unknown groups.
 pub fn summaries_of(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     ids: &[GroupId],
 ) -> Result<Vec<GroupSummary>> {
     let mut out = Vec::with_capacity(ids.len());
     for &id in ids {
-        out.extend(summary(db, estimator, id)?);
+        out.extend(summary(db, vocabulary, estimator, id)?);
     }
     Ok(out)
 }
@@ -123,6 +125,7 @@ pub fn summaries_of(
 /// first ones at once. Displaced groups are left out.
 pub fn each_summary(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     batch: usize,
     mut take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
@@ -139,7 +142,7 @@ pub fn each_summary(
     for row in rows {
         full.push(
             row.map_err(journal_error("reading the groups"))?
-                .parse(estimator)?,
+                .parse(vocabulary, estimator)?,
         );
         if full.len() >= batch.max(1) {
             take(std::mem::take(&mut full))?;
@@ -151,9 +154,13 @@ pub fn each_summary(
     take(full)
 }
 
-pub fn summaries(db: &Connection, estimator: &Estimator) -> Result<Vec<GroupSummary>> {
+pub fn summaries(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+) -> Result<Vec<GroupSummary>> {
     let mut all = Vec::new();
-    each_summary(db, estimator, 1024, |batch| {
+    each_summary(db, vocabulary, estimator, 1024, |batch| {
         all.extend(batch);
         Ok(())
     })?;
@@ -167,7 +174,7 @@ pub fn detail(
     estimator: &Estimator,
     id: GroupId,
 ) -> Result<Option<GroupDetail>> {
-    let Some(summary) = summary(db, estimator, id)? else {
+    let Some(summary) = summary(db, vocabulary, estimator, id)? else {
         return Ok(None);
     };
     let group = read_group(db, id)?;
@@ -190,7 +197,7 @@ pub fn detail(
         None => None,
     };
     let confused = match &observed.retrieved {
-        Some(retrieved) => confused(db, estimator, &summary, retrieved)?,
+        Some(retrieved) => confused(db, vocabulary, estimator, &summary, retrieved)?,
         None => None,
     };
     let fixable = fixes::record(db, &summary)?;
@@ -229,6 +236,7 @@ pub fn detail(
 /// Returns the record that a search by the label finds instead.
 fn confused(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     of: &GroupSummary,
     retrieved: &RetrievalResult,
@@ -237,7 +245,7 @@ fn confused(
     let Some(other) = missed.and_then(|finding| finding.confused.as_ref()) else {
         return Ok(None);
     };
-    let other = summary(db, estimator, other.group)?;
+    let other = summary(db, vocabulary, estimator, other.group)?;
     Ok(other.map(|other| Neighbor {
         group: other.id,
         label: other.labels.label_ko().to_owned(),
@@ -428,7 +436,7 @@ pub fn fix_preview(
     kind: FixKind,
 ) -> Result<FixPreview> {
     let records = groups.iter().filter_map(|group| {
-        let record = match summary(db, estimator, *group) {
+        let record = match summary(db, vocabulary, estimator, *group) {
             Ok(Some(summary)) => fixes::record(db, &summary),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -485,13 +493,15 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
 }
 
 impl RawSummary {
-    fn parse(self, estimator: &Estimator) -> Result<GroupSummary> {
+    fn parse(self, vocabulary: &Vocabulary, estimator: &Estimator) -> Result<GroupSummary> {
         let reasons = reasons_of(&self.reasons, self.duplicate);
         let field = self.wrong_field.as_deref();
         let verdict = self.verdict.as_deref();
         let signals: Vec<Signal> = from_json(&self.signals)?;
+        let labels: Labels = from_json(&self.labels)?;
+        let unexplained = labels.unexplained_words(&self.name, vocabulary).len();
         let uncertainty = match self.has_draft {
-            true => estimator.uncertainty(&reasons, &signals),
+            true => estimator.uncertainty(&reasons, &signals, unexplained),
             false => 0.0,
         };
         Ok(GroupSummary {
@@ -508,8 +518,9 @@ impl RawSummary {
             offered: self.offered,
             reasons,
             signals,
+            unexplained,
             uncertainty,
-            labels: from_json(&self.labels)?,
+            labels,
             note: self.note,
             judged: verdict.and_then(|name| Verdict::parse(name, field)),
             changed_at: self.changed_at,

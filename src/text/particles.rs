@@ -102,20 +102,36 @@ enum Sound {
 
 /// Determines the sound by the last Hangul syllable or digit; `None` for other scripts.
 fn last_sound(word: &str) -> Option<Sound> {
-    const FINALS: u32 = 28;
     const RIEUL: u32 = 8;
     let last = word.chars().rev().find(|c| c.is_alphanumeric())?;
-    match last {
-        '가'..='힣' => Some(match (u32::from(last) - u32::from('가')) % FINALS {
+    if let Some(consonant) = final_consonant(last) {
+        return Some(match consonant {
             0 => Sound::Vowel,
             RIEUL => Sound::Rieul,
             _ => Sound::Consonant,
-        }),
+        });
+    }
+    match last {
         '2' | '4' | '5' | '9' => Some(Sound::Vowel),
         '1' | '7' | '8' => Some(Sound::Rieul),
         '0' | '3' | '6' => Some(Sound::Consonant),
         _ => None,
     }
+}
+
+/// The number of a syllable's final consonant in Unicode's order, 0 if it has none.
+fn final_consonant(syllable: char) -> Option<u32> {
+    const FINALS: u32 = 28;
+    let is_syllable = matches!(syllable, '가'..='힣');
+    is_syllable.then(|| (u32::from(syllable) - u32::from('가')) % FINALS)
+}
+
+/// Whether a word may be a verb or an adjective in front of a noun (`박힌`, `둥근`). Some nouns end
+/// like them (`리본`).
+pub fn may_be_adnominal(word: &str) -> bool {
+    const NIEUN: u32 = 4;
+    let mut letters = word.chars().rev();
+    letters.next().and_then(final_consonant) == Some(NIEUN) && letters.next().is_some()
 }
 
 /// Guesses the last sound of an English word read in Korean; capitals are read letter by letter.

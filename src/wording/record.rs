@@ -35,6 +35,7 @@ words! {
     retry_or_reject: "-> retry, or reject it" / "-> 다시 묻거나 거절하세요",
     waiting_for_model: "Waiting for the model." / "모델을 기다립니다.",
     opinions_agree(agree, of): "~ {agree} of {of} opinions agree" / "~ 의견 {of}개 중 {agree}개 일치",
+    check_words(words): "~ check in the icon: {words}" / "~ 그림에서 확인: {words}",
     more_fixes_below(keys): "{keys}: fixes below, press to see"
         / "{keys}: 아래의 수정안, 그 키로 봅니다",
     made_by(kind, model, prompt, at, versions): "{kind}, {model}, prompt {prompt}, {at}; {versions}"

@@ -83,5 +83,5 @@ fn uncertainty_of(attempt: &Attempt) -> f32 {
 
 /// Uses the default estimator, so that merging does not depend on the operator's decisions.
 fn estimate(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
-    Estimator::default().uncertainty(reasons, &Signal::of(confidence, &[]))
+    Estimator::default().uncertainty(reasons, &Signal::of(confidence, &[]), 0)
 }

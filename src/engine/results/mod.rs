@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Uncertainty above which an answer gets second opinions.
-const OPINIONS_FROM: f32 = 0.3;
+const OPINIONS_FROM: f32 = 0.5;
 /// Longest logged name in characters.
 const MAX_LOGGED_NAME: usize = 1000;
 /// Factor by which a quality retry enlarges the picture further.

@@ -36,6 +36,7 @@ fn summary(id: i64, reasons: &[Reason]) -> GroupSummary {
         offered: false,
         reasons: reasons.to_vec(),
         signals: Vec::new(),
+        unexplained: 0,
         uncertainty: 0.3,
         labels: testing::labels("모자"),
         note: None,

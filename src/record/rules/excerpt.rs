@@ -35,8 +35,13 @@ pub(in crate::record) fn is_readable_name(name: &str) -> bool {
     beginning_of_name(name).len() == name.len()
 }
 
+/// The beginning of an item's name, which is limited like a label.
 pub(super) fn beginning_of_name(name: &str) -> &str {
-    beginning(name, max_chars(Field::LabelKo))
+    beginning_of_label(name)
+}
+
+pub(super) fn beginning_of_label(label: &str) -> &str {
+    beginning(label, max_chars(Field::LabelKo))
 }
 
 fn max_values(field: Field) -> usize {

@@ -3,6 +3,7 @@
 
 mod color;
 mod color_claims;
+mod details;
 mod excerpt;
 mod repetition;
 mod script;
@@ -15,7 +16,8 @@ pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
-use crate::text::{Language, clean_text, is_word_char, particles::stem, words};
+use crate::text::{Language, clean_text, is_word_char, particles::stem};
+use details::describes_nothing_visible;
 use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
 
@@ -123,9 +125,10 @@ fn evidence(
         Reason::DuplicateLabel => found_if(context.label_count > 1),
         Reason::ColorMismatch => non_empty(wrong_color_words(claims, context)),
         Reason::MainColorMissing => missing_main_colors(labels, claims, context),
-        Reason::NothingVisible => {
-            found_if(!is_name_alone(label, name) && describes_nothing_visible(label, context))
-        }
+        Reason::NothingVisible => found_if(
+            !is_name_alone(label, name)
+                && describes_nothing_visible(label, name, context.vocabulary),
+        ),
         // Labels made without metadata use no name.
         Reason::NameMismatch => {
             (context.with_metadata && is_renamed(context)).then(|| vec![name.to_owned()])
@@ -235,44 +238,6 @@ fn letters(text: &str) -> String {
         .collect()
 }
 
-/// Words that apply to any item.
-const GENERIC_WORDS: [&str; 12] = [
-    "아이템",
-    "장비",
-    "무기",
-    "착용",
-    "착용용",
-    "모양",
-    "느낌",
-    "것",
-    "있는",
-    "달린",
-    "한",
-    "입니다",
-];
-
-/// Whether the label has no words beyond the item's name, its type and generic words.
-fn describes_nothing_visible(label: &str, context: &RuleContext) -> bool {
-    let name = clean_text(context.item_name);
-    let label = clean_text(label).replace(&name, " ");
-    let in_name = |word: &str| name.split(' ').any(|part| part == word);
-    let is_kind = |word: &str| {
-        // `털모자` is a type, `토끼귀모자` describes its look.
-        let mut ends = word.char_indices().take(2).map(|(at, _)| &word[at..]);
-        ends.any(|end| {
-            context
-                .vocabulary
-                .find_exact(Field::ItemTypeGuess, end)
-                .is_some()
-        })
-    };
-    words(&label).all(|word| {
-        [word, stem(word)]
-            .into_iter()
-            .any(|word| in_name(word) || GENERIC_WORDS.contains(&word) || is_kind(word))
-    })
-}
-
 /// The required attributes that are empty. A record must have an item type, colors, and at least
 /// one of theme, material and vibe. `unknown` and `unclear` do not count.
 ///
@@ -354,9 +319,9 @@ pub(super) fn weight(reason: Reason) -> f32 {
         | Reason::NotFound
         | Reason::QualityRetryFailed
         | Reason::LowVisualSignal => 0.3,
-        Reason::CommaList | Reason::TooSmall => 0.2,
+        Reason::TooSmall => 0.2,
         Reason::LabelEqualsItemName | Reason::Repetition | Reason::LabelTooLong => 0.1,
-        Reason::ItemNameMissing => 0.05,
+        Reason::CommaList | Reason::ItemNameMissing => 0.05,
         Reason::AttributesMissing | Reason::FewTags | Reason::FewQueries => 0.03,
     }
 }

@@ -9,7 +9,7 @@ use super::tables::judgments::{newest_seed, read_judgments};
 use crate::error::Result;
 use crate::record::{
     AuditEstimate, Candidate, Estimator, Field, GroupId, Labels, SampledRecord, Signal, SourceType,
-    Stratum, current_judgments, draw_order,
+    Stratum, Vocabulary, current_judgments, draw_order,
 };
 use crate::store::errors::unreadable;
 use rusqlite::Connection;
@@ -17,11 +17,12 @@ use rusqlite::Connection;
 /// Returns the first `size` records of the sample with this seed, or all of them.
 pub fn sample(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     seed: u64,
     size: usize,
 ) -> Result<Vec<SampledRecord>> {
-    let population = population(db, estimator)?;
+    let population = population(db, vocabulary, estimator)?;
     let judgments = read_judgments(db, seed)?;
     let judged = current_judgments(&population, &judgments);
     let order = draw_order(&population, seed).into_iter().take(size);
@@ -43,6 +44,7 @@ pub fn sample(
 /// `None` if there are no judgments.
 pub fn estimate(
     db: &Connection,
+    vocabulary: &Vocabulary,
     estimator: &Estimator,
     seed: Option<u64>,
     width: f64,
@@ -51,7 +53,7 @@ pub fn estimate(
         return Ok(None);
     };
     let judgments = read_judgments(db, seed)?;
-    let population = population(db, estimator)?;
+    let population = population(db, vocabulary, estimator)?;
     Ok(Some(AuditEstimate::new(
         &population,
         &judgments,
@@ -61,7 +63,11 @@ pub fn estimate(
 }
 
 /// Returns the committed records without reasons, in source order.
-pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidate>> {
+pub fn population(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+) -> Result<Vec<Candidate>> {
     struct Row {
         group: i64,
         source_type: String,
@@ -70,13 +76,15 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
         duplicate: bool,
         labels: String,
         signals: Option<String>,
+        name: String,
     }
     let mut select = db
         .prepare_cached(
             "SELECT g.id, g.source_type, r.draft, coalesce(c.reasons, d.reasons), h.duplicate,
                  d.labels,
                  CASE WHEN json_valid(h.head) AND json_extract(h.head, '$.draft') = r.draft
-                     THEN h.signals END
+                     THEN h.signals END,
+                 g.name
              FROM groups g
              JOIN heads h ON h.group_id = g.id
              JOIN records r ON r.id = h.record
@@ -96,6 +104,7 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
                 duplicate: row.get(4)?,
                 labels: row.get(5)?,
                 signals: row.get(6)?,
+                name: row.get(7)?,
             })
         })
         .map_err(journal_error("reading the records"))?;
@@ -113,6 +122,7 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
             Some(signals) => from_json(signals)?,
             None => signals_of(db, group, &read_draft(db, row.version)?)?,
         };
+        let unexplained = labels.unexplained_words(&row.name, vocabulary).len();
         all.push(Candidate {
             group,
             version: row.version,
@@ -121,7 +131,7 @@ pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidat
                     .ok_or_else(|| unreadable("reading a group", row.source_type))?,
                 item_type: labels.text(Field::ItemTypeGuess).map(str::to_owned),
             },
-            uncertainty: estimator.uncertainty(&[], &signals),
+            uncertainty: estimator.uncertainty(&[], &signals, unexplained),
         });
     }
     Ok(all)

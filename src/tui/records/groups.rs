@@ -65,7 +65,8 @@ impl Groups {
     pub fn rescore(&mut self, estimator: &Estimator) {
         let all = Arc::make_mut(&mut self.all).iter_mut();
         for summary in all.filter(|summary| summary.uncertainty > 0.0) {
-            let uncertainty = estimator.uncertainty(&summary.reasons, &summary.signals);
+            let uncertainty =
+                estimator.uncertainty(&summary.reasons, &summary.signals, summary.unexplained);
             if uncertainty != summary.uncertainty {
                 Arc::make_mut(summary).uncertainty = uncertainty;
             }

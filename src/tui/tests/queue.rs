@@ -266,6 +266,7 @@ fn a_learned_order_applies_when_the_operator_moves_on() {
         let look = ReviewOutcome {
             reasons: vec![reason],
             signals: vec![],
+            unexplained: 0,
             changed,
         };
         vec![look; 40]

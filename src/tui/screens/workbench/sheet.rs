@@ -242,6 +242,9 @@ impl SheetBuilder {
                 self.field(input, draft, *field);
                 self.reasons(input, detail, draft, Some(*field));
                 self.agreement(summary, *field);
+                if *field == Field::LabelKo && summary.needs_review() {
+                    self.unexplained(input, summary);
+                }
             }
         } else {
             self.no_draft(detail, summary.state);
@@ -272,6 +275,16 @@ impl SheetBuilder {
         let agreement = signal.and_then(|signal| signal.agreement);
         if let Some(Agreement { agree, of }) = agreement.filter(|it| it.agree < it.of) {
             let text = self.words.opinions_agree(agree, of);
+            self.named("", &text, self.theme.weak());
+        }
+    }
+
+    /// Adds the words of the label that only the icon can confirm.
+    fn unexplained(&mut self, input: &SheetInput<'_>, summary: &GroupSummary) {
+        let vocabulary = input.session.vocabulary();
+        let found = summary.labels.unexplained_words(&summary.name, vocabulary);
+        if !found.is_empty() {
+            let text = self.words.check_words(&found.join(", "));
             self.named("", &text, self.theme.weak());
         }
     }

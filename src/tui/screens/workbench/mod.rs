@@ -5,6 +5,7 @@ mod layout;
 mod queue_pane;
 mod record_pane;
 mod sheet;
+mod texts;
 
 use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
@@ -20,8 +21,8 @@ use queue_pane::{QueuePane, Rows, THUMBNAIL, rows};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use record_pane::RecordPane;
-use sheet::fix_key;
 use std::ops::{Range, RangeInclusive};
+use texts::fix_key;
 
 /// Lines that one step of the wheel scrolls.
 const WHEEL_LINES: isize = 3;

@@ -2,7 +2,8 @@
 
 use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
-use super::sheet::{Sheet, SheetInput, fix_key};
+use super::sheet::{Sheet, SheetInput};
+use super::texts::fix_key;
 use crate::record::{Change, Field, GroupId};
 use crate::text::fit;
 use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};

@@ -50,18 +50,11 @@ pub fn palette(icon: &Icon) -> Palette {
         bins = grid.bins(Grid::is_opaque);
     }
     let mut dark = grid.bins(Grid::is_core);
-    let outline = grid.outline();
-    let apart = grid.bins(|grid, at| grid.dark[at] && !outline[at]);
     let pixels = |bins: &[Bin]| bins.iter().map(|bin| bin.count).sum::<u32>();
     let (counted, core) = (pixels(&bins), pixels(&dark));
     dark.retain(|bin| bin.center()[0] < DARK);
     let opaque = grid.pixels.iter().filter(|[.., a]| *a >= OPAQUE).count() as u32;
     let share = |count: u32| count as f32 / counted as f32;
-    let of_core = |bins: &[Bin]| {
-        let bins = bins.iter();
-        bins.map(|bin| (bin.center(), bin.count as f32 / core as f32))
-            .collect()
-    };
     let alphas = || grid.pixels.iter().map(|[.., alpha]| *alpha);
     let visible = alphas()
         .filter(|alpha| alpha >= TRANSLUCENT.start())
@@ -84,8 +77,10 @@ pub fn palette(icon: &Icon) -> Palette {
                 .iter()
                 .map(|bin| (bin.center(), share(bin.count)))
                 .collect(),
-            dark_core: of_core(&dark),
-            dark_apart: of_core(&apart),
+            dark_core: dark
+                .iter()
+                .map(|bin| (bin.center(), bin.count as f32 / core as f32))
+                .collect(),
             translucent: translucent as f32 / visible.max(1) as f32,
         },
     }
@@ -143,23 +138,6 @@ impl<'a> Grid<'a> {
                     self.step(at, dx, dy)
                         .is_some_and(|place| self.is_opaque(place))
                 })
-    }
-
-    /// Whether each pixel belongs to the outline: dark, and connected with a dark pixel at the edge of
-    /// the drawing.
-    fn outline(&self) -> Vec<bool> {
-        let mut outline = vec![false; self.pixels.len()];
-        let at_edge = |at: &usize| self.dark[*at] && !self.is_core(*at);
-        let mut open: Vec<usize> = (0..self.pixels.len()).filter(at_edge).collect();
-        while let Some(at) = open.pop() {
-            if std::mem::replace(&mut outline[at], true) {
-                continue;
-            }
-            let steps = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (dx, dy)));
-            let around = steps.filter_map(|(dx, dy)| self.step(at, dx, dy));
-            open.extend(around.filter(|&place| self.dark[place] && !outline[place]));
-        }
-        outline
     }
 
     fn bins(&self, belongs: impl Fn(&Self, usize) -> bool) -> Vec<Bin> {

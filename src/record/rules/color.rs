@@ -28,9 +28,6 @@ const MIN_NEAR_BLACK: f32 = 0.05;
 const DARK_WORD: f32 = 0.30;
 /// Minimum share of the core pixels for a dark color to count as shown.
 const MIN_CORE: f32 = 0.20;
-/// Minimum share of the core pixels for a dark color that is drawn apart from the outline to count
-/// as shown.
-const MIN_APART: f32 = 0.038;
 /// Minimum share of the pixels for a word to be among those that a person would name first.
 const MIN_MEASURED: f32 = 0.12;
 /// An icon is multicolored if at least this many sixths of the hue circle have at least
@@ -65,9 +62,6 @@ pub struct ColorHistogram {
     /// Dark colors among the core pixels, which have opaque neighbors on all four sides, with their
     /// shares of the core.
     pub dark_core: Vec<([f32; 3], f32)>,
-    /// The same for the dark colors of pixels that are not connected with the outline: eyes, letters
-    /// and patterns, which are as thin as an outline.
-    pub dark_apart: Vec<([f32; 3], f32)>,
     /// Share of translucent pixels among the visible ones.
     #[serde(default)]
     pub translucent: f32,
@@ -79,7 +73,6 @@ impl ColorHistogram {
         let shown = shares_within(&self.bins, vocabulary, EITHER);
         let nearest = self.nearest_shares(vocabulary);
         let core = shares(&self.dark_core, vocabulary);
-        let apart = shares(&self.dark_apart, vocabulary);
         let near_black = self.bins.iter().filter(|(color, _)| color[0] < NEAR_BLACK);
         let near_black: f32 = near_black.map(|(_, share)| share).sum();
         let gray = self.bins.iter().filter(|(color, _)| is_gray(*color));
@@ -94,8 +87,7 @@ impl ColorHistogram {
                 return of(&gray) >= MIN_SHARE
                     || of(&nearest) >= MIN_TINTED
                     || near_black >= MIN_NEAR_BLACK
-                    || of(&core) >= MIN_CORE
-                    || of(&apart) >= MIN_APART;
+                    || of(&core) >= MIN_CORE;
             }
             let of_shades = share(&shown, &|other| word.shades.contains(&other.word));
             of(&shown) >= MIN_SHARE || of_shades >= MIN_SHARE

@@ -15,7 +15,6 @@ fn icon(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
             .map(|(rgb, share)| (to_oklab(*rgb), *share))
             .collect(),
         dark_core: Vec::new(),
-        dark_apart: Vec::new(),
         translucent: 0.0,
     }
 }

@@ -9,6 +9,7 @@ use super::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{is_forbidden, is_plain, with_short_quotes};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
@@ -179,6 +180,16 @@ impl Vocabulary {
     pub fn knows(&self, text: &str) -> bool {
         let mut fields = self.lists.keys();
         fields.any(|field| self.may_start(*field, text) && self.find_exact(*field, text).is_some())
+    }
+
+    /// Identifies the words, their spellings and colors.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for (field, list) in &self.lists {
+            hash.update(format!("{field:?} {:?}", list.words));
+        }
+        let hash = hash.finalize();
+        hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The canonical word for `text`.

@@ -11,8 +11,11 @@ use crate::error::Result;
 use crate::record::{GroupId, Names, Reason, Vocabulary};
 use rusqlite::Connection;
 
-/// Row of `meta` that names the version of the rules that last checked the drafts.
+/// Row of `meta` that names the rules that last checked the drafts.
 const CHECKED_BY: &str = "checked by";
+/// Version of the rules. Must grow when a rule changes, so that the drafts of existing outdirs are
+/// checked again.
+const RULES: u32 = 2;
 
 /// Checks every draft of a group again after an input of the rules other than its text changed.
 pub fn check_group(
@@ -31,9 +34,9 @@ pub fn check_group(
     Ok(())
 }
 
-/// Checks every draft again if another version of the rules checked them last.
+/// Checks every draft again if other rules or another vocabulary checked them last.
 pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
-    let rules = rules_of_now();
+    let rules = rules_of_now(vocabulary);
     if meta::get(db, CHECKED_BY)?.as_ref() == Some(&rules) {
         return Ok(());
     }
@@ -121,8 +124,9 @@ impl DraftRow {
     }
 }
 
-/// Identifies this program's rules: they may change with a release or a new reason code.
-fn rules_of_now() -> String {
+/// Identifies this program's rules and the vocabulary that they use.
+fn rules_of_now(vocabulary: &Vocabulary) -> String {
     let codes: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-    format!("{}: {}", env!("CARGO_PKG_VERSION"), codes.join(" "))
+    let vocabulary = vocabulary.fingerprint();
+    format!("{RULES}, {vocabulary}: {}", codes.join(" "))
 }

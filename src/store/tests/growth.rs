@@ -206,6 +206,23 @@ fn new_rules_check_everything_again_without_changing_drafts() {
 }
 
 #[test]
+fn a_changed_vocabulary_checks_everything_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    let label = labels("반지").with(Field::LabelKo, ["둘레옷 반지"]);
+    journal.add_attempt(ids[0], &attempt(label, &[])).unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Draft);
+    drop(journal);
+    // Now the label says no more than the item's type.
+    let entry = Vocabulary::overlay_entry(Field::ItemTypeGuess, "cloak", "둘레옷");
+    let entry = entry.unwrap();
+    let changed = Vocabulary::builtin().unwrap().overlaid(&entry).unwrap();
+    let journal = Journal::lock(dir.path(), Arc::new(changed)).unwrap();
+    let found = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(found.reasons, [Reason::NothingVisible]);
+}
+
+#[test]
 fn a_statement_is_compiled_once() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지", "모자", "검", "방패", "활"]);

@@ -153,7 +153,8 @@ impl Vocabulary {
     /// plural of English words. Open lists also ignore the endings of Korean adjectives (`신비한`,
     /// `신비로운`, `신비함`).
     pub fn find_exact(&self, field: Field, text: &str) -> Option<&Word> {
-        self.lists.get(&field)?.get(&key(text))
+        let list = self.lists.get(&field)?;
+        self.may_start(field, text).then(|| list.get(&key(text)))?
     }
 
     /// Whether a text that starts like this word may match an entry. A quick check: most words start
@@ -179,7 +180,7 @@ impl Vocabulary {
     /// Whether `text` matches an entry of any list.
     pub fn knows(&self, text: &str) -> bool {
         let mut fields = self.lists.keys();
-        fields.any(|field| self.may_start(*field, text) && self.find_exact(*field, text).is_some())
+        fields.any(|field| self.find_exact(*field, text).is_some())
     }
 
     /// Identifies the words, their spellings and colors.

@@ -47,9 +47,10 @@ impl Labels {
                 || forms.any(|form| in_name(form) || vocabulary.knows(form))
         };
         let mut unexplained = Vec::new();
+        let label = without_name(&label, &name);
         for word in words_beyond(&label, &name, vocabulary) {
-            let stem = stem(&word).to_owned();
-            if !is_explained(&word) && !unexplained.contains(&stem) {
+            let stem = stem(word).to_owned();
+            if !is_explained(word) && !unexplained.contains(&stem) {
                 unexplained.push(stem);
             }
         }
@@ -59,32 +60,35 @@ impl Labels {
 
 /// Whether a label has no words beyond the item's name, its type and generic words.
 pub fn describes_nothing_visible(label: &str, name: &str, vocabulary: &Vocabulary) -> bool {
-    words_beyond(&clean_text(label), &clean_text(name), vocabulary).is_empty()
+    let name = clean_text(name);
+    let label = without_name(&clean_text(label), &name);
+    words_beyond(&label, &name, vocabulary).next().is_none()
 }
 
-/// The words of a label other than those of the item's name, item types and generic words. Both
-/// texts must be clean.
-fn words_beyond(label: &str, name: &str, vocabulary: &Vocabulary) -> Vec<String> {
-    let label = match name.is_empty() {
+/// A label without the item's name. Both texts must be clean.
+fn without_name(label: &str, name: &str) -> String {
+    match name.is_empty() {
         true => label.to_owned(),
         false => label.replace(name, " "),
-    };
-    let is_kind = |word: &str| {
+    }
+}
+
+/// The words of a text other than those of the item's name, item types and generic words.
+fn words_beyond<'a>(
+    text: &'a str,
+    name: &'a str,
+    vocabulary: &'a Vocabulary,
+) -> impl Iterator<Item = &'a str> {
+    let is_kind = move |word: &str| {
         // `털모자` is a type, `토끼귀모자` describes its look.
         let mut ends = word.char_indices().take(2).map(|(at, _)| &word[at..]);
-        ends.any(|end| {
-            let field = Field::ItemTypeGuess;
-            vocabulary.may_start(field, end) && vocabulary.find_exact(field, end).is_some()
-        })
+        let find = |end| vocabulary.find_exact(Field::ItemTypeGuess, end);
+        ends.any(|end| find(end).is_some())
     };
-    let says_little = |word: &str| {
+    let says_little = move |word: &str| {
         name.split(' ').any(|part| part == word) || GENERIC_WORDS.contains(&word) || is_kind(word)
     };
-    let words = words(&label);
-    words
-        .filter(|word| !says_little(word) && !says_little(stem(word)))
-        .map(str::to_owned)
-        .collect()
+    words(text).filter(move |word| !says_little(word) && !says_little(stem(word)))
 }
 
 #[cfg(test)]

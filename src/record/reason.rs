@@ -290,8 +290,8 @@ impl Reason {
             Self::Repetition => texts(
                 "반복",
                 Phrase::new(
-                    "the label repeats a word, or a query repeats the label, the name or another query",
-                    "라벨에 같은 단어가 되풀이되거나, 검색어가 라벨·이름·다른 검색어와 같습니다",
+                    "the label repeats a word, a list repeats a value, or a query repeats the label, the name or another query",
+                    "라벨의 단어나 목록의 값이 되풀이되거나, 검색어가 라벨·이름·다른 검색어와 같습니다",
                 ),
                 Phrase::new("remove the repetition", "두 번 쓴 것을 빼세요"),
             ),

@@ -83,32 +83,44 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
 struct Suspect {
     kind: bool,
     colors: bool,
+    /// Nouns that may be invented.
+    details: bool,
 }
 
 impl Suspect {
     /// Also considers the labels from before earlier fixes.
     fn of(labels: &Labels, context: &FixContext) -> Self {
-        let mut suspect = Self {
+        let now = Self::of_text(labels, context);
+        let Some((labels, item_name)) = context.before_fixes else {
+            return now;
+        };
+        let before = Self::of_text(labels, &context.under(item_name));
+        Self {
+            kind: now.kind || before.kind,
+            colors: now.colors || before.colors,
+            details: now.details || before.details,
+        }
+    }
+
+    fn of_text(labels: &Labels, context: &FixContext) -> Self {
+        let rules = &context.rules;
+        let details = labels.unexplained_words(rules.item_name, rules.vocabulary);
+        Self {
             kind: has_suspect_kind(labels, context),
             colors: has_suspect_colors(labels, context),
-        };
-        if let Some((labels, item_name)) = context.before_fixes {
-            let context = &context.under(item_name);
-            suspect.kind |= has_suspect_kind(labels, context);
-            suspect.colors |= has_suspect_colors(labels, context);
+            details: !details.is_empty(),
         }
-        suspect
     }
 
     fn any(&self) -> bool {
-        self.kind || self.colors
+        self.kind || self.colors || self.details
     }
 
     fn allows(&self, kind: FixKind, before: &Labels, after: &Labels) -> bool {
         match kind {
             FixKind::CorrectName | FixKind::InsertName => !self.kind,
             FixKind::SetColors | FixKind::FillAttributes => !self.colors,
-            FixKind::JoinList => !self.any(),
+            FixKind::JoinList => !self.kind && !self.colors,
             // The label describes the picture and must stay.
             FixKind::ReplaceColors | FixKind::RemoveColors | FixKind::DropWords => {
                 before.label_ko() == after.label_ko()

@@ -217,21 +217,11 @@ impl ColorHistogram {
             || largest.is_some_and(|(word, share)| share >= MUST_NAME.max(named) && has_hue(word))
     }
 
-    /// Whether hardly any pixel matches the word.
+    /// Whether hardly any pixel, and little of the core, shows the word or one of its shades. False
+    /// if it cannot be checked.
     pub fn has_little(&self, word: &Word, vocabulary: &Vocabulary) -> bool {
-        !self.has(word, HARDLY, vocabulary)
-    }
-
-    /// Whether enough pixels match the word that a person would name it first.
-    pub fn has_much(&self, word: &Word, vocabulary: &Vocabulary) -> bool {
-        self.has(word, MIN_MEASURED, vocabulary)
-    }
-
-    /// Whether at least this share of the pixels, or much of the core, shows the word or one of its
-    /// shades. True if it cannot be checked.
-    fn has(&self, word: &Word, min: f32, vocabulary: &Vocabulary) -> bool {
         if self.bins.is_empty() || word.anchors.is_empty() {
-            return true;
+            return false;
         }
         let is_match = |other: &Word| other == word || word.shades.contains(&other.word);
         let shown = self.bins.iter().filter(|(color, _)| {
@@ -245,8 +235,8 @@ impl ColorHistogram {
         });
         let core = shares(&self.dark_core, vocabulary);
         let core = core.iter().filter(|(other, _)| *other == word);
-        shown.map(|(_, share)| share).sum::<f32>() >= min
-            || core.map(|(_, share)| share).sum::<f32>() >= MIN_CORE
+        shown.map(|(_, share)| share).sum::<f32>() < HARDLY
+            && core.map(|(_, share)| share).sum::<f32>() < MIN_CORE
     }
 
     /// The bins that are far from all these words.

@@ -6,9 +6,6 @@ use crate::text::{clean_text, particles::is_particle, words};
 /// Endings between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
 const ENDINGS: [&str; 8] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤", "한"];
 
-/// Shorter words are the prefix of too many others (`금` of `금속`).
-const MIN_LETTERS: usize = 2;
-
 /// A color that a record claims, with the words that claim it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColorClaim<'v> {
@@ -98,24 +95,6 @@ pub(in crate::record) fn color_of<'v, 't>(
     })
 }
 
-/// The color at the start of a compound (`레드벨벳`, `블랙박스`), unless the item's name contains it.
-/// A compound may be a word of its own, so it claims no color.
-pub(in crate::record) fn compound_color<'v>(
-    token: &str,
-    name: &str,
-    vocabulary: &'v Vocabulary,
-) -> Option<&'v Word> {
-    if !vocabulary.may_start(Field::Colors, token) || color_of(token, vocabulary).is_some() {
-        return None;
-    }
-    let ends = token.char_indices().skip(MIN_LETTERS).map(|(at, _)| at);
-    let stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
-    let longest_first = stems.into_iter().rev();
-    longest_first
-        .filter(|stem| !name.contains(stem))
-        .find_map(|stem| vocabulary.find_exact(Field::Colors, stem))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,20 +131,6 @@ mod tests {
             ]
         );
         assert_eq!(in_label("블랙박스 모양의 금속 보라매 모자", "모자"), []);
-    }
-
-    #[test]
-    fn a_compound_contains_a_color_but_claims_none() {
-        let vocabulary = Vocabulary::builtin().unwrap();
-        let color = |token: &str, name: &str| {
-            let word = compound_color(token, name, &vocabulary);
-            word.map(|word| word.word.as_str())
-        };
-        assert_eq!(color("레드벨벳", "눈꽃 모자"), Some("red"));
-        assert_eq!(color("블랙박스", "눈꽃 모자"), Some("black"));
-        assert_eq!(color("레드벨벳", "레드 케이크"), None);
-        assert_eq!(color("레드의", "눈꽃 모자"), None);
-        assert_eq!(color("금속", "눈꽃 모자"), None);
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod script;
 
 pub use color::{ColorHistogram, nearest_color, word_matches_color};
 pub use color_claims::ColorClaim;
-pub(super) use color_claims::{color_of, compound_color};
+pub(super) use color_claims::color_of;
 pub(super) use excerpt::{is_readable, is_readable_name};
-pub(super) use repetition::distinct;
+pub(super) use repetition::{distinct, unique};
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
@@ -110,7 +110,7 @@ fn evidence(
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
             found_if(labels.model_reasons.contains(&reason))
         }
-        Reason::FewTags => found_if(labels.values(Field::TagsKo).len() < MIN_TAGS),
+        Reason::FewTags => found_if(unique(labels.values(Field::TagsKo)).len() < MIN_TAGS),
         Reason::FewQueries => found_if(labels.values(Field::QueryVariantsKo).len() < MIN_QUERIES),
         Reason::LabelEqualsItemName => found_if(is_name_alone(label, name)),
         // An exact comparison, since both are exported as they are.

@@ -1,4 +1,5 @@
-//! The `repetition` rule: repeated words in a label and redundant search queries.
+//! The `repetition` rule: repeated words in a label, repeated values in lists, and redundant search
+//! queries.
 
 use crate::record::{Field, Labels};
 use crate::text::{clean_text, particles::stem, words};
@@ -7,8 +8,8 @@ use std::collections::HashSet;
 /// Minimum Jaccard index of the words of two near-duplicate queries.
 const NEAR_DUPLICATE: f32 = 0.6;
 
-/// The repeated words of the label, and the queries that repeat the label, the name or an
-/// earlier query. Words of the item's name do not count.
+/// The repeated words of the label, the repeated values of the lists, and the queries that repeat
+/// the label, the name or an earlier query. Words of the item's name do not count.
 pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
     let label = clean_text(labels.label_ko()).replace(&clean_text(name), " ");
     let mut seen = HashSet::new();
@@ -17,31 +18,53 @@ pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
         .filter(|word| word.chars().count() > 1)
         .filter(|word| !seen.insert(*word));
     let mut found: Vec<String> = again.map(str::to_owned).collect();
-    let mut kept = distinct(
-        labels.values(Field::QueryVariantsKo),
-        labels.label_ko(),
-        name,
-    )
-    .into_iter()
-    .peekable();
-    for query in labels.values(Field::QueryVariantsKo) {
-        if kept.next_if(|kept| kept == query).is_none() {
-            found.push(query.clone());
-        }
+    for field in lists() {
+        let values = labels.values(field);
+        found.extend(dropped(values, unique(values)));
     }
+    let queries = labels.values(Field::QueryVariantsKo);
+    found.extend(dropped(queries, distinct(queries, labels.label_ko(), name)));
     found
 }
 
+/// The values that are not among those `kept` in the same order.
+fn dropped(values: &[String], kept: Vec<String>) -> impl Iterator<Item = String> {
+    let mut kept = kept.into_iter().peekable();
+    let values = values.iter();
+    values
+        .filter(move |value| kept.next_if(|kept| kept == *value).is_none())
+        .cloned()
+}
+
 impl Labels {
-    /// Removes a model's repetitions: consecutive repeated runs of words in the label, and queries
-    /// that repeat the label, the name or an earlier query.
+    /// Removes a model's repetitions: consecutive repeated runs of words in the label, repeated values
+    /// of lists, and queries that repeat the label, the name or an earlier query.
     pub fn without_repetition(mut self, name: &str) -> Self {
         let label = without_runs(self.label_ko());
         self.set(Field::LabelKo, [label]);
+        for field in lists() {
+            self.set(field, unique(self.values(field)));
+        }
         let queries = distinct(self.values(Field::QueryVariantsKo), self.label_ko(), name);
         self.set(Field::QueryVariantsKo, queries);
         self
     }
+}
+
+/// The lists in which every value may occur once. Queries have stricter rules.
+fn lists() -> impl Iterator<Item = Field> {
+    let all = Field::ALL.iter().copied();
+    all.filter(|field| field.is_list() && *field != Field::QueryVariantsKo)
+}
+
+/// The values without later occurrences of the same value in any letter case, in order.
+pub(in crate::record) fn unique(values: &[String]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let values = values.iter();
+    values
+        .filter(|value| seen.insert(value.to_lowercase()))
+        .cloned()
+        .collect()
 }
 
 /// The queries that repeat neither the label, the name nor an earlier query, in order.
@@ -131,6 +154,17 @@ mod tests {
             let labels = with("붉은 리본이 달린 모자", &queries);
             assert_eq!(repeated(&labels, "눈꽃 모자"), [twin]);
         }
+    }
+
+    #[test]
+    fn a_value_may_occur_once_in_a_list() {
+        let labels = with("붉은 눈꽃 모자", &QUERIES)
+            .with(Field::TagsKo, ["모자", "리본", "모자", "LED", "led"])
+            .with(Field::Vibe, ["귀여운", "귀여운"]);
+        assert_eq!(repeated(&labels, "눈꽃 모자"), ["모자", "led", "귀여운"]);
+        let once = labels.without_repetition("눈꽃 모자");
+        assert_eq!(once.values(Field::TagsKo), ["모자", "리본", "LED"]);
+        assert_eq!(once.values(Field::Vibe), ["귀여운"]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::Phrase;
-use crate::record::rules::{compound_color, distinct};
+use crate::record::rules::distinct;
 use crate::record::{Field, Labels, Word};
-use crate::text::{clean_text, words};
+use crate::text::clean_text;
 
 /// The colors that a record claims.
 struct Claims<'a> {
@@ -151,9 +151,9 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
 /// Whether a person should check the record's colors although the rules find no reason.
 ///
 /// That is so if the claimed colors cover hardly any of the icon, which suggests that the author
-/// has not seen it. It is also so if the label names a color with hardly any pixels or contains a
-/// compound (`레드벨벳`) of a minor color: some of these are right, many are made up. The
-/// claims are those of the label, or of the entire record if the label names no color.
+/// has not seen it. It is also so if the label names a color with hardly any pixels: some of these
+/// are right, many are made up. The claims are those of the label, or of the entire record if the
+/// label names no color.
 pub fn has_suspect_colors(labels: &Labels, context: &FixContext) -> bool {
     let (rules, vocabulary) = (&context.rules, context.rules.vocabulary);
     let Some(colors) = rules.colors else {
@@ -177,11 +177,8 @@ pub fn has_suspect_colors(labels: &Labels, context: &FixContext) -> bool {
         false => by_itself.clone(),
     };
     named.extend(claimed(&by_label, ""));
-    let mut in_compounds =
-        words(&described).filter_map(|word| compound_color(word, &name, vocabulary));
     colors.claims_too_little(&named, vocabulary)
         || by_itself
             .iter()
             .any(|word| colors.has_little(word, vocabulary))
-        || in_compounds.any(|word| !colors.has_much(word, vocabulary))
 }

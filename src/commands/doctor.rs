@@ -413,6 +413,7 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     };
     let (mut images, mut absent, mut warnings) = (0u64, 0u64, 0u64);
     let (mut first_absent, mut first_warning) = (None, None);
+    let mut locked = None;
     let read = source::open(options).and_then(|source| {
         source::group(source, options.max_samples, &mut |event| {
             match event {
@@ -429,6 +430,10 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
                     warnings += 1;
                     first_warning.get_or_insert(warning);
                 }
+                GroupEvent::Locked(text) => {
+                    locked = Some(text);
+                    return ControlFlow::Break(());
+                }
             }
             ControlFlow::Continue(())
         })
@@ -437,6 +442,11 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
         Ok(end) => end,
         Err(error) => return findings.error("source", error),
     };
+    if let Some(text) = locked {
+        findings.add("source", Status::Broken, text.english);
+        findings.hint("close that program, then check again");
+        return;
+    }
     let mut found = format!("{name}, rows: {}, images: {images}", end.rows);
     if absent > 0 {
         found.push_str(&format!(", items without an image: {absent}"));

@@ -36,6 +36,8 @@ pub struct Ingest {
     unmeasured: VecDeque<GroupId>,
     /// A batch is being measured.
     measuring: bool,
+    /// The user knows that the source is locked.
+    warned_of_lock: bool,
 }
 
 /// New groups of a batch, by what each still needs.
@@ -75,6 +77,7 @@ impl Ingest {
             pending_names: 0,
             unmeasured: VecDeque::new(),
             measuring: false,
+            warned_of_lock: false,
         }
     }
 
@@ -117,6 +120,11 @@ impl Ingest {
                 }
                 GroupEvent::Path { order, path } => paths.push((order, path)),
                 GroupEvent::Warning(text) => ingested.warnings.push(text),
+                GroupEvent::Locked(text) => {
+                    if !std::mem::replace(&mut self.warned_of_lock, true) {
+                        ingested.warnings.push(text);
+                    }
+                }
             }
         }
         let upserted = journal.with(|journal| journal.upsert_groups(&groups))?;

@@ -51,6 +51,8 @@ pub enum GroupEvent {
     },
     /// A message for the user.
     Warning(Said),
+    /// The source is locked by another program. Sent again and again until it can be read.
+    Locked(Said),
 }
 
 /// Counts of a finished reading.
@@ -159,6 +161,7 @@ enum Row {
         is_refused: bool,
     },
     Warning(Said),
+    Locked(Said),
 }
 
 /// Runs on the source's thread and distinguishes known images from new ones.
@@ -175,6 +178,7 @@ impl Reader {
     fn add(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
             RowEvent::Warning(warning) => Row::Warning(warning),
+            RowEvent::Locked(text) => Row::Locked(text),
             RowEvent::Refused(note) => Row::Note {
                 note,
                 is_refused: true,
@@ -274,6 +278,7 @@ impl<'a> Grouper<'a> {
     fn add(&mut self, row: Row) -> Result<ControlFlow<()>> {
         Ok(match row {
             Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
+            Row::Locked(text) => (self.each)(GroupEvent::Locked(text)),
             Row::Note { note, is_refused } => {
                 self.notes.add(note, is_refused);
                 ControlFlow::Continue(())

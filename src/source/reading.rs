@@ -19,6 +19,8 @@ pub enum RowEvent {
     Noted(Note),
     /// A message for the user about the entire source.
     Warning(Said),
+    /// The source is locked by another program. Sent again and again until it can be read.
+    Locked(Said),
 }
 
 /// A problem with a row. Rows with the same message are summarized.

@@ -100,7 +100,6 @@ impl Source {
 
 impl ItemSource for Source {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let mut has_warned = false;
         loop {
             if let Some(database) = &self.opened {
                 return database.read(sink);
@@ -110,11 +109,10 @@ impl ItemSource for Source {
             };
             let path = self.path.display();
             let text = said!(
-                "{path} is locked by {holder}; waiting until it is free",
-                "{path}: {holder}{이} 잠갔습니다. 풀릴 때까지 기다립니다"
+                "{path} is locked by {holder}; a run waits until it is free",
+                "{path}: {holder}{이} 잠갔습니다. 풀릴 때까지 실행이 기다립니다"
             );
-            if !std::mem::replace(&mut has_warned, true) && sink(RowEvent::Warning(text)).is_break()
-            {
+            if sink(RowEvent::Locked(text)).is_break() {
                 return Ok(());
             }
             thread::sleep(RETRY_INTERVAL);

@@ -256,20 +256,40 @@ fn reading_waits_for_a_locked_database() {
     let writer = Connection::open(&path).unwrap();
     writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut source = open(&database_at(path)).unwrap();
-    let (mut items, mut warnings) = (0, Vec::new());
+    let (mut items, mut attempts) = (0, 0);
     let read = source.read(&mut |event| {
         match event {
             RowEvent::Item(_) => items += 1,
-            RowEvent::Warning(text) if text.english.contains("is locked by") => {
+            RowEvent::Locked(text) => {
+                assert!(text.english.contains("is locked by"), "{}", text.english);
                 writer.execute_batch("COMMIT").unwrap();
-                warnings.push(text);
+                attempts += 1;
             }
             _ => {}
         }
         ControlFlow::Continue(())
     });
     assert_eq!(read, Ok(()));
-    assert_eq!((items, warnings.len()), (3, 1));
+    assert_eq!((items, attempts), (3, 1));
+}
+
+#[test]
+fn waiting_for_a_locked_database_can_be_given_up() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let path = dir.path().join("db.sqlite");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut attempts = 0;
+    let end = group(open(&database_at(path)).unwrap(), None, &mut |event| {
+        assert!(matches!(event, GroupEvent::Locked(_)), "{event:?}");
+        attempts += 1;
+        match attempts {
+            1 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    });
+    assert!(end.unwrap().cut_short);
+    assert_eq!(attempts, 2);
 }
 
 #[test]

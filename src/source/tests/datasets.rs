@@ -202,7 +202,9 @@ fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
                 assert_eq!(new.sha256, Some(crate::source::tests::sha256(&bytes)));
                 found.push((new.item.image_path, new.item.item_name, bytes.into_owned()));
             }
-            GroupEvent::Warning(said) => warnings.push(crate::source::tests::english(said)),
+            GroupEvent::Warning(said) | GroupEvent::Locked(said) => {
+                warnings.push(crate::source::tests::english(said))
+            }
             GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
         }
         ControlFlow::Continue(())

@@ -28,7 +28,7 @@ fn grouped(options: &SourceOptions) -> (Grouped, Result<SourceEnd>) {
                 is_first,
             } => found.names.push((order, name, is_first)),
             GroupEvent::Path { order, path } => found.paths.push((order, path)),
-            GroupEvent::Warning(warning) => {
+            GroupEvent::Warning(warning) | GroupEvent::Locked(warning) => {
                 found.warnings.push(crate::source::tests::english(warning))
             }
         }

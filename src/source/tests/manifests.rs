@@ -261,7 +261,7 @@ fn array(text: &str) -> (Read, Option<Error>) {
                 RowEvent::Item(item) => found.items.push(item.item),
                 RowEvent::Missing(item, why) => found.missing.push((item.item, why)),
                 RowEvent::Refused(note) | RowEvent::Noted(note) => found.note(note),
-                RowEvent::Warning(warning) => {
+                RowEvent::Warning(warning) | RowEvent::Locked(warning) => {
                     found.warnings.push(crate::source::tests::english(warning))
                 }
             }

@@ -103,7 +103,9 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
                     english(note.what)
                 ));
             }
-            RowEvent::Warning(warning) => read.warnings.push(english(warning)),
+            RowEvent::Warning(warning) | RowEvent::Locked(warning) => {
+                read.warnings.push(english(warning))
+            }
         }
         ControlFlow::Continue(())
     })?;

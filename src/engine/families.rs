@@ -101,7 +101,8 @@ impl Families {
 
     /// Removes groups that the operator retries: they get a request of their own.
     pub fn retried(&mut self, groups: &[GroupId]) {
-        for group in groups {
+        let groups: HashSet<GroupId> = groups.iter().copied().collect();
+        for group in &groups {
             self.unmeasured.remove(group);
         }
         for followers in self.followers.values_mut() {

@@ -93,8 +93,9 @@ pub struct RequestQueue {
     todo: VecDeque<GroupId>,
     next_ticket: u64,
     outstanding: HashMap<u64, Job>,
-    /// Groups whose request the model has started.
-    running: HashSet<GroupId>,
+    /// Tickets of the outstanding requests that the model has started. A group may have several:
+    /// opinions, and an operator's retry.
+    running: HashSet<u64>,
 }
 
 impl RequestQueue {
@@ -142,14 +143,11 @@ impl RequestQueue {
             hint: how.hint.clone(),
             ..self.settings.clone()
         };
+        let is_opinion = |request: &&Request| matches!(request.purpose, Purpose::Opinion { .. });
+        let queued = self.urgent.iter().filter(|request| !is_opinion(request));
+        let mut queued: HashSet<GroupId> = queued.map(|request| request.group).collect();
         for &group in groups {
-            let is_queued = self.urgent.iter().any(|request| {
-                let is_opinion = matches!(request.purpose, Purpose::Opinion { .. });
-                request.group == group && !is_opinion
-            });
-            if !is_queued {
-                // Replaces the first attempt.
-                self.todo.retain(|id| *id != group);
+            if queued.insert(group) {
                 self.urgent.push_back(Request {
                     group,
                     settings: settings.clone(),
@@ -157,6 +155,8 @@ impl RequestQueue {
                 });
             }
         }
+        // An urgent request replaces the first attempt.
+        self.todo.retain(|group| !queued.contains(group));
     }
 
     /// Takes the next request to prepare; `None` without a model, or while enough requests are
@@ -217,15 +217,14 @@ impl RequestQueue {
     /// Marks a request as started by the model; returns its group.
     pub fn started(&mut self, ticket: u64) -> Option<GroupId> {
         let group = self.outstanding.get(&ticket)?.group;
-        self.running.insert(group);
+        self.running.insert(ticket);
         Some(group)
     }
 
     /// Removes a finished request.
     pub fn finish(&mut self, ticket: u64) -> Option<Job> {
-        let job = self.outstanding.remove(&ticket)?;
-        self.running.remove(&job.group);
-        Some(job)
+        self.running.remove(&ticket);
+        self.outstanding.remove(&ticket)
     }
 
     pub fn model_ready(&mut self, slots: usize) {
@@ -237,8 +236,16 @@ impl RequestQueue {
     /// running.
     pub fn model_lost(&mut self) -> Vec<GroupId> {
         self.model = ModelStatus::None;
+        let running: HashSet<GroupId> = self.running_groups().collect();
         self.outstanding.clear();
-        self.running.drain().collect()
+        self.running.clear();
+        running.into_iter().collect()
+    }
+
+    /// The groups of the running requests, once for each request.
+    fn running_groups(&self) -> impl Iterator<Item = GroupId> {
+        let jobs = self.running.iter();
+        jobs.filter_map(|ticket| Some(self.outstanding.get(ticket)?.group))
     }
 
     pub fn pause(&mut self, paused: bool) {
@@ -264,7 +271,7 @@ impl RequestQueue {
     }
 
     pub fn is_running(&self, group: GroupId) -> bool {
-        self.running.contains(&group)
+        self.running_groups().any(|running| running == group)
     }
 
     pub fn has_outstanding(&self) -> bool {
@@ -376,6 +383,22 @@ mod tests {
             more += 1;
         }
         assert_eq!(more, URGENT_AHEAD);
+    }
+
+    #[test]
+    fn a_group_runs_until_the_last_of_its_requests_has_finished() {
+        let mut queue = queue(1);
+        queue.model_ready(2);
+        let first = begin(&mut queue);
+        queue.retry(&[GroupId(1)], &Retry::default());
+        let retry = begin(&mut queue);
+        queue.started(first.ticket);
+        queue.started(retry.ticket);
+        queue.finish(first.ticket);
+        assert!(queue.is_running(GroupId(1)) && queue.is_busy());
+        assert_eq!(queue.waiting(), 0);
+        queue.finish(retry.ticket);
+        assert!(!queue.is_running(GroupId(1)) && !queue.is_busy());
     }
 
     #[test]

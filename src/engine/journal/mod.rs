@@ -339,7 +339,10 @@ impl JournalAccess {
     /// Writes the log of this run to a file beside the journal.
     fn write_log(&mut self) {
         let previous = self.log_file.as_deref();
-        let written = write_rescued_text(self.journal.outdir(), previous, &self.log.text());
+        let unread = |error| Error::new(ErrorKind::Store, format!("reading the run log: {error}"));
+        let text = self.log.text().map_err(unread);
+        let written =
+            text.and_then(|text| write_rescued_text(self.journal.outdir(), previous, &text));
         self.log_rescued = Some(match written {
             Ok(path) => {
                 self.log_file = Some(path.clone());

@@ -7,13 +7,27 @@ use crate::store::{Merged, RunStep, RunStepKind};
 use crate::text::utc;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::io::{Read, Result, Seek, SeekFrom, Write};
+use tempfile::{SpooledTempFile, spooled_tempfile};
+
+/// Bytes of the log kept in memory. The rest is in a temporary file without a name.
+const IN_MEMORY: usize = 4 << 20;
 
 /// One line of text for each answer and step.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RunLog {
-    lines: Vec<String>,
+    lines: SpooledTempFile,
     /// Image path of each group, since the journal may become unreadable.
     paths: HashMap<GroupId, String>,
+}
+
+impl Default for RunLog {
+    fn default() -> Self {
+        Self {
+            lines: spooled_tempfile(IN_MEMORY),
+            paths: HashMap::new(),
+        }
+    }
 }
 
 impl RunLog {
@@ -85,8 +99,11 @@ impl RunLog {
         self.write(&step);
     }
 
-    pub fn text(&self) -> String {
-        self.lines.iter().map(|line| format!("{line}\n")).collect()
+    pub fn text(&mut self) -> Result<String> {
+        let mut text = String::new();
+        self.lines.seek(SeekFrom::Start(0))?;
+        self.lines.read_to_string(&mut text)?;
+        Ok(text)
     }
 
     fn step(&self, kind: RunStepKind, name: &str, groups: &[GroupId]) -> RunStep {
@@ -108,9 +125,11 @@ impl RunLog {
     }
 
     fn write(&mut self, step: &RunStep) {
-        match serde_json::to_string(step) {
-            Ok(line) => self.lines.push(line),
-            Err(error) => tracing::error!(%error, "cannot serialize a step for the run log"),
+        let written = serde_json::to_string(step)
+            .map_err(Into::into)
+            .and_then(|line| writeln!(self.lines, "{line}"));
+        if let Err(error) = written {
+            tracing::error!(%error, "cannot write a step to the run log");
         }
     }
 }

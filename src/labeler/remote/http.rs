@@ -235,16 +235,21 @@ impl Http {
 
     /// Redacts the key in a text from a server.
     pub fn without_key(&self, words: &str) -> String {
-        match &self.key {
-            Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
-            _ => words.to_owned(),
+        match self.secret() {
+            Some(key) => words.replace(key, "[key]"),
+            None => words.to_owned(),
         }
     }
 
-    /// Whether a text contains the key. Placeholders for servers without keys do not count.
+    /// Whether a text contains the key.
     pub fn contains_key(&self, text: &str) -> bool {
-        let key = self.key.as_ref().map_or("", Secret::expose);
-        key.len() >= MIN_KEY_BYTES && text.contains(key)
+        self.secret().is_some_and(|key| text.contains(key))
+    }
+
+    /// The key, unless it is a placeholder for a server without keys.
+    fn secret(&self) -> Option<&str> {
+        let key = self.key.as_ref()?.expose();
+        (key.len() >= MIN_KEY_BYTES).then_some(key)
     }
 
     /// Formats an error of a server for the user: redacts the key, and adds the proxy, which may be the

@@ -5,9 +5,7 @@ use super::{lock_journal, write_out};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{FixableRecord, SAFE_FIXES, SafeFix, safe_fixes};
-use crate::record::{
-    Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary,
-};
+use crate::record::{Change, Field, FixKind, GroupId, GroupSummary, Reason, Vocabulary};
 use crate::settings::FixOptions;
 use crate::store::{Journal, copy_to_read};
 use crate::text::{for_line, plural};
@@ -67,7 +65,8 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
 
 fn plan(selected: Vec<GroupSummary>, vocabulary: &Vocabulary, journal: &Journal) -> Result<Plan> {
     let mut plan = Plan::default();
-    let is_open = |summary: &&GroupSummary| !is_decided(summary.state);
+    // Fixes never change what a person has decided.
+    let is_open = |summary: &&GroupSummary| !summary.state.is_decided();
     let open = selected.iter().filter(is_open);
     let fixable = open.filter_map(|summary| {
         let record = journal.fixable(summary).transpose()?;
@@ -92,14 +91,6 @@ fn plan(selected: Vec<GroupSummary>, vocabulary: &Vocabulary, journal: &Journal)
     };
     plan.steps.sort_by_key(order);
     Ok(plan)
-}
-
-/// Fixes never change a record that a person has accepted, committed or rejected.
-fn is_decided(state: GroupState) -> bool {
-    matches!(
-        state,
-        GroupState::Accepted | GroupState::Committed | GroupState::Rejected
-    )
 }
 
 /// A record with its safe fixes and its reasons before and after them.

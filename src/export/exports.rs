@@ -3,7 +3,7 @@
 //! During a run only the journal is written for every record; exports are updated every few seconds
 //! and at the end. If a run was interrupted, the next one rebuilds them at start. In the
 //! workstation, large files are written on a thread of their own, see
-//! [`prepared`](super::prepared).
+//! [`staged`](super::staged).
 
 use super::exporter::Exporter;
 use super::exporters::exporters;

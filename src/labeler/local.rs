@@ -2,8 +2,8 @@
 
 use super::requests::RequestBuilder;
 use super::{
-    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
-    OnLoad, Pull, TokenInfo,
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, MAX_URGENT, ModelInfo, ModelMemory,
+    ModelNotice, OnLoad, Pull, TokenInfo,
 };
 use crate::error::{ErrorKind, Result};
 use crate::record::FailureDetail;
@@ -21,9 +21,6 @@ use std::time::{Duration, Instant};
 
 /// Minimum interval between reports of the text generated so far.
 const PARTIAL_INTERVAL: Duration = Duration::from_millis(150);
-
-/// Maximum number of urgent answers generated ahead of all others.
-const MAX_EXTRA: usize = 4;
 
 pub struct Local {
     model: Model,
@@ -196,7 +193,7 @@ impl Labeler for Local {
                 }
             }
             // Urgent requests need no free slot; the other answers pause.
-            while generator.urgent() < MAX_EXTRA
+            while generator.urgent() < MAX_URGENT
                 && let Some(request) = jobs.pull_urgent()
             {
                 begin(&request, &mut generator, &mut generations, jobs);

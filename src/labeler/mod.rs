@@ -9,7 +9,9 @@ pub mod remote;
 mod report;
 pub mod requests;
 
-pub use protocol::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
+pub use protocol::{
+    Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, MAX_URGENT, Pull, TokenInfo,
+};
 pub use report::{
     Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, RemoteCounts, RequestedPause,
     ServerNotice,

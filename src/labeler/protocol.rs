@@ -78,6 +78,9 @@ pub enum LabelEvent {
     },
 }
 
+/// Maximum number of urgent requests that run in addition to those in flight.
+pub const MAX_URGENT: usize = 4;
+
 /// Result of pulling a request.
 #[derive(Debug)]
 pub enum Pull {

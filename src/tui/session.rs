@@ -473,12 +473,7 @@ impl Session {
 
     fn is_decided(&self, id: GroupId) -> bool {
         let summary = self.records.get(id);
-        summary.is_some_and(|summary| {
-            matches!(
-                summary.state,
-                GroupState::Accepted | GroupState::Committed | GroupState::Rejected
-            )
-        })
+        summary.is_some_and(|summary| summary.state.is_decided())
     }
 
     /// Goes to a record; a notice tells where the filter hides it.

@@ -1,11 +1,8 @@
 //! Passes prepared requests to the model's thread, urgent ones first.
 
-use crate::labeler::{LabelRequest, Pull};
+use crate::labeler::{LabelRequest, MAX_URGENT, Pull};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-/// Number of urgent requests up to which they may run in addition to those in flight.
-const MAX_EXTRA: usize = 4;
 
 /// Unbounded: the coordinator limits how many requests are prepared ahead.
 #[derive(Debug, Default)]
@@ -104,7 +101,7 @@ impl State {
     fn next_urgent(&mut self) -> Option<Box<LabelRequest>> {
         let is_held_back = self.cancelled || self.paused || self.alone || !self.suspects.is_empty();
         let waiting = self.urgent.iter().filter(|request| request.urgent).count();
-        if is_held_back || waiting > MAX_EXTRA {
+        if is_held_back || waiting > MAX_URGENT {
             return None;
         }
         let at = self.urgent.iter().position(|request| request.urgent)?;
@@ -191,7 +188,7 @@ mod tests {
         assert!(queue.pull_urgent().is_none(), "a repair waits its turn");
         queue.push(urgent(2), true);
         assert_eq!(queue.pull_urgent().map(|request| request.ticket), Some(2));
-        for ticket in 10..=10 + MAX_EXTRA as u64 {
+        for ticket in 10..=10 + MAX_URGENT as u64 {
             queue.push(urgent(ticket), true);
         }
         assert!(queue.pull_urgent().is_none(), "these are a batch");

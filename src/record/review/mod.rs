@@ -70,6 +70,11 @@ impl GroupState {
         }
     }
 
+    /// Whether a person has accepted, committed or rejected it.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Accepted | Self::Committed | Self::Rejected)
+    }
+
     /// Whether an operator must look at it, regardless of later answers.
     pub fn needs_review(self) -> bool {
         matches!(self, Self::Uncertain | Self::Edited | Self::Failed)

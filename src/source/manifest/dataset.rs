@@ -3,28 +3,13 @@
 
 use super::columns::Columns;
 use super::file::Manifest;
-use super::forms::{open_file, opener};
+use super::forms::{form_of, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use crate::source::reading::{ItemSource, RowEvent, Sink, absolute, base_of};
 use crate::source::walk::{Found, Walk, skipped_warning};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// File names of manifests, in order of precedence. Only the first kind found is read, since the
-/// files of later kinds then serve another purpose.
-const KINDS: [fn(&str) -> bool; 5] = [
-    |name| name.starts_with("metadata."),
-    |name| name.ends_with(".parquet"),
-    |name| ends_in(name, &[".tar", ".tgz"]),
-    |name| ends_in(name, &[".csv", ".tsv"]),
-    |name| ends_in(name, &[".jsonl", ".ndjson"]),
-];
-
-/// Whether a name has one of these extensions, with or without `.gz`.
-fn ends_in(name: &str, ends: &[&str]) -> bool {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    ends.iter().any(|end| name.ends_with(end))
-}
 
 /// Several manifests, read one after another.
 #[derive(Debug)]
@@ -39,8 +24,8 @@ pub(super) fn open(
     columns: &Columns,
     outdir: Option<&Path>,
 ) -> Result<Box<dyn ItemSource>> {
-    // Relative to the folder.
-    let mut found: [Vec<PathBuf>; KINDS.len()] = Default::default();
+    // Paths relative to the folder, by precedence. Only the first kind is read.
+    let mut found: BTreeMap<Option<u8>, Vec<PathBuf>> = BTreeMap::new();
     let mut has_images = false;
     let mut walk = Walk::new(folder, outdir)?;
     for entry in walk.by_ref() {
@@ -49,14 +34,21 @@ pub(super) fn open(
         let name = name.unwrap_or_default().to_ascii_lowercase();
         has_images |= crate::source::folder::is_image(&path);
         // Spark marks files that are not part of a table with an underscore.
-        if name.starts_with('_') || opener(&path).is_none() {
+        if name.starts_with('_') {
             continue;
         }
-        if let Some(kind) = KINDS.iter().position(|is| is(&name)) {
-            found[kind].push(relative);
+        match form_of(&path) {
+            // The manifest of a split, whatever its format.
+            Some(_) if name.starts_with("metadata.") => {
+                found.entry(None).or_default().push(relative);
+            }
+            Some(form) if form.rank.is_some() => {
+                found.entry(form.rank).or_default().push(relative);
+            }
+            _ => {}
         }
     }
-    let Some(files) = found.into_iter().find(|files| !files.is_empty()) else {
+    let Some((_, files)) = found.pop_first() else {
         let cause = format!("{} contains no manifest", folder.display());
         return Err(
             Error::new(ErrorKind::Source, cause).with_hint(match walk.skipped() {
@@ -70,7 +62,7 @@ pub(super) fn open(
         );
     };
     // Spark writes a table as a folder named like a file, so its paths are relative to the parent.
-    let is_table = opener(folder).is_some();
+    let is_table = form_of(folder).is_some();
     let base = match is_table {
         true => base_of(folder)?,
         false => absolute(folder)?,

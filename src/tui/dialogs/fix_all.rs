@@ -4,7 +4,7 @@ use super::bulk::Scope;
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::fixes::FixPreview;
-use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
+use crate::record::{Change, Field, FixKind, GroupId, Reason};
 use crate::text::{count, wrap};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
@@ -162,17 +162,13 @@ impl FixAllForm {
     }
 }
 
-/// The records of the scope that have the reason, without those that a person has accepted,
-/// committed or rejected.
+/// The records of the scope that have the reason and that no person has decided.
 fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
     let is_open = |id: &GroupId| {
-        session.records.get(*id).is_some_and(|summary| {
-            let is_decided = matches!(
-                summary.state,
-                GroupState::Accepted | GroupState::Committed | GroupState::Rejected
-            );
-            !is_decided && summary.reasons.contains(&reason)
-        })
+        session
+            .records
+            .get(*id)
+            .is_some_and(|summary| !summary.state.is_decided() && summary.reasons.contains(&reason))
     };
     let groups = scope.groups(session).into_iter();
     groups.filter(is_open).collect()

@@ -29,7 +29,10 @@ impl<T: Pod> Pages<T> {
     pub fn new(len: usize) -> Result<Self> {
         // A mapping starts at a page, which is aligned for any smaller type.
         const { assert!(align_of::<T>() <= 4096) };
-        let map = MmapMut::map_anon((len * size_of::<T>()).max(1))?;
+        let Some(bytes) = len.checked_mul(size_of::<T>()) else {
+            candle_core::bail!("{len} values do not fit in memory")
+        };
+        let map = MmapMut::map_anon(bytes.max(1))?;
         #[cfg(target_os = "linux")]
         if let Err(error) = map.advise(memmap2::Advice::HugePage) {
             tracing::debug!(%error, "no huge pages for weights");

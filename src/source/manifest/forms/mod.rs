@@ -17,17 +17,33 @@ use std::path::Path;
 /// Opens a manifest of one format.
 type Opener = fn(Manifest) -> Result<Box<dyn ItemSource>>;
 
-/// Opener for each file extension. All formats but Parquet may be gzip-compressed.
-const OPENERS: [(&str, Opener); 8] = [
-    ("jsonl", json_lines::open),
-    ("ndjson", json_lines::open),
-    ("json", json_array::open),
-    ("csv", delimited::open_csv),
-    ("tsv", delimited::open_tsv),
-    ("parquet", parquet::open),
-    ("tar", tar::open),
-    ("tgz", tar::open),
+/// A format, found by the extension of its files. All but Parquet may be gzip-compressed.
+pub struct Form {
+    extension: &'static str,
+    open: Opener,
+    /// Precedence in a folder with files of several formats, since the others then serve another
+    /// purpose. `None`: the files may be anything, so that only one given by name is read.
+    pub rank: Option<u8>,
+}
+
+const FORMS: [Form; 8] = [
+    form("parquet", parquet::open, Some(0)),
+    form("tar", tar::open, Some(1)),
+    form("tgz", tar::open, Some(1)),
+    form("csv", delimited::open_csv, Some(2)),
+    form("tsv", delimited::open_tsv, Some(2)),
+    form("jsonl", json_lines::open, Some(3)),
+    form("ndjson", json_lines::open, Some(3)),
+    form("json", json_array::open, None),
 ];
+
+const fn form(extension: &'static str, open: Opener, rank: Option<u8>) -> Form {
+    Form {
+        extension,
+        open,
+        rank,
+    }
+}
 
 pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
     if manifest.path == Path::new("-") {
@@ -37,7 +53,7 @@ pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
         )
         .with_hint("write it to a file such as rows.jsonl first"));
     }
-    let Some(open) = opener(&manifest.path) else {
+    let Some(form) = form_of(&manifest.path) else {
         return Err(Error::new(
             ErrorKind::Usage,
             format!(
@@ -50,11 +66,11 @@ pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
              followed by .gz, or in .parquet; or it is a folder of such files",
         ));
     };
-    open(manifest)
+    (form.open)(manifest)
 }
 
-/// The opener for a path, by its extension.
-pub fn opener(path: &Path) -> Option<Opener> {
+/// The format of a path, by its extension.
+pub fn form_of(path: &Path) -> Option<&'static Form> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (name, is_compressed) = match name.strip_suffix(".gz") {
         Some(name) => (name, true),
@@ -62,7 +78,5 @@ pub fn opener(path: &Path) -> Option<Opener> {
     };
     let (_, end) = name.rsplit_once('.')?;
     let may_be = !is_compressed || end != "parquet";
-    let mut forms = OPENERS.iter();
-    let (_, open) = forms.find(|(known, _)| *known == end && may_be)?;
-    Some(*open)
+    FORMS.iter().find(|form| form.extension == end && may_be)
 }

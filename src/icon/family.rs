@@ -10,6 +10,8 @@ const OPAQUE: u8 = 128;
 const MAX_FILL: f32 = 0.92;
 /// Minimum correlation between the edges of two icons of the same drawing.
 const MIN_CORRELATION: f32 = 0.7;
+/// The same for two plates: only copies and recolors, since plates may share a frame.
+const MIN_COPY_CORRELATION: f32 = 0.95;
 /// Safety margin for the rounding of `f32`.
 const ROUNDING_MARGIN: f32 = 0.999;
 /// Smaller edges, in 8-bit color steps, are rounding errors in a flat icon.
@@ -35,8 +37,15 @@ pub struct Edges {
 }
 
 impl Drawing {
-    /// Extracts the drawing of an icon; `None` if it is empty or fills its bounding box.
+    /// Extracts the drawing of an icon; `None` if it is empty or a plate.
     pub fn of(icon: &Icon) -> Option<Self> {
+        let (drawing, is_plate) = Self::of_any(icon)?;
+        (!is_plate).then_some(drawing)
+    }
+
+    /// Extracts the drawing of an icon, and tells whether it is a plate, which fills its bounding box.
+    /// `None` if the icon is empty.
+    pub fn of_any(icon: &Icon) -> Option<(Self, bool)> {
         let (width, height) = (icon.width as usize, icon.height as usize);
         let pixels = icon.rgba.as_chunks::<4>().0;
         let opaque = |x: usize, y: usize| pixels[y * width + x][3] >= OPAQUE;
@@ -50,9 +59,10 @@ impl Drawing {
             }
         }
         let area = right.saturating_sub(left) * bottom.saturating_sub(top);
-        if count == 0 || count as f32 >= MAX_FILL * area as f32 {
+        if count == 0 {
             return None;
         }
+        let is_plate = count as f32 >= MAX_FILL * area as f32;
         let mut steps = Vec::with_capacity(count);
         for y in 0..height {
             for x in (0..width).filter(|x| opaque(*x, y)) {
@@ -72,15 +82,21 @@ impl Drawing {
         for pixel in pixels {
             outline.update([pixel[3]]);
         }
-        Some(Self {
+        let drawing = Self {
             outline: outline.finalize().into(),
             edges: edges(&steps),
-        })
+        };
+        Some((drawing, is_plate))
     }
 
     /// Whether `other` is the same drawing, whatever its colors.
     pub fn is_same(&self, other: &Self) -> bool {
         self.outline == other.outline && self.edges.are_same(&other.edges)
+    }
+
+    /// Whether `other` is the same plate, whatever its colors.
+    pub fn is_copy(&self, other: &Self) -> bool {
+        self.outline == other.outline && self.edges.correlate(&other.edges, MIN_COPY_CORRELATION)
     }
 }
 
@@ -101,13 +117,18 @@ impl Edges {
 
     /// Whether two drawings with the same outline have the same edges.
     pub fn are_same(&self, other: &Self) -> bool {
+        self.correlate(other, MIN_CORRELATION)
+    }
+
+    /// Whether the correlation with other edges is at least `min`.
+    fn correlate(&self, other: &Self, min: f32) -> bool {
         if self.values.len() != other.values.len() {
             return false;
         }
         if self.squared == 0 || other.squared == 0 {
             return self.squared == other.squared;
         }
-        let threshold = MIN_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt();
+        let threshold = min * (self.squared as f32 * other.squared as f32).sqrt();
         let half = self.values.len() / 2;
         let (first, rest) = self.values.split_at(half);
         let (other_first, other_rest) = other.values.split_at(half);
@@ -256,5 +277,26 @@ mod tests {
         };
         assert_eq!(Drawing::of(&plate(255)), None);
         assert_eq!(Drawing::of(&plate(0)), None);
+    }
+
+    #[test]
+    fn a_plate_is_a_copy_of_its_recolor() {
+        let plate = |color: [u8; 3], line: usize| {
+            let pixel = |at: usize| match at % 8 == line {
+                true => [color[0], color[1], color[2], 255],
+                false => [255; 4],
+            };
+            let icon = Icon {
+                width: 8,
+                height: 8,
+                rgba: (0..64).flat_map(pixel).collect(),
+            };
+            let (drawing, is_plate) = Drawing::of_any(&icon).unwrap();
+            assert!(is_plate);
+            drawing
+        };
+        let red = plate([200, 30, 30], 3);
+        assert!(red.is_copy(&plate([30, 30, 200], 3)));
+        assert!(!red.is_copy(&plate([200, 30, 30], 5)));
     }
 }

@@ -13,7 +13,9 @@ use std::collections::HashMap;
 pub(super) struct Member {
     pub image_sha256: Option<String>,
     pub name: String,
+    /// The drawing. That of a plate is compared more strictly, since many have its outline.
     pub drawing: Option<Drawing>,
+    pub is_plate: bool,
     pub source_type: SourceType,
     pub part: Option<String>,
 }
@@ -57,7 +59,11 @@ impl Splitter {
         related.extend(self.by_name.get(&name).copied());
         if let Some(drawing) = &member.drawing {
             let splits = self.by_outline.get(&drawing.outline).into_iter().flatten();
-            let has_same = |others: &[Drawing]| others.iter().any(|other| other.is_same(drawing));
+            let is_same = match member.is_plate {
+                true => Drawing::is_copy,
+                false => Drawing::is_same,
+            };
+            let has_same = |others: &[Drawing]| others.iter().any(|other| is_same(other, drawing));
             let splits = splits.enumerate().filter(|(_, others)| has_same(others));
             related.extend(splits.map(|(split, _)| split));
         }
@@ -69,7 +75,9 @@ impl Splitter {
             .or_insert_with(|| vec![0; self.shares.len()]);
         let split = match related[..] {
             [] => {
-                let key = member.image_sha256.as_deref().unwrap_or(&name);
+                // The name first, which an item has even while its image is missing.
+                let image = member.image_sha256.as_deref().unwrap_or_default();
+                let key = if name.is_empty() { image } else { &name };
                 draw(&self.shares, assigned, uniform(self.seed, key))
             }
             [split] => split,
@@ -152,6 +160,7 @@ mod tests {
             image_sha256: Some(format!("{image:04}")),
             name: format!("모자 {name}"),
             drawing: drawing_of.map(drawing),
+            is_plate: false,
             source_type: SourceType::Cash,
             part: Some("모자".to_owned()),
         }
@@ -180,6 +189,16 @@ mod tests {
             assert!(test.count().abs_diff(of_test) <= 2, "{part}");
         }
         assert_ne!(splits, assign(&members, 8));
+    }
+
+    #[test]
+    fn an_image_that_appears_later_moves_none() {
+        let members: Vec<Member> = (0..200).map(|n| member(n, None, n)).collect();
+        let mut missing = members.clone();
+        for member in missing.iter_mut().step_by(4) {
+            member.image_sha256 = None;
+        }
+        assert_eq!(assign(&missing, 1), assign(&members, 1));
     }
 
     #[test]

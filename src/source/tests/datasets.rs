@@ -80,6 +80,41 @@ fn an_unclosed_quotation_mark_does_not_exhaust_memory() {
 }
 
 #[test]
+fn no_row_disappears_into_an_unclosed_quotation_mark() {
+    for (rest, names) in [
+        // The file ends inside the field.
+        ("c.png,반지,cash,\nd.png,옷,cash,\n", vec!["모자"]),
+        // The mark of a later field closes it.
+        ("c.png,반지,cash,\"붉은 보석\"\nd.png,옷,cash,\n", vec!["모자"]),
+    ] {
+        let table = format!(
+            "image_path,item_name,source_type,item_description\n\
+             a.png,모자,cash,\"둘째\n줄\"\nb.png,칼,cash,\"설명\n{rest}"
+        );
+        let (_dir, options) = manifest("m.csv", table.as_bytes());
+        let mut found = Vec::new();
+        let error = open(&options)
+            .unwrap()
+            .read(&mut |event| {
+                if let RowEvent::Item(row) = event {
+                    found.push(row.item.item_name);
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap_err();
+        let cause = "the quotation mark opened in line 4 is not closed";
+        assert!(error.cause.contains(cause), "{error}");
+        assert_eq!(found, names);
+    }
+    // Marks within one line are read leniently.
+    let (_dir, options) = manifest(
+        "m.csv",
+        "image_path,item_name,source_type\na.png,\"큰\" 모자,cash\nb.png,5\" 칼,cash\n".as_bytes(),
+    );
+    assert_eq!(read(&options).unwrap().names(), ["큰 모자", "5\" 칼"]);
+}
+
+#[test]
 fn columns_can_be_mapped_in_every_format() {
     let json = r#"{"icon":"a.png","title":"no","label":"모자"}"#;
     let table = parquet_bytes(vec![

@@ -9,7 +9,6 @@ use crate::source::reading::{ItemSource, Sink};
 use csv::{ByteRecord, ReaderBuilder};
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
-use std::rc::Rc;
 
 #[derive(Debug)]
 struct Table {
@@ -72,6 +71,10 @@ impl ItemSource for Table {
             if !rows.next().map_err(|error| self.broken(error))? {
                 break;
             }
+            if let Some(line) = rows.unclosed() {
+                let why = format!("the quotation mark opened in line {line} is not closed");
+                return Err(self.broken(why));
+            }
             let mut row = Ok(self.manifest.row());
             for (name, value) in names.iter().zip(rows.record.iter()) {
                 let Ok(cells) = &mut row else {
@@ -98,16 +101,15 @@ impl ItemSource for Table {
 /// Reads the rows of a table. A row longer than [`MAX_ROW`] is an error.
 struct Rows {
     reader: csv::Reader<Bounded>,
-    remaining: Rc<std::cell::Cell<usize>>,
     record: ByteRecord,
 }
 
 impl Rows {
     fn new(text: Box<dyn BufRead>, delimiter: u8) -> Self {
-        let remaining = Rc::new(std::cell::Cell::new(0));
         let bounded = Bounded {
             text,
-            remaining: Rc::clone(&remaining),
+            remaining: 0,
+            quotes: Quotes::new(delimiter),
         };
         let reader = ReaderBuilder::new()
             .delimiter(delimiter)
@@ -116,15 +118,21 @@ impl Rows {
             .from_reader(bounded);
         Self {
             reader,
-            remaining,
             record: ByteRecord::new(),
         }
     }
 
     /// Reads the next row; `false` at the end of the table.
     fn next(&mut self) -> csv::Result<bool> {
-        self.remaining.set(MAX_ROW);
+        self.reader.get_mut().remaining = MAX_ROW;
         self.reader.read_byte_record(&mut self.record)
+    }
+
+    /// The line of a quotation mark in the last row, or before it, that is not closed. The row then
+    /// holds lines that are rows of their own.
+    fn unclosed(&self) -> Option<u64> {
+        let mark = self.reader.get_ref().quotes.unclosed?;
+        (mark.at < self.reader.position().byte()).then_some(mark.line)
     }
 
     /// Reads the header.
@@ -141,23 +149,100 @@ impl Rows {
     }
 }
 
-/// Limits the bytes read per row: an unclosed quotation mark would turn the rest of the file into one
-/// row.
+/// Limits the bytes read per row, and watches the quotation marks: an unclosed one would turn the
+/// rest of the file, or the lines up to the next mark, into one row.
 struct Bounded {
     text: Box<dyn BufRead>,
-    remaining: Rc<std::cell::Cell<usize>>,
+    remaining: usize,
+    quotes: Quotes,
 }
 
 impl Read for Bounded {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.text.read(out)?;
-        match self.remaining.get().checked_sub(read) {
-            Some(remaining) => self.remaining.set(remaining),
+        match self.remaining.checked_sub(read) {
+            Some(remaining) => self.remaining = remaining,
             None => {
                 let why = format!("a row is longer than {MAX_ROW} bytes");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why));
             }
         }
+        match read {
+            0 => self.quotes.end(),
+            _ => self.quotes.read(&out[..read]),
+        }
         Ok(read)
+    }
+}
+
+/// An opening quotation mark: its offset in bytes, and its line from 1.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: u64,
+    line: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Position {
+    FieldStart,
+    Unquoted,
+    /// In a quoted field, which may span lines.
+    Quoted(Mark),
+    /// Behind a quotation mark in a quoted field, which closes it or doubles it.
+    Closed(Mark),
+}
+
+/// Finds a quotation mark that is not closed: the file ends before, or the field spans lines and
+/// other text follows its end, so that its end was meant to open another field.
+struct Quotes {
+    delimiter: u8,
+    position: Position,
+    /// Bytes and lines before the next byte.
+    at: u64,
+    line: u64,
+    unclosed: Option<Mark>,
+}
+
+impl Quotes {
+    fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            position: Position::FieldStart,
+            at: 0,
+            line: 1,
+            unclosed: None,
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let mark = Mark {
+                at: self.at,
+                line: self.line,
+            };
+            self.at += 1;
+            self.line += u64::from(byte == b'\n');
+            let ends_field = byte == self.delimiter || matches!(byte, b'\r' | b'\n');
+            self.position = match (self.position, byte) {
+                (Position::FieldStart, b'"') => Position::Quoted(mark),
+                (Position::Quoted(opened), b'"') => Position::Closed(opened),
+                (Position::Quoted(opened), _) => Position::Quoted(opened),
+                (Position::Closed(opened), b'"') => Position::Quoted(opened),
+                (_, _) if ends_field => Position::FieldStart,
+                (Position::Closed(opened), _) => {
+                    if opened.line < mark.line {
+                        self.unclosed.get_or_insert(opened);
+                    }
+                    Position::Unquoted
+                }
+                _ => Position::Unquoted,
+            };
+        }
+    }
+
+    fn end(&mut self) {
+        if let Position::Quoted(opened) = self.position {
+            self.unclosed.get_or_insert(opened);
+        }
     }
 }

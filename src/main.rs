@@ -49,7 +49,15 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
     let mut stdout = std::io::stdout();
     let mut stderr = std::io::stderr();
     match invocation {
-        Invocation::Label(options) => return label(*options),
+        Invocation::Label(options) => {
+            let as_json = options.front.batch && options.front.json;
+            return label(*options).inspect_err(|error| {
+                if as_json {
+                    // Fails when the reader is gone; standard error tells the same.
+                    let _ = batch::report_broken(error, &mut stdout);
+                }
+            });
+        }
         Invocation::Ask(options) => ask::run(&options, &mut stdout)?,
         Invocation::Bench(options) => bench::run(&options, &mut stdout)?,
         Invocation::Doctor(options) => {
@@ -102,6 +110,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         json: front.json,
         outdir: outdir.clone(),
         parquet: options.engine.parquet,
+        takes_none: options.source.max_samples == Some(0),
     };
     let engine = Engine::new(EngineConfig {
         options: options.engine,

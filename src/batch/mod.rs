@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +37,14 @@ pub struct BatchOptions {
     pub json: bool,
     pub outdir: PathBuf,
     pub parquet: bool,
+    /// `--max-samples 0`.
+    pub takes_none: bool,
+}
+
+/// Prints the event of a run that could not continue.
+pub fn report_broken(error: &Error, out: &mut dyn Write) -> std::io::Result<()> {
+    let event = json!({ "event": "broken", "cause": error.cause, "hint": error.hint });
+    writeln!(out, "{}", for_json(&event.to_string()))
 }
 
 /// How a run ended; decides the exit status.
@@ -136,7 +144,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         if let Some(error) = model_error {
                             return Err(error);
                         }
-                        if summary.groups == 0 && summary.refused > 0 {
+                        if summary.groups == 0 && !summary.interrupted && !options.takes_none {
                             return Err(no_usable_row(summary.refused));
                         }
                         if let Some(error) = reporter.write_error {
@@ -175,6 +183,10 @@ fn display_name<'a>(name: &'a str, image_path: &'a str) -> Cow<'a, str> {
 }
 
 fn no_usable_row(refused: u64) -> Error {
+    if refused == 0 {
+        return Error::new(ErrorKind::Source, "the source has no rows")
+            .with_hint("check how it was written, and --only-source and --run-id");
+    }
     let rows = plural(refused as usize, "row");
     let cause = format!("no row of the source can be used: {rows} refused");
     Error::new(ErrorKind::Source, cause).with_hint(
@@ -447,11 +459,9 @@ fn event_json(event: &Event) -> Option<Value> {
         }
         Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
-        Event::Broken(broken) => {
-            let error = Words::ENGLISH.broken(broken);
-            json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
-        }
-        Event::Groups(_)
+        // Reported at the end of the run, like any error that ends it.
+        Event::Broken(_)
+        | Event::Groups(_)
         | Event::Learned(_)
         | Event::Detail(_)
         | Event::Stepped { .. }

@@ -2,7 +2,7 @@
 
 use crate::record::SourceType;
 use crate::settings::OnlySource;
-use crate::text::{Forbidden, Phrase, Said, clean_text, forbidden, said};
+use crate::text::{Forbidden, Phrase, Said, clean_text, forbidden, is_visible, said};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
@@ -65,9 +65,9 @@ pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<Phrase>) {
     found.unwrap_or((as_written, None))
 }
 
-/// Normalizes a text for the record, the prompt and the rules; `None` if nothing is left.
+/// Normalizes a text for the record, the prompt and the rules; `None` if nothing visible is left.
 pub fn one_line(text: Option<String>) -> Option<String> {
-    Some(clean_text(&text?)).filter(|text| !text.is_empty())
+    Some(clean_text(&text?)).filter(|text| text.chars().any(is_visible))
 }
 
 /// Normalizes an item's name. The error says why there is none.

@@ -75,6 +75,15 @@ pub fn for_screen(text: &str) -> Cow<'_, str> {
     )
 }
 
+/// Cleans text for an input line, whose text is stored: as [`for_screen`], but without control
+/// characters.
+pub fn for_input(text: &str) -> String {
+    let is_kept =
+        |c: &char| matches!(c, '\n' | '\r' | '\t') || forbidden(*c) != Some(Forbidden::Control);
+    let kept: String = text.chars().filter(is_kept).collect();
+    for_screen(&kept).into_owned()
+}
+
 /// Cleans text for one line of a terminal: each forbidden character becomes U+FFFD. Everything else
 /// stays as it is, so that a path can be copied from the terminal.
 pub fn for_line(text: &str) -> String {

@@ -42,6 +42,12 @@ pub fn is_forbidden(c: char) -> bool {
     forbidden(c).is_some()
 }
 
+/// Whether `c` displays something by itself.
+pub fn is_visible(c: char) -> bool {
+    let is_blank = matches!(c, '\u{200d}' | '\u{2800}' | '\u{fe00}'..='\u{fe0f}');
+    !is_blank && !c.is_whitespace() && !is_forbidden(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +69,22 @@ mod tests {
         for c in ['\u{200c}', '\u{3164}', '\u{ffa0}', '\u{e0067}'] {
             assert_eq!(forbidden(c), Some(Forbidden::Filler), "{c:?}");
         }
+    }
+
+    #[test]
+    fn fillers_and_blanks_are_not_visible() {
+        for c in [
+            '\u{3164}',
+            '\u{180e}',
+            '\u{fe0f}',
+            '\u{e0041}',
+            '\u{2800}',
+            '\u{3000}',
+            ' ',
+        ] {
+            assert!(!is_visible(c), "{c:?}");
+        }
+        assert!("a가龍👩".chars().all(is_visible));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::record::{Field, GroupId, GroupState, Reason, SourceType, Vocabulary};
 fn names(filter: &str) -> Vec<String> {
     let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
     ring.reasons = vec![Reason::FewTags];
-    ring.labels.set(Field::Colors, ["red"]);
+    ring.labels.set(Field::Colors, ["레드"]);
     ring.labels.set(Field::LabelKo, ["루비 반지와 \"리본\""]);
     ring.uncertainty = 0.4;
     let mut hat = summary(2, "검은 모자", GroupState::Failed);
@@ -62,9 +62,10 @@ fn values_match_by_substring_exactly_or_by_synonym() {
     assert_eq!(names("tag:ㅁㅈ"), ["검은 모자"]);
     assert_eq!(names("tag:=하늘"), Vec::<String>::new());
     assert_eq!(names("tag:=\"밤 하늘\""), ["검은 모자"]);
-    for red in ["red", "re", "빨강", "붉은색"] {
+    for red in ["red", "레", "빨강", "붉은색", "=레드"] {
         assert_eq!(names(&format!("color:{red}")), ["루비 반지"], "{red}");
     }
+    assert_eq!(names("color:=red"), Vec::<String>::new());
     assert_eq!(names("color:blue"), Vec::<String>::new());
 }
 

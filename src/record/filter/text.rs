@@ -1,39 +1,45 @@
-//! Text matching in filters: by substring, by initial consonants (ㅁㅈ finds 모자), or exactly.
+//! Text matching in filters: by substring, by initial consonants (ㅁㅈ finds 모자), exactly, or as a
+//! word of the vocabulary.
 
+use crate::record::vocabulary::key;
 use crate::record::{Field, Vocabulary};
+use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
-/// Matches values that contain the text or, if `whole`, equal it.
+/// Matches the values of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct TextTest {
-    chars: Vec<char>,
-    whole: bool,
+pub(super) enum TextTest {
+    /// Values that contain the text.
+    Part(Vec<char>),
+    /// Values that equal the text.
+    Whole(Vec<char>),
+    /// Values with one of these keys of a vocabulary word.
+    Word(HashSet<String>),
 }
 
 impl TextTest {
     /// A leading `=` requires equality.
     pub(super) fn new(value: &str) -> Self {
-        let whole = value.strip_prefix('=');
-        Self {
-            chars: whole.unwrap_or(value).chars().collect(),
-            whole: whole.is_some(),
+        match value.strip_prefix('=') {
+            Some(whole) => Self::Whole(whole.chars().collect()),
+            None => Self::Part(value.chars().collect()),
         }
     }
 
-    /// Matches a vocabulary word by any synonym; other texts match as substrings.
+    /// A vocabulary word matches all its spellings; other texts match as substrings.
     pub(super) fn word(value: &str, field: Field, vocabulary: &Vocabulary) -> Self {
         match vocabulary.find_exact(field, value) {
-            Some(word) => Self::new(&format!("={}", word.word)),
+            Some(word) => Self::Word(vocabulary.keys_of(field, word)),
             None => Self::new(value),
         }
     }
 
     pub(super) fn passes(&self, text: &str) -> bool {
-        let text: Vec<char> = text.nfc().flat_map(char::to_lowercase).collect();
-        if self.whole {
-            text == self.chars
-        } else {
-            find(&text, &self.chars).is_some()
+        let letters = || text.nfc().flat_map(char::to_lowercase);
+        match self {
+            Self::Part(part) => find(&letters().collect::<Vec<char>>(), part).is_some(),
+            Self::Whole(whole) => letters().eq(whole.iter().copied()),
+            Self::Word(keys) => keys.contains(&key(text)),
         }
     }
 }

@@ -157,6 +157,16 @@ impl Vocabulary {
         self.may_start(field, text).then(|| list.get(&key(text)))?
     }
 
+    /// The keys of all spellings of a word, see [`key`].
+    pub fn keys_of(&self, field: Field, word: &Word) -> HashSet<String> {
+        let Some(list) = self.lists.get(&field) else {
+            return HashSet::new();
+        };
+        let index = list.index.iter();
+        let of_word = index.filter(|(_, at)| list.words.get(**at) == Some(word));
+        of_word.map(|(key, _)| key.clone()).collect()
+    }
+
     /// Whether a text that starts like this word may match an entry. A quick check: most words start
     /// with the letter of no entry.
     pub fn may_start(&self, field: Field, word: &str) -> bool {
@@ -417,7 +427,7 @@ fn composed(text: String) -> String {
 }
 
 /// Normalizes a spelling for lookup.
-fn key(text: &str) -> String {
+pub fn key(text: &str) -> String {
     let is_folded = |c: char| !c.is_ascii_uppercase() && !matches!(c, '-' | '_');
     if is_plain(text) && text.chars().all(is_folded) {
         return text.to_owned();

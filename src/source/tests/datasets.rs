@@ -85,7 +85,10 @@ fn no_row_disappears_into_an_unclosed_quotation_mark() {
         // The file ends inside the field.
         ("c.png,반지,cash,\nd.png,옷,cash,\n", vec!["모자"]),
         // The mark of a later field closes it.
-        ("c.png,반지,cash,\"붉은 보석\"\nd.png,옷,cash,\n", vec!["모자"]),
+        (
+            "c.png,반지,cash,\"붉은 보석\"\nd.png,옷,cash,\n",
+            vec!["모자"],
+        ),
     ] {
         let table = format!(
             "image_path,item_name,source_type,item_description\n\

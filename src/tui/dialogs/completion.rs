@@ -73,20 +73,35 @@ impl Matches {
 
     /// Adds values in use with their counts, and their Korean names where the vocabulary has them.
     fn add_used(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
-        for ValueCount {
-            value,
-            records: count,
-            ..
-        } in counts
-        {
-            let word = session.vocabulary().find_exact(field, value);
-            let note = match word.and_then(|word| word.ko.first()) {
-                Some(korean) => format!("{korean} {count}"),
-                None => count.to_string(),
-            };
-            let spellings = word.into_iter().flat_map(Word::spellings);
-            self.add(value, spellings, *count, note);
+        for count in counts {
+            let word = session.vocabulary().find_exact(field, &count.value);
+            self.add_value(&count.value, word, count.records);
         }
+    }
+
+    /// Adds values in use with the number of records that a filter finds by each: all spellings of a
+    /// vocabulary word are one.
+    fn add_found(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
+        let mut words: BTreeMap<&str, (&Word, u64)> = BTreeMap::new();
+        for count in counts {
+            match session.vocabulary().find_exact(field, &count.value) {
+                Some(word) => words.entry(&word.word).or_insert((word, 0)).1 += count.records,
+                None => self.add_value(&count.value, None, count.records),
+            }
+        }
+        for (word, records) in words.into_values() {
+            self.add_value(&word.word, Some(word), records);
+        }
+    }
+
+    /// Adds a value, which may be a vocabulary word.
+    fn add_value(&mut self, value: &str, word: Option<&Word>, records: u64) {
+        let note = match word.and_then(|word| word.ko.first()) {
+            Some(korean) => format!("{korean} {records}"),
+            None => records.to_string(),
+        };
+        let spellings = word.into_iter().flat_map(Word::spellings);
+        self.add(value, spellings, records, note);
     }
 
     fn best(mut self) -> Vec<Completion> {
@@ -262,7 +277,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
         }
         key => {
             if let Some(field) = filter_field(key) {
-                matches.add_used(field, session.records.counts().of(field), session);
+                matches.add_found(field, session.records.counts().of(field), session);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A text field: a cursor between graphemes, word moves, and the cursor's position on screen.
 
-use crate::text::{for_screen, width, wrap_offsets};
+use crate::text::{for_input, width, wrap_offsets};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,7 +14,7 @@ pub struct TextEdit {
 impl TextEdit {
     /// Starts with the cursor at the end.
     pub fn new(text: &str) -> Self {
-        let text = for_screen(text).into_owned();
+        let text = for_input(text);
         let cursor = text.len();
         Self { text, cursor }
     }
@@ -32,7 +32,7 @@ impl TextEdit {
     }
 
     pub fn insert(&mut self, text: &str) {
-        let text = for_screen(text);
+        let text = for_input(text);
         self.text.insert_str(self.cursor, &text);
         self.cursor += text.len();
         // A combining mark may have joined its neighbors.

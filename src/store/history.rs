@@ -1,4 +1,7 @@
 //! Applies, undoes and redoes operators' steps. Undo and redo are stored as steps of their own.
+//!
+//! Nothing fails after a commit, because the caller repeats what failed. So each function reads all
+//! that it returns before the commit, and updates the stacks last.
 
 use super::edit_context::EditContext;
 use super::errors::journal_error;
@@ -130,19 +133,19 @@ impl History {
             entries.push((group, step));
         }
         if entries.is_empty() {
-            drop(states);
-            drop(transaction);
-            return match refused {
-                Some(error) => Err(error),
-                None => {
-                    let unchanged = StoredStep {
-                        done: done.to_owned(),
-                        groups: Vec::new(),
-                        changed: Vec::new(),
-                    };
-                    self.outcome(db, unchanged, Some(report))
-                }
-            };
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            let (undo, redo) = self.next_steps(&transaction)?;
+            return Ok(StepOutcome {
+                done: done.to_owned(),
+                groups: Vec::new(),
+                changed: Vec::new(),
+                change: None,
+                report: Some(report),
+                undo,
+                redo,
+            });
         }
         let done = match (distinct.len(), entries.len()) {
             (1, _) => done.to_owned(),
@@ -164,85 +167,70 @@ impl History {
         }
         changes.bump_versions(&transaction)?;
         let changed = states.finish()?;
+        let (undo, redo) = past_steps(&transaction, Some(step), None)?;
         transaction
             .commit()
             .map_err(journal_error("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        let done = StoredStep {
+        Ok(StepOutcome {
             done,
             groups: entries.into_iter().map(|(group, _)| group).collect(),
             changed,
-        };
-        self.outcome(db, done, Some(report))
-    }
-
-    /// Undoes the newest step; `None` if there is none.
-    pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
-        let Some(&step) = self.undo.last() else {
-            return Ok(None);
-        };
-        let done = undo_or_redo(db, step, Direction::Undo)?;
-        self.undo.pop();
-        self.redo.push(step);
-        let change = read_change(db, step)?;
-        let outcome = self.outcome(db, done, None)?;
-        Ok(Some(StepOutcome { change, ..outcome }))
-    }
-
-    /// Redoes the step that was undone last; `None` if there is none.
-    pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
-        let Some(&step) = self.redo.last() else {
-            return Ok(None);
-        };
-        let done = undo_or_redo(db, step, Direction::Redo)?;
-        self.redo.pop();
-        self.undo.push(step);
-        let change = read_change(db, step)?;
-        let outcome = self.outcome(db, done, None)?;
-        Ok(Some(StepOutcome { change, ..outcome }))
-    }
-
-    /// Returns the steps that undo and redo would take next.
-    pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
-        let past = |step: Option<&i64>| step.map(|&step| read_past_step(db, step)).transpose();
-        Ok((past(self.undo.last())?, past(self.redo.last())?))
-    }
-
-    fn outcome(
-        &self,
-        db: &Connection,
-        stored: StoredStep,
-        report: Option<StepReport>,
-    ) -> Result<StepOutcome> {
-        let (undo, redo) = self.next_steps(db)?;
-        let StoredStep {
-            done,
-            groups,
-            changed,
-        } = stored;
-        Ok(StepOutcome {
-            done,
-            groups,
-            changed,
             change: None,
-            report,
+            report: Some(report),
             undo,
             redo,
         })
     }
+
+    /// Undoes the newest step; `None` if there is none.
+    pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+        let Some((&step, earlier)) = self.undo.split_last() else {
+            return Ok(None);
+        };
+        let next = (earlier.last().copied(), Some(step));
+        let undone = undo_or_redo(db, step, Direction::Undo, next)?;
+        self.undo.pop();
+        self.redo.push(step);
+        Ok(Some(undone))
+    }
+
+    /// Redoes the step that was undone last; `None` if there is none.
+    pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+        let Some((&step, earlier)) = self.redo.split_last() else {
+            return Ok(None);
+        };
+        let next = (Some(step), earlier.last().copied());
+        let redone = undo_or_redo(db, step, Direction::Redo, next)?;
+        self.redo.pop();
+        self.undo.push(step);
+        Ok(Some(redone))
+    }
+
+    /// Returns the steps that undo and redo would take next.
+    pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
+        past_steps(db, self.undo.last().copied(), self.redo.last().copied())
+    }
 }
 
-/// A stored step. The fields are those of [`StepOutcome`].
-struct StoredStep {
-    done: String,
-    groups: Vec<GroupId>,
-    changed: Vec<GroupId>,
+fn past_steps(
+    db: &Connection,
+    undo: Option<i64>,
+    redo: Option<i64>,
+) -> Result<(Option<PastStep>, Option<PastStep>)> {
+    let past = |step: Option<i64>| step.map(|step| read_past_step(db, step)).transpose();
+    Ok((past(undo)?, past(redo)?))
 }
 
 /// Restores the groups of a step to their states before it (undo) or after it (redo), and stores
-/// that as a step.
-fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<StoredStep> {
+/// that as a step. `next` are the steps that undo and redo would take afterwards.
+fn undo_or_redo(
+    db: &mut Connection,
+    step: i64,
+    direction: Direction,
+    next: (Option<i64>, Option<i64>),
+) -> Result<StepOutcome> {
     let transaction = db.transaction().map_err(journal_error("saving a step"))?;
     let mut states = StateWriter::new(&transaction);
     let done = describe(&transaction, step)?;
@@ -278,13 +266,19 @@ fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<
     }
     changes.bump_versions(&transaction)?;
     let changed = states.finish()?;
+    let change = read_change(&transaction, step)?;
+    let (undo, redo) = past_steps(&transaction, next.0, next.1)?;
     transaction
         .commit()
         .map_err(journal_error("saving a step"))?;
-    Ok(StoredStep {
+    Ok(StepOutcome {
         done,
         groups,
         changed,
+        change,
+        report: None,
+        undo,
+        redo,
     })
 }
 

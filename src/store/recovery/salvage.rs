@@ -221,32 +221,21 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
             )
             .map_err(journal_error("rebuilding"))?;
     }
-    transaction
-        .execute_batch(
-            "DELETE FROM attempts WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM failures WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM drafts WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM records WHERE group_id NOT IN (SELECT id FROM groups)
-                 OR draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM paths WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM heads WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM colors WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM checks WHERE draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM judgments WHERE group_id NOT IN (SELECT id FROM groups)
-                 OR draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM steps WHERE target IS NOT NULL AND target NOT IN (SELECT id FROM steps);
-             DELETE FROM step_entries WHERE step NOT IN (SELECT id FROM steps)
-                 OR group_id NOT IN (SELECT id FROM groups)
-                 OR NOT json_valid(before) OR NOT json_valid(after);
-             DELETE FROM step_entries WHERE
-                 json_extract(before, '$.draft') NOT IN (SELECT id FROM drafts)
-                 OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
-                 OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
-                 OR json_extract(after, '$.record') NOT IN (SELECT id FROM records);
-             -- These describe the previous exports and log.
-             DELETE FROM meta WHERE key LIKE 'written:%' OR key LIKE 'exported:%'
-                 OR key LIKE 'replaced:%' OR key LIKE 'version:%' OR key LIKE 'journal:%';",
-        )
+    delete_orphans(&transaction)
+        .and_then(|()| {
+            transaction.execute_batch(
+                "DELETE FROM step_entries WHERE NOT json_valid(before) OR NOT json_valid(after);
+                 DELETE FROM step_entries WHERE
+                     json_extract(before, '$.draft') NOT IN (SELECT id FROM drafts)
+                     OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
+                     OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
+                     OR json_extract(after, '$.record') NOT IN (SELECT id FROM records)
+                     OR model_draft NOT IN (SELECT id FROM drafts);
+                 -- These describe the previous exports and log.
+                 DELETE FROM meta WHERE key LIKE 'written:%' OR key LIKE 'exported:%'
+                     OR key LIKE 'replaced:%' OR key LIKE 'version:%' OR key LIKE 'journal:%';",
+            )
+        })
         .map_err(journal_error("rebuilding"))?;
     let groups: Vec<i64> = transaction
         .prepare("SELECT id FROM groups ORDER BY id")
@@ -270,6 +259,28 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
     bump_version(&transaction, Content::Failures)?;
     transaction.commit().map_err(journal_error("rebuilding"))?;
     Ok(lost)
+}
+
+/// Deletes rows that refer to missing rows, until none is left.
+fn delete_orphans(db: &Connection) -> rusqlite::Result<()> {
+    let deletions: Vec<String> = db
+        .prepare(
+            "SELECT format(
+                 'DELETE FROM %s WHERE \"%w\" NOT IN (SELECT \"%w\" FROM %s)',
+                 m.name, f.\"from\", f.\"to\", f.\"table\")
+             FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    loop {
+        let mut deleted = 0;
+        for deletion in &deletions {
+            deleted += db.execute(deletion, [])?;
+        }
+        if deleted == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Returns the state of a group without references to missing rows. Falls back to the newest rows

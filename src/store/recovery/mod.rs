@@ -198,6 +198,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     match migrate(&mut db) {
         Ok(()) => match contents::unreadable_rows(&db) {
             Ok(rows) => {
+                found.problems.extend(contents::unreadable_values(&db));
                 let first = rows.iter().take(MAX_LISTED).map(ToString::to_string);
                 found.problems.extend(first);
                 if rows.len() > MAX_LISTED {

@@ -207,25 +207,11 @@ fn values(row: &rusqlite::Row, width: usize) -> rusqlite::Result<Vec<Value>> {
 /// group. Returns the number of unreadable rows.
 fn repair(fresh: &mut Connection) -> Result<u64> {
     let transaction = fresh.transaction().map_err(journal_error("rebuilding"))?;
-    let mut lost = 0;
-    for row in unreadable_rows(&transaction)? {
-        // The state of a group is recomputed.
-        if row.table == "heads" {
-            continue;
-        }
-        lost += 1;
-        transaction
-            .execute(
-                &format!("DELETE FROM {} WHERE id = ?1", row.table),
-                [row.id],
-            )
-            .map_err(journal_error("rebuilding"))?;
-    }
+    let lost = delete_unreadable(&transaction)?;
     delete_orphans(&transaction)
         .and_then(|()| {
             transaction.execute_batch(
-                "DELETE FROM step_entries WHERE NOT json_valid(before) OR NOT json_valid(after);
-                 DELETE FROM step_entries WHERE
+                "DELETE FROM step_entries WHERE
                      json_extract(before, '$.draft') NOT IN (SELECT id FROM drafts)
                      OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
                      OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
@@ -258,6 +244,22 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
     bump_version(&transaction, Content::Records)?;
     bump_version(&transaction, Content::Failures)?;
     transaction.commit().map_err(journal_error("rebuilding"))?;
+    Ok(lost)
+}
+
+/// Deletes what cannot be read. Returns the number of rows.
+fn delete_unreadable(db: &Connection) -> Result<u64> {
+    let mut lost = 0;
+    for row in unreadable_rows(db)? {
+        let deleted = match row.table {
+            // The state of a group is recomputed.
+            "heads" => Ok(0),
+            // A step without its change can still be undone.
+            "steps" => row.clear(db),
+            _ => row.delete(db),
+        };
+        lost += deleted.map_err(journal_error("rebuilding"))? as u64;
+    }
     Ok(lost)
 }
 

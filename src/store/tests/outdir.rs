@@ -387,6 +387,62 @@ fn damage(outdir: &Path, sql: &str) {
 }
 
 #[test]
+fn a_check_reports_every_unreadable_value_and_a_rebuild_mends_it() {
+    let whole = tempfile::tempdir().unwrap();
+    full(whole.path());
+    assert_eq!(check_journal(whole.path()).problems, [""; 0]);
+    for value in [
+        "groups.item",
+        "groups.source_type",
+        "groups.other_names",
+        "attempts.attempt",
+        "failures.code",
+        "drafts.origin",
+        "drafts.labels",
+        "drafts.confidence",
+        "records.made_by",
+        "records.record",
+        "steps.change",
+        "step_entries.before",
+        "step_entries.after",
+        "heads.head",
+        "heads.state",
+        "heads.labels",
+        "heads.signals",
+        "colors.histogram",
+        "drawings.outline",
+        "retrieved.finding",
+    ] {
+        let dir = as_if_killed(whole.path());
+        let (table, column) = value.split_once('.').unwrap();
+        let set = format!("UPDATE {table} SET {column} = '{{' WHERE rowid = 2");
+        let set = match table {
+            "step_entries" => set.replace("rowid", "group_id"),
+            "failures" | "records" | "steps" => set.replace("2", "1"),
+            _ => set,
+        };
+        damage(dir.path(), &set);
+        let found = check_journal(dir.path()).problems.join("\n");
+        assert!(
+            found.contains(&format!(" of {table}, {column}: ")),
+            "{value}: {found}"
+        );
+        drop(rebuild_with_exports(dir.path()));
+        assert_eq!(check_journal(dir.path()).problems, [""; 0], "{value}");
+        let journal = open(dir.path());
+        assert_eq!(journal.counts().unwrap().records, 1, "{value}");
+    }
+    for key in ["version:records", "retrieval"] {
+        let dir = as_if_killed(whole.path());
+        let set = format!("INSERT OR REPLACE INTO meta VALUES ('{key}', '{{')");
+        damage(dir.path(), &set);
+        assert_ne!(check_journal(dir.path()).problems, [""; 0], "{key}");
+        drop(rebuild_with_exports(dir.path()));
+        assert_eq!(check_journal(dir.path()).problems, [""; 0], "{key}");
+    }
+}
+
+#[test]
 fn a_rebuilt_journal_has_no_rows_of_a_lost_group_and_keeps_settings() {
     let dir = tempfile::tempdir().unwrap();
     let ids = full(dir.path());
@@ -413,4 +469,18 @@ fn a_rebuilt_journal_has_no_rows_of_a_lost_group_and_keeps_settings() {
     drop(rebuilt);
     backup(dir.path(), &copy).unwrap();
     restore(dir.path(), &copy).unwrap();
+}
+
+#[test]
+fn an_unreadable_item_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    full(dir.path());
+    damage(
+        dir.path(),
+        "UPDATE heads SET labels = '{' WHERE group_id = 2",
+    );
+    let journal = Journal::lock(dir.path(), vocabulary()).unwrap();
+    let error = journal.summaries().unwrap_err();
+    assert!(error.cause.starts_with("icons/모자.png: "), "{error}");
+    assert!(error.hint.unwrap().contains("journal rebuild"));
 }

@@ -534,3 +534,25 @@ fn an_unreadable_first_text_does_not_repeat_an_undo() {
     assert_eq!(run.tags("가").last().unwrap(), "하나");
     assert_eq!(run.stop(), None);
 }
+
+#[test]
+fn a_synonym_that_cannot_be_removed_does_not_hide_why_its_step_failed() {
+    let workspace = Workspace::new();
+    let mut run = workspace.open();
+    tamper(
+        &workspace,
+        "CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'no room'); END",
+    );
+    run.engine.send(Command::Apply {
+        groups: vec![run.id("가")],
+        change: Change::Synonym {
+            field: Field::TagsKo,
+            from: "천".into(),
+            to: "옷감".into(),
+        },
+    });
+    run.wait_until_blocked();
+    fs::write(workspace.out("vocabulary.toml"), "# without it\n").unwrap();
+    let cause = run.stop().unwrap();
+    assert!(cause.contains("no room"), "{cause}");
+}

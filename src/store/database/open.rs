@@ -115,7 +115,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
 /// would sync every statement, and a killed run leaves no partial journal. Returns its generation.
 fn create(outdir: &Path, display_path: &Path) -> Result<String> {
     let creating = format!("creating {}", display_path.display());
-    let new = new_file(outdir, ".tmp")?;
+    let new = new_file(outdir)?;
     let mut db = Connection::open(new.path()).map_err(journal_error(&creating))?;
     db.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         .and_then(|()| migrate(&mut db))

@@ -25,7 +25,7 @@ use super::errors::journal_error;
 use super::import::file_sha256;
 use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, sync_folder};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, free_path, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
@@ -348,16 +348,10 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let stamp = file_stamp(jiff::Timestamp::now());
-    let free = (0..)
-        .map(|n| match n {
-            0 => format!("journal_kept_{stamp}.sqlite"),
-            n => format!("journal_kept_{stamp}_{n}.sqlite"),
-        })
-        .map(|name| outdir.join(name))
-        .find(|path| path.symlink_metadata().is_err());
-    let Some(kept) = free else {
-        return Ok(None);
-    };
+    let kept = free_path(outdir, |n| match n {
+        1 => format!("journal_kept_{stamp}.sqlite"),
+        n => format!("journal_kept_{stamp}_{n}.sqlite"),
+    });
     copy_into(&present, &kept)?;
     let log = outdir.join(JOURNAL_LOGS[0]);
     if std::fs::metadata(&log).is_ok_and(|about| about.len() > 0) {

@@ -5,15 +5,14 @@
 
 use super::edit_context::EditContext;
 use super::errors::journal_error;
-use super::tables::meta::{Content, bump_version};
+use super::tables::meta::ChangedContents;
 use super::tables::states::StateWriter;
 use super::tables::steps::{
     all_steps, describe, insert_entry, insert_step, read_change, read_entries, read_past_step,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
-    Change, CurrentState, Direction, GroupId, PastStep, ReviewState, ReviewStep, StepReport,
-    Vocabulary,
+    Change, CurrentState, Direction, GroupId, PastStep, ReviewStep, StepReport, Vocabulary,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -160,12 +159,12 @@ impl History {
             Some(change),
             &done,
         )?;
-        let mut changes = ExportChanges::default();
+        let mut contents = ChangedContents::default();
         for (group, entry) in &entries {
-            changes.add(&entry.before, &entry.after);
+            add_change(&mut contents, entry);
             insert_entry(&transaction, step, *group, entry)?;
         }
-        changes.bump_versions(&transaction)?;
+        contents.bump_versions(&transaction)?;
         let changed = states.finish()?;
         let (undo, redo) = past_steps(&transaction, Some(step), None)?;
         transaction
@@ -246,7 +245,7 @@ fn undo_or_redo(
         None,
         &done,
     )?;
-    let mut changes = ExportChanges::default();
+    let mut contents = ChangedContents::default();
     let mut groups = Vec::new();
     for (group, entry) in read_entries(&transaction, step)? {
         groups.push(group);
@@ -261,10 +260,10 @@ fn undo_or_redo(
             after: next.review,
             answer: next.answer,
         };
-        changes.add(&back.before, &back.after);
+        add_change(&mut contents, &back);
         insert_entry(&transaction, own, group, &back)?;
     }
-    changes.bump_versions(&transaction)?;
+    contents.bump_versions(&transaction)?;
     let changed = states.finish()?;
     let change = read_change(&transaction, step)?;
     let (undo, redo) = past_steps(&transaction, next.0, next.1)?;
@@ -282,28 +281,10 @@ fn undo_or_redo(
     })
 }
 
-/// Which exports a step changes.
-#[derive(Default)]
-struct ExportChanges {
-    records: bool,
-    /// `labels_errors.jsonl`.
-    errors: bool,
-}
-
-impl ExportChanges {
-    fn add(&mut self, before: &ReviewState, after: &ReviewState) {
-        self.records |= before.line != after.line;
-        self.errors |= before.draft.is_some() != after.draft.is_some()
-            || before.line.is_some() != after.line.is_some();
-    }
-
-    fn bump_versions(&self, db: &Connection) -> Result<()> {
-        if self.records {
-            bump_version(db, Content::Records)?;
-        }
-        if self.errors {
-            bump_version(db, Content::Failures)?;
-        }
-        Ok(())
-    }
+/// Notes what a step changes in one group.
+fn add_change(contents: &mut ChangedContents, step: &ReviewStep) {
+    let ReviewStep { before, after, .. } = step;
+    contents.records |= before.line != after.line;
+    contents.failures |= before.draft.is_some() != after.draft.is_some()
+        || before.line.is_some() != after.line.is_some();
 }

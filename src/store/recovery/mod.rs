@@ -226,11 +226,12 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
 
 /// Locks an outdir that has a journal.
 fn lock(outdir: &Path) -> Result<Lock> {
-    refuse_empty(outdir)?;
+    require_journal(outdir)?;
     lock_any(outdir)
 }
 
-fn refuse_empty(outdir: &Path) -> Result<()> {
+/// An error if an outdir has no journal.
+pub fn require_journal(outdir: &Path) -> Result<()> {
     if outdir.join(JOURNAL).symlink_metadata().is_err() {
         return Err(Error::new(
             ErrorKind::Store,

@@ -12,7 +12,7 @@ use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, free_path, keep_lines};
-use crate::store::{Content, Journal, LabelsFile, Prefer, written_key};
+use crate::store::{Content, Journal, LabelsFile, Prefer};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -429,6 +429,11 @@ impl Exports {
         let version = journal.version(content)?;
         journal.meta_set(&exported_key(name), &version.to_string())
     }
+}
+
+/// Key of `meta` for the hash of a file as it was last exported or imported.
+fn written_key(name: &str) -> String {
+    format!("written:{name}")
 }
 
 /// Key of `meta` for the content version that a file shows.

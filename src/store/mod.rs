@@ -39,7 +39,6 @@ pub use recovery::{
 pub use review_records::{ReviewRecord, StoredRecord};
 pub use source_reading::{ExtraRows, NewGroup, Upserted};
 pub use tables::meta::Content;
-pub(crate) use tables::meta::written_key;
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub use clean::{
 };
 pub use file::{percent_encoded, read_text, read_text_if_exists, read_text_up_to};
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
-pub use json::without_non_finite;
+pub use json::{json_line_error, without_non_finite};
 pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};

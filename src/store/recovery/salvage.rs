@@ -1,22 +1,24 @@
 //! Rebuilds a journal from `labels.jsonl` and all readable rows of the present journal.
 
 use super::contents::unreadable_rows;
+use super::replay::RESTORED_PREFIX;
 use super::{Staged, lock_any};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{CurrentState, GroupId, Vocabulary};
-use crate::store::Journal;
 use crate::store::database::open::begin_generation;
 use crate::store::database::schema::migrate;
 use crate::store::errors::journal_error;
+use crate::store::images::{RETRIEVAL_SUMMARY, retrieval};
 use crate::store::tables::groups::{
     assign_path, find_by_path, path_key, read_group, update_all_displaced,
 };
 use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::records::read_line;
 use crate::store::tables::states::{StateWriter, read_current};
+use crate::store::{FRONT_END_PREFIX, Journal};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -216,13 +218,11 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
                      OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
                      OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
                      OR json_extract(after, '$.record') NOT IN (SELECT id FROM records)
-                     OR model_draft NOT IN (SELECT id FROM drafts);
-                 -- These describe the previous exports and log.
-                 DELETE FROM meta WHERE key LIKE 'written:%' OR key LIKE 'exported:%'
-                     OR key LIKE 'replaced:%' OR key LIKE 'version:%' OR key LIKE 'journal:%';",
+                     OR model_draft NOT IN (SELECT id FROM drafts)",
             )
         })
         .map_err(journal_error("rebuilding"))?;
+    delete_values(&transaction)?;
     let groups: Vec<i64> = transaction
         .prepare("SELECT id FROM groups ORDER BY id")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
@@ -261,6 +261,24 @@ fn delete_unreadable(db: &Connection) -> Result<u64> {
         lost += deleted.map_err(journal_error("rebuilding"))? as u64;
     }
     Ok(lost)
+}
+
+/// Deletes the values in `meta` that describe the previous journal, its log or its exports: all but
+/// settings, the names of restored files, and the summary of the retrieval results.
+fn delete_values(db: &Connection) -> Result<()> {
+    let keeps_summary = retrieval(db).is_ok();
+    db.execute(
+        "DELETE FROM meta WHERE key NOT LIKE ?1 || '%' AND key NOT LIKE ?2 || '%'
+             AND NOT (?4 AND key = ?3)",
+        params![
+            FRONT_END_PREFIX,
+            RESTORED_PREFIX,
+            RETRIEVAL_SUMMARY,
+            keeps_summary
+        ],
+    )
+    .map_err(journal_error("rebuilding"))?;
+    Ok(())
 }
 
 /// Deletes rows that refer to missing rows, until none is left.

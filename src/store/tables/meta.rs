@@ -84,8 +84,3 @@ pub fn bump_version(db: &Connection, content: Content) -> Result<()> {
     let next = version(db, content)? + 1;
     set(db, content.key(), &next.to_string())
 }
-
-/// Key of `meta` for the hash of a file as it was last exported or imported.
-pub fn written_key(name: &str) -> String {
-    format!("written:{name}")
-}

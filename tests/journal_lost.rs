@@ -513,3 +513,46 @@ fn a_checkpoint_by_another_program_does_no_harm() {
     assert_eq!(run.stop(), None);
     assert_eq!(workspace.open().tags("나").last().unwrap(), "둘");
 }
+
+/// Changes the journal of a run from outside.
+fn tamper(workspace: &Workspace, sql: &str) {
+    let other = rusqlite::Connection::open(workspace.out("journal.sqlite")).unwrap();
+    other.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn an_unreadable_first_text_does_not_repeat_an_undo() {
+    let workspace = Workspace::new();
+    let mut run = workspace.open();
+    for tag in ["하나", "둘"] {
+        run.add_tag("가", tag);
+        run.wait_for_step();
+    }
+    tamper(&workspace, "UPDATE drafts SET labels = '{' WHERE id = 1");
+    run.engine.send(Command::Undo);
+    run.wait_for_step();
+    assert_eq!(run.tags("가").last().unwrap(), "하나");
+    assert_eq!(run.stop(), None);
+}
+
+#[test]
+fn a_synonym_that_cannot_be_removed_does_not_hide_why_its_step_failed() {
+    let workspace = Workspace::new();
+    let mut run = workspace.open();
+    tamper(
+        &workspace,
+        "CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'no room'); END",
+    );
+    run.engine.send(Command::Apply {
+        groups: vec![run.id("가")],
+        change: Change::Synonym {
+            field: Field::TagsKo,
+            from: "천".into(),
+            to: "옷감".into(),
+        },
+    });
+    run.wait_until_blocked();
+    fs::write(workspace.out("vocabulary.toml"), "# without it\n").unwrap();
+    let cause = run.stop().unwrap();
+    assert!(cause.contains("no room"), "{cause}");
+}

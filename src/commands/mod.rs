@@ -17,10 +17,10 @@ pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{AuditSummary, check_outdir};
-use crate::outdir::{JOURNAL, VOCABULARY, file_error, is_absent};
+use crate::outdir::{VOCABULARY, file_error, is_absent};
 use crate::prompt;
 use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
-use crate::store::Journal;
+use crate::store::{Journal, require_journal};
 use crate::wording::Words;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -42,11 +42,7 @@ fn load_vocabulary(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>
 /// # Errors
 /// If the outdir has no journal.
 fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> {
-    if outdir.join(JOURNAL).symlink_metadata().is_err() {
-        let cause = format!("there is no {JOURNAL} in {}", outdir.display());
-        return Err(Error::new(ErrorKind::Store, cause)
-            .with_hint("give the folder of an earlier run with --outdir"));
-    }
+    require_journal(outdir)?;
     check_outdir(outdir, None)?;
     Journal::lock(outdir, Arc::clone(vocabulary))
 }

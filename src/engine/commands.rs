@@ -49,39 +49,55 @@ pub fn apply(
     }
     let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
     let is_step = matches!(&applied, Ok(outcome) if !outcome.changed.is_empty());
+    let mut left = None;
     if vocabulary.is_some() && !is_step {
         // A synonym without a step could not be undone.
-        vocabulary = match words.remove(change) {
-            Ok(before) => before,
-            Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
-        };
+        match words.remove(change) {
+            Ok(before) => vocabulary = before,
+            Err(error) => left = Some(error),
+        }
         if let Some(vocabulary) = &vocabulary {
             journal.opened().set_vocabulary(Arc::clone(vocabulary));
         }
     }
-    let mut outcome = match applied {
-        Ok(outcome) => outcome,
+    let mut effects = match applied {
+        Ok(outcome) => applied_effects(journal, outcome, change, &name, groups)?,
         Err(error) if error.kind == ErrorKind::Usage => {
-            return Ok(Effects::event(Event::Warning(Warning::Refused(error))));
+            Effects::event(Event::Warning(Warning::Refused(error)))
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            if let Some(left) = left {
+                tracing::error!(error = %left, "a synonym without a step was not removed");
+            }
+            return Err(error);
+        }
     };
+    effects.vocabulary = vocabulary;
+    let left = left.map(|error| Event::Warning(Warning::Refused(error)));
+    effects.events.extend(left);
+    Ok(effects)
+}
+
+fn applied_effects(
+    journal: &mut JournalAccess,
+    mut outcome: StepOutcome,
+    change: &Change,
+    name: &str,
+    groups: &[GroupId],
+) -> Result<Effects> {
     if outcome.changed.is_empty() {
         // A front end may already show the change.
         outcome.changed = groups.to_vec();
         outcome.groups = groups.to_vec();
     } else {
         let text = version_text(journal, change, groups)?;
-        journal.log().change(&name, change, text, groups);
+        journal.log().change(name, change, text, groups);
     }
     let step = outcome
         .report
         .take()
         .map(|report| Step::Done(Box::new(report)));
-    Ok(Effects {
-        vocabulary,
-        ..step_effects(outcome, step, *change == Change::Commit)
-    })
+    Ok(step_effects(outcome, step, *change == Change::Commit))
 }
 
 pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {

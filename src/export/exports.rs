@@ -11,8 +11,8 @@ use super::selection::{ExportIssues, Selection};
 use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, keep_lines};
-use crate::store::{Content, Journal, LabelsFile, Prefer, written_key};
+use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, free_path, keep_lines};
+use crate::store::{Content, Journal, LabelsFile, Prefer};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -380,21 +380,12 @@ impl Exports {
     /// Saves a copy of a file under an unused name.
     fn keep_file(&mut self, name: &'static str, target: &Target) -> Result<()> {
         let (stem, extension) = name.split_once('.').unwrap_or((name, "kept"));
-        for number in 1.. {
-            let kept = match number {
-                1 => format!("{stem}_kept.{extension}"),
-                n => format!("{stem}_kept-{n}.{extension}"),
-            };
-            let kept = self.outdir.join(kept);
-            match copy_to_new(target.path(), &kept) {
-                Ok(()) => {
-                    self.notices.push(FileNotice::KeptFile { name, kept });
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(file_error("writing", &kept)(error)),
-            }
-        }
+        let kept = free_path(&self.outdir, |n| match n {
+            1 => format!("{stem}_kept.{extension}"),
+            n => format!("{stem}_kept-{n}.{extension}"),
+        });
+        copy_to_new(target.path(), &kept).map_err(file_error("writing", &kept))?;
+        self.notices.push(FileNotice::KeptFile { name, kept });
         Ok(())
     }
 
@@ -438,6 +429,11 @@ impl Exports {
         let version = journal.version(content)?;
         journal.meta_set(&exported_key(name), &version.to_string())
     }
+}
+
+/// Key of `meta` for the hash of a file as it was last exported or imported.
+fn written_key(name: &str) -> String {
+    format!("written:{name}")
 }
 
 /// Key of `meta` for the content version that a file shows.

@@ -1,11 +1,23 @@
-//! Saves lines that another program wrote to a file before an export replaces it.
+//! Saves what another program wrote to a file before an export replaces it.
 
 use super::{file_error, open_own};
 use crate::error::Result;
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Returns the first path in `outdir` without a file, by names that contain a number from 1 on.
+pub fn free_path(outdir: &Path, name: impl Fn(u32) -> String) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let path = outdir.join(name(number));
+        if path.symlink_metadata().is_err() {
+            return path;
+        }
+        number += 1;
+    }
+}
 
 /// Appends the `lines` that the file `name` does not have yet, byte for byte, and syncs it.
 /// Repeating it after a crash changes nothing. Returns how many lines were added.

@@ -10,7 +10,7 @@ mod notice;
 mod own;
 mod vocabulary;
 
-pub use aside::keep_lines;
+pub use aside::{free_path, keep_lines};
 pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file_error};
 pub use notice::{FileNotice, KeptBecause};
 pub(crate) use own::{

@@ -2,7 +2,7 @@
 //! is sent to servers as `response_format`. It only uses features that all engines (llguidance,
 //! xgrammar, llama.cpp) support: no `uniqueItems`, no `$ref`, plain regular expressions.
 
-use crate::record::{AnswerForm, ColorHistogram, Field, Kind, Reason, Vocabulary};
+use crate::record::{AnswerForm, ColorHistogram, Field, Kind, Reason, ReasonSource, Vocabulary};
 use crate::settings::Lang;
 use crate::text::Language;
 use serde_json::{Map, Value, json};
@@ -188,7 +188,7 @@ fn label_with_name(letter: &str, name: &str) -> String {
 fn model_reasons() -> Vec<&'static str> {
     let reported = Reason::ALL
         .iter()
-        .filter(|reason| reason.reported_by_model());
+        .filter(|reason| reason.source() == ReasonSource::Model);
     reported.map(|reason| reason.code()).collect()
 }
 

@@ -49,7 +49,7 @@ pub use judging::{
 pub use labels::{Labels, QualityFlags, Record};
 pub use naming::Names;
 pub use parse::{AnswerForm, Parsed, Token, complete, confidence, parse};
-pub use reason::{FailureCode, Reason};
+pub use reason::{FailureCode, Reason, ReasonSource};
 pub use report::{ChangePreview, PastStep, StepReport, TextChange};
 pub use retrieval::{
     BeforeAfter, ConfusedImage, RetrievalMetrics, RetrievalResult, RetrievalSummary, RetrieverName,

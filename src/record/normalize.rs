@@ -1,6 +1,6 @@
 //! Normalizes labels into the form that records have.
 
-use super::{Field, Kind, Labels, Reason, Vocabulary};
+use super::{Field, Kind, Labels, Reason, ReasonSource, Vocabulary};
 use crate::text::clean_text;
 use std::collections::HashSet;
 
@@ -17,7 +17,9 @@ impl Labels {
         labels.model_reasons = Reason::ALL
             .iter()
             .copied()
-            .filter(|reason| reason.reported_by_model() && self.model_reasons.contains(reason))
+            .filter(|reason| {
+                reason.source() == ReasonSource::Model && self.model_reasons.contains(reason)
+            })
             .collect();
         labels
     }

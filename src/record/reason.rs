@@ -26,7 +26,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Why a record is uncertain. The model reports the first three; the rules find the others.
+    /// Why a record is uncertain. [`Reason::source`] says what finds each.
     Reason {
         TooSmall = "too_small",
         AmbiguousIcon = "ambiguous_icon",
@@ -63,13 +63,46 @@ codes! {
     }
 }
 
+/// What finds a reason, and so whether it can be found again after an edit or in an imported record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReasonSource {
+    /// The model reports it in its answer.
+    Model,
+    /// The rules find it in the text, the item and the image.
+    Rules,
+    /// The rules find it in the model's confidence, which is not part of a record.
+    Confidence,
+    /// The attempt from which the text comes. It stays until an operator reviews the text.
+    Attempt,
+    /// The import of the record's line. It stays like that of an attempt.
+    Import,
+    /// The retriever, which searches for the image.
+    Retriever,
+}
+
 impl Reason {
-    /// Whether the model reports this reason. The rules find all others.
-    pub fn reported_by_model(self) -> bool {
-        matches!(
-            self,
-            Self::TooSmall | Self::AmbiguousIcon | Self::LowVisualSignal
-        )
+    pub fn source(self) -> ReasonSource {
+        match self {
+            Self::TooSmall | Self::AmbiguousIcon | Self::LowVisualSignal => ReasonSource::Model,
+            Self::FewTags
+            | Self::FewQueries
+            | Self::LabelEqualsItemName
+            | Self::ItemNameMissing
+            | Self::AttributesMissing
+            | Self::CommaList
+            | Self::MixedScript
+            | Self::DuplicateLabel
+            | Self::ColorMismatch
+            | Self::MainColorMissing
+            | Self::NothingVisible
+            | Self::NameMismatch
+            | Self::Repetition
+            | Self::LabelTooLong => ReasonSource::Rules,
+            Self::LowConfidence => ReasonSource::Confidence,
+            Self::Truncated | Self::QualityRetryFailed => ReasonSource::Attempt,
+            Self::UnreadLine => ReasonSource::Import,
+            Self::NotFound => ReasonSource::Retriever,
+        }
     }
 
     /// The field that the reason concerns; `None` for the record as a whole.

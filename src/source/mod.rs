@@ -17,7 +17,6 @@ mod walk;
 
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
-pub use manifest::json_line_error;
 pub use reading::{ItemSource, Note, RowEvent, Sink, SourceRow};
 
 use crate::error::{Error, ErrorKind, Result};

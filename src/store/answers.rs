@@ -11,6 +11,7 @@ use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
 use crate::record::{
     Attempt, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
+    ReasonSource,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -249,6 +250,6 @@ fn without_duplicate(reasons: &[Reason]) -> Vec<Reason> {
 
 fn kept(reasons: &[Reason]) -> Vec<Reason> {
     let mut reasons = without_duplicate(reasons);
-    reasons.retain(|reason| matches!(reason, Reason::Truncated | Reason::QualityRetryFailed));
+    reasons.retain(|reason| reason.source() == ReasonSource::Attempt);
     reasons
 }

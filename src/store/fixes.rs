@@ -45,7 +45,7 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
 
 /// Returns the newest unedited text of a group if only fixes have changed it since.
 fn before_fixes(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
-    let is_fix = |change: &Change| matches!(change, Change::Fix { .. });
+    let is_fix = |change: &Option<Change>| matches!(change, Some(Change::Fix { .. }));
     if draft.origin != Origin::Edit || !edits_of(db, id)?.iter().all(is_fix) {
         return Ok(None);
     }

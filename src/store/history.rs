@@ -1,16 +1,18 @@
 //! Applies, undoes and redoes operators' steps. Undo and redo are stored as steps of their own.
+//!
+//! Nothing fails after a commit, because the caller repeats what failed. So each function reads all
+//! that it returns before the commit, and updates the stacks last.
 
 use super::edit_context::EditContext;
 use super::errors::journal_error;
-use super::tables::meta::{Content, bump_version};
+use super::tables::meta::ChangedContents;
 use super::tables::states::StateWriter;
 use super::tables::steps::{
     all_steps, describe, insert_entry, insert_step, read_change, read_entries, read_past_step,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
-    Change, CurrentState, Direction, GroupId, PastStep, ReviewState, ReviewStep, StepReport,
-    Vocabulary,
+    Change, CurrentState, Direction, GroupId, PastStep, ReviewStep, StepReport, Vocabulary,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -130,19 +132,19 @@ impl History {
             entries.push((group, step));
         }
         if entries.is_empty() {
-            drop(states);
-            drop(transaction);
-            return match refused {
-                Some(error) => Err(error),
-                None => {
-                    let unchanged = StoredStep {
-                        done: done.to_owned(),
-                        groups: Vec::new(),
-                        changed: Vec::new(),
-                    };
-                    self.outcome(db, unchanged, Some(report))
-                }
-            };
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            let (undo, redo) = self.next_steps(&transaction)?;
+            return Ok(StepOutcome {
+                done: done.to_owned(),
+                groups: Vec::new(),
+                changed: Vec::new(),
+                change: None,
+                report: Some(report),
+                undo,
+                redo,
+            });
         }
         let done = match (distinct.len(), entries.len()) {
             (1, _) => done.to_owned(),
@@ -157,92 +159,77 @@ impl History {
             Some(change),
             &done,
         )?;
-        let mut changes = ExportChanges::default();
+        let mut contents = ChangedContents::default();
         for (group, entry) in &entries {
-            changes.add(&entry.before, &entry.after);
+            add_change(&mut contents, entry);
             insert_entry(&transaction, step, *group, entry)?;
         }
-        changes.bump_versions(&transaction)?;
+        contents.bump_versions(&transaction)?;
         let changed = states.finish()?;
+        let (undo, redo) = past_steps(&transaction, Some(step), None)?;
         transaction
             .commit()
             .map_err(journal_error("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        let done = StoredStep {
+        Ok(StepOutcome {
             done,
             groups: entries.into_iter().map(|(group, _)| group).collect(),
             changed,
-        };
-        self.outcome(db, done, Some(report))
-    }
-
-    /// Undoes the newest step; `None` if there is none.
-    pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
-        let Some(&step) = self.undo.last() else {
-            return Ok(None);
-        };
-        let done = undo_or_redo(db, step, Direction::Undo)?;
-        self.undo.pop();
-        self.redo.push(step);
-        let change = read_change(db, step)?;
-        let outcome = self.outcome(db, done, None)?;
-        Ok(Some(StepOutcome { change, ..outcome }))
-    }
-
-    /// Redoes the step that was undone last; `None` if there is none.
-    pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
-        let Some(&step) = self.redo.last() else {
-            return Ok(None);
-        };
-        let done = undo_or_redo(db, step, Direction::Redo)?;
-        self.redo.pop();
-        self.undo.push(step);
-        let change = read_change(db, step)?;
-        let outcome = self.outcome(db, done, None)?;
-        Ok(Some(StepOutcome { change, ..outcome }))
-    }
-
-    /// Returns the steps that undo and redo would take next.
-    pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
-        let past = |step: Option<&i64>| step.map(|&step| read_past_step(db, step)).transpose();
-        Ok((past(self.undo.last())?, past(self.redo.last())?))
-    }
-
-    fn outcome(
-        &self,
-        db: &Connection,
-        stored: StoredStep,
-        report: Option<StepReport>,
-    ) -> Result<StepOutcome> {
-        let (undo, redo) = self.next_steps(db)?;
-        let StoredStep {
-            done,
-            groups,
-            changed,
-        } = stored;
-        Ok(StepOutcome {
-            done,
-            groups,
-            changed,
             change: None,
-            report,
+            report: Some(report),
             undo,
             redo,
         })
     }
+
+    /// Undoes the newest step; `None` if there is none.
+    pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+        let Some((&step, earlier)) = self.undo.split_last() else {
+            return Ok(None);
+        };
+        let next = (earlier.last().copied(), Some(step));
+        let undone = undo_or_redo(db, step, Direction::Undo, next)?;
+        self.undo.pop();
+        self.redo.push(step);
+        Ok(Some(undone))
+    }
+
+    /// Redoes the step that was undone last; `None` if there is none.
+    pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+        let Some((&step, earlier)) = self.redo.split_last() else {
+            return Ok(None);
+        };
+        let next = (Some(step), earlier.last().copied());
+        let redone = undo_or_redo(db, step, Direction::Redo, next)?;
+        self.redo.pop();
+        self.undo.push(step);
+        Ok(Some(redone))
+    }
+
+    /// Returns the steps that undo and redo would take next.
+    pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
+        past_steps(db, self.undo.last().copied(), self.redo.last().copied())
+    }
 }
 
-/// A stored step. The fields are those of [`StepOutcome`].
-struct StoredStep {
-    done: String,
-    groups: Vec<GroupId>,
-    changed: Vec<GroupId>,
+fn past_steps(
+    db: &Connection,
+    undo: Option<i64>,
+    redo: Option<i64>,
+) -> Result<(Option<PastStep>, Option<PastStep>)> {
+    let past = |step: Option<i64>| step.map(|step| read_past_step(db, step)).transpose();
+    Ok((past(undo)?, past(redo)?))
 }
 
 /// Restores the groups of a step to their states before it (undo) or after it (redo), and stores
-/// that as a step.
-fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<StoredStep> {
+/// that as a step. `next` are the steps that undo and redo would take afterwards.
+fn undo_or_redo(
+    db: &mut Connection,
+    step: i64,
+    direction: Direction,
+    next: (Option<i64>, Option<i64>),
+) -> Result<StepOutcome> {
     let transaction = db.transaction().map_err(journal_error("saving a step"))?;
     let mut states = StateWriter::new(&transaction);
     let done = describe(&transaction, step)?;
@@ -258,7 +245,7 @@ fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<
         None,
         &done,
     )?;
-    let mut changes = ExportChanges::default();
+    let mut contents = ChangedContents::default();
     let mut groups = Vec::new();
     for (group, entry) in read_entries(&transaction, step)? {
         groups.push(group);
@@ -273,43 +260,31 @@ fn undo_or_redo(db: &mut Connection, step: i64, direction: Direction) -> Result<
             after: next.review,
             answer: next.answer,
         };
-        changes.add(&back.before, &back.after);
+        add_change(&mut contents, &back);
         insert_entry(&transaction, own, group, &back)?;
     }
-    changes.bump_versions(&transaction)?;
+    contents.bump_versions(&transaction)?;
     let changed = states.finish()?;
+    let change = read_change(&transaction, step)?;
+    let (undo, redo) = past_steps(&transaction, next.0, next.1)?;
     transaction
         .commit()
         .map_err(journal_error("saving a step"))?;
-    Ok(StoredStep {
+    Ok(StepOutcome {
         done,
         groups,
         changed,
+        change,
+        report: None,
+        undo,
+        redo,
     })
 }
 
-/// Which exports a step changes.
-#[derive(Default)]
-struct ExportChanges {
-    records: bool,
-    /// `labels_errors.jsonl`.
-    errors: bool,
-}
-
-impl ExportChanges {
-    fn add(&mut self, before: &ReviewState, after: &ReviewState) {
-        self.records |= before.line != after.line;
-        self.errors |= before.draft.is_some() != after.draft.is_some()
-            || before.line.is_some() != after.line.is_some();
-    }
-
-    fn bump_versions(&self, db: &Connection) -> Result<()> {
-        if self.records {
-            bump_version(db, Content::Records)?;
-        }
-        if self.errors {
-            bump_version(db, Content::Failures)?;
-        }
-        Ok(())
-    }
+/// Notes what a step changes in one group.
+fn add_change(contents: &mut ChangedContents, step: &ReviewStep) {
+    let ReviewStep { before, after, .. } = step;
+    contents.records |= before.line != after.line;
+    contents.failures |= before.draft.is_some() != after.draft.is_some()
+        || before.line.is_some() != after.line.is_some();
 }

@@ -284,7 +284,7 @@ impl Journal {
         let applied = self
             .history
             .apply(db, &self.vocabulary, groups, change, done)?;
-        self.learning.learn_from_newest(db, &self.vocabulary)?;
+        self.learning.learn_from_newest(db, &self.vocabulary);
         Ok(applied)
     }
 
@@ -292,7 +292,7 @@ impl Journal {
     pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
         let db = self.database.write();
         let undone = self.history.undo(db)?;
-        self.learning.learn_from_newest(db, &self.vocabulary)?;
+        self.learning.learn_from_newest(db, &self.vocabulary);
         Ok(undone)
     }
 
@@ -300,7 +300,7 @@ impl Journal {
     pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
         let db = self.database.write();
         let redone = self.history.redo(db)?;
-        self.learning.learn_from_newest(db, &self.vocabulary)?;
+        self.learning.learn_from_newest(db, &self.vocabulary);
         Ok(redone)
     }
 

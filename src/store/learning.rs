@@ -39,12 +39,8 @@ impl Learning {
             .map_err(journal_error("reading the steps"))?;
         let mut outcomes = BTreeMap::new();
         for group in groups.into_iter().map(GroupId) {
-            match outcome_of(db, vocabulary, group) {
-                Ok(outcome) => outcomes.extend(outcome.map(|outcome| (group, outcome))),
-                Err(error) => {
-                    tracing::warn!(%error, group = group.0, "cannot learn from its steps")
-                }
-            }
+            let outcome = readable_outcome(db, vocabulary, group);
+            outcomes.extend(outcome.map(|outcome| (group, outcome)));
         }
         Ok(Self {
             estimator: Estimator::learn(outcomes.values()),
@@ -62,19 +58,24 @@ impl Learning {
         self.changes
     }
 
-    /// Learns from the newest step if it is a review of one group.
-    pub fn learn_from_newest(&mut self, db: &Connection, vocabulary: &Vocabulary) -> Result<()> {
-        let group: Option<i64> = db
+    /// Learns from the newest step if it is a review of one group. Cannot fail, because the step is
+    /// stored already; an unreadable step is skipped, as in [`Self::read`].
+    pub fn learn_from_newest(&mut self, db: &Connection, vocabulary: &Vocabulary) {
+        let group = db
             .prepare_cached(
                 "SELECT min(group_id) FROM step_entries WHERE step = (SELECT max(id) FROM steps)
                  HAVING count(*) = 1",
             )
-            .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
-            .map_err(journal_error("reading a step"))?;
-        let Some(group) = group.map(GroupId) else {
-            return Ok(());
+            .and_then(|mut select| select.query_row([], |row| row.get(0)).optional());
+        let group = match group {
+            Ok(Some(group)) => GroupId(group),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot learn from the newest step");
+                return;
+            }
         };
-        let outcome = outcome_of(db, vocabulary, group)?;
+        let outcome = readable_outcome(db, vocabulary, group);
         if outcome.as_ref() != self.outcomes.get(&group) {
             match outcome {
                 Some(outcome) => self.outcomes.insert(group, outcome),
@@ -83,8 +84,19 @@ impl Learning {
             self.estimator = Estimator::learn(self.outcomes.values());
             self.changes += 1;
         }
-        Ok(())
     }
+}
+
+/// [`outcome_of`], or `None` if it cannot be read.
+fn readable_outcome(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    group: GroupId,
+) -> Option<ReviewOutcome> {
+    outcome_of(db, vocabulary, group).unwrap_or_else(|error| {
+        tracing::warn!(%error, group = group.0, "cannot learn from its steps");
+        None
+    })
 }
 
 /// Returns the outcome of a group's reviews: the change from the draft that was first reviewed to

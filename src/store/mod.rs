@@ -33,12 +33,12 @@ pub use journal::{FRONT_END_PREFIX, Journal};
 pub use queries::{Counts, KnownGroup};
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
-    copy_to_read, files_to_restore, is_steps_file, rebuild, replay, rescued_files, restore,
+    copy_to_read, files_to_restore, is_steps_file, rebuild, replay, require_journal, rescued_files,
+    restore,
 };
 pub use review_records::{ReviewRecord, StoredRecord};
 pub use source_reading::{ExtraRows, NewGroup, Upserted};
 pub use tables::meta::Content;
-pub(crate) use tables::meta::written_key;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::tables::from_json;
 use super::tables::groups::read_group;
 use super::tables::records::read_record;
 use super::tables::states::read_current;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
@@ -493,12 +493,25 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
 }
 
 impl RawSummary {
+    /// Adds the item to an error.
+    fn named(&self, error: Error) -> Error {
+        let item = match self.image_path.is_empty() {
+            true => &self.name,
+            false => &self.image_path,
+        };
+        error.context(item)
+    }
+
     fn parse(self, vocabulary: &Vocabulary, estimator: &Estimator) -> Result<GroupSummary> {
         let reasons = reasons_of(&self.reasons, self.duplicate);
         let field = self.wrong_field.as_deref();
         let verdict = self.verdict.as_deref();
-        let signals: Vec<Signal> = from_json(&self.signals)?;
-        let labels: Labels = from_json(&self.labels)?;
+        let signals: Vec<Signal> = from_json(&self.signals).map_err(|error| self.named(error))?;
+        let labels: Labels = from_json(&self.labels).map_err(|error| self.named(error))?;
+        let state = state_of(&self.state)
+            .ok_or_else(|| self.named(unreadable("reading a group", &self.state)))?;
+        let source_type = SourceType::parse(&self.source_type)
+            .ok_or_else(|| self.named(unreadable("reading a group", &self.source_type)))?;
         let unexplained = labels.unexplained_words(&self.name, vocabulary).len();
         let uncertainty = match self.has_draft {
             true => estimator.uncertainty(&reasons, &signals, unexplained),
@@ -509,11 +522,9 @@ impl RawSummary {
             order: u64::try_from(self.order).unwrap_or_default(),
             image_path: self.image_path,
             name: self.name,
-            source_type: SourceType::parse(&self.source_type)
-                .ok_or_else(|| unreadable("reading a group", self.source_type))?,
+            source_type,
             part: self.part,
-            state: state_of(&self.state)
-                .ok_or_else(|| unreadable("reading a group", &self.state))?,
+            state,
             has_record: self.has_record,
             offered: self.offered,
             reasons,

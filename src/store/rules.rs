@@ -21,8 +21,7 @@ pub struct Facts<'a> {
     pub confidence: &'a [FieldConfidence],
     pub with_image: bool,
     pub with_metadata: bool,
-    /// Reasons that cannot be found in the text: `truncated`, `quality_retry_failed`,
-    /// `unread_line`.
+    /// Reasons that cannot be found again, see [`super::tables::drafts::DraftRow`].
     pub kept: &'a [Reason],
 }
 

@@ -6,7 +6,7 @@ use super::tables::groups::{
     GroupRow, add_new_names, add_rows, assign_path, find_by_hash, find_by_path, insert_group,
     is_displaced, path_key, read_group, sql_integer, update_group, write_names,
 };
-use super::tables::meta::{Content, bump_version};
+use super::tables::meta::ChangedContents;
 use super::tables::states::StateWriter;
 use crate::error::{Error, Result};
 use crate::record::{CurrentState, GroupId, Item, Vocabulary};
@@ -117,7 +117,7 @@ pub fn add_paths(db: &mut Connection, paths: &[(GroupId, String)]) -> Result<()>
         }
         assign_path(&transaction, path, known, *group)?;
         if let Some(other) = known {
-            changed_contents.displaced(&mut states, other)?;
+            displace(&mut changed_contents, &mut states, other)?;
         }
     }
     states.finish()?;
@@ -151,39 +151,21 @@ pub fn add_names(
     Ok(changed)
 }
 
-/// Which exported contents changed.
-#[derive(Default)]
-struct ChangedContents {
-    records: bool,
-    failures: bool,
+/// The item of a group changed in the exports that list it.
+fn add_listed(contents: &mut ChangedContents, current: &CurrentState) {
+    match current.review.line {
+        Some(_) => contents.records = true,
+        None => contents.failures |= current.failure.is_some(),
+    }
 }
 
-impl ChangedContents {
-    fn add(&mut self, current: &CurrentState) {
-        match current.review.line {
-            Some(_) => self.records = true,
-            None => self.failures |= current.failure.is_some(),
-        }
-    }
-
-    /// Another group is at the path of group `id` now.
-    fn displaced(&mut self, states: &mut StateWriter, id: GroupId) -> Result<()> {
-        let current = states.read(id)?;
-        self.add(&current);
-        // Its draft may be uncommitted, but the export keeps it aside.
-        self.records |= current.review.draft.is_some();
-        states.write(id, &current)
-    }
-
-    fn bump_versions(&self, db: &Connection) -> Result<()> {
-        if self.records {
-            bump_version(db, Content::Records)?;
-        }
-        if self.failures {
-            bump_version(db, Content::Failures)?;
-        }
-        Ok(())
-    }
+/// Another group is at the path of group `id` now.
+fn displace(contents: &mut ChangedContents, states: &mut StateWriter, id: GroupId) -> Result<()> {
+    let current = states.read(id)?;
+    add_listed(contents, &current);
+    // Its draft may be uncommitted, but the export keeps it aside.
+    contents.records |= current.review.draft.is_some();
+    states.write(id, &current)
 }
 
 /// Saves rows of groups in one transaction.
@@ -228,7 +210,7 @@ impl<'a> GroupUpdater<'a> {
         update_group(self.db, id, row)?;
         check_group(self.db, self.vocabulary, id, &mut self.states)?;
         let current = self.states.read(id)?;
-        self.changed_contents.add(&current);
+        add_listed(&mut self.changed_contents, &current);
         Ok(true)
     }
 }
@@ -282,7 +264,7 @@ impl Upsert<'_> {
         let has_new_name = row.item.item_name != updated.item.item_name;
         update_group(self.updater.db, id, &updated)?;
         if has_new_position {
-            self.updater.changed_contents.add(&current);
+            add_listed(&mut self.updater.changed_contents, &current);
         }
         if has_new_name {
             check_group(
@@ -357,10 +339,10 @@ impl Upsert<'_> {
         }
         assign_path(self.updater.db, path, before, id)?;
         match before {
-            Some(other) => self
-                .updater
-                .changed_contents
-                .displaced(&mut self.updater.states, other),
+            Some(other) => {
+                let updater = &mut self.updater;
+                displace(&mut updater.changed_contents, &mut updater.states, other)
+            }
             None => Ok(()),
         }
     }

@@ -1,4 +1,5 @@
-//! Reads text files that people write: settings, prompts, key maps, vocabularies.
+//! Reads text files that people write: settings, prompts, key maps, vocabularies. Formats paths for
+//! SQLite.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,6 +42,19 @@ pub fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
         return Err(io::Error::other(what));
     }
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Formats a path for an SQLite URI.
+pub fn percent_encoded(path: &Path) -> String {
+    path.as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|&byte| match byte {
+            b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Accepts the non-standard JSON numbers of other programs.
+//! JSON of other programs: non-standard numbers, and errors in lines.
 
 /// Replaces non-finite numbers in JSON with `null`: the NaN and infinity of Python and pandas, and
 /// numbers beyond the range of `f64`. `None` if there are none.
@@ -46,6 +46,16 @@ fn non_finite(text: &str) -> Option<usize> {
 fn number_length(text: &str) -> usize {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
     end.unwrap_or(text.len()).max(1)
+}
+
+/// Formats a JSON error without serde's line number, which is wrong because lines are parsed
+/// separately.
+pub fn json_line_error(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
+        _ => text,
+    }
 }
 
 #[cfg(test)]

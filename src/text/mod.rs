@@ -18,9 +18,9 @@ pub use clean::{
     clean_text, for_input, for_json, for_line, for_lines, for_log, for_screen, for_stream,
     is_plain, paragraphs, shortened, with_short_quotes,
 };
-pub use file::{read_text, read_text_if_exists, read_text_up_to};
+pub use file::{percent_encoded, read_text, read_text_if_exists, read_text_up_to};
 pub use forbidden::{Forbidden, forbidden, is_forbidden, is_visible};
-pub use json::without_non_finite;
+pub use json::{json_line_error, without_non_finite};
 pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};

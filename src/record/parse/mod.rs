@@ -8,7 +8,7 @@ pub use answer::AnswerForm;
 pub use confidence::{Token, confidence};
 
 use super::normalize::split_list;
-use super::{Failure, FailureCode, FailureDetail, Field, Labels, Reason};
+use super::{Failure, FailureCode, FailureDetail, Field, Labels, Reason, ReasonSource};
 use crate::text::clean_text;
 use reader::{Node, Reader, Text};
 
@@ -87,7 +87,7 @@ fn labels(node: &Node) -> Labels {
     labels.model_reasons = strings(reasons(node))
         .iter()
         .filter_map(|code| Reason::parse(code.trim()))
-        .filter(|reason| reason.reported_by_model())
+        .filter(|reason| reason.source() == ReasonSource::Model)
         .collect();
     labels
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::source::reading::{absolute, cannot_open, cannot_read};
+use crate::text::percent_encoded;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs;
@@ -125,16 +126,4 @@ pub fn holder(path: &Path) -> String {
 
 fn lock_owner(file: &Path, bytes: (u64, u64)) -> Option<i32> {
     platform::lock_owner(&platform::open_to_read(file).ok()?, bytes)
-}
-
-fn percent_encoded(path: &Path) -> String {
-    path.as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .map(|&byte| match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

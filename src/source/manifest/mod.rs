@@ -8,7 +8,7 @@ mod forms;
 mod row;
 
 pub use file::Manifest;
-pub use forms::{cell_bytes, json_line_error, read_lines};
+pub use forms::{cell_bytes, read_lines};
 
 use super::reading::{ItemSource, base_of};
 use crate::error::Result;

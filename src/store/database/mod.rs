@@ -11,7 +11,7 @@ pub use rescue::write_rescued_text;
 
 use super::errors::journal_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{JOURNAL, JOURNAL_LOGS, file_error, is_absent, sync_folder};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file_error, free_path, is_absent, sync_folder};
 use lock::Lock;
 use rescue::{new_file, persist_rescued};
 use rusqlite::{Connection, OpenFlags};
@@ -207,7 +207,7 @@ impl Database {
     /// the file that is there now, and returns its new path.
     pub fn rewrite(&mut self) -> Result<Option<PathBuf>> {
         let path = self.outdir.join(JOURNAL);
-        let copy = self.copy_beside(".tmp")?;
+        let copy = self.copy_beside()?;
         self.lock_again()?;
         let aside = match FileState::at(&path) {
             Ok(None) => None,
@@ -228,7 +228,7 @@ impl Database {
 
     /// Writes the whole journal to a `journal.rescued-*.sqlite` in the outdir.
     pub fn rescue(&mut self) -> Result<PathBuf> {
-        let copy = self.copy_beside(".tmp")?;
+        let copy = self.copy_beside()?;
         let path = persist_rescued(copy, &self.outdir, "sqlite")?;
         // SQLite must not apply our log to another file at the journal's path.
         if self.files.is_our_log(&self.outdir) {
@@ -238,9 +238,9 @@ impl Database {
         Ok(path)
     }
 
-    fn copy_beside(&mut self, suffix: &str) -> Result<tempfile::TempPath> {
+    fn copy_beside(&mut self) -> Result<tempfile::TempPath> {
         fs::create_dir_all(&self.outdir).map_err(file_error("creating", &self.outdir))?;
-        let copy = new_file(&self.outdir, suffix)?.into_temp_path();
+        let copy = new_file(&self.outdir)?.into_temp_path();
         let name = copy.to_str().ok_or_else(|| {
             let why = "its path is not UTF-8";
             Error::new(
@@ -314,10 +314,7 @@ fn set_log_aside(outdir: &Path, aside: &Path) -> Result<()> {
 
 /// Renames the file at the journal's path.
 fn set_aside(outdir: &Path) -> Result<PathBuf> {
-    let aside = (1..)
-        .map(|n: u32| outdir.join(format!("journal.replaced-{n}.sqlite")))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| outdir.join("journal.replaced.sqlite"));
+    let aside = free_path(outdir, |n| format!("journal.replaced-{n}.sqlite"));
     let path = outdir.join(JOURNAL);
     fs::rename(&path, &aside).map_err(file_error("renaming", &path))?;
     Ok(aside)

@@ -16,6 +16,7 @@ use crate::outdir::{
 };
 use crate::store::errors::{BROKEN, journal_error};
 use crate::store::tables::meta;
+use crate::text::percent_encoded;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::OpenOptions;
@@ -46,7 +47,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
         .symlink_metadata()
         .is_err_and(|error| is_absent(&error));
     // A leftover log must not be applied to a new journal.
-    let created = match is_new && !has_log(outdir) {
+    let created = match is_new && !has_log(&display_path) {
         true => Some(create(outdir, &display_path)?),
         false => None,
     };
@@ -62,7 +63,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     let folder = outdir
         .canonicalize()
         .map_err(file_error("opening", outdir))?;
-    let has_leftover_log = has_log(&folder);
+    let has_leftover_log = has_log(&folder.join(JOURNAL));
     let main_generation = main_file_generation(&folder.join(JOURNAL), &display_path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NOFOLLOW
@@ -115,7 +116,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
 /// would sync every statement, and a killed run leaves no partial journal. Returns its generation.
 fn create(outdir: &Path, display_path: &Path) -> Result<String> {
     let creating = format!("creating {}", display_path.display());
-    let new = new_file(outdir, ".tmp")?;
+    let new = new_file(outdir)?;
     let mut db = Connection::open(new.path()).map_err(journal_error(&creating))?;
     db.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         .and_then(|()| migrate(&mut db))
@@ -215,10 +216,6 @@ pub fn damaged(display_path: &Path, what: &str) -> Error {
     .with_said_hint(BROKEN)
 }
 
-fn has_log(folder: &Path) -> bool {
-    std::fs::metadata(folder.join(JOURNAL_LOGS[0])).is_ok_and(|about| about.len() > 0)
-}
-
 /// Returns the generation in the main file, if it has one. Reads that file alone, without its log,
 /// and rejects one of another program.
 fn main_file_generation(path: &Path, display_path: &Path) -> Result<Option<String>> {
@@ -241,7 +238,7 @@ fn main_file_generation(path: &Path, display_path: &Path) -> Result<Option<Strin
             return Err(not_ours(display_path, "it is not an SQLite database"));
         }
         // A checkpoint was interrupted; opening the database completes it.
-        Err(_) if has_log_beside(path) => return Ok(None),
+        Err(_) if has_log(path) => return Ok(None),
         Err(error) => return Err(journal_error(&opening)(error)),
     };
     refuse_foreign(&identity, display_path)?;
@@ -253,7 +250,8 @@ fn main_file_generation(path: &Path, display_path: &Path) -> Result<Option<Strin
     Ok(generation.filter(|text| is_generation(text)))
 }
 
-fn has_log_beside(path: &Path) -> bool {
+/// Whether a database has a log that is not empty.
+fn has_log(path: &Path) -> bool {
     let log = path.with_file_name(log_name(path));
     std::fs::metadata(log).is_ok_and(|about| about.len() > 0)
 }
@@ -420,17 +418,6 @@ fn is_torn_between(text: &str, one: &str, other: &str) -> bool {
     let is_joined = |a, b| common_prefix(a) + common_suffix(b) >= text.len();
     let have_equal_length = one.len() == text.len() && other.len() == text.len();
     have_equal_length && (is_joined(one, other) || is_joined(other, one))
-}
-
-fn percent_encoded(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes().iter();
-    bytes
-        .map(|&byte| match byte {
-            b'/' => "/".to_owned(),
-            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub use approved::{appearance, approved};
 pub use derived::{add_derived, derived_labels};
 pub use family::{Relatives, relatives};
 pub use outlines::Outlines;
-pub use retrieved::{image_hashes, retrieval, set_retrieved};
+pub use retrieved::{RETRIEVAL_SUMMARY, image_hashes, retrieval, set_retrieved};
 
 use super::checks::check_group;
 use super::errors::journal_error;

@@ -10,7 +10,7 @@ use crate::store::tables::{from_json, meta, to_json};
 use rusqlite::Connection;
 
 /// Key of `meta` for the summary.
-const SUMMARY: &str = "retrieval";
+pub const RETRIEVAL_SUMMARY: &str = "retrieval";
 
 /// Replaces all retrieval results and checks the affected drafts again. Returns the groups whose
 /// summaries changed.
@@ -34,14 +34,14 @@ pub fn set_retrieved(
         check_group(&transaction, vocabulary, group, &mut states)?;
     }
     let changed = states.finish()?;
-    meta::set(&transaction, SUMMARY, &to_json(summary)?)?;
+    meta::set(&transaction, RETRIEVAL_SUMMARY, &to_json(summary)?)?;
     transaction.commit().map_err(&saving)?;
     Ok(changed)
 }
 
 /// Returns the summary of the last retrieval; `None` before the first.
 pub fn retrieval(db: &Connection) -> Result<Option<RetrievalSummary>> {
-    let text = meta::get(db, SUMMARY)?;
+    let text = meta::get(db, RETRIEVAL_SUMMARY)?;
     text.map(|text| from_json(&text)).transpose()
 }
 

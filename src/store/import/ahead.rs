@@ -4,7 +4,7 @@
 use super::line::{self, ImportedLine};
 use crate::error::Result;
 use crate::outdir::file_error;
-use crate::record::{Origin, Reason, Record, Vocabulary};
+use crate::record::{Origin, Reason, ReasonSource, Record, Vocabulary};
 use crate::store::rules::{Observed, reasons};
 use crate::store::tables::drafts::DraftRow;
 use crate::text::clean_text;
@@ -91,17 +91,14 @@ pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRo
         .clone()
         .filter(|reason| {
             matches!(
-                reason,
-                Reason::Truncated
-                    | Reason::QualityRetryFailed
-                    | Reason::LowConfidence
-                    | Reason::UnreadLine
+                reason.source(),
+                ReasonSource::Attempt | ReasonSource::Import | ReasonSource::Confidence
             )
         })
         .collect();
     let mut labels = record.labels.clone();
     labels.model_reasons = flagged
-        .filter(|reason| reason.reported_by_model())
+        .filter(|reason| reason.source() == ReasonSource::Model)
         .collect();
     let mut draft = DraftRow {
         origin: Origin::Import,

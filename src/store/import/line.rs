@@ -2,8 +2,7 @@
 //! required; any other invalid field is dropped.
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
-use crate::source::json_line_error;
-use crate::text::without_non_finite;
+use crate::text::{json_line_error, without_non_finite};
 use serde_json::{Map, Value};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';

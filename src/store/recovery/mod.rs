@@ -25,7 +25,7 @@ use super::errors::journal_error;
 use super::import::file_sha256;
 use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, sync_folder};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, free_path, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
@@ -198,6 +198,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     match migrate(&mut db) {
         Ok(()) => match contents::unreadable_rows(&db) {
             Ok(rows) => {
+                found.problems.extend(contents::unreadable_values(&db));
                 let first = rows.iter().take(MAX_LISTED).map(ToString::to_string);
                 found.problems.extend(first);
                 if rows.len() > MAX_LISTED {
@@ -225,11 +226,12 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
 
 /// Locks an outdir that has a journal.
 fn lock(outdir: &Path) -> Result<Lock> {
-    refuse_empty(outdir)?;
+    require_journal(outdir)?;
     lock_any(outdir)
 }
 
-fn refuse_empty(outdir: &Path) -> Result<()> {
+/// An error if an outdir has no journal.
+pub fn require_journal(outdir: &Path) -> Result<()> {
     if outdir.join(JOURNAL).symlink_metadata().is_err() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -347,16 +349,10 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let stamp = file_stamp(jiff::Timestamp::now());
-    let free = (0..)
-        .map(|n| match n {
-            0 => format!("journal_kept_{stamp}.sqlite"),
-            n => format!("journal_kept_{stamp}_{n}.sqlite"),
-        })
-        .map(|name| outdir.join(name))
-        .find(|path| path.symlink_metadata().is_err());
-    let Some(kept) = free else {
-        return Ok(None);
-    };
+    let kept = free_path(outdir, |n| match n {
+        1 => format!("journal_kept_{stamp}.sqlite"),
+        n => format!("journal_kept_{stamp}_{n}.sqlite"),
+    });
     copy_into(&present, &kept)?;
     let log = outdir.join(JOURNAL_LOGS[0]);
     if std::fs::metadata(&log).is_ok_and(|about| about.len() > 0) {

@@ -1,6 +1,6 @@
 //! Copies a journal for commands that only read it.
 
-use super::{JournalCopy, Staged, refuse_empty};
+use super::{JournalCopy, Staged, require_journal};
 use crate::error::Result;
 use crate::outdir::{self, JOURNAL};
 use crate::record::Vocabulary;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// everything that is saved now. Writes nothing in the outdir and does not disturb a process that
 /// is using it.
 pub fn copy_to_read(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<JournalCopy> {
-    refuse_empty(outdir)?;
+    require_journal(outdir)?;
     outdir::check(outdir, None, &[])?;
     let display_path = outdir.join(JOURNAL);
     let staged = Staged::folder(&std::env::temp_dir())?;

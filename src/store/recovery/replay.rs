@@ -97,9 +97,11 @@ pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>
     Ok(found)
 }
 
-/// Key of `meta` that marks a file as restored.
+/// Prefix of the keys of `meta` that mark files as restored.
+pub const RESTORED_PREFIX: &str = "restored:";
+
 pub fn restored_key(sha256: &str) -> String {
-    format!("restored:{sha256}")
+    format!("{RESTORED_PREFIX}{sha256}")
 }
 
 /// Replays the steps in a file. Replaying them again changes nothing.

@@ -1,22 +1,24 @@
 //! Rebuilds a journal from `labels.jsonl` and all readable rows of the present journal.
 
 use super::contents::unreadable_rows;
+use super::replay::RESTORED_PREFIX;
 use super::{Staged, lock_any};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{CurrentState, GroupId, Vocabulary};
-use crate::store::Journal;
 use crate::store::database::open::begin_generation;
 use crate::store::database::schema::migrate;
 use crate::store::errors::journal_error;
+use crate::store::images::{RETRIEVAL_SUMMARY, retrieval};
 use crate::store::tables::groups::{
     assign_path, find_by_path, path_key, read_group, update_all_displaced,
 };
 use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::records::read_line;
 use crate::store::tables::states::{StateWriter, read_current};
+use crate::store::{FRONT_END_PREFIX, Journal};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -207,47 +209,20 @@ fn values(row: &rusqlite::Row, width: usize) -> rusqlite::Result<Vec<Value>> {
 /// group. Returns the number of unreadable rows.
 fn repair(fresh: &mut Connection) -> Result<u64> {
     let transaction = fresh.transaction().map_err(journal_error("rebuilding"))?;
-    let mut lost = 0;
-    for row in unreadable_rows(&transaction)? {
-        // The state of a group is recomputed.
-        if row.table == "heads" {
-            continue;
-        }
-        lost += 1;
-        transaction
-            .execute(
-                &format!("DELETE FROM {} WHERE id = ?1", row.table),
-                [row.id],
+    let lost = delete_unreadable(&transaction)?;
+    delete_orphans(&transaction)
+        .and_then(|()| {
+            transaction.execute_batch(
+                "DELETE FROM step_entries WHERE
+                     json_extract(before, '$.draft') NOT IN (SELECT id FROM drafts)
+                     OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
+                     OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
+                     OR json_extract(after, '$.record') NOT IN (SELECT id FROM records)
+                     OR model_draft NOT IN (SELECT id FROM drafts)",
             )
-            .map_err(journal_error("rebuilding"))?;
-    }
-    transaction
-        .execute_batch(
-            "DELETE FROM attempts WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM failures WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM drafts WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM records WHERE group_id NOT IN (SELECT id FROM groups)
-                 OR draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM paths WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM heads WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM colors WHERE group_id NOT IN (SELECT id FROM groups);
-             DELETE FROM checks WHERE draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM judgments WHERE group_id NOT IN (SELECT id FROM groups)
-                 OR draft NOT IN (SELECT id FROM drafts);
-             DELETE FROM steps WHERE target IS NOT NULL AND target NOT IN (SELECT id FROM steps);
-             DELETE FROM step_entries WHERE step NOT IN (SELECT id FROM steps)
-                 OR group_id NOT IN (SELECT id FROM groups)
-                 OR NOT json_valid(before) OR NOT json_valid(after);
-             DELETE FROM step_entries WHERE
-                 json_extract(before, '$.draft') NOT IN (SELECT id FROM drafts)
-                 OR json_extract(after, '$.draft') NOT IN (SELECT id FROM drafts)
-                 OR json_extract(before, '$.record') NOT IN (SELECT id FROM records)
-                 OR json_extract(after, '$.record') NOT IN (SELECT id FROM records);
-             -- These describe the previous exports and log.
-             DELETE FROM meta WHERE key LIKE 'written:%' OR key LIKE 'exported:%'
-                 OR key LIKE 'replaced:%' OR key LIKE 'version:%' OR key LIKE 'journal:%';",
-        )
+        })
         .map_err(journal_error("rebuilding"))?;
+    delete_values(&transaction)?;
     let groups: Vec<i64> = transaction
         .prepare("SELECT id FROM groups ORDER BY id")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
@@ -270,6 +245,62 @@ fn repair(fresh: &mut Connection) -> Result<u64> {
     bump_version(&transaction, Content::Failures)?;
     transaction.commit().map_err(journal_error("rebuilding"))?;
     Ok(lost)
+}
+
+/// Deletes what cannot be read. Returns the number of rows.
+fn delete_unreadable(db: &Connection) -> Result<u64> {
+    let mut lost = 0;
+    for row in unreadable_rows(db)? {
+        let deleted = match row.table {
+            // The state of a group is recomputed.
+            "heads" => Ok(0),
+            // A step without its change can still be undone.
+            "steps" => row.clear(db),
+            _ => row.delete(db),
+        };
+        lost += deleted.map_err(journal_error("rebuilding"))? as u64;
+    }
+    Ok(lost)
+}
+
+/// Deletes the values in `meta` that describe the previous journal, its log or its exports: all but
+/// settings, the names of restored files, and the summary of the retrieval results.
+fn delete_values(db: &Connection) -> Result<()> {
+    let keeps_summary = retrieval(db).is_ok();
+    db.execute(
+        "DELETE FROM meta WHERE key NOT LIKE ?1 || '%' AND key NOT LIKE ?2 || '%'
+             AND NOT (?4 AND key = ?3)",
+        params![
+            FRONT_END_PREFIX,
+            RESTORED_PREFIX,
+            RETRIEVAL_SUMMARY,
+            keeps_summary
+        ],
+    )
+    .map_err(journal_error("rebuilding"))?;
+    Ok(())
+}
+
+/// Deletes rows that refer to missing rows, until none is left.
+fn delete_orphans(db: &Connection) -> rusqlite::Result<()> {
+    let deletions: Vec<String> = db
+        .prepare(
+            "SELECT format(
+                 'DELETE FROM %s WHERE \"%w\" NOT IN (SELECT \"%w\" FROM %s)',
+                 m.name, f.\"from\", f.\"to\", f.\"table\")
+             FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    loop {
+        let mut deleted = 0;
+        for deletion in &deletions {
+            deleted += db.execute(deletion, [])?;
+        }
+        if deleted == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Returns the state of a group without references to missing rows. Falls back to the newest rows

@@ -16,7 +16,7 @@ pub struct DraftRow {
     pub labels: Labels,
     /// Without `duplicate_label`, which depends on other groups.
     pub reasons: Vec<Reason>,
-    /// The `reasons` that cannot be found in the text, so that an edit keeps them.
+    /// The `reasons` that the rules cannot find again, so that an edit keeps them.
     pub kept: Vec<Reason>,
     pub confidence: Vec<FieldConfidence>,
     /// Whether the model saw the image. The rules do not require what it could not see.

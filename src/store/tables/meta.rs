@@ -59,13 +59,28 @@ pub fn version(db: &Connection, content: Content) -> Result<u64> {
     }
 }
 
+/// Which contents a transaction changes.
+#[derive(Debug, Default)]
+pub struct ChangedContents {
+    pub records: bool,
+    pub failures: bool,
+}
+
+impl ChangedContents {
+    /// Increments the versions of what was changed, in the same transaction.
+    pub fn bump_versions(&self, db: &Connection) -> Result<()> {
+        if self.records {
+            bump_version(db, Content::Records)?;
+        }
+        if self.failures {
+            bump_version(db, Content::Failures)?;
+        }
+        Ok(())
+    }
+}
+
 /// Increments the version of `content`, in the transaction that changes it.
 pub fn bump_version(db: &Connection, content: Content) -> Result<()> {
     let next = version(db, content)? + 1;
     set(db, content.key(), &next.to_string())
-}
-
-/// Key of `meta` for the hash of a file as it was last exported or imported.
-pub fn written_key(name: &str) -> String {
-    format!("written:{name}")
 }

@@ -52,17 +52,18 @@ pub fn read_change(db: &Connection, step: i64) -> Result<Option<Change>> {
     Ok(change.and_then(|change| from_json(&change).ok()))
 }
 
-/// Returns the changes that gave a group another draft.
-pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Change>> {
-    let changes: Vec<String> = db
+/// Returns the changes that gave a group another draft; `None` for one that cannot be parsed.
+pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Option<Change>>> {
+    let changes: Vec<Option<String>> = db
         .prepare_cached(
             "SELECT s.change FROM step_entries e JOIN steps s ON s.id = e.step
-             WHERE e.group_id = ?1 AND s.change IS NOT NULL
+             WHERE e.group_id = ?1 AND s.kind = 'do'
                  AND json_extract(e.before, '$.draft') IS NOT json_extract(e.after, '$.draft')",
         )
         .and_then(|mut select| select.query_map([group.0], |row| row.get(0))?.collect())
         .map_err(journal_error("reading the steps"))?;
-    changes.iter().map(|change| from_json(change)).collect()
+    let parse = |change: Option<String>| change.and_then(|change| from_json(&change).ok());
+    Ok(changes.into_iter().map(parse).collect())
 }
 
 /// Returns every step in order: its id, its kind, and the step that it undid or redid.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::export::check_outdir;
+use crate::icon::{Drawing, Edges, Measured};
 use crate::outdir::{JOURNAL, LABELS, open_own};
 use crate::store::{Checked, Rebuilt, backup, check, copy_to_read, rebuild, restore};
 use std::fs::OpenOptions;
@@ -344,4 +345,142 @@ fn a_check_reports_unreadable_rows() {
     drop(journal);
     let found = check_journal(dir.path());
     assert!(found.problems[0].contains("row 1 of drafts"), "{found:?}");
+}
+
+/// A journal with a value in every column that a check reads, and its exports.
+fn full(outdir: &Path) -> Vec<GroupId> {
+    let (mut journal, ids) = labeled(outdir, &["반지", "모자", "검"]);
+    let failed = add(&mut journal, &["반지", "모자", "검", "활"])[3];
+    journal
+        .add_failure(failed, &failure(FailureCode::MissingImage))
+        .unwrap();
+    journal.commit_automatic(ids[0]).unwrap();
+    journal
+        .apply(&ids, &set_label("같은 붉은 것"), "edit")
+        .unwrap();
+    let measured = Measured {
+        drawing: Some(Drawing {
+            outline: [1; 32],
+            edges: Edges::new([120, -40, -40, -40].into()),
+        }),
+        ..Measured::default()
+    };
+    journal
+        .set_measured(
+            &ids.iter()
+                .map(|id| (*id, measured.clone()))
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
+    let finding = r#"{"images": 3, "label": {"text": "", "rank": 1, "rank_outside": 1, "margin": 0.5}, "queries": []}"#;
+    journal
+        .db()
+        .execute("INSERT INTO retrieved SELECT id, ?1 FROM groups", [finding])
+        .unwrap();
+    journal.export(false).unwrap();
+    ids
+}
+
+fn damage(outdir: &Path, sql: &str) {
+    let db = rusqlite::Connection::open(outdir.join(JOURNAL)).unwrap();
+    db.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_check_reports_every_unreadable_value_and_a_rebuild_mends_it() {
+    let whole = tempfile::tempdir().unwrap();
+    full(whole.path());
+    assert_eq!(check_journal(whole.path()).problems, [""; 0]);
+    for value in [
+        "groups.item",
+        "groups.source_type",
+        "groups.other_names",
+        "attempts.attempt",
+        "failures.code",
+        "drafts.origin",
+        "drafts.labels",
+        "drafts.confidence",
+        "records.made_by",
+        "records.record",
+        "steps.change",
+        "step_entries.before",
+        "step_entries.after",
+        "heads.head",
+        "heads.state",
+        "heads.labels",
+        "heads.signals",
+        "colors.histogram",
+        "drawings.outline",
+        "retrieved.finding",
+    ] {
+        let dir = as_if_killed(whole.path());
+        let (table, column) = value.split_once('.').unwrap();
+        let set = format!("UPDATE {table} SET {column} = '{{' WHERE rowid = 2");
+        let set = match table {
+            "step_entries" => set.replace("rowid", "group_id"),
+            "failures" | "records" | "steps" => set.replace("2", "1"),
+            _ => set,
+        };
+        damage(dir.path(), &set);
+        let found = check_journal(dir.path()).problems.join("\n");
+        assert!(
+            found.contains(&format!(" of {table}, {column}: ")),
+            "{value}: {found}"
+        );
+        drop(rebuild_with_exports(dir.path()));
+        assert_eq!(check_journal(dir.path()).problems, [""; 0], "{value}");
+        let journal = open(dir.path());
+        assert_eq!(journal.counts().unwrap().records, 1, "{value}");
+    }
+    for key in ["version:records", "retrieval"] {
+        let dir = as_if_killed(whole.path());
+        let set = format!("INSERT OR REPLACE INTO meta VALUES ('{key}', '{{')");
+        damage(dir.path(), &set);
+        assert_ne!(check_journal(dir.path()).problems, [""; 0], "{key}");
+        drop(rebuild_with_exports(dir.path()));
+        assert_eq!(check_journal(dir.path()).problems, [""; 0], "{key}");
+    }
+}
+
+#[test]
+fn a_rebuilt_journal_has_no_rows_of_a_lost_group_and_keeps_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let ids = full(dir.path());
+    let mut journal = open(dir.path());
+    journal.meta_set("front.theme", "dark").unwrap();
+    drop(journal);
+    damage(
+        dir.path(),
+        "PRAGMA foreign_keys = OFF; DELETE FROM groups WHERE id = 1",
+    );
+    assert!(!check_journal(dir.path()).problems.is_empty());
+    let rebuilt = rebuild_with_exports(dir.path());
+    let dangling = rebuilt.journal.db().prepare("PRAGMA foreign_key_check");
+    assert!(!dangling.unwrap().exists([]).unwrap());
+    assert_eq!(
+        rebuilt.journal.meta_get("front.theme").unwrap().as_deref(),
+        Some("dark")
+    );
+    // The line of its record is imported as another group.
+    let counts = rebuilt.journal.counts().unwrap();
+    assert_eq!((counts.groups, counts.records), (4, 1));
+    assert!(rebuilt.journal.is_measured(ids[1]).unwrap());
+    let copy = dir.path().join("copy");
+    drop(rebuilt);
+    backup(dir.path(), &copy).unwrap();
+    restore(dir.path(), &copy).unwrap();
+}
+
+#[test]
+fn an_unreadable_item_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    full(dir.path());
+    damage(
+        dir.path(),
+        "UPDATE heads SET labels = '{' WHERE group_id = 2",
+    );
+    let journal = Journal::lock(dir.path(), vocabulary()).unwrap();
+    let error = journal.summaries().unwrap_err();
+    assert!(error.cause.starts_with("icons/모자.png: "), "{error}");
+    assert!(error.hint.unwrap().contains("journal rebuild"));
 }

@@ -55,6 +55,33 @@ fn accept_commit_and_undo() {
 }
 
 #[test]
+fn a_step_is_taken_once_although_an_earlier_text_is_unreadable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    for text in ["푸른 고리", "붉은 고리", "둥근 고리"] {
+        done(&mut journal, &ids, &set_label(text));
+    }
+    // The answer that was reviewed first.
+    journal
+        .db()
+        .execute("UPDATE drafts SET labels = '{' WHERE id = 1", [])
+        .unwrap();
+    let label = |journal: &Journal| {
+        let summary = journal.summary(ids[0]).unwrap().unwrap();
+        summary.labels.label_ko().to_owned()
+    };
+    done(&mut journal, &ids, &set_label("작은 고리"));
+    let undone = journal.undo().unwrap().unwrap();
+    assert_eq!(undone.change, Some(set_label("작은 고리")));
+    assert_eq!(label(&journal), "둥근 고리");
+    journal.undo().unwrap().unwrap();
+    assert_eq!(label(&journal), "붉은 고리");
+    let redone = journal.redo().unwrap().unwrap();
+    assert_eq!(redone.change, Some(set_label("둥근 고리")));
+    assert_eq!(label(&journal), "둥근 고리");
+}
+
+#[test]
 fn a_change_without_effect_is_not_a_step() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());

@@ -6,7 +6,7 @@ use crate::source::cp949::TextDecoder;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
-use crate::text::{Phrase, Said, said, without_non_finite};
+use crate::text::{Phrase, Said, json_line_error, said, without_non_finite};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -215,15 +215,5 @@ pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::i
         if ended {
             return Ok(length);
         }
-    }
-}
-
-/// Formats a JSON error without serde's line number, which is wrong because lines are parsed
-/// separately.
-pub fn json_line_error(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
-        _ => text,
     }
 }

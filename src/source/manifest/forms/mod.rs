@@ -6,7 +6,7 @@ mod json_lines;
 mod parquet;
 mod tar;
 
-pub use json_lines::{json_line_error, read_lines};
+pub use json_lines::read_lines;
 pub use parquet::cell_bytes;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -229,6 +229,7 @@ impl Coordinator {
 
     fn command(&mut self, command: Command) -> Result<()> {
         tracing::debug!(?command, "command");
+        let is_step_back = matches!(command, Command::Undo | Command::Redo);
         let journal = &mut self.journal;
         let effects = match &command {
             Command::Open(group) => commands::open(journal, &mut self.examples, *group)?,
@@ -266,19 +267,18 @@ impl Coordinator {
             Command::Stop => self.stop(),
         };
         self.apply_effects(effects)?;
-        let (_, decisions) = self.journal.opened().learned();
-        if decisions >= self.published_decisions + RESCORE_AFTER {
-            self.published_decisions = decisions;
+        let due = self.published_decisions + if is_step_back { 1 } else { RESCORE_AFTER };
+        if self.journal.opened().learned().1 >= due {
             self.publish_estimator();
         }
         Ok(())
     }
 
-    /// Sends the estimator to the front end, so that it can score all groups again.
+    /// Sends the estimator to the front end, which scores all again.
     fn publish_estimator(&mut self) {
-        let (estimator, _) = self.journal.opened().learned();
-        let estimator = Box::new(estimator.clone());
-        self.front.emit(Event::Learned(estimator));
+        let (estimator, decisions) = self.journal.opened().learned();
+        self.published_decisions = decisions;
+        self.front.emit(Event::Learned(Box::new(estimator.clone())));
     }
 
     fn retry(&mut self, groups: &[GroupId], how: &Retry) -> Effects {

@@ -300,7 +300,10 @@ impl FixKind {
         match self {
             Self::UpdateName => (
                 Phrase::new("replace the outdated name", "낡은 이름 바꾸기"),
-                Phrase::new("replaced the outdated name", "낡은 이름을 바꿨습니다"),
+                Phrase::new(
+                    "replaced the outdated name and dropped its other words from the lists",
+                    "낡은 이름을 바꾸고, 그 이름의 다른 단어를 목록에서 뺐습니다",
+                ),
             ),
             Self::CorrectName => (
                 Phrase::new("correct the spelling of the name", "이름 철자 바로잡기"),
@@ -370,10 +373,13 @@ impl FixKind {
                 Phrase::new("filled the empty attributes", "빈 속성을 채웠습니다"),
             ),
             Self::AddTags => (
-                Phrase::new("add tags from the attributes", "속성에서 태그 추가하기"),
                 Phrase::new(
-                    "added tags from the attributes",
-                    "속성에서 태그를 추가했습니다",
+                    "add tags that the item and the record imply",
+                    "아이템과 기록에서 태그 추가하기",
+                ),
+                Phrase::new(
+                    "added tags that the item and the record imply",
+                    "아이템과 기록에서 태그를 추가했습니다",
                 ),
             ),
             Self::AddQueries => (

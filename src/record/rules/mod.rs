@@ -117,7 +117,7 @@ fn evidence(
         Reason::ItemNameMissing => {
             let holds_other = is_renamed(context) && label.contains(context.current_name);
             let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
-            is_missing.then(|| vec![name.to_owned()])
+            is_missing.then(|| vec![context.current_name.to_owned()])
         }
         Reason::AttributesMissing => non_empty(missing_attributes(labels, context)),
         Reason::CommaList => found_if(is_comma_list(label, name)),

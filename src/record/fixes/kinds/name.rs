@@ -116,11 +116,12 @@ fn distance(a: &[char], b: &[char]) -> usize {
 }
 
 /// Inserts the name: in place of the item type at the end of the label, or before the type if the
-/// name does not imply it.
+/// name does not imply it. A label with a near miss of the name is left to [`correct`].
 pub fn insert(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let name = context.rules.item_name;
     let label = clean_text(labels.label_ko());
-    if name.is_empty() || label.is_empty() || label.contains(name) {
+    let holds_name = label.contains(name) || correct(labels, context).is_some();
+    if name.is_empty() || label.is_empty() || holds_name {
         return None;
     }
     let label = named(&label, context);

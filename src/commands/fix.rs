@@ -190,7 +190,7 @@ fn report(plan: &Plan, dry_run: bool) -> String {
     }
     if plan.decided > 0 {
         let records = plural(plan.decided, "record");
-        let why = "accepted, committed or rejected by a person";
+        let why = "accepted, committed or rejected";
         line(&mut text, &format!("left alone: {records} {why}"));
     }
     let (before, after) = plan.flagged;

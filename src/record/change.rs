@@ -374,11 +374,11 @@ impl FixKind {
             ),
             Self::AddTags => (
                 Phrase::new(
-                    "add tags that the item and the record imply",
+                    "add tags from item and record",
                     "아이템과 기록에서 태그 추가하기",
                 ),
                 Phrase::new(
-                    "added tags that the item and the record imply",
+                    "added tags from item and record",
                     "아이템과 기록에서 태그를 추가했습니다",
                 ),
             ),

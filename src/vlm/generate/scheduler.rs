@@ -86,6 +86,8 @@ struct HiddenRows {
 pub(crate) const VISION_PATCHES: usize = 4096;
 /// Maximum number of padded steps that a prompt waits for other prompts to share its step.
 const PROMPT_WAIT: usize = 12;
+/// Bytes per MiB.
+const MIB: f64 = (1 << 20) as f64;
 
 impl<'m> Generator<'m> {
     pub fn new(model: &'m Model, options: GeneratorOptions) -> Self {
@@ -276,9 +278,9 @@ impl<'m> Generator<'m> {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "the prompt and its answer need {} MiB for keys and values, the limit is {}",
-                    needed >> 20,
-                    self.options.cache_bytes >> 20
+                    "the prompt and its answer need {:.1} MiB for keys and values, the limit is {:.1} MiB",
+                    needed as f64 / MIB,
+                    self.options.cache_bytes as f64 / MIB
                 ),
             )
             .with_hint("use fewer tokens or allow more memory"));

@@ -140,10 +140,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
             })
         }
         Action::Bulk => {
-            let scope = match context.is_bulk && !session.selection.is_empty() {
-                true => Scope::Selection,
-                false => Scope::Shown,
-            };
+            let scope = Scope::of_selection_or(Scope::Shown, session);
             open = Some(BulkForm::open(scope, session));
         }
         Action::Note => {
@@ -155,10 +152,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
         }
         Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
-            let scope = match context.is_bulk && !session.selection.is_empty() {
-                true => Scope::Selection,
-                false => Scope::Record,
-            };
+            let scope = Scope::of_selection_or(Scope::Record, session);
             open = Some(TranslateForm::open(scope, session));
         }
         Action::UpdateName => open = update_names(targets, session),
@@ -287,15 +281,17 @@ fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     Some(Dialog::Confirm(confirm))
 }
 
-/// Repeats the last edit on these records. Many records need a confirmation.
+/// Repeats the last edit on the selected records after a confirmation, else on `groups`.
 fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let Some(change) = session.repeats.last().cloned() else {
         session.notify(session.words.no_edit_yet());
         return None;
     };
-    if groups.len() > 1 {
+    let selected = session.selection.groups();
+    if !selected.is_empty() {
+        let groups = selected;
         let words = session.words;
-        let question = words.repeat_on(words.records(groups.len()));
+        let question = words.repeat_on(Scope::Selection.describe(groups.len(), words));
         let detail = format!("{}. {}", words.change(&change), words.one_step());
         let command = Command::Apply { groups, change };
         return Some(Dialog::Confirm(Confirm::new(question, detail, command)));

@@ -119,7 +119,7 @@ actions! {
             "Redo the undone step" / "되돌린 동작을 다시 합니다",
         RepeatEdit "repeat-edit"
             "again" / "반복"
-            "Repeat the last edit or rejection on this record" / "마지막 편집이나 거절을 이 레코드에 다시 합니다",
+            "Repeat the last edit or rejection on this record, or on the selected ones (asks first)" / "마지막 편집이나 거절을 이 레코드에 반복합니다. 선택한 레코드가 있으면 먼저 묻고 모두에 반복합니다",
         RecordKeys "record-keys"
             "record" / "키 기록"
             "Start or stop recording keys" / "키를 기록하거나, 기록을 마칩니다",

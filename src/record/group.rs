@@ -99,6 +99,8 @@ pub struct Version {
     pub text: Draft,
     /// When it was last committed to `labels.jsonl`.
     pub committed: Option<String>,
+    /// Whether it is an edit that the operator has undone.
+    pub undone: bool,
 }
 
 /// An entry of a group's history: a version, or an attempt that failed.
@@ -249,6 +251,7 @@ impl GroupDetail {
             number,
             text,
             committed: None,
+            undone: false,
         }));
         Ok(self.show(self.current.apply(change, number)))
     }

@@ -53,7 +53,7 @@ words! {
     draft_stays: "the draft stays" / "초안은 그대로",
     no_version_yet: "there is no version of this item yet" / "이 아이템에는 아직 버전이 없습니다",
     no_labels_to_take: "this attempt has no labels to take" / "이 시도에는 가져올 라벨이 없습니다",
-    no_numbered_field: "no field that differs has this number" / "이 번호의 다른 칸이 없습니다",
+    no_numbered_field: "no field has this number" / "이 번호의 칸이 없습니다",
     only_lists_shrink: "only values of a list can be removed; edit this field"
         / "목록의 값만 뺄 수 있습니다. 이 칸은 편집하세요",
     reason_needed: "a rejection needs a reason; Esc cancels"

@@ -70,6 +70,7 @@ words! {
     no_answer: "no answer" / "답변 없음",
     attempt_failed(n): "attempt {n}, failed" / "시도 {n}, 실패",
     is_draft(version): "{version}, draft" / "{version}, 초안",
+    is_undone(version): "{version}, undone" / "{version}, 되돌림",
     is_new(version): "{version}, new" / "{version}, 새 답변",
     by_model(model): "by {model}" / "{model}",
     committed_on(day, how): "committed {day}, {how}" / "{day} 확정, {how}",

@@ -476,7 +476,9 @@ impl App {
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.stays_at_top &= !is_settled;
         let (queue, records) = (&mut session.queue, &session.records);
-        if queue.set_rows(number, rows, records, filling, self.dialog.is_some()) {
+        // The record that a dialog is about stays; a filter being typed shows its own.
+        let stays = (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter());
+        if queue.set_rows(number, rows, records, filling, stays) {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.take_failed_seek() {

@@ -269,7 +269,14 @@ impl TextPrompt {
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
-        let area = completion::popup_area(&completions, at, place.room_around(at, session))?;
+        let anchor = match place.in_place {
+            Some(_) => Rect::new(at.x, at.y, 1, 1),
+            None => Rect {
+                x: at.x,
+                ..box_area(place)
+            },
+        };
+        let area = completion::popup_area(&completions, anchor, place.room_around(at, session))?;
         Some((completions, area))
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::text::{count, width};
+use crate::text::count;
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::screens::View;
@@ -29,18 +29,18 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             ..area
         };
         fill_line(&text, theme.cursor(true), rest, buf);
-        let typed = width(&text) as u16 + 2;
-        if let Some(wrong) = view.session.queue.filter_error() {
-            let room = left.saturating_sub(typed);
-            put(buf, x + typed, area.y, room, words.said(wrong), theme.bad());
-        }
         return;
     }
-    match (queue.filter_error(), queue.filter()) {
-        (Some(wrong), _) => put(buf, x, area.y, left, words.said(wrong), theme.bad()),
-        (None, "") => put(buf, x, area.y, left, words.everything(), theme.dim()),
-        (None, text) => put(buf, x, area.y, left, text, theme.accent()),
+    let x = match queue.filter() {
+        "" => put(buf, x, area.y, left, words.everything(), theme.dim()),
+        text => put(buf, x, area.y, left, text, theme.accent()),
     };
+    // Only a filter that was saved before its view was deleted can have an error.
+    if let Some(wrong) = queue.filter_error() {
+        let wrong = format!("  ! {}", words.said(wrong));
+        let left = area.right().saturating_sub(x);
+        put(buf, x, area.y, left, &wrong, theme.bad());
+    }
 }
 
 /// Draws why the queue is empty, or what is left after the review.

@@ -54,6 +54,16 @@ impl GroupSummary {
         }
     }
 
+    /// Whether it is rejected although `labels.jsonl` has its line: a commit removes the line.
+    pub fn loses_line(&self) -> bool {
+        self.state == GroupState::Rejected && self.has_record
+    }
+
+    /// Whether `labels.jsonl` has a line of it that can be read.
+    pub fn is_in_labels(&self) -> bool {
+        self.has_record && !self.reasons.contains(&Reason::UnreadLine)
+    }
+
     /// Whether an operator must look at it: it is uncertain, edited, failed or has a new answer.
     pub fn needs_review(&self) -> bool {
         self.offered || self.state.needs_review()

@@ -134,8 +134,8 @@ fn review_progress(session: &Session, width: u16) -> Option<String> {
     }
     if width >= WIDE_LINE + 40 {
         let groups = session.records.groups();
-        let committed = count(groups.count(GroupState::Committed));
-        parts.push(words.of_committed(committed, count(groups.len() as u64)));
+        let in_labels = count(groups.in_labels());
+        parts.push(words.of_in_labels(in_labels, count(groups.len() as u64)));
     }
     Some(parts.join(", "))
 }

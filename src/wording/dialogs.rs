@@ -34,8 +34,11 @@ words! {
     commit_of_these(n, all): "Commit {n} of these {all} records?"
         / "이 레코드 {all}건 중 {n}건을 확정할까요?",
     commit_all(records): "Commit {records}?" / "{records}{을} 확정할까요?",
-    go_into_labels(outdir): "They go into labels.jsonl in {outdir}."
-        / "{outdir}의 labels.jsonl에 들어갑니다.",
+    and(some, others): "{some} and {others}" / "{some}{과} {others}",
+    go_into_labels(outdir): "Drafts go into labels.jsonl in {outdir}."
+        / "초안은 {outdir}의 labels.jsonl에 들어갑니다.",
+    leave_labels(lines): "Removed from labels.jsonl: {lines}."
+        / "labels.jsonl에서 빠지는 것: {lines}.",
     update_names(records): "Update the names in {records}?" / "{records}의 이름을 갱신할까요?",
     only_other_names: "Only texts that were written for another name of the item change."
         / "아이템의 다른 이름으로 쓴 글만 바뀝니다.",
@@ -116,5 +119,6 @@ words! {
 counted! {
     drafts: "draft" / "초안 {n}건",
     accepted_records: "accepted record" / "승인한 레코드 {n}건",
+    rejections: "rejection" / "거절 {n}건",
     certain_records: "certain record" / "확실한 레코드 {n}건",
 }

@@ -23,8 +23,9 @@ words! {
         / "{name}: 아직 초안이 없어 승인할 수 없습니다",
     nothing_to_commit(name): "{name}: nothing to commit, there is no draft yet"
         / "{name}: 아직 초안이 없어 확정할 수 없습니다",
-    no_edit_yet: "there is no edit to repeat yet" / "아직 다시 할 편집이 없습니다",
-    no_accepted_draft: "no accepted draft to commit" / "확정할 승인한 초안이 없습니다",
+    no_edit_yet: "there is no edit to repeat yet" / "아직 반복할 편집이 없습니다",
+    no_decision_to_commit: "nothing to commit: no accepted draft, no rejection of a committed line"
+        / "확정할 것이 없습니다. 승인한 초안도, 확정된 줄을 거절한 것도 없습니다",
     no_certain_draft: "no certain draft to commit" / "확정할 확실한 초안이 없습니다",
     no_such_fix: "there is no such fix here" / "여기에는 그런 수정안이 없습니다",
     fix_shown(key): "this is fix {key}: press {key} again to apply it"

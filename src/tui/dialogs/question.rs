@@ -102,13 +102,11 @@ fn uncommitted(groups: &Groups) -> [u64; 4] {
         summary.state == GroupState::Draft
             || summary.state == GroupState::Uncertain && !summary.has_record
     });
-    let rejected =
-        groups.ids_where(|summary| summary.state == GroupState::Rejected && summary.has_record);
     [
         groups.count(GroupState::Edited),
         groups.count(GroupState::Accepted),
         fresh.count() as u64,
-        rejected.count() as u64,
+        groups.rejected_lines(),
     ]
 }
 

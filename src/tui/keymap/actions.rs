@@ -101,7 +101,7 @@ actions! {
             "Commit the draft to labels.jsonl and go to the next uncertain one" / "초안을 labels.jsonl에 확정하고, 다음 불확실한 것으로 갑니다",
         CommitAccepted "commit-accepted"
             "commit all" / "모두 확정"
-            "Commit every accepted record (asks first)" / "승인한 레코드를 모두 확정합니다(먼저 묻습니다)",
+            "Commit every accepted record and every rejection (asks first)" / "승인과 거절을 모두 확정합니다(먼저 묻습니다)",
         CommitCertain "commit-certain"
             "commit certain" / "확실한 것 확정"
             "Commit every draft without a reason (asks first)" / "사유가 없는 초안을 모두 확정합니다(먼저 묻습니다)",

@@ -364,7 +364,7 @@ fn undone_decisions_are_not_counted() {
     assert!(!bench.screen().contains("decided"));
     bench.keys("a a");
     assert!(
-        bench.screen().contains("2 decided, 1 of 7 committed"),
+        bench.screen().contains("2 decided, 1 of 7 in labels.jsonl"),
         "{}",
         bench.screen()
     );

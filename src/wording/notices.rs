@@ -29,7 +29,7 @@ words! {
     no_certain_draft: "no certain draft to commit" / "확정할 확실한 초안이 없습니다",
     no_such_fix: "there is no such fix here" / "여기에는 그런 수정안이 없습니다",
     fix_shown(key): "this is fix {key}: press {key} again to apply it"
-        / "수정안 {key}번입니다. {key} 키를 다시 누르면 씁니다",
+        / "수정안 {key}번입니다. {key} 키를 다시 누르면 적용합니다",
     pausing: "the model pauses after the icons in flight"
         / "모델이 지금 하는 것까지 마치고 멈춥니다",
     going_on: "the model continues" / "모델이 계속합니다",

@@ -13,6 +13,8 @@ words! {
     choose: "choose" / "고르기",
     do_it: "run" / "실행",
     scroll: "scroll" / "넘기기",
+    page: "page" / "한 쪽씩",
+    ends: "start, end" / "처음, 끝",
     moves: "move" / "이동",
     as_before: "as before" / "전처럼",
     keep: "keep" / "유지",

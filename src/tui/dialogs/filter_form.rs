@@ -8,8 +8,7 @@ use crate::record::filter::{NEEDS_REVIEW, last_word};
 use crate::text::wrap;
 use crate::tui::keymap::Action;
 use crate::tui::session::Session;
-use crate::tui::widgets::TextEdit;
-use crate::wording::Words;
+use crate::tui::widgets::{TextEdit, clear, fill_line};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -188,7 +187,8 @@ impl Modal for FilterForm {
         Some(Position::new(area.x + 1 + at as u16, area.y))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         vec![
             ("Enter", words.keep()),
             ("Tab", words.complete()),

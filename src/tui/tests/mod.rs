@@ -1,6 +1,7 @@
 //! Plays keys through the application and checks the screen.
 
 mod audit;
+mod dialogs;
 mod editing;
 mod families;
 mod fixes;

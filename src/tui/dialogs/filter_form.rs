@@ -189,12 +189,14 @@ impl Modal for FilterForm {
 
     fn hints(&self, session: &Session) -> Vec<KeyHint> {
         let words = session.words;
-        vec![
-            ("Enter", words.keep()),
+        let keep = ("Enter", words.keep());
+        let keep = session.queue.filter_error().is_none().then_some(keep);
+        let others = [
             ("Tab", words.complete()),
             ("Up Down", words.moves()),
             ("Esc", words.as_before()),
-        ]
+        ];
+        keep.into_iter().chain(others).collect()
     }
 
     fn wants_counts(&self) -> bool {

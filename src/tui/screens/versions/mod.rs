@@ -56,6 +56,7 @@ impl Versions {
                 None if is_undone(&listed[*at]) => false,
                 None => number(&listed[*at]).is_none_or(|number| Some(number) != draft),
             })
+            .or_else(|| (0..=newest).rev().find(|at| !is_undone(&listed[*at])))
             .unwrap_or(newest);
         self.field = 0;
         self.in_fields = false;

@@ -245,7 +245,7 @@ fn records_that_refuse_a_step_are_reported() {
     assert_eq!(report.fields, [(Field::TagsKo, 1)]);
     let refused = report.refused.as_ref();
     let refused = refused.map(|(records, why)| (*records, why.to_string()));
-    assert_eq!(refused, Some((1, "tags_ko holds at most 15".to_owned())));
+    assert_eq!(refused, Some((1, "tags can hold at most 15".to_owned())));
     let undo = undo.as_ref().map(|step| step.done.as_str());
     assert_eq!(undo, Some("add \"새 태그\" to tags_ko (1 record)"));
     assert_eq!(groups["가"].labels.values(Field::TagsKo).len(), 15);

@@ -54,6 +54,16 @@ impl GroupSummary {
         }
     }
 
+    /// Whether it is rejected although `labels.jsonl` has its line: a commit removes the line.
+    pub fn loses_line(&self) -> bool {
+        self.state == GroupState::Rejected && self.has_record
+    }
+
+    /// Whether `labels.jsonl` has a line of it that can be read.
+    pub fn is_in_labels(&self) -> bool {
+        self.has_record && !self.reasons.contains(&Reason::UnreadLine)
+    }
+
     /// Whether an operator must look at it: it is uncertain, edited, failed or has a new answer.
     pub fn needs_review(&self) -> bool {
         self.offered || self.state.needs_review()
@@ -99,6 +109,8 @@ pub struct Version {
     pub text: Draft,
     /// When it was last committed to `labels.jsonl`.
     pub committed: Option<String>,
+    /// Whether it is an edit that the operator has undone.
+    pub undone: bool,
 }
 
 /// An entry of a group's history: a version, or an attempt that failed.
@@ -249,6 +261,7 @@ impl GroupDetail {
             number,
             text,
             committed: None,
+            undone: false,
         }));
         Ok(self.show(self.current.apply(change, number)))
     }

@@ -10,6 +10,7 @@ use super::tables::from_json;
 use super::tables::groups::read_group;
 use super::tables::records::read_record;
 use super::tables::states::read_current;
+use super::tables::steps::undone_drafts;
 use crate::error::{Error, Result};
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
@@ -282,14 +283,17 @@ fn versions(
                 .collect()
         })
         .map_err(journal_error("reading the versions"))?;
+    let undone = undone_drafts(db, id)?;
     let rows = read_drafts(db, id)?.into_iter();
-    let version = |(number, row): (i64, DraftRow)| Version {
-        number,
-        committed: committed.remove(&number),
-        text: {
-            let about = about(&row);
-            row.into_draft(about)
-        },
+    let version = |(number, row): (i64, DraftRow)| {
+        let about = about(&row);
+        let text = row.into_draft(about);
+        Version {
+            number,
+            committed: committed.remove(&number),
+            undone: text.origin == Origin::Edit && undone.contains(&number),
+            text,
+        }
     };
     Ok(rows.map(version).collect())
 }

@@ -163,7 +163,7 @@ impl App {
             return self.key_when_too_small(event);
         }
         if self.dialog.is_some() {
-            if !self.handle_try_again_key(event) {
+            if !self.program_key(event) {
                 self.dialog_key(event);
             }
             return;
@@ -199,7 +199,7 @@ impl App {
             Some(dialog) if dialog.asks_to_leave() || event.code == KeyCode::Esc => {
                 self.dialog_key(event);
             }
-            Some(_) => {}
+            Some(_) => drop(self.program_key(event)),
             None => {
                 self.prefix.extend(Key::from_event(event));
                 match self.look_up() {
@@ -236,23 +236,21 @@ impl App {
         }
     }
 
-    /// Handles the key that tries to save again; returns `false` for other keys. The hint line
-    /// names it, so it also works in a dialog, unless it is a character to type. Typed text stays.
-    fn handle_try_again_key(&mut self, event: &KeyEvent) -> bool {
+    /// Handles a key that works in dialogs too, unless it types a character: suspending and, while
+    /// nothing can be saved, trying again. Typed text stays. Returns `false` for other keys.
+    fn program_key(&mut self, event: &KeyEvent) -> bool {
         let chord = KeyModifiers::CONTROL | KeyModifiers::ALT;
         let typed = matches!(event.code, KeyCode::Char(_)) && !event.modifiers.intersects(chord);
-        if self.session.engine.blocked.is_none() || typed {
-            return false;
-        }
         let keys = Key::from_event(event);
-        let found = self.session.keymap.lookup(KeyContext::Global, &keys);
-        if found != Lookup::Action(Action::TryAgain) {
-            return false;
+        match self.session.keymap.lookup(KeyContext::Global, &keys) {
+            _ if typed => return false,
+            Lookup::Action(Action::Suspend) => self.session.request(Effect::Suspend),
+            Lookup::Action(Action::TryAgain) if self.session.engine.blocked.is_some() => {
+                (self.dialog).take_if(|dialog| matches!(dialog, Dialog::Refusal(_)));
+                handlers::try_again(&mut self.session);
+            }
+            _ => return false,
         }
-        if matches!(self.dialog, Some(Dialog::Refusal(_))) {
-            self.dialog = None;
-        }
-        handlers::try_again(&mut self.session);
         true
     }
 
@@ -476,7 +474,9 @@ impl App {
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.stays_at_top &= !is_settled;
         let (queue, records) = (&mut session.queue, &session.records);
-        if queue.set_rows(number, rows, records, filling, self.dialog.is_some()) {
+        // The record that a dialog is about stays; a filter being typed shows its own.
+        let stays = (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter());
+        if queue.set_rows(number, rows, records, filling, stays) {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.take_failed_seek() {

@@ -75,6 +75,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
         GroupState::Accepted,
         GroupState::Committed,
         GroupState::Draft,
+        GroupState::Running,
         GroupState::Waiting,
         GroupState::Rejected,
     ];
@@ -117,7 +118,7 @@ const WIDE_LINE: u16 = 110;
 const STEP_CELLS: usize = 30;
 
 /// Progress of the review: records decided, decisions per hour, time left at this pace and, on a
-/// very wide screen, how many records are committed.
+/// very wide screen, how many records `labels.jsonl` has.
 fn review_progress(session: &Session, width: u16) -> Option<String> {
     let decided = session.tally().decided();
     if width < WIDE_LINE || decided == 0 {
@@ -134,8 +135,8 @@ fn review_progress(session: &Session, width: u16) -> Option<String> {
     }
     if width >= WIDE_LINE + 40 {
         let groups = session.records.groups();
-        let committed = count(groups.count(GroupState::Committed));
-        parts.push(words.of_committed(committed, count(groups.len() as u64)));
+        let in_labels = count(groups.in_labels());
+        parts.push(words.of_in_labels(in_labels, count(groups.len() as u64)));
     }
     Some(parts.join(", "))
 }
@@ -211,7 +212,7 @@ fn fits(line: &Pieces<Press>, right: u16, keys: &str, short: &str) -> bool {
 /// Adds the keys of a dialog; each key can be clicked.
 fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     let theme = &session.theme;
-    let hints = dialog.hints(session.words);
+    let hints = dialog.hints(session);
     let last = hints.last().copied();
     // The way out comes last and is always shown.
     let cells = last.map_or(0, |(keys, short)| width(keys) + width(short) + 3);

@@ -11,7 +11,9 @@ use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry, Step};
 use crate::record::filter::{FAILED, NEEDS_REVIEW};
-use crate::record::{Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, Reason};
+use crate::record::{
+    Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, GroupSummary, Reason,
+};
 use crate::wording::Words;
 
 /// The records and the screen that an action works on.
@@ -111,8 +113,8 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
             session.apply(targets, Change::Reopen);
         }
         Action::NextToReview => session.go_to_next(),
-        Action::CommitAccepted => open = commit_all(GroupState::Accepted, session),
-        Action::CommitCertain => open = commit_all(GroupState::Draft, session),
+        Action::CommitAccepted => open = commit_decided(session),
+        Action::CommitCertain => open = commit_certain(session),
         Action::Reject => {
             open = prompt_about(targets, words, |groups| {
                 Dialog::prompt(PromptPurpose::Reject { groups }, "")
@@ -140,10 +142,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
             })
         }
         Action::Bulk => {
-            let scope = match context.is_bulk && !session.selection.is_empty() {
-                true => Scope::Selection,
-                false => Scope::Shown,
-            };
+            let scope = Scope::of_selection_or(Scope::Shown, session);
             open = Some(BulkForm::open(scope, session));
         }
         Action::Note => {
@@ -155,10 +154,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
         }
         Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
-            let scope = match context.is_bulk && !session.selection.is_empty() {
-                true => Scope::Selection,
-                false => Scope::Record,
-            };
+            let scope = Scope::of_selection_or(Scope::Record, session);
             open = Some(TranslateForm::open(scope, session));
         }
         Action::UpdateName => open = update_names(targets, session),
@@ -287,15 +283,17 @@ fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     Some(Dialog::Confirm(confirm))
 }
 
-/// Repeats the last edit on these records. Many records need a confirmation.
+/// Repeats the last edit on the selected records after a confirmation, else on `groups`.
 fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let Some(change) = session.repeats.last().cloned() else {
         session.notify(session.words.no_edit_yet());
         return None;
     };
-    if groups.len() > 1 {
+    let selected = session.selection.groups();
+    if !selected.is_empty() {
+        let groups = selected;
         let words = session.words;
-        let question = words.repeat_on(words.records(groups.len()));
+        let question = words.repeat_on(Scope::Selection.describe(groups.len(), words));
         let detail = format!("{}. {}", words.change(&change), words.one_step());
         let command = Command::Apply { groups, change };
         return Some(Dialog::Confirm(Confirm::new(question, detail, command)));
@@ -322,31 +320,57 @@ fn record_keys(session: &mut Session) {
     session.notify(text);
 }
 
-/// Asks to commit all accepted records, or all drafts without a reason.
-fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
-    let ready = session.records.groups().ids_where(|summary| {
-        summary.state == state && (state != GroupState::Draft || summary.reasons.is_empty())
-    });
-    let groups: Vec<GroupId> = ready.collect();
+/// Asks to commit all decisions: accepted records, and rejections of committed lines.
+fn commit_decided(session: &mut Session) -> Option<Dialog> {
     let words = session.words;
-    let accepted = state == GroupState::Accepted;
+    let groups = session.records.groups();
+    let accepted = groups.ids_where(|summary| summary.state == GroupState::Accepted);
+    let accepted: Vec<GroupId> = accepted.collect();
+    let rejected: Vec<GroupId> = groups.ids_where(GroupSummary::loses_line).collect();
+    let (accepts, rejects) = (accepted.len(), rejected.len());
+    let (what, effects) = match (accepts, rejects) {
+        (0, 0) => {
+            session.notify(words.no_decision_to_commit());
+            return None;
+        }
+        (_, 0) => (words.accepted_records(accepts), [true, false]),
+        (0, _) => (words.rejections(rejects), [false, true]),
+        (_, _) => {
+            let accepted = words.accepted_records(accepts);
+            (words.and(accepted, words.rejections(rejects)), [true, true])
+        }
+    };
+    let details = [
+        words.go_into_labels(&session.settings.outdir),
+        words.leave_labels(words.committed_lines(rejects)),
+    ];
+    let details = details.into_iter().zip(effects);
+    let details: Vec<String> = details
+        .filter_map(|(detail, holds)| holds.then_some(detail))
+        .collect();
+    let groups = [accepted, rejected].concat();
+    Some(confirm_commit(what, details.join(" "), groups, words))
+}
+
+/// Asks to commit all drafts without a reason.
+fn commit_certain(session: &mut Session) -> Option<Dialog> {
+    let words = session.words;
+    let is_certain =
+        |summary: &GroupSummary| summary.state == GroupState::Draft && summary.reasons.is_empty();
+    let groups: Vec<GroupId> = session.records.groups().ids_where(is_certain).collect();
     if groups.is_empty() {
-        session.notify(match accepted {
-            true => words.no_accepted_draft(),
-            false => words.no_certain_draft(),
-        });
+        session.notify(words.no_certain_draft());
         return None;
     }
-    let question = words.commit_all(match accepted {
-        true => words.accepted_records(groups.len()),
-        false => words.certain_records(groups.len()),
-    });
     let detail = words.go_into_labels(&session.settings.outdir);
-    let command = Command::Apply {
-        groups,
-        change: Change::Commit,
-    };
-    Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+    let what = words.certain_records(groups.len());
+    Some(confirm_commit(what, detail, groups, words))
+}
+
+fn confirm_commit(what: String, detail: String, groups: Vec<GroupId>, words: Words) -> Dialog {
+    let change = Change::Commit;
+    let command = Command::Apply { groups, change };
+    Dialog::Confirm(Confirm::new(words.commit_all(what), detail, command))
 }
 
 /// Selects the current record's recolor family and opens the gallery, where keys act on the whole
@@ -459,7 +483,10 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.fixes.is_empty())
         }
-        Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
+        Action::CommitAccepted => {
+            let groups = session.records.groups();
+            groups.count(GroupState::Accepted) + groups.rejected_lines() > 0
+        }
         Action::CommitCertain => session.records.groups().count(GroupState::Draft) > 0,
         Action::RepeatEdit => session.repeats.last().is_some() && current.is_some(),
         Action::Pause => session.engine.has_model(),

@@ -12,13 +12,13 @@ use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
-use crate::record::filter::{Sort, quoted};
+use crate::record::filter::{Query, Sort, quoted};
 use crate::record::{
     AuditEstimate, Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary,
     Labels, Reason, Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
-use crate::text::Language;
+use crate::text::{Language, Said};
 use crate::wording::Words;
 use ratatui::layout::{Rect, Size};
 use std::ops::Range;
@@ -493,6 +493,11 @@ impl Session {
             None if self.queue.cursor() + 1 < self.queue.len() => self.move_cursor(1),
             None => self.notify(self.words.nothing_left_here()),
         }
+    }
+
+    /// The error in a filter, if it has one.
+    pub fn filter_error_in(&self, text: &str) -> Option<Said> {
+        Query::parse(text, self.vocabulary(), self.history.views()).1
     }
 
     /// Filters the queue and adds the filter to the history.

@@ -15,7 +15,7 @@ words! {
     decided(n): "{n} decided" / "{n}건 결정",
     an_hour(pace): "{pace} an hour" / "시간당 {pace}건",
     time_left(time): "{time} left" / "{time} 남음",
-    of_committed(committed, all): "{committed} of {all} committed" / "{all}건 중 {committed}건 확정",
+    of_in_labels(n, all): "{n} of {all} in labels.jsonl" / "{all}건 중 {n}건이 labels.jsonl에 있음",
     title(open, outdir): "{open} to review: {outdir}" / "검토할 {open}건: {outdir}",
     title_working(open, queued, outdir): "{open} to review, {queued} to label: {outdir}"
         / "검토할 {open}건, 라벨링할 {queued}건: {outdir}",

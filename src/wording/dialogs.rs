@@ -13,6 +13,8 @@ words! {
     choose: "choose" / "고르기",
     do_it: "run" / "실행",
     scroll: "scroll" / "넘기기",
+    page: "page" / "한 쪽씩",
+    ends: "start, end" / "처음, 끝",
     moves: "move" / "이동",
     as_before: "as before" / "전처럼",
     keep: "keep" / "유지",
@@ -25,7 +27,7 @@ words! {
     earlier: "earlier" / "이전",
     proceed: "continue" / "계속",
 
-    one_step: "One step; undo takes all of it back." / "한 번의 동작이라 되돌리기 한 번이면 됩니다.",
+    one_step: "One step; undo takes all of it back." / "한 번의 동작이므로 한 번에 되돌릴 수 있습니다.",
     others_stay(n): "{n} without a draft stay as they are." / "초안이 없는 {n}건은 그대로 둡니다.",
     accept_these(n): "Accept these {n} records?" / "이 레코드 {n}건을 승인할까요?",
     commit_these(n): "Commit these {n} records?" / "이 레코드 {n}건을 확정할까요?",
@@ -34,12 +36,15 @@ words! {
     commit_of_these(n, all): "Commit {n} of these {all} records?"
         / "이 레코드 {all}건 중 {n}건을 확정할까요?",
     commit_all(records): "Commit {records}?" / "{records}{을} 확정할까요?",
-    go_into_labels(outdir): "They go into labels.jsonl in {outdir}."
-        / "{outdir}의 labels.jsonl에 들어갑니다.",
+    and(some, others): "{some} and {others}" / "{some}{과} {others}",
+    go_into_labels(outdir): "Drafts go into labels.jsonl in {outdir}."
+        / "초안은 {outdir}의 labels.jsonl에 들어갑니다.",
+    leave_labels(lines): "Removed from labels.jsonl: {lines}."
+        / "labels.jsonl에서 빠지는 것: {lines}.",
     update_names(records): "Update the names in {records}?" / "{records}의 이름을 갱신할까요?",
     only_other_names: "Only texts that were written for another name of the item change."
         / "아이템의 다른 이름으로 쓴 글만 바뀝니다.",
-    repeat_on(records): "Repeat this on {records}?" / "{records}에 다시 할까요?",
+    repeat_on(records): "Repeat this on {records}?" / "{records}에 반복할까요?",
     reject_these(records): "Reject these {records}?" / "{records}{을} 거절할까요?",
     ask_about(records): "Send {records} to the model again?" / "{records}{을} 모델에 다시 물을까요?",
     answers_are_offered:
@@ -50,9 +55,9 @@ words! {
     last_is_lost: "The latest decisions are not saved and will be lost when you leave."
         / "마지막에 결정한 것은 저장되지 않았고, 나가면 사라집니다.",
     written_beside: "Everything is then saved to another file next to the journal."
-        / "나가면 모두 그 옆에 다른 이름의 파일로 씁니다.",
+        / "나가면 저널 옆에 다른 이름의 파일로 모두 저장합니다.",
     run_written_beside: "The work of this run is saved to a file next to the journal."
-        / "이번 작업을 그 옆의 파일에 적어 둡니다.",
+        / "이번 작업은 저널 옆의 파일에 저장합니다.",
     leave_with(drafts): "Leave with {drafts} not committed?" / "확정하지 않은 {drafts}{을} 두고 나갈까요?",
     nothing_is_lost(kinds):
         "{kinds}. Nothing is lost: drafts stay in the journal and are here next time."
@@ -116,5 +121,6 @@ words! {
 counted! {
     drafts: "draft" / "초안 {n}건",
     accepted_records: "accepted record" / "승인한 레코드 {n}건",
+    rejections: "rejection" / "거절 {n}건",
     certain_records: "certain record" / "확실한 레코드 {n}건",
 }

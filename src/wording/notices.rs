@@ -23,12 +23,13 @@ words! {
         / "{name}: 아직 초안이 없어 승인할 수 없습니다",
     nothing_to_commit(name): "{name}: nothing to commit, there is no draft yet"
         / "{name}: 아직 초안이 없어 확정할 수 없습니다",
-    no_edit_yet: "there is no edit to repeat yet" / "아직 다시 할 편집이 없습니다",
-    no_accepted_draft: "no accepted draft to commit" / "확정할 승인한 초안이 없습니다",
+    no_edit_yet: "there is no edit to repeat yet" / "아직 반복할 편집이 없습니다",
+    no_decision_to_commit: "nothing to commit: no accepted draft, no rejection of a committed line"
+        / "확정할 것이 없습니다. 승인한 초안도, 확정된 줄을 거절한 것도 없습니다",
     no_certain_draft: "no certain draft to commit" / "확정할 확실한 초안이 없습니다",
     no_such_fix: "there is no such fix here" / "여기에는 그런 수정안이 없습니다",
     fix_shown(key): "this is fix {key}: press {key} again to apply it"
-        / "수정안 {key}번입니다. {key} 키를 다시 누르면 씁니다",
+        / "수정안 {key}번입니다. {key} 키를 다시 누르면 적용합니다",
     pausing: "the model pauses after the icons in flight"
         / "모델이 지금 하는 것까지 마치고 멈춥니다",
     going_on: "the model continues" / "모델이 계속합니다",
@@ -53,7 +54,7 @@ words! {
     draft_stays: "the draft stays" / "초안은 그대로",
     no_version_yet: "there is no version of this item yet" / "이 아이템에는 아직 버전이 없습니다",
     no_labels_to_take: "this attempt has no labels to take" / "이 시도에는 가져올 라벨이 없습니다",
-    no_numbered_field: "no field that differs has this number" / "이 번호의 다른 칸이 없습니다",
+    no_numbered_field: "no field has this number" / "이 번호의 칸이 없습니다",
     only_lists_shrink: "only values of a list can be removed; edit this field"
         / "목록의 값만 뺄 수 있습니다. 이 칸은 편집하세요",
     reason_needed: "a rejection needs a reason; Esc cancels"

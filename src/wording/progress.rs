@@ -49,7 +49,7 @@ words! {
     effort_none: "unchanged" / "그대로",
     effort_fixed: "fixed by a digit" / "숫자 키로 수정",
     effort_edited: "edited" / "편집",
-    fact_committed: "committed" / "확정",
+    fact_lines: "lines" / "줄",
     fact_open: "to review" / "검토할 것",
     fact_decided: "decided" / "결정",
     nothing_in_hand: "nothing" / "없음",

@@ -37,7 +37,7 @@ words! {
     opinions_agree(agree, of): "~ {agree} of {of} opinions agree" / "~ 의견 {of}개 중 {agree}개 일치",
     check_words(words): "~ check in the icon: {words}" / "~ 그림에서 확인: {words}",
     more_fixes_below(keys): "{keys}: fixes below, press to see"
-        / "{keys}: 아래의 수정안, 그 키로 봅니다",
+        / "{keys}: 아래의 수정안 보기",
     made_by(kind, model, prompt, at, versions): "{kind}, {model}, prompt {prompt}, {at}; {versions}"
         / "{kind}, {model}, 프롬프트 {prompt}, {at}; {versions}",
 }

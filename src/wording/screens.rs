@@ -27,10 +27,11 @@ words! {
         / "지금은 검토할 것이 없습니다. 모델에 {items}{이} 남았습니다.",
     left_certain(n): "{n} certain:" / "확실한 것 {n}건:",
     left_accepted(n): "{n} accepted:" / "승인한 것 {n}건:",
+    left_rejected(n): "{n} rejected, still in labels.jsonl:" / "거절했으나 아직 labels.jsonl에 있는 것 {n}건:",
     left_failed(n): "{n} failed:" / "실패한 것 {n}건:",
     commits_all: "commits all" / "모두 확정",
     lists_them: "lists them" / "목록 보기",
-    are_committed(n, all): "{n} of {all} are committed." / "{all}건 중 {n}건을 확정했습니다.",
+    are_in_labels(n, all): "{n} of {all} are in labels.jsonl." / "{all}건 중 {n}건이 labels.jsonl에 있습니다.",
     you_decided(n, efforts): "You decided {n}: {efforts}." / "{n}건을 결정했습니다: {efforts}.",
     you_decided_in(n, time, pace, efforts):
         "You decided {n} in {time} ({pace} an hour): {efforts}."
@@ -70,6 +71,7 @@ words! {
     no_answer: "no answer" / "답변 없음",
     attempt_failed(n): "attempt {n}, failed" / "시도 {n}, 실패",
     is_draft(version): "{version}, draft" / "{version}, 초안",
+    is_undone(version): "{version}, undone" / "{version}, 되돌림",
     is_new(version): "{version}, new" / "{version}, 새 답변",
     by_model(model): "by {model}" / "{model}",
     committed_on(day, how): "committed {day}, {how}" / "{day} 확정, {how}",

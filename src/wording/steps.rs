@@ -16,7 +16,7 @@ words! {
     undo: "undo" / "되돌리기",
     redo: "redo" / "다시 실행",
     undone: "undone" / "되돌렸습니다",
-    redone: "redone" / "다시 했습니다",
+    redone: "redone" / "다시 실행했습니다",
     now_at(what, step, name): "{what}: {step}; now at {name}" / "{what}: {step}. 지금은 {name}",
     nothing_to_undo: "nothing to undo" / "되돌릴 동작이 없습니다",
     nothing_to_redo: "nothing to redo" / "다시 실행할 동작이 없습니다",
@@ -40,7 +40,7 @@ words! {
     renamed(from, to, field): "renamed {from} to {to} in {field}"
         / "{field}에서 {from}{을} {to}{으로} 바꿨습니다",
     made_synonym(from, to, field): "made {from} a synonym of {to} in {field}"
-        / "{field}에서 {from}{을} {to}의 동의어로 했습니다",
+        / "{field}에서 {from}{을} {to}의 동의어로 지정했습니다",
     took_out(text): "removed `{text}`" / "`{text}`{을} 뺐습니다",
     replaced(find, with): "replaced `{find}` with `{with}`"
         / "`{find}`{을} `{with}`{으로} 바꿨습니다",
@@ -67,8 +67,16 @@ words! {
     have_nothing_to_translate(n): "{n} have nothing to translate" / "{n}건에는 옮길 것이 없습니다",
     one_goes_by_its_name: "1 has its current name" / "1건은 이름이 맞습니다",
     go_by_their_names(n): "{n} have their current names" / "{n}건은 이름이 맞습니다",
-    one_was_so: "1 already was" / "1건은 이미 그렇습니다",
-    were_so(n): "{n} already were" / "{n}건은 이미 그렇습니다",
+    one_is_undecided: "1 has no decision to withdraw" / "1건에는 거둘 결정이 없습니다",
+    are_undecided(n): "{n} have no decision to withdraw" / "{n}건에는 거둘 결정이 없습니다",
+    one_is_accepted: "1 is already accepted or committed" / "1건은 이미 승인하거나 확정했습니다",
+    are_accepted(n): "{n} are already accepted or committed" / "{n}건은 이미 승인하거나 확정했습니다",
+    one_has_nothing_to_commit: "1 has nothing to commit" / "1건에는 확정할 것이 없습니다",
+    have_nothing_to_commit(n): "{n} have nothing to commit" / "{n}건에는 확정할 것이 없습니다",
+    one_is_rejected: "1 is already rejected for this reason" / "1건은 이미 이 사유로 거절했습니다",
+    are_rejected(n): "{n} are already rejected for this reason" / "{n}건은 이미 이 사유로 거절했습니다",
+    one_has_this_text: "1 has this text already" / "1건은 글이 이미 이와 같습니다",
+    have_this_text(n): "{n} have this text already" / "{n}건은 글이 이미 이와 같습니다",
     one_has_no_draft: "1 has no draft" / "1건에는 초안이 없습니다",
     have_no_draft(n): "{n} have no draft" / "{n}건에는 초안이 없습니다",
     left_alone_why(n, why): "{n} left alone ({why})" / "{n}건은 그대로 두었습니다({why})",
@@ -85,7 +93,7 @@ words! {
     add_value(value, field): "add {value} to {field}" / "{field}에 {value} 추가",
     remove_value(value, field): "remove {value} from {field}" / "{field}에서 {value} 빼기",
     rename_value(from, to): "rename {from} to {to}" / "{from}{을} {to}{으로} 바꾸기",
-    mark_synonym(from, to): "mark {from} as a synonym of {to}" / "{from}{을} {to}의 동의어로",
+    mark_synonym(from, to): "mark {from} as a synonym of {to}" / "{from}{을} {to}의 동의어로 지정",
     replace_text(find, with): "replace {find} with {with}" / "{find}{을} {with}{으로} 바꾸기",
     translate: "translate into the vocabulary" / "어휘집의 말로 옮기기",
     translate_and_drop: "translate into the vocabulary and drop unknown words"
@@ -299,7 +307,18 @@ impl Words {
                 Self::have_nothing_to_translate,
             ),
             Change::UpdateName => some(n, self.one_goes_by_its_name(), Self::go_by_their_names),
-            _ => some(n, self.one_was_so(), Self::were_so),
+            Change::Reopen => some(n, self.one_is_undecided(), Self::are_undecided),
+            Change::Accept => some(n, self.one_is_accepted(), Self::are_accepted),
+            Change::Commit => some(
+                n,
+                self.one_has_nothing_to_commit(),
+                Self::have_nothing_to_commit,
+            ),
+            Change::Reject { .. } => some(n, self.one_is_rejected(), Self::are_rejected),
+            Change::Set { .. }
+            | Change::TakeVersion { .. }
+            | Change::TakeField { .. }
+            | Change::SetNote { .. } => some(n, self.one_has_this_text(), Self::have_this_text),
         };
         let without_draft = some(
             report.without_draft,
@@ -354,11 +373,11 @@ mod tests {
         let mut report = step_report(summer(), 40, &[(Field::TagsKo, 40)]);
         report.untouched = 3;
         report.without_draft = 2;
-        report.refused = Some((1, said!("tags_ko holds at most 15", "15개까지")));
+        report.refused = Some((1, said!("tags can hold at most 15", "15개까지")));
         assert_eq!(
             done(&report),
             "added 여름 to tags of 40 records; 3 had it already, 2 have no draft, \
-             1 left alone (tags_ko holds at most 15)"
+             1 left alone (tags can hold at most 15)"
         );
         report.records = 0;
         report.fields.clear();

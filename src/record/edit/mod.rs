@@ -87,10 +87,10 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
     }
     for &field in Field::ALL.iter().filter(|field| field.is_required()) {
         if edited.values(field).is_empty() && !labels.values(field).is_empty() {
-            let (key, name) = field_names(field);
+            let (name, korean) = field_names(field);
             return Err(usage_error(said!(
-                "{key} cannot be empty",
-                "{name}{을} 비울 수 없습니다"
+                "{name} cannot be empty",
+                "{korean}{을} 비울 수 없습니다"
             ))
             .with_said_hint(said!("reject the item instead", "대신 아이템을 거절하세요")));
         }

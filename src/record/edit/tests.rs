@@ -33,6 +33,27 @@ fn after(change: Change) -> Result<Labels> {
 }
 
 #[test]
+fn errors_name_fields_as_the_screen_does() {
+    let set = |field, value: String| {
+        let values = vec![value];
+        after(Change::Set { field, values }).unwrap_err().cause
+    };
+    let empty = after(Change::Set {
+        field: Field::LabelKo,
+        values: Vec::new(),
+    });
+    assert_eq!(empty.unwrap_err().cause, "label cannot be empty");
+    assert_eq!(
+        set(Field::TagsKo, "모".repeat(101)),
+        "a text in tags has at most 100 characters, this one has 101"
+    );
+    assert_eq!(
+        set(Field::ItemTypeGuess, "푸드".to_owned()),
+        "\"푸드\" is not in the type vocabulary"
+    );
+}
+
+#[test]
 fn set_values_are_normalized() {
     let set = |field, values: &[&str]| {
         after(Change::Set {

@@ -16,10 +16,10 @@ pub fn set_values(
     vocabulary: &Vocabulary,
 ) -> Result<Vec<String>> {
     if !field.is_list() && values.len() > 1 {
-        let (key, name) = field_names(field);
+        let (name, korean) = field_names(field);
         return Err(usage_error(said!(
-            "{key} takes one text",
-            "{name}에는 글을 하나만 쓸 수 있습니다"
+            "{name} takes one text",
+            "{korean}에는 글을 하나만 쓸 수 있습니다"
         )));
     }
     let before = labels.values(field);
@@ -106,10 +106,10 @@ pub fn list_values(labels: &Labels, field: Field) -> Result<&[String]> {
     match field.is_list() {
         true => Ok(labels.values(field)),
         false => {
-            let (key, name) = field_names(field);
+            let (name, korean) = field_names(field);
             Err(usage_error(said!(
-                "{key} is not a list",
-                "{name}{은} 목록이 아닙니다"
+                "{name} is not a list",
+                "{korean}{은} 목록이 아닙니다"
             )))
         }
     }
@@ -119,10 +119,10 @@ pub fn list_values(labels: &Labels, field: Field) -> Result<&[String]> {
 pub fn removable_values(labels: &Labels, field: Field) -> Result<&[String]> {
     match field.spec().kind {
         Kind::Sentence(_) => {
-            let (key, name) = field_names(field);
+            let (name, korean) = field_names(field);
             Err(usage_error(said!(
-                "{key} is a sentence",
-                "{name}{은} 문장입니다"
+                "{name} is a sentence",
+                "{korean}{은} 문장입니다"
             )))
         }
         Kind::Keywords | Kind::Phrases | Kind::Words(_) => Ok(labels.values(field)),
@@ -137,10 +137,10 @@ pub fn parse_added(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<
     }
     match all.is_empty() {
         true => {
-            let (key, name) = field_names(field);
+            let (name, korean) = field_names(field);
             Err(usage_error(said!(
-                "an empty text cannot go into {key}",
-                "{name}에 빈 글을 넣을 수 없습니다"
+                "an empty text cannot go into {name}",
+                "{korean}에 빈 글을 넣을 수 없습니다"
             )))
         }
         false => Ok(all),
@@ -160,10 +160,10 @@ pub fn parse_values(field: Field, text: &str, vocabulary: &Vocabulary) -> Result
     parts
         .map(|part| match part.chars().count() {
             length if length > max => {
-                let (key, name) = field_names(field);
+                let (name, korean) = field_names(field);
                 Err(usage_error(said!(
-                    "a text in {key} has at most {max} characters, this one has {length}",
-                    "{name}의 글은 {max}자까지인데 {length}자입니다"
+                    "a text in {name} has at most {max} characters, this one has {length}",
+                    "{korean}의 글은 {max}자까지인데 {length}자입니다"
                 )))
             }
             _ => canonical_word(field, part, vocabulary),
@@ -184,9 +184,9 @@ pub fn canonical_word(field: Field, text: String, vocabulary: &Vocabulary) -> Re
     if let Some(known) = known {
         return Ok(known.word.clone());
     }
-    let Some(list) = field.words().filter(|list| list.closed) else {
+    if !field.is_closed() {
         return Ok(text);
-    };
+    }
     let prefix: String = text.chars().take(2).collect::<String>().to_lowercase();
     let mut near: Vec<&str> = vocabulary
         .words(field)
@@ -196,10 +196,10 @@ pub fn canonical_word(field: Field, text: String, vocabulary: &Vocabulary) -> Re
         near = vocabulary.words(field).collect();
     }
     near.truncate(24);
-    let (list, name, near) = (list.name, field_names(field).1, near.join(", "));
+    let ((name, korean), near) = (field_names(field), near.join(", "));
     Err(usage_error(said!(
-        "\"{text}\" is not in the vocabulary of {list}",
-        "\"{text}\"{은} {name} 어휘집에 없습니다"
+        "\"{text}\" is not in the {name} vocabulary",
+        "\"{text}\"{은} {korean} 어휘집에 없습니다"
     ))
     .with_said_hint(said!("for example {near}", "예: {near}")))
 }
@@ -208,10 +208,10 @@ pub fn canonical_word(field: Field, text: String, vocabulary: &Vocabulary) -> Re
 pub fn check_length(field: Field, length: usize, before: usize) -> Result<()> {
     let max = field.spec().max;
     if field.is_list() && length > max.max(before) {
-        let (key, name) = field_names(field);
+        let (name, korean) = field_names(field);
         return Err(usage_error(said!(
-            "{key} holds at most {max}",
-            "{name}에는 {max}개까지 넣을 수 있습니다"
+            "{name} can hold at most {max}",
+            "{korean}에는 {max}개까지 넣을 수 있습니다"
         )));
     }
     Ok(())
@@ -245,7 +245,8 @@ pub fn usage_error(cause: Said) -> Error {
     Error::said(ErrorKind::Usage, cause)
 }
 
-/// The key and the Korean name of a field.
+/// The English and the Korean name of a field.
 pub fn field_names(field: Field) -> (&'static str, &'static str) {
-    (field.key(), field.spec().name.korean)
+    let name = field.spec().name;
+    (name.english, name.korean)
 }

@@ -94,8 +94,8 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
     let last = [
         own(
             "uncertainty",
-            ">0.5, <0.2, 0.3..0.7",
-            "불확실도: >0.5, <0.2, 0.3..0.7",
+            "in percent: >50, <20, 30..70",
+            "불확실도(%): >50, <20, 30..70",
         ),
         own(
             "generic",
@@ -228,12 +228,19 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
     })
 }
 
-/// A range between 0 and 1.
+/// A range between 0 and 1, or of percentages: between 0 and 100.
 fn unit_range(value: &str) -> Result<Range, Said> {
-    Range::parse(value, BareNumber::AtLeast).ok_or_else(|| {
+    let number = value.replace('%', "");
+    let range = Range::parse(&number, BareNumber::AtLeast);
+    let is_percent = |range: &Range| number != value || !range.is_within(1.0);
+    let range = range.map(|range| match is_percent(&range) {
+        true => range.percent(),
+        false => range,
+    });
+    range.filter(|range| range.is_within(1.0)).ok_or_else(|| {
         said!(
-            "`{value}` is not a range of numbers: >0.5, <0.2, 0.3..0.7",
-            "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
+            "`{value}` is not a range from 0 to 1 or from 0 to 100 %: >0.5, <20, 30..70",
+            "`{value}`{은} 0에서 1까지나 0에서 100 %까지의 범위가 아닙니다: >0.5, <20, 30..70"
         )
     })
 }

@@ -48,6 +48,23 @@ impl Range {
         Some(Self { min, max })
     }
 
+    /// The same range of shares, from one of percentages.
+    pub(super) fn percent(self) -> Self {
+        let share = |bound: Bound<f32>| bound.map(|number| number / 100.0);
+        Self {
+            min: share(self.min),
+            max: share(self.max),
+        }
+    }
+
+    /// Whether no bound is negative or greater than `most`.
+    pub(super) fn is_within(&self, most: f32) -> bool {
+        [self.min, self.max].into_iter().all(|bound| match bound {
+            Bound::Included(number) | Bound::Excluded(number) => (0.0..=most).contains(&number),
+            Bound::Unbounded => true,
+        })
+    }
+
     pub(super) fn contains(&self, number: f32) -> bool {
         (self.min, self.max).contains(&number)
     }

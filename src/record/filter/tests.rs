@@ -134,11 +134,22 @@ fn has_none_and_counts() {
 
 #[test]
 fn ranges_of_uncertainty() {
+    let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap(), &views()).1;
     assert_eq!(names("uncertainty:0.4").len(), 2);
     assert_eq!(names("uncertainty:>0.4"), ["검은 모자"]);
     assert_eq!(names("uncertainty:>=0.4").len(), 2);
     assert_eq!(names("uncertainty:<0.2"), ["Frozen Coat"]);
     assert_eq!(names("uncertainty:0.3..0.7"), ["루비 반지"]);
+    // Screens show it in percent.
+    assert_eq!(names("uncertainty:>50"), ["검은 모자"]);
+    assert_eq!(names("uncertainty:50%"), ["검은 모자"]);
+    assert_eq!(names("uncertainty:\"<20 %\""), ["Frozen Coat"]);
+    assert_eq!(names("uncertainty:1..70"), ["루비 반지"]);
+    assert_eq!(names("uncertainty:>1%").len(), 2);
+    assert_eq!(names("uncertainty:>=1").len(), 0);
+    for out_of_range in ["uncertainty:>101", "uncertainty:<-1"] {
+        assert!(wrong(out_of_range).is_some(), "{out_of_range}");
+    }
     assert_eq!(names("uncertainty:..0.4").len(), 2);
 }
 

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::record::{Change, GroupId, PastStep, ReviewStep};
 use crate::store::errors::journal_error;
 use rusqlite::{Connection, params};
+use std::collections::{HashMap, HashSet};
 
 pub fn insert_step(
     db: &Connection,
@@ -64,6 +65,41 @@ pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Option<Change>>> 
         .map_err(journal_error("reading the steps"))?;
     let parse = |change: Option<String>| change.and_then(|change| from_json(&change).ok());
     Ok(changes.into_iter().map(parse).collect())
+}
+
+/// Returns the drafts that an operator's steps wrote and undid, unless a step that stands wrote or
+/// took them too.
+pub fn undone_drafts(db: &Connection, group: GroupId) -> Result<HashSet<i64>> {
+    type Entry = (i64, String, Option<i64>, Option<i64>);
+    let entries: Vec<Entry> = db
+        .prepare_cached(
+            "SELECT s.id, s.kind, s.target, json_extract(e.after, '$.draft')
+             FROM step_entries e JOIN steps s ON s.id = e.step
+             WHERE e.group_id = ?1 AND
+                 json_extract(e.before, '$.draft') IS NOT json_extract(e.after, '$.draft')
+             ORDER BY s.id",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([group.0], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect()
+        })
+        .map_err(journal_error("reading the steps"))?;
+    let mut written: HashMap<i64, (Option<i64>, bool)> = HashMap::new();
+    for (step, kind, target, draft) in entries {
+        match target.and_then(|target| written.get_mut(&target)) {
+            Some((_, undone)) => *undone = kind == "undo",
+            None => drop(written.insert(step, (draft, false))),
+        }
+    }
+    let (undone, kept): (Vec<_>, Vec<_>) = written.into_values().partition(|(_, undone)| *undone);
+    let drafts = |all: Vec<(Option<i64>, bool)>| all.into_iter().filter_map(|(draft, _)| draft);
+    let kept: HashSet<i64> = drafts(kept).collect();
+    Ok(drafts(undone)
+        .filter(|draft| !kept.contains(draft))
+        .collect())
 }
 
 /// Returns every step in order: its id, its kind, and the step that it undid or redid.

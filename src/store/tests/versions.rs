@@ -205,6 +205,31 @@ fn a_step_reports_its_effect_on_lines() {
 }
 
 #[test]
+fn undone_edits_are_marked_unless_a_later_step_took_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    let id = ids[0];
+    let undone = |journal: &Journal| -> Vec<bool> {
+        let versions = journal.detail(id).unwrap().unwrap().versions.into_iter();
+        versions.map(|version| version.undone).collect()
+    };
+    apply(&mut journal, id, &set_label("고친 붉은 반지"));
+    apply(&mut journal, id, &set_label("다시 고친 붉은 반지"));
+    assert_eq!(undone(&journal), [false, false, false]);
+    journal.undo().unwrap().unwrap();
+    assert_eq!(undone(&journal), [false, false, true]);
+    journal.undo().unwrap().unwrap();
+    assert_eq!(undone(&journal), [false, true, true]);
+    journal.redo().unwrap().unwrap();
+    assert_eq!(undone(&journal), [false, false, true]);
+    let version = journal.detail(id).unwrap().unwrap().versions[2].number;
+    apply(&mut journal, id, &Change::TakeVersion { version });
+    assert_eq!(undone(&journal), [false, false, false]);
+    drop(journal);
+    assert_eq!(undone(&open(dir.path())), [false, false, false]);
+}
+
+#[test]
 fn versions_and_failed_attempts_are_listed_in_chronological_order() {
     let dir = with_lines(&[&line("반지", "푸른 보석이 박힌 반지", "")]);
     let mut journal = open(dir.path());

@@ -71,6 +71,22 @@ impl Matches {
         self.found.push((rank, count, completion));
     }
 
+    /// Adds a value that has a name in each language. Unlike in [`Self::add`], a single letter also
+    /// matches the names that begin with it, because they are few.
+    fn add_named(&mut self, value: &str, name: impl Fn(Words) -> String, count: u64, note: String) {
+        let names =
+            [Language::English, Language::Korean].map(|language| name(Words::new(language)));
+        let begins = |name: &str| find(&lower(name), &self.word) == Some(0);
+        if begins(value) || !names.iter().any(|name| begins(name)) {
+            return self.add(value, &names, count, note);
+        }
+        let completion = Completion {
+            value: value.to_owned(),
+            note,
+        };
+        self.found.push((2, count, completion));
+    }
+
     /// Adds values in use with their counts, and their Korean names where the vocabulary has them.
     fn add_used(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
         for count in counts {
@@ -232,14 +248,16 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
             for state in GroupState::ALL {
                 let count = groups.count(*state);
-                let name = words.state(*state).to_owned();
-                matches.add(state.name(), [&name], count, note(&name, count, words));
+                let name = |words: Words| words.state(*state).to_owned();
+                let note = note(&name(words), count, words);
+                matches.add_named(state.name(), name, count, note);
             }
         }
         "reason" => {
             for (reason, count) in &session.records.counts().reasons {
-                let name = words.reason(*reason);
-                matches.add(reason.code(), [&name], *count, note(&name, *count, words));
+                let name = |words: Words| words.reason(*reason);
+                let note = note(&name(words), *count, words);
+                matches.add_named(reason.code(), name, *count, note);
             }
         }
         "source" => {
@@ -309,28 +327,29 @@ fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
     widths.max().unwrap_or(0)
 }
 
-/// The rectangle of the completions of a text with its cursor at `at`: below the cursor if there is
-/// room, else on the side with more room. `None` without completions.
-pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Option<Rect> {
+/// The rectangle of the completions of a text: below `anchor`, the rows that they must not cover, if
+/// there is room, else on the side with more room. `None` without completions or room.
+pub fn popup_area(completions: &[Completion], anchor: Rect, body: Rect) -> Option<Rect> {
     if completions.is_empty() {
         return None;
     }
     let notes = longest(completions, |completion| &completion.note);
     let values = longest(completions, |completion| &completion.value);
     let width = ((values + notes + 4).clamp(24, 56) as u16).min(body.width);
-    let below = body.bottom().saturating_sub(at.y + 1);
-    let above = at.y.saturating_sub(body.y);
+    let below = body.bottom().saturating_sub(anchor.bottom());
+    let above = anchor.y.saturating_sub(body.y);
     let wanted = completions.len() as u16;
     let (y, height) = match below >= wanted || below >= above {
-        true => (at.y + 1, wanted.min(below)),
-        false => (at.y - wanted.min(above), wanted.min(above)),
+        true => (anchor.bottom(), wanted.min(below)),
+        false => (anchor.y - wanted.min(above), wanted.min(above)),
     };
-    Some(Rect {
-        x: at.x.min(body.right().saturating_sub(width)),
+    let area = Rect {
+        x: anchor.x.min(body.right().saturating_sub(width)),
         y,
         width,
         height,
-    })
+    };
+    (height > 0).then_some(area)
 }
 
 /// Index of the completion at a screen position.

@@ -1,12 +1,14 @@
-//! The filter dialog: the queue is filtered after each key.
+//! The filter dialog: the queue is filtered after each key. A filter with an error is not kept: its
+//! message is shown under it until it is corrected.
 
 use super::completion::{self, Completion};
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
+use crate::record::GroupId;
 use crate::record::filter::{NEEDS_REVIEW, last_word};
+use crate::text::wrap;
 use crate::tui::keymap::Action;
 use crate::tui::session::Session;
-use crate::tui::widgets::TextEdit;
-use crate::wording::Words;
+use crate::tui::widgets::{TextEdit, clear, fill_line};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -15,6 +17,8 @@ pub struct FilterForm {
     edit: TextEdit,
     /// The filter that Esc restores.
     before: String,
+    /// The record that Esc returns to.
+    record: Option<GroupId>,
     /// Index of the chosen completion.
     chosen: Option<usize>,
 }
@@ -32,6 +36,7 @@ impl FilterForm {
         Dialog::Filter(Self {
             edit,
             before,
+            record: session.current(),
             chosen: None,
         })
     }
@@ -56,12 +61,34 @@ impl FilterForm {
         }
     }
 
+    /// The message about an error in the filter, and its rectangle below the line.
+    fn error(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<String>, Rect)> {
+        let wrong = session.queue.filter_error()?;
+        let below = Rect {
+            y: place.filter.bottom(),
+            height: session
+                .body()
+                .bottom()
+                .saturating_sub(place.filter.bottom()),
+            ..place.filter
+        };
+        let text = format!("! {}", session.words.said(wrong));
+        let lines = wrap(&text, usize::from(below.width));
+        let area = Rect {
+            height: below.height.min(lines.len() as u16),
+            ..below
+        };
+        Some((lines, area))
+    }
+
     /// The rectangle of the completions.
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<Rect> {
         let at = self.cursor(place, session)?;
+        let error = self.error(place, session).map(|(_, area)| area);
+        let anchor = Rect::new(at.x, at.y, 1, 1 + error.map_or(0, |area| area.height));
         completion::popup_area(
             &self.completions(session),
-            at,
+            anchor,
             place.room_around(at, session),
         )
     }
@@ -77,6 +104,9 @@ impl Modal for FilterForm {
     ) -> Next {
         if escape {
             session.set_filter(std::mem::take(&mut self.before));
+            if let Some(id) = self.record {
+                session.go_to(id);
+            }
             return Next::close();
         }
         let offered = self.completions(session);
@@ -86,6 +116,9 @@ impl Modal for FilterForm {
                 let text = self.text(&offered).trim().to_owned();
                 // A key still needs its value.
                 if self.chosen.is_none() || !text.ends_with(':') {
+                    if session.filter_error_in(&text).is_some() {
+                        return next;
+                    }
                     session.set_filter(text);
                     return Next::close();
                 }
@@ -130,10 +163,18 @@ impl Modal for FilterForm {
     }
 
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
-        self.popup(place, session).into_iter().collect()
+        let error = self.error(place, session).map(|(_, area)| area);
+        let popup = self.popup(place, session);
+        error.into_iter().chain(popup).collect()
     }
 
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        if let Some((lines, area)) = self.error(place, session) {
+            clear(area, buf);
+            for (line, row) in lines.iter().zip(area.rows()) {
+                fill_line(line, session.theme.bad(), row, buf);
+            }
+        }
         if let Some(area) = self.popup(place, session) {
             let offered = self.completions(session);
             completion::draw(&offered, self.chosen, false, &session.theme, area, buf);
@@ -146,13 +187,16 @@ impl Modal for FilterForm {
         Some(Position::new(area.x + 1 + at as u16, area.y))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
-        vec![
-            ("Enter", words.keep()),
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
+        let keep = ("Enter", words.keep());
+        let keep = session.queue.filter_error().is_none().then_some(keep);
+        let others = [
             ("Tab", words.complete()),
             ("Up Down", words.moves()),
             ("Esc", words.as_before()),
-        ]
+        ];
+        keep.into_iter().chain(others).collect()
     }
 
     fn wants_counts(&self) -> bool {

@@ -229,7 +229,8 @@ impl Modal for FixAllForm {
         }
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         vec![
             ("y", words.fix_them()),
             ("Tab", words.other_records()),

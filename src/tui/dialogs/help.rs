@@ -3,12 +3,11 @@
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, KeyContext, collapse_digits};
+use crate::tui::keymap::{ACTIONS, Action, Key, KeyContext, Lookup, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{clear, lines, pane, wrap_styled};
-use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,6 +21,30 @@ const MIN_SIDE_BY_SIDE: usize = 60;
 #[derive(Default)]
 pub struct Help {
     scroll: usize,
+    /// Keys of an unfinished key sequence.
+    prefix: Vec<Key>,
+}
+
+impl Help {
+    /// The action that the key has in lists.
+    fn action(&mut self, key: &KeyEvent, session: &Session) -> Option<Action> {
+        let mut found = Lookup::None;
+        for key in Key::from_event(key) {
+            self.prefix.push(key);
+            found = session.keymap.lookup(KeyContext::Global, &self.prefix);
+            if found == Lookup::None && self.prefix.len() > 1 {
+                self.prefix = vec![key];
+                found = session.keymap.lookup(KeyContext::Global, &self.prefix);
+            }
+            if found != Lookup::Prefix {
+                self.prefix.clear();
+            }
+        }
+        match found {
+            Lookup::Action(action) => Some(action),
+            Lookup::Prefix | Lookup::None => None,
+        }
+    }
 }
 
 impl Modal for Help {
@@ -33,17 +56,19 @@ impl Modal for Help {
         session: &mut Session,
     ) -> Next {
         let page = usize::from(area(place).height.saturating_sub(4)).max(1);
-        let scroll = match key.code {
+        let most = text(place, session).len().saturating_sub(page);
+        let action = self.action(key, session);
+        let scroll = match (action, key.code) {
             _ if escape => return Next::close(),
-            KeyCode::Char('q' | '?') | KeyCode::F(1) => return Next::close(),
-            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.scroll + 1,
-            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => self.scroll.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => self.scroll + page,
-            KeyCode::PageUp => self.scroll.saturating_sub(page),
-            KeyCode::Home => 0,
+            (Some(Action::Quit | Action::Help), _) => return Next::close(),
+            (Some(Action::Down), _) => self.scroll + 1,
+            (Some(Action::Up), _) => self.scroll.saturating_sub(1),
+            (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => self.scroll + page,
+            (Some(Action::PageUp), _) => self.scroll.saturating_sub(page),
+            (Some(Action::Top), _) => 0,
+            (Some(Action::Bottom), _) => most,
             _ => self.scroll,
         };
-        let most = text(place, session).len().saturating_sub(page);
         self.scroll = scroll.min(most);
         Next::stay()
     }
@@ -66,8 +91,14 @@ impl Modal for Help {
         lines(&text(place, session), self.scroll, inner, buf);
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
-        vec![("j k", words.scroll()), ("Esc", words.close())]
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
+        vec![
+            ("j k", words.scroll()),
+            ("PageUp PageDown", words.page()),
+            ("Home End", words.ends()),
+            ("Esc", words.close()),
+        ]
     }
 }
 

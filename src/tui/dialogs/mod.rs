@@ -28,7 +28,6 @@ use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use super::widgets::layout::centered;
 use crate::record::ChangePreview;
-use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -165,7 +164,7 @@ trait Modal {
     }
 
     /// Keys for the hint line.
-    fn hints(&self, words: Words) -> Vec<KeyHint>;
+    fn hints(&self, session: &Session) -> Vec<KeyHint>;
 
     /// Whether the dialog needs the counts of values in use.
     fn wants_counts(&self) -> bool {
@@ -260,8 +259,8 @@ impl Dialog {
         self.modal().cursor(place, session)
     }
 
-    pub fn hints(&self, words: Words) -> Vec<KeyHint> {
-        self.modal().hints(words)
+    pub fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        self.modal().hints(session)
     }
 
     pub fn wants_counts(&self) -> bool {

@@ -6,7 +6,6 @@ use crate::tui::keymap::{ACTIONS, ActionInfo, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
-use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -135,7 +134,8 @@ impl Modal for ActionPalette {
         Some(edit_cursor(&self.edit, inner(area(place), true)))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         vec![
             ("Enter", words.do_it()),
             ("Up Down", words.choose()),

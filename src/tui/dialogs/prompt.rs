@@ -269,7 +269,14 @@ impl TextPrompt {
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
-        let area = completion::popup_area(&completions, at, place.room_around(at, session))?;
+        let anchor = match place.in_place {
+            Some(_) => Rect::new(at.x, at.y, 1, 1),
+            None => Rect {
+                x: at.x,
+                ..box_area(place)
+            },
+        };
+        let area = completion::popup_area(&completions, anchor, place.room_around(at, session))?;
         Some((completions, area))
     }
 }
@@ -394,15 +401,17 @@ impl Modal for TextPrompt {
         }
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
-        if self.is_numbered() {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
+        let rejects = matches!(self.purpose, PromptPurpose::Reject { .. });
+        let has_earlier = !rejects || session.history.rejections().iter().next().is_some();
+        if self.is_numbered() && has_earlier {
             vec![
                 ("1-9 Enter", words.take()),
                 ("Tab", words.next()),
                 ("Esc", words.close()),
             ]
-        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. })
-        {
+        } else if self.completes().is_some() || rejects && has_earlier {
             vec![
                 ("Enter", words.take()),
                 ("Tab", words.complete()),

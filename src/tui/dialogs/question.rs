@@ -89,9 +89,13 @@ impl Confirm {
         matches!(self.on_yes, OnYes::Quit)
     }
 
+    fn answers(words: Words) -> Vec<KeyHint> {
+        vec![("y", words.yes()), ("n", words.no())]
+    }
+
     fn layout(&self, place: &DialogPlace, words: Words) -> QuestionBox {
         let (question, detail) = (&self.question, &self.detail);
-        QuestionBox::new(words.sure(), question, detail, self.hints(words), place)
+        QuestionBox::new(words.sure(), question, detail, Self::answers(words), place)
     }
 }
 
@@ -102,13 +106,11 @@ fn uncommitted(groups: &Groups) -> [u64; 4] {
         summary.state == GroupState::Draft
             || summary.state == GroupState::Uncertain && !summary.has_record
     });
-    let rejected =
-        groups.ids_where(|summary| summary.state == GroupState::Rejected && summary.has_record);
     [
         groups.count(GroupState::Edited),
         groups.count(GroupState::Accepted),
         fresh.count() as u64,
-        rejected.count() as u64,
+        groups.rejected_lines(),
     ]
 }
 
@@ -150,8 +152,8 @@ impl Modal for Confirm {
         self.layout(place, session.words).draw(&session.theme, buf);
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
-        vec![("y", words.yes()), ("n", words.no())]
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        Self::answers(session.words)
     }
 }
 
@@ -179,8 +181,12 @@ impl PromptRefusal {
         })
     }
 
+    fn answers(words: Words) -> Vec<KeyHint> {
+        vec![("Enter", words.proceed())]
+    }
+
     fn layout(&self, place: &DialogPlace, words: Words) -> QuestionBox {
-        QuestionBox::new(words.not_now(), &self.why, "", self.hints(words), place)
+        QuestionBox::new(words.not_now(), &self.why, "", Self::answers(words), place)
     }
 }
 
@@ -205,8 +211,8 @@ impl Modal for PromptRefusal {
         self.layout(place, session.words).draw(&session.theme, buf);
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
-        vec![("Enter", words.proceed())]
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        Self::answers(session.words)
     }
 }
 

@@ -240,7 +240,8 @@ impl Modal for RetryForm {
         typing.then(|| edit_cursor(&self.hint, area))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         vec![
             ("Enter", words.ask()),
             ("Tab", words.next()),

@@ -6,7 +6,6 @@ use crate::text::{fit, pad, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane, put};
-use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -194,7 +193,8 @@ impl Modal for ViewList {
         Some(edit_cursor(edit, name_room(inner)))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         match self.name {
             Some(_) => vec![("Enter", words.save()), ("Esc", words.back())],
             None => vec![

@@ -101,7 +101,7 @@ actions! {
             "Commit the draft to labels.jsonl and go to the next uncertain one" / "초안을 labels.jsonl에 확정하고, 다음 불확실한 것으로 갑니다",
         CommitAccepted "commit-accepted"
             "commit all" / "모두 확정"
-            "Commit every accepted record (asks first)" / "승인한 레코드를 모두 확정합니다(먼저 묻습니다)",
+            "Commit every accepted record and every rejection (asks first)" / "승인과 거절을 모두 확정합니다(먼저 묻습니다)",
         CommitCertain "commit-certain"
             "commit certain" / "확실한 것 확정"
             "Commit every draft without a reason (asks first)" / "사유가 없는 초안을 모두 확정합니다(먼저 묻습니다)",
@@ -116,10 +116,10 @@ actions! {
             "Undo the last step, including bulk steps" / "마지막 동작을 되돌립니다. 일괄 동작도 됩니다",
         Redo "redo"
             "redo" / "다시 실행"
-            "Redo the undone step" / "되돌린 동작을 다시 합니다",
+            "Redo the undone step" / "되돌린 동작을 다시 실행합니다",
         RepeatEdit "repeat-edit"
             "again" / "반복"
-            "Repeat the last edit or rejection on this record" / "마지막 편집이나 거절을 이 레코드에 다시 합니다",
+            "Repeat the last edit or rejection on this record, or on the selected ones (asks first)" / "마지막 편집이나 거절을 이 레코드에 반복합니다. 선택한 레코드가 있으면 먼저 묻고 모두에 반복합니다",
         RecordKeys "record-keys"
             "record" / "키 기록"
             "Start or stop recording keys" / "키를 기록하거나, 기록을 마칩니다",
@@ -133,10 +133,10 @@ actions! {
     "Fix" / "수정" {
         Fix "fix"
             "fix" / "수정"
-            "Apply the fix with this digit; if it is out of view, show it first" / "이 숫자의 수정안을 씁니다. 화면 밖에 있으면 먼저 보입니다",
+            "Apply the fix with this digit; if it is out of view, show it first" / "이 번호의 수정안을 적용합니다. 화면 밖에 있으면 먼저 보여 줍니다",
         FixAll "fix-all"
             "fix all" / "모두 수정"
-            "Apply the fix with this digit to all records with its reason, with a preview" / "같은 사유의 모든 레코드에 이 숫자의 수정안을 씁니다(미리 보기)",
+            "Apply the fix with this digit to all records with its reason, with a preview" / "같은 사유가 있는 모든 레코드에 이 번호의 수정안을 적용합니다(미리 보기)",
     }
     "Edit" / "편집" {
         EditLabel "edit-label"
@@ -270,7 +270,7 @@ actions! {
             "Delete the word under the cursor from all records" / "커서가 있는 단어를 모든 레코드에서 지웁니다",
         MarkSynonym "mark-synonym"
             "synonym" / "동의어"
-            "Make the word a synonym of another one, also in vocabulary.toml" / "이 단어를 다른 단어의 동의어로 합니다. vocabulary.toml에도 적습니다",
+            "Make the word a synonym of another one, also in vocabulary.toml" / "이 단어를 다른 단어의 동의어로 지정합니다. vocabulary.toml에도 적습니다",
     }
     "Move" / "이동" {
         Up "up"

@@ -108,6 +108,19 @@ impl Groups {
         open.map(|state| self.count(*state)).sum()
     }
 
+    /// Number of records that `labels.jsonl` has, with or without reasons.
+    pub fn in_labels(&self) -> u64 {
+        self.ids_where(GroupSummary::is_in_labels).count() as u64
+    }
+
+    /// Number of rejected records whose lines a commit removes.
+    pub fn rejected_lines(&self) -> u64 {
+        match self.count(GroupState::Rejected) {
+            0 => 0,
+            _ => self.ids_where(GroupSummary::loses_line).count() as u64,
+        }
+    }
+
     /// Number of icons in a recolor family, including this one.
     pub fn family_size(&self, summary: &GroupSummary) -> usize {
         self.members(summary).map_or(1, <[u32]>::len)

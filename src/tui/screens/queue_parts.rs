@@ -3,7 +3,7 @@
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::text::{count, width};
+use crate::text::count;
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::screens::View;
@@ -29,18 +29,18 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             ..area
         };
         fill_line(&text, theme.cursor(true), rest, buf);
-        let typed = width(&text) as u16 + 2;
-        if let Some(wrong) = view.session.queue.filter_error() {
-            let room = left.saturating_sub(typed);
-            put(buf, x + typed, area.y, room, words.said(wrong), theme.bad());
-        }
         return;
     }
-    match (queue.filter_error(), queue.filter()) {
-        (Some(wrong), _) => put(buf, x, area.y, left, words.said(wrong), theme.bad()),
-        (None, "") => put(buf, x, area.y, left, words.everything(), theme.dim()),
-        (None, text) => put(buf, x, area.y, left, text, theme.accent()),
+    let x = match queue.filter() {
+        "" => put(buf, x, area.y, left, words.everything(), theme.dim()),
+        text => put(buf, x, area.y, left, text, theme.accent()),
     };
+    // Only a filter that was saved before its view was deleted can have an error.
+    if let Some(wrong) = queue.filter_error() {
+        let wrong = format!("  ! {}", words.said(wrong));
+        let left = area.right().saturating_sub(x);
+        put(buf, x, area.y, left, &wrong, theme.bad());
+    }
 }
 
 /// Draws why the queue is empty, or what is left after the review.
@@ -86,31 +86,40 @@ pub fn next_keys(session: &Session) -> Vec<Vec<(String, Style)>> {
     let theme = &session.theme;
     let words = session.words;
     let groups = session.records.groups();
-    let counted = |state| count(groups.count(state));
     let mut lines = Vec::new();
+    let certain = groups.count(GroupState::Draft);
+    let accepted = groups.count(GroupState::Accepted);
+    let rejected = groups.rejected_lines();
+    let failed = groups.count(GroupState::Failed);
     let left = [
         (
-            GroupState::Draft,
-            words.left_certain(counted(GroupState::Draft)),
+            certain,
+            words.left_certain(count(certain)),
             Action::CommitCertain,
             words.commits_all(),
         ),
         (
-            GroupState::Accepted,
-            words.left_accepted(counted(GroupState::Accepted)),
+            accepted,
+            words.left_accepted(count(accepted)),
             Action::CommitAccepted,
             words.commits_all(),
         ),
         (
-            GroupState::Failed,
-            words.left_failed(counted(GroupState::Failed)),
+            rejected,
+            words.left_rejected(count(rejected)),
+            Action::CommitAccepted,
+            words.commits_all(),
+        ),
+        (
+            failed,
+            words.left_failed(count(failed)),
             Action::Failed,
             words.lists_them(),
         ),
     ];
-    for (state, what, action, effect) in left {
+    for (records, what, action, effect) in left {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
-        if let (1.., Some(key)) = (groups.count(state), keys.first()) {
+        if let (1.., Some(key)) = (records, keys.first()) {
             lines.push(vec![
                 (format!("{what} "), theme.text()),
                 (format!("{key} "), theme.key()),
@@ -134,11 +143,10 @@ pub fn draw_end_of_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     };
     let mut lines: Vec<Vec<(String, Style)>> = vec![vec![(first, theme.title())], Vec::new()];
     lines.extend(next_keys(session));
-    let counted = |state| count(groups.count(state));
     let all = count(groups.len() as u64);
-    let committed = words.are_committed(counted(GroupState::Committed), all);
+    let in_labels = words.are_in_labels(count(groups.in_labels()), all);
     lines.push(Vec::new());
-    lines.push(vec![(committed, theme.text())]);
+    lines.push(vec![(in_labels, theme.text())]);
     let tally = session.tally();
     let decided = tally.decided();
     if decided > 0 {

@@ -78,6 +78,21 @@ pub fn version(attempt: &Attempt) -> Version {
             confidence: attempt.confidence.clone(),
         },
         committed: None,
+        undone: false,
+    }
+}
+
+/// Marks the text that a step wrote as undone, or as redone.
+pub fn mark_undone(detail: &mut GroupDetail, step: &ReviewStep, direction: Direction) {
+    let written = step
+        .after
+        .draft
+        .filter(|_| step.after.draft != step.before.draft);
+    let mut versions = detail.versions.iter_mut();
+    let edit =
+        versions.find(|have| Some(have.number) == written && have.text.origin == Origin::Edit);
+    if let Some(edit) = edit {
+        edit.undone = direction == Direction::Undo;
     }
 }
 

@@ -143,17 +143,16 @@ impl Bench {
         bench
     }
 
-    fn with_evening(self) -> Self {
-        let mut bench = self;
-        bench.send_evening();
-        bench.event(Event::ModelReady(ModelInfo {
+    fn with_evening(mut self) -> Self {
+        self.send_evening();
+        self.event(Event::ModelReady(ModelInfo {
             name: "scripted".to_owned(),
             device: "cpu".to_owned(),
             detail: "none".to_owned(),
             slots: 8,
             memory: None,
         }));
-        bench
+        self
     }
 
     fn send_evening(&mut self) {
@@ -349,6 +348,7 @@ impl Bench {
         };
         for (id, step) in &step {
             if let Some(detail) = self.world.get_mut(id) {
+                items::mark_undone(detail, step, direction);
                 detail.show(step.clone().restored(&detail.current, direction));
                 summarize(detail);
             }

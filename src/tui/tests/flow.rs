@@ -165,10 +165,39 @@ fn the_last_edit_is_repeated_on_the_current_record() {
     // Rejecting moves to the next record, and so does repeating it.
     bench.keys("x \"흐림 enter .");
     assert_eq!(bench.count(GroupState::Rejected), 2);
-    // For many records it asks first.
+    // With a selection it asks first.
     bench.keys("\\ F3 A .");
     let screen = bench.screen();
-    assert!(screen.contains("Repeat this on 7 records?"), "{screen}");
+    let asks = screen.contains("Repeat this on 7 selected records?");
+    assert!(asks, "{screen}");
+}
+
+#[test]
+fn the_workbench_changes_the_selected_records_too() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"여름 enter esc F3 space right space F2 s");
+    let screen = bench.screen();
+    assert!(screen.contains("Change 2 selected records"), "{screen}");
+    bench.keys("esc .");
+    let screen = bench.screen();
+    let asks = screen.contains("Repeat this on 2 selected records?");
+    assert!(asks, "{screen}");
+    bench.keys("y");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { groups, change: Change::Add { .. } }) if groups.len() == 2
+    ));
+    // Without a selection: the list, and the current record.
+    bench.keys("s");
+    let screen = bench.screen();
+    let all = screen.contains("Change 4 records that the list shows");
+    assert!(all, "{screen}");
+    bench.keys("esc .");
+    assert!(
+        !bench.screen().contains("Repeat this"),
+        "{}",
+        bench.screen()
+    );
 }
 
 #[test]
@@ -335,7 +364,7 @@ fn undone_decisions_are_not_counted() {
     assert!(!bench.screen().contains("decided"));
     bench.keys("a a");
     assert!(
-        bench.screen().contains("2 decided, 1 of 7 committed"),
+        bench.screen().contains("2 decided, 1 of 7 in labels.jsonl"),
         "{}",
         bench.screen()
     );

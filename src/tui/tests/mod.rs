@@ -1,6 +1,7 @@
 //! Plays keys through the application and checks the screen.
 
 mod audit;
+mod dialogs;
 mod editing;
 mod families;
 mod fixes;
@@ -121,7 +122,7 @@ const ACTION_KEYS: &[(Action, &str, &str)] = &[
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Retry 1"),
     (Action::Attempts, "v", "Versions"),
-    (Action::TakeNumbered, "v j 1", "Against"),
+    (Action::TakeNumbered, "v j 2", "Against"),
     (Action::TakeField, "v j right j j enter", "Against"),
     (Action::TakeAttempt, "v j T", "Record"),
     (Action::Pause, "p", ""),

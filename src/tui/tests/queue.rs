@@ -155,6 +155,69 @@ fn commit_all_says_how_many() {
 }
 
 #[test]
+fn rejections_of_committed_lines_are_committed_with_the_accepted_records() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("C");
+    assert!(bench.screen().contains("nothing to commit"));
+    bench.keys("/ ctrl-u \"은반지 enter x \"흐림 enter C");
+    let screen = bench.screen();
+    assert!(screen.contains("Commit 1 rejection?"), "{screen}");
+    bench.keys("n ! a C");
+    let screen = bench.screen();
+    let both = screen.contains("Commit 1 accepted record and 1 rejection?");
+    assert!(both, "{screen}");
+    let removed = screen.contains("labels.jsonl: 1 committed line.");
+    assert!(removed, "{screen}");
+    bench.keys("y");
+    let screen = bench.screen();
+    assert!(screen.contains("1 committed line removed"), "{screen}");
+    assert!(!bench.world[&GroupId(6)].summary.has_record);
+    // What is rejected and has no line is not asked about again.
+    bench.keys("C");
+    assert!(bench.screen().contains("nothing to commit"));
+}
+
+#[test]
+fn a_filter_being_typed_shows_the_record_at_its_cursor() {
+    let mut bench = Bench::evening(120, 40);
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    bench.keys("/ \"여왕");
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    let record = |bench: &mut Bench| {
+        let lines = bench
+            .pane("Record")
+            .map(|lines| lines.into_values().collect());
+        lines
+            .map(|lines: Vec<String>| lines.join("\n"))
+            .unwrap_or_default()
+    };
+    assert!(record(&mut bench).contains("붉은 여왕의 모자"));
+    bench.keys("\"없는_말");
+    assert_eq!(bench.session().current(), None);
+    assert!(!record(&mut bench).contains("모자"), "{}", bench.screen());
+    bench.keys("esc");
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+}
+
+#[test]
+fn an_error_in_a_filter_is_shown_in_full_and_the_filter_stays() {
+    for width in [80, 120, 140] {
+        let mut bench = Bench::evening(width, 30);
+        bench.keys("/ \"has:zzz enter");
+        let screen = bench.screen();
+        assert!(screen.contains("/has:zzz"), "{screen}");
+        let queue = bench.pane("Queue").unwrap().into_values();
+        let text: String = queue.map(|line| line.replace(['│', ' '], "")).collect();
+        let names = "!nofieldzzz:useoneoflabel,english,tags,colors,theme,material,vibe,type,\
+                     queries,part,note,family";
+        assert!(text.contains(names), "{screen}");
+        // Enter does not keep it: nobody takes the whole list for what it filters.
+        bench.keys("backspace backspace backspace \"tags enter");
+        assert_eq!(bench.session().queue.filter(), "has:tags");
+    }
+}
+
+#[test]
 fn a_filter_is_typed_kept_and_remembered() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("/ \"ㄱㅅㄷ enter");
@@ -189,6 +252,10 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
     assert_eq!(bench.session().queue.filter(), "state:review");
     bench.keys("tab enter");
     assert_eq!(bench.session().queue.filter(), "state:uncertain");
+    // A state is found by its name in either language.
+    bench.keys("/ ctrl-u \"state:초 tab");
+    assert_eq!(bench.session().queue.filter(), "state:draft");
+    bench.keys("esc");
     bench.keys("/ ctrl-u \"color:빨 tab enter");
     assert_eq!(bench.session().queue.filter(), "color:red");
     assert_eq!(bench.session().queue.len(), 5);

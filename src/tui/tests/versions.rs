@@ -110,6 +110,19 @@ fn edits_are_versions_too() {
 }
 
 #[test]
+fn undone_edits_are_marked_until_they_are_redone() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("t \"하나 enter esc t \"둘 enter esc u v");
+    let timeline = |bench: &mut Bench| {
+        let lines: Vec<String> = bench.pane("Versions").unwrap().into_values().collect();
+        lines.join("\n")
+    };
+    insta::assert_snapshot!("versions_undone", timeline(&mut bench));
+    bench.keys("ctrl-r");
+    assert!(!timeline(&mut bench).contains("undone"));
+}
+
+#[test]
 fn the_effect_of_a_rejection_on_the_line_is_shown() {
     let mut bench = Bench::evening(120, 60);
     bench.keys("/ ctrl-u \"은반지 enter x \"흐림 enter");
@@ -142,29 +155,26 @@ fn a_commit_that_would_confirm_the_line_is_announced() {
 }
 
 #[test]
-fn a_digit_takes_a_field_that_differs() {
+fn the_digit_of_a_field_stays_when_another_field_is_taken() {
     let mut bench = with_new_answer(120, 40);
-    // The label is the same: tags are the first field that differs, colors the second.
-    bench.keys("v 2");
+    // Typed in one go, as seen on the screen: 2 tags, 3 colors, 8 queries.
+    bench.keys("v 3");
     let labels = bench.session().labels().unwrap();
     assert_eq!(labels.values(Field::Colors), ["green"]);
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
-    // Colors are the same now, and the fields after them have moved up by one digit.
-    bench.keys("1");
+    bench.keys("2");
     assert_eq!(tags(&bench), ["모자", "새 태그"]);
-    bench.keys("1");
-    assert!(
-        bench.screen().contains("took queries"),
-        "{}",
-        bench.screen()
-    );
-    bench.keys("1");
+    bench.keys("8");
     let screen = bench.screen();
-    assert!(
-        screen.contains("no field that differs has this number"),
-        "{screen}"
-    );
+    assert!(screen.contains("took queries"), "{screen}");
     assert!(screen.contains("The same text as the draft."), "{screen}");
+    // A field that is the same by now changes nothing.
+    bench.keys("2");
+    let screen = bench.screen();
+    assert!(screen.contains("nothing changed: 1 has"), "{screen}");
+    bench.keys("9");
+    let screen = bench.screen();
+    assert!(screen.contains("no field has this number"), "{screen}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub fn pane(
         format!(" {title} ")
     };
     if borders {
+        let title = fit(&title, usize::from(area.width.saturating_sub(2)));
         Block::bordered()
             .border_type(BorderType::Rounded)
             .border_style(style)

@@ -557,7 +557,8 @@ impl Modal for BulkForm {
         self.is_typing().then(|| edit_cursor(self.edited(), room))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         match self.step {
             BulkStep::Field | BulkStep::Action => vec![
                 (words.letter_enter(), words.choose()),

@@ -310,7 +310,8 @@ impl Modal for ReplaceForm {
         Some(Position::new(area.x + LABEL + at as u16, area.y + row))
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         match self.focus {
             Focus::Find | Focus::Replacement => {
                 vec![("Enter", words.next()), ("Esc", words.close())]

@@ -26,6 +26,14 @@ impl Scope {
         Self::All,
     ];
 
+    /// The selected records, or else another scope.
+    pub fn of_selection_or(other: Self, session: &Session) -> Self {
+        match session.selection.is_empty() {
+            true => other,
+            false => Self::Selection,
+        }
+    }
+
     pub fn groups(self, session: &Session) -> Vec<GroupId> {
         match self {
             Self::Record => session.current().into_iter().collect(),

@@ -141,7 +141,8 @@ impl Modal for TranslateForm {
         }
     }
 
-    fn hints(&self, words: Words) -> Vec<KeyHint> {
+    fn hints(&self, session: &Session) -> Vec<KeyHint> {
+        let words = session.words;
         vec![
             ("y", words.translate_do()),
             ("d", words.translate_and_drop_unknown()),

@@ -83,17 +83,18 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     let groups = session.records.groups();
     let tally = session.tally();
     let decided = tally.decided();
-    let (done, all) = (groups.count(GroupState::Committed), groups.len() as u64);
+    let (done, all) = (groups.in_labels(), groups.len() as u64);
     let mut out = model_facts(session, width);
     let mut fact = |name: &str, value: &str| out.push(fact(session, name, value, width));
-    let committed = words.of_icons(count(done), count(all));
-    let cells = width.saturating_sub(40).clamp(4, 30);
+    let in_labels = words.of_in_labels(count(done), count(all));
+    let cells = width.saturating_sub(width_of(&in_labels) + 22);
+    let cells = cells.clamp(4, 30);
     let share = match all {
         0 => String::new(),
         all => bar(done as f64 / all as f64, cells),
     };
-    let committed = pad(&committed, width_of(&committed).max(12));
-    fact(words.fact_committed(), &format!("{committed} {share}"));
+    let in_labels = pad(&in_labels, width_of(&in_labels).max(12));
+    fact(words.fact_lines(), &format!("{in_labels} {share}"));
     fact(words.fact_open(), &count(groups.open()));
     fact(words.fact_decided(), &count(decided as u64));
     let pace = session.pace.per_hour(decided);

@@ -17,7 +17,7 @@ pub struct ComparisonLines {
     pub lines: Vec<Line<'static>>,
     /// The first and the last line of each field.
     pub places: Vec<(Field, usize, usize)>,
-    /// The fields that differ; the digit of each is its position plus one.
+    /// The fields that differ.
     pub differing: Vec<Field>,
 }
 
@@ -25,6 +25,7 @@ pub struct ComparisonLines {
 pub struct VersionComparison<'a> {
     pub draft: Option<&'a Labels>,
     pub version: &'a Labels,
+    /// The shown fields; the digit of each is its position plus one, whether or not it differs.
     pub fields: &'a [Field],
     /// The field under the cursor.
     pub marked: Option<Field>,
@@ -49,16 +50,16 @@ impl VersionComparison<'_> {
             places: Vec::new(),
             differing,
         };
-        for field in self.fields {
+        for (at, field) in self.fields.iter().enumerate() {
             let first = out.lines.len();
-            let digit = out.differing.iter().position(|other| other == field);
-            let text = match digit {
-                Some(_) => self.changed(*field, cells.saturating_sub(NAME).max(8)),
-                None => vec![self.same(*field, cells.saturating_sub(NAME).max(8))],
+            let differs = out.differing.contains(field);
+            let text = match differs {
+                true => self.changed(*field, cells.saturating_sub(NAME).max(8)),
+                false => vec![self.same(*field, cells.saturating_sub(NAME).max(8))],
             };
             for (row, line) in text.into_iter().enumerate() {
                 let head = match row {
-                    0 => self.head(*field, digit),
+                    0 => self.head(*field, at + 1, differs),
                     _ => vec![Span::raw(" ".repeat(NAME))],
                 };
                 let spans = head.into_iter().chain(line.spans);
@@ -69,18 +70,21 @@ impl VersionComparison<'_> {
         out
     }
 
-    fn head(&self, field: Field, digit: Option<usize>) -> Vec<Span<'static>> {
+    fn head(&self, field: Field, digit: usize, differs: bool) -> Vec<Span<'static>> {
         let marked = self.marked == Some(field);
         let mark = if marked { ">" } else { " " };
-        let number = digit.map_or(" ".to_owned(), |digit| (digit + 1).to_string());
-        let style = match (marked, digit) {
+        let style = match (marked, differs) {
             (true, _) => self.theme.title(),
-            (false, Some(_)) => self.theme.text(),
-            (false, None) => self.theme.dim(),
+            (false, true) => self.theme.text(),
+            (false, false) => self.theme.dim(),
+        };
+        let key = match differs {
+            true => self.theme.key(),
+            false => self.theme.dim(),
         };
         vec![
             Span::styled(mark, self.theme.title()),
-            Span::styled(number, self.theme.key()),
+            Span::styled(digit.to_string(), key),
             Span::styled(
                 format!(" {}", pad(self.words.field(field), NAME - 3)),
                 style,

@@ -31,7 +31,7 @@ pub fn parts(body: Rect, pictures: bool) -> Parts {
             borders: false,
         };
     }
-    let width = (body.width / 4).clamp(26, 38);
+    let width = (body.width / 4).clamp(28, 38);
     let (left, rest) = split_right(body, body.width - width);
     if !pictures {
         return Parts {

@@ -31,7 +31,7 @@ pub struct Versions {
 
 impl Versions {
     /// Shows the versions of the current record, with the cursor on the offered version, else on
-    /// the newest one besides the draft.
+    /// the newest one besides the draft and undone edits.
     fn open(&mut self, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
             return ActionOutcome::done();
@@ -47,12 +47,16 @@ impl Versions {
             HistoryEntry::Version(version) => Some(version.number),
             HistoryEntry::Failed(_) => None,
         };
+        let is_undone =
+            |listed: &HistoryEntry| matches!(listed, HistoryEntry::Version(of) if of.undone);
         self.version = (0..=newest)
             .rev()
             .find(|at| match offer {
                 Some(_) => number(&listed[*at]) == offer,
+                None if is_undone(&listed[*at]) => false,
                 None => number(&listed[*at]).is_none_or(|number| Some(number) != draft),
             })
+            .or_else(|| (0..=newest).rev().find(|at| !is_undone(&listed[*at])))
             .unwrap_or(newest);
         self.field = 0;
         self.in_fields = false;
@@ -104,15 +108,10 @@ impl Versions {
         }
     }
 
-    /// Takes the differing field with the digit that was pressed.
+    /// Takes the field with the digit that was pressed.
     fn take_numbered(&self, session: &mut Session) -> ActionOutcome {
-        let field = session.detail().and_then(|detail| {
-            let (_, version) = self.version(detail)?;
-            let draft = detail.draft.as_ref().map(|draft| &draft.labels);
-            let differing = compare::differing(draft, version, &fields(session));
-            differing.get(session.digit?.checked_sub(1)?).copied()
-        });
-        match field {
+        let index = session.digit.and_then(|digit| digit.checked_sub(1));
+        match index.and_then(|index| fields(session).get(index).copied()) {
             Some(field) => self.take(Some(field), session),
             None => {
                 session.notify(session.words.no_numbered_field());

@@ -2,7 +2,7 @@
 
 use super::layout::Parts;
 use crate::record::{Attempt, GroupDetail, HistoryEntry, Line, Origin, Reason, Version};
-use crate::text::wrap;
+use crate::text::{width, wrap};
 use crate::tui::screens::View;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{keep_in_view, layout, pane, put};
@@ -56,14 +56,16 @@ pub fn draw(
                 0 if under_cursor => theme.title(),
                 _ => style,
             };
-            put(
-                buf,
-                inner.x + 2,
-                y,
-                inner.width.saturating_sub(2),
-                &text,
-                style,
-            );
+            let room = inner.width.saturating_sub(2);
+            put(buf, inner.x + 2, y, room, &text, style);
+            // The lines with the origin are out of view.
+            let time = time(&listed[at]).filter(|_| lines[at] == 1 && !under_cursor);
+            if let Some(time) = time
+                && width(&text) + 1 + width(&time) <= cells
+            {
+                let cells = width(&time) as u16;
+                put(buf, inner.right() - cells, y, cells, &time, theme.dim());
+            }
         }
     }
 }
@@ -151,7 +153,10 @@ fn entry(
 ) -> Vec<(String, Style)> {
     match listed {
         HistoryEntry::Version(version) => vec![
-            (heading(detail, version, words), theme.text()),
+            (
+                heading(detail, version, words),
+                heading_style(version, theme),
+            ),
             (origin(detail, version, words), theme.dim()),
             reason_list(&version.text.reasons, theme, words),
         ],
@@ -174,11 +179,30 @@ fn entry(
     }
 }
 
-/// A version's name, and whether it is the draft or a new offer.
+/// Day and time of an entry: `01-10 14:03`.
+fn time(listed: &HistoryEntry<'_>) -> Option<String> {
+    let at = match listed {
+        HistoryEntry::Version(version) => &version.text.generated_at,
+        HistoryEntry::Failed(attempt) => &attempt.at,
+    };
+    Some(at.get(5..16)?.replace('T', " "))
+}
+
+fn heading_style(version: &Version, theme: &Theme) -> Style {
+    match version.undone {
+        true => theme.dim(),
+        false => theme.text(),
+    }
+}
+
+/// A version's name, and whether it is the draft, undone or a new offer.
 fn heading(detail: &GroupDetail, version: &Version, words: Words) -> String {
     let mut text = words.version_kind(detail, &version.text);
     if detail.current.review.draft == Some(version.number) {
         text = words.is_draft(text);
+    }
+    if version.undone {
+        text = words.is_undone(text);
     }
     if detail.current.offer() == Some(version.number) {
         text = words.is_new(text);

@@ -1,0 +1,98 @@
+//! Keys, boxes and lists of dialogs.
+
+use super::*;
+use crate::tui::message::Effect;
+use crossterm::event::KeyEvent;
+
+#[test]
+fn the_key_that_suspends_works_in_every_dialog() {
+    for keys in ["", "?", ":", "q", "/", "x", "x \"흐림", "t", "s", "ctrl-f"] {
+        let mut bench = Bench::evening(80, 24);
+        bench.keys(keys);
+        let before = bench.screen();
+        let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+        let effects = bench.app.update(Message::Key(key, 0));
+        let suspends = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Suspend));
+        assert!(suspends, "{keys}: {before}");
+        assert_eq!(bench.screen(), before, "{keys}");
+    }
+}
+
+#[test]
+fn the_help_scrolls_with_the_keys_of_lists() {
+    let mut bench = Bench::evening(80, 24);
+    let first = bench.keys("?").screen();
+    let last = "a word with low model confidence";
+    for (down, up) in [("G", "g g"), ("end", "home")] {
+        let screen = bench.keys(down).screen();
+        assert!(screen.contains(last), "{down}: {screen}");
+        assert_eq!(bench.keys(up).screen(), first, "{up}");
+    }
+    for (down, up) in [("j", "k"), ("ctrl-d", "ctrl-u"), ("pagedown", "pageup")] {
+        assert_ne!(bench.keys(down).screen(), first, "{down}");
+        assert_eq!(bench.keys(up).screen(), first, "{up}");
+    }
+    assert!(first.contains("PageUp PageDown page  Home End start, end"));
+}
+
+#[test]
+fn the_list_of_a_prompt_does_not_cover_its_box() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::evening(width, height);
+        bench.keys("\\ home x \"그림이_흐리다 enter x \"그림이_깨졌다 enter");
+        // The record pane, alone on the smallest screen, removes the value under the cursor instead.
+        let prompts = [("x", "why reject?"), ("d", "remove from tags")];
+        for (keys, title) in prompts.into_iter().take(if width > 40 { 2 } else { 1 }) {
+            bench.keys(keys);
+            let screen = bench.screen();
+            let lines = bench.pane(title).map(|lines| lines.len());
+            assert_eq!(lines, Some(3), "{width}x{height}: {screen}");
+            assert!(screen.contains("1 "), "{screen}");
+            bench.keys("esc");
+        }
+    }
+}
+
+#[test]
+fn a_first_rejection_is_not_offered_earlier_reasons() {
+    let mut bench = Bench::evening(120, 40);
+    let screen = bench.keys("x").screen();
+    assert!(!screen.contains("1-9"), "{screen}");
+    assert!(!screen.contains("Tab next"), "{screen}");
+    let screen = bench.keys("\"흐림 enter x").screen();
+    assert!(screen.contains("1-9 Enter"), "{screen}");
+}
+
+#[test]
+fn a_title_that_does_not_fit_ends_with_an_ellipsis() {
+    let mut bench = Bench::evening(40, 10);
+    let screen = bench.keys("\\ s").screen();
+    assert!(screen.contains("Change 7 records that the lis"), "{screen}");
+    assert!(screen.contains('…'), "{screen}");
+}
+
+#[test]
+fn the_counts_of_the_header_add_up_while_the_model_works() {
+    let mut bench = Bench::evening(80, 24);
+    let mut working = bench.snapshot()[6].as_ref().clone();
+    working.state = GroupState::Running;
+    bench.event(Event::Groups(vec![working]));
+    let screen = bench.screen();
+    let header = screen.lines().next().unwrap();
+    assert!(header.contains(">1"), "{header}");
+    let counts = header.split_whitespace().filter_map(|word| {
+        let count = word.trim_start_matches(['?', '!', '*', '+', '=', 'o', '>', '.', 'x']);
+        count.parse::<u64>().ok()
+    });
+    assert_eq!(counts.sum::<u64>(), 7, "{header}");
+}
+
+#[test]
+fn a_decision_that_changes_nothing_says_why() {
+    let mut bench = Bench::evening(120, 40);
+    let screen = bench.keys("O").screen();
+    let nothing = "nothing changed: 1 has no decision to withdraw";
+    assert!(screen.contains(nothing), "{screen}");
+}

@@ -184,7 +184,7 @@ fn display_name<'a>(name: &'a str, image_path: &'a str) -> Cow<'a, str> {
 
 fn no_usable_row(refused: u64) -> Error {
     if refused == 0 {
-        return Error::new(ErrorKind::Source, "the source has no rows")
+        return Error::new(ErrorKind::Source, "the source has no items")
             .with_hint("check how it was written, and --only-source and --run-id");
     }
     let rows = plural(refused as usize, "row");

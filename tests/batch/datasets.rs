@@ -306,6 +306,16 @@ fn a_filter_selects_the_records_that_are_split() {
     let names: Vec<String> = (0..60).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut desk = Desk::with_icons(&names);
+    // Copies of one drawing would stay together.
+    for (n, name) in names.iter().enumerate() {
+        let card = image::RgbaImage::from_fn(24, 24, |x, y| {
+            let place = n as u32 * 36 + x / 4 * 6 + y / 4;
+            let mixed = (place + 1).wrapping_mul(0x9e37_79b1);
+            let is_light = (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 31 == 0;
+            image::Rgba([if is_light { 230 } else { 200 }, 30, 35, 255])
+        });
+        card.save(desk.source(&format!("{name}.png"))).unwrap();
+    }
     let mut blue = good("파란 모자");
     blue["attributes"]["colors"] = json!(["blue"]);
     desk.icon("파란 모자");

@@ -286,8 +286,15 @@ fn an_unreadable_source_is_reported_with_a_hint() {
         let shown = output.lines().find(|line| line.starts_with("hint: "));
         assert!(shown.is_some_and(|line| line.contains(hint)), "{output}");
     }
-    let output = desk.batch(&["--only-source", "cash"]).expect(0).out;
-    assert!(output.contains("the source has no items"), "{output}");
+    let none = desk.batch(&["--json", "--only-source", "cash"]).expect(1);
+    let last = none.events().pop().unwrap();
+    assert_eq!(last["event"], "broken");
+    assert_eq!(last["cause"], "the source has no items");
+    assert!(
+        none.err.contains("check how it was written"),
+        "{}",
+        none.err
+    );
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct FieldSpec {
     pub object: Option<&'static str>,
     /// Short display name.
     pub name: Phrase,
+    /// The key that chooses it in a dialog.
+    pub letter: char,
     pub kind: Kind,
     /// The maximum number of values. If 1, the field is a text or null; otherwise it is a list.
     pub max: usize,
@@ -87,6 +89,7 @@ fields! {
         key: "label_ko",
         object: None,
         name: Phrase::new("label", "라벨"),
+        letter: 'l',
         kind: Kind::Sentence(Language::Korean),
         max: 1,
         answer: (1, 1),
@@ -96,6 +99,7 @@ fields! {
         key: "label_en",
         object: None,
         name: Phrase::new("english", "영문"),
+        letter: 'e',
         kind: Kind::Sentence(Language::English),
         max: 1,
         answer: (1, 1),
@@ -105,6 +109,7 @@ fields! {
         key: "tags_ko",
         object: None,
         name: Phrase::new("tags", "태그"),
+        letter: 't',
         kind: Kind::Keywords,
         max: 15,
         answer: (5, 8),
@@ -114,6 +119,7 @@ fields! {
         key: "colors",
         object: ATTRIBUTES,
         name: Phrase::new("colors", "색"),
+        letter: 'c',
         kind: Kind::Words(WordList { name: "colors", closed: true }),
         max: 10,
         answer: (0, 4),
@@ -127,6 +133,7 @@ fields! {
         key: "theme",
         object: ATTRIBUTES,
         name: Phrase::new("theme", "테마"),
+        letter: 'h',
         kind: Kind::Words(WordList { name: "themes", closed: false }),
         max: 10,
         answer: (0, 2),
@@ -140,6 +147,7 @@ fields! {
         key: "material",
         object: ATTRIBUTES,
         name: Phrase::new("material", "재질"),
+        letter: 'm',
         kind: Kind::Words(WordList { name: "materials", closed: true }),
         max: 10,
         answer: (0, 3),
@@ -153,6 +161,7 @@ fields! {
         key: "vibe",
         object: ATTRIBUTES,
         name: Phrase::new("vibe", "분위기"),
+        letter: 'v',
         kind: Kind::Words(WordList { name: "vibes", closed: false }),
         max: 10,
         answer: (0, 3),
@@ -166,6 +175,7 @@ fields! {
         key: "item_type_guess",
         object: ATTRIBUTES,
         name: Phrase::new("type", "종류"),
+        letter: 'y',
         kind: Kind::Words(WordList { name: "item_types", closed: true }),
         max: 1,
         answer: (1, 1),
@@ -179,6 +189,7 @@ fields! {
         key: "query_variants_ko",
         object: None,
         name: Phrase::new("queries", "검색어"),
+        letter: 'q',
         kind: Kind::Phrases,
         max: 8,
         answer: (3, 5),
@@ -206,6 +217,14 @@ impl Field {
     pub fn at(object: Option<&str>, key: &str) -> Option<Field> {
         let mut all = Self::ALL.iter().copied();
         all.find(|field| field.key() == key && field.spec().object == object)
+    }
+
+    /// The attributes that say what an item is like. A record needs a value in one of them.
+    pub fn describing() -> impl Iterator<Item = Field> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|field| {
+            field.spec().object.is_some() && field.is_list() && *field != Self::Colors
+        })
     }
 
     /// All fields in record order, grouped by nested object.

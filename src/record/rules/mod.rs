@@ -252,9 +252,8 @@ fn missing_attributes(labels: &Labels, context: &RuleContext) -> Vec<String> {
     if context.colors.is_some() && labels.values(Field::Colors).is_empty() {
         missing.push(Field::Colors);
     }
-    let describing = [Field::Theme, Field::Material, Field::Vibe];
-    if !describing.into_iter().any(has_value) {
-        missing.extend(describing);
+    if !Field::describing().any(has_value) {
+        missing.extend(Field::describing());
     }
     if !has_value(Field::ItemTypeGuess) {
         missing.push(Field::ItemTypeGuess);

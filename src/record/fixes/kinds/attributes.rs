@@ -9,9 +9,6 @@ const MAX_COLORS: usize = 3;
 /// The maximum number of words taken from the label and the tags.
 const MAX_WORDS: usize = 3;
 
-/// A record needs a value in at least one of these.
-const DESCRIBING: [Field; 3] = [Field::Theme, Field::Material, Field::Vibe];
-
 /// Sets the colors of the pixels if the record lists none.
 pub fn set_colors(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if says(labels, Field::Colors) {
@@ -38,10 +35,10 @@ pub fn fill(labels: &Labels, context: &FixContext) -> Option<Labels> {
     for part in [set_type, set_colors] {
         filled = part(&filled, context).unwrap_or(filled);
     }
-    if DESCRIBING.iter().any(|field| says(labels, *field)) {
+    if Field::describing().any(|field| says(labels, field)) {
         return Some(filled);
     }
-    for field in DESCRIBING {
+    for field in Field::describing() {
         let known = known_words(labels, field, context);
         filled.set(field, known.into_iter().take(MAX_WORDS));
     }

@@ -43,7 +43,7 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
     let name = clean_text(context.rules.item_name);
     let long = words(&name).filter(|word| word.chars().count() > 1);
     tags.extend(long.map(str::to_owned));
-    for field in [Field::Theme, Field::Vibe, Field::Material] {
+    for field in Field::describing() {
         tags.extend(korean(field));
     }
     for other in context.others {
@@ -119,7 +119,7 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
     let mut before: Vec<String> = colors
         .map(|word| in_shape(word, Shape::Adjective).to_owned())
         .collect();
-    for field in [Field::Material, Field::Theme, Field::Vibe] {
+    for field in Field::describing() {
         let listed = labels.values(field).iter().filter(|word| is_answer(word));
         let korean = listed.filter_map(|word| vocabulary.korean(field, word));
         before.extend(korean.map(str::to_owned));

@@ -299,7 +299,7 @@ fn tags_and_queries_follow_from_the_attributes() {
     let queried = applied(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
     assert_eq!(
         queried.values(Field::QueryVariantsKo),
-        ["리본 모자", "빨간 모자", "천 모자"]
+        ["리본 모자", "빨간 모자", "겨울 모자"]
     );
 }
 

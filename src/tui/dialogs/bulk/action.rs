@@ -51,19 +51,9 @@ impl BulkAction {
 
 /// The fields of bulk changes, each with its key. Sentences are left out: each is about one record.
 pub(super) fn fields() -> impl Iterator<Item = (char, Field)> {
-    let letter = |field: Field| match field {
-        Field::TagsKo => 't',
-        Field::Colors => 'c',
-        Field::Theme => 'h',
-        Field::Material => 'm',
-        Field::Vibe => 'v',
-        Field::ItemTypeGuess => 'y',
-        Field::QueryVariantsKo => 'q',
-        Field::LabelKo | Field::LabelEn => 'l',
-    };
     let all = Field::ALL.iter().copied();
     let all = all.filter(|field| !matches!(field.spec().kind, Kind::Sentence(_)));
-    all.map(move |field| (letter(field), field))
+    all.map(|field| (field.spec().letter, field))
 }
 
 /// The value `by` places after `now`; stops at both ends.

@@ -1,7 +1,6 @@
 //! The summary of a run, as text and as JSON.
 
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
-use crate::outdir;
 use crate::record::FailureCode;
 use crate::text::{duration, for_line, plural, shortened};
 use serde_json::{Map, Value, json};
@@ -169,19 +168,19 @@ fn remote_line(counts: &RemoteCounts) -> String {
 }
 
 /// Names the output files that exist.
-fn files(folder: &Path, parquet: bool, failed: bool) -> impl Iterator<Item = String> {
+fn files(outdir: &Path, parquet: bool, failed: bool) -> impl Iterator<Item = String> {
     let files = [
-        ("labels", outdir::LABELS, true),
-        ("kept lines", outdir::KEPT, true),
-        ("parquet", outdir::PARQUET, parquet),
-        ("failures", outdir::ERRORS, failed),
-        ("unread lines", outdir::UNREAD, true),
-        ("log", outdir::LOG, true),
+        ("labels", "labels.jsonl", true),
+        ("kept lines", "labels_kept.jsonl", true),
+        ("parquet", "labels.parquet", parquet),
+        ("failures", "labels_errors.jsonl", failed),
+        ("unread lines", "labels_unread.jsonl", true),
+        ("log", "labeler.log", true),
     ];
     files
         .into_iter()
-        .filter(|(_, name, wanted)| *wanted && folder.join(name).exists())
-        .map(|(what, name, _)| format!("{what}: {}", folder.join(name).display()))
+        .filter(|(_, name, wanted)| *wanted && outdir.join(name).exists())
+        .map(|(what, name, _)| format!("{what}: {}", outdir.join(name).display()))
 }
 
 const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];

@@ -22,7 +22,7 @@ const WRITE_BYTES: usize = 64 << 10;
 
 /// One line of `--json`.
 #[derive(Debug, Serialize)]
-struct HistoryEntry {
+struct ListedRecord {
     image_path: String,
     image_sha256: Option<String>,
     item_name: String,
@@ -122,10 +122,10 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     write_out(notes, note.as_bytes())
 }
 
-fn listed(record: &ReviewRecord) -> HistoryEntry {
+fn listed(record: &ReviewRecord) -> ListedRecord {
     let summary = &record.summary;
     let reasons = summary.reasons.iter();
-    HistoryEntry {
+    ListedRecord {
         image_path: summary.image_path.clone(),
         image_sha256: record.image_sha256.clone(),
         item_name: record.item.item_name.clone(),

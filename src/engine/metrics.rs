@@ -2,6 +2,7 @@
 
 use super::messages::{InFlight, Progress, Stage};
 use crate::labeler::RemoteCounts;
+use crate::platform;
 use crate::record::{GroupId, Timings};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -211,22 +212,9 @@ impl Metrics {
         progress.in_flight = inner.in_flight.values().cloned().collect();
         progress.throughput = inner.throughput.iter().copied().collect();
         progress.stage_seconds = inner.stage_seconds;
-        progress.resident_bytes = resident_bytes();
+        progress.resident_bytes = platform::resident_memory().unwrap_or_default();
         progress.remote = inner.remote;
     }
-}
-
-/// Resident memory of this process; 0 if the system does not report it.
-fn resident_bytes() -> u64 {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
-        return 0;
-    };
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB"))
-        .and_then(|kib| kib.trim().parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! [`unix`] is complete. `other` is the minimum that any other system needs. CI only compiles it
 //! (`.ci/platforms`), so it is kept small.
 
+mod memory;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
 
+pub use memory::{available_memory, installed_memory, peak_resident_memory, resident_memory};
 #[cfg(not(unix))]
 pub use other::*;
 #[cfg(unix)]

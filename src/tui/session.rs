@@ -1,5 +1,5 @@
 //! State shared by all screens and dialogs: records, queue, selection, pictures, engine status.
-//! Screens and dialogs read it and change it through its methods.
+//! Screens and dialogs read its parts, and change several of them at once through its methods.
 
 use super::engine_status::EngineStatus;
 use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};

@@ -10,6 +10,7 @@ use super::checkpoint::weight_cache::{self, WeightCache};
 use super::nn::Backend;
 use super::nn::linear::{Placement, Quantization};
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform;
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use candle_core::{DType, Device, Tensor};
 use std::path::PathBuf;
@@ -197,29 +198,8 @@ pub fn free_memory(device: &Device) -> Option<u64> {
             let memory = cuda.cuda_stream().context().mem_get_info();
             memory.ok().map(|(free, _)| free as u64)
         }
-        Device::Cpu => meminfo("MemAvailable:"),
+        Device::Cpu => platform::available_memory(),
         _ => None,
-    }
-}
-
-/// Installed main memory in bytes, if known.
-pub fn installed_memory() -> Option<u64> {
-    meminfo("MemTotal:")
-}
-
-fn meminfo(field: &str) -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let mut lines = memory.lines();
-        let line = lines.find_map(|line| line.strip_prefix(field))?;
-        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kib * 1024)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = field;
-        None
     }
 }
 

@@ -1,7 +1,8 @@
 //! Runs a workload on the generator and measures it.
 
-use super::workload::{ICONS, peak_resident_bytes};
+use super::workload::ICONS;
 use crate::error::Result;
+use crate::platform;
 use crate::settings::BenchOptions;
 use crate::vlm::open::Opened;
 use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, StepStats};
@@ -129,7 +130,7 @@ impl Measurement {
             "prompt_tokens": self.prompt_tokens,
             "shared_prompt_tokens": self.shared_tokens,
             "load_seconds": opened.load_seconds,
-            "peak_resident_bytes": peak_resident_bytes(),
+            "peak_resident_bytes": platform::peak_resident_memory(),
             "seconds": self.seconds,
             "vision_seconds": self.vision_seconds,
             "head_seconds": self.head_seconds,
@@ -179,7 +180,7 @@ impl Measurement {
             "steps_per_record": per_record(self.steps),
             "share_of_time": shares,
             "load_seconds": opened.load_seconds,
-            "peak_resident_bytes": peak_resident_bytes(),
+            "peak_resident_bytes": platform::peak_resident_memory(),
             "weight_bytes_per_step": opened.model.step_bytes(),
         })
     }

@@ -1,8 +1,9 @@
 //! Runs the workload on a server and measures it.
 
-use super::workload::{ICONS, items, peak_resident_bytes, prompter, question};
+use super::workload::{ICONS, items, prompter, question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::{ChatClient, ChatTurn};
+use crate::platform;
 use crate::settings::{BenchOptions, RemoteOptions};
 use crate::text::for_line;
 use crate::wording::Words;
@@ -65,7 +66,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         "prompt_tokens": prompt,
         "shared_prompt_tokens": cached,
         "load_seconds": null,
-        "peak_resident_bytes": peak_resident_bytes(),
+        "peak_resident_bytes": platform::peak_resident_memory(),
         "seconds": seconds,
         "vision_seconds": null,
         "sampling_seconds": null,

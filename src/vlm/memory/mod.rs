@@ -12,6 +12,7 @@ use super::model::cache_spec;
 use super::nn::Backend;
 use super::nn::linear::{Form, Quantization};
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform;
 use crate::settings::ModelOptions;
 use crate::text::gibibytes;
 use candle_core::DType;
@@ -136,7 +137,7 @@ impl<'a> Memory<'a> {
     pub fn check(&self) -> Result<()> {
         let room = match self.load.device.is_cpu() {
             // Memory in use by other processes can be paged out, so only the total counts.
-            true => device::installed_memory(),
+            true => platform::installed_memory(),
             false => device::free_memory(&self.load.device),
         };
         match room {

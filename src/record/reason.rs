@@ -323,8 +323,8 @@ impl Reason {
             Self::Repetition => texts(
                 "반복",
                 Phrase::new(
-                    "the label repeats a word, a list repeats a value, or a query repeats the label, the name or another query",
-                    "라벨의 단어나 목록의 값이 되풀이되거나, 검색어가 라벨·이름·다른 검색어와 같습니다",
+                    "a word of the label, a value or a query is repeated",
+                    "라벨의 단어나 값, 검색어가 되풀이됩니다",
                 ),
                 Phrase::new("remove the repetition", "두 번 쓴 것을 빼세요"),
             ),

@@ -56,6 +56,16 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
             let values = removable_values(labels, *field)?.to_vec();
             let entries = parse_added(*field, to, vocabulary)?;
             let named = values_named(&values, *field, from, vocabulary);
+            let mut renamed = values.iter().zip(&named).filter(|(_, named)| **named);
+            if let [entry] = &entries[..]
+                && entry != to
+                && renamed.any(|(value, _)| value == entry)
+            {
+                return Err(usage_error(said!(
+                    "the vocabulary writes {to} as {entry}",
+                    "어휘집은 {to}{을} {entry}{으로} 적습니다"
+                )));
+            }
             edited.set(
                 *field,
                 replace_matching(*field, values, &named, |_| entries.clone())?,

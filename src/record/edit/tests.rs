@@ -207,6 +207,13 @@ fn other_values_of_the_list_stay_as_they_are() {
         to: "금색, 흰색".into(),
     };
     assert_eq!(colors(rename), ["황금", "white", "gold", "황금"]);
+    let rename = Change::Rename {
+        field,
+        from: "gold".into(),
+        to: "금색".into(),
+    };
+    let error = after(rename).unwrap_err();
+    assert_eq!(error.cause, "the vocabulary writes 금색 as gold");
     // Reordering values rewrites none of them.
     let moved = texts(&["수상한 색", "황금", "gold", "황금"]);
     assert_eq!(

@@ -93,9 +93,9 @@ pub struct RequestQueue {
     todo: VecDeque<GroupId>,
     next_ticket: u64,
     outstanding: HashMap<u64, Job>,
-    /// Tickets of the outstanding requests that the model has started. A group may have several:
-    /// opinions, and an operator's retry.
-    running: HashSet<u64>,
+    /// The groups of the outstanding requests that the model has started, by ticket. A group may have
+    /// several: opinions, and an operator's retry.
+    running: HashMap<u64, GroupId>,
 }
 
 impl RequestQueue {
@@ -114,7 +114,7 @@ impl RequestQueue {
             todo: VecDeque::new(),
             next_ticket: 1,
             outstanding: HashMap::new(),
-            running: HashSet::new(),
+            running: HashMap::new(),
         }
     }
 
@@ -217,7 +217,7 @@ impl RequestQueue {
     /// Marks a request as started by the model; returns its group.
     pub fn started(&mut self, ticket: u64) -> Option<GroupId> {
         let group = self.outstanding.get(&ticket)?.group;
-        self.running.insert(ticket);
+        self.running.insert(ticket, group);
         Some(group)
     }
 
@@ -236,16 +236,9 @@ impl RequestQueue {
     /// running.
     pub fn model_lost(&mut self) -> Vec<GroupId> {
         self.model = ModelStatus::None;
-        let running: HashSet<GroupId> = self.running_groups().collect();
         self.outstanding.clear();
-        self.running.clear();
-        running.into_iter().collect()
-    }
-
-    /// The groups of the running requests, once for each request.
-    fn running_groups(&self) -> impl Iterator<Item = GroupId> {
-        let jobs = self.running.iter();
-        jobs.filter_map(|ticket| Some(self.outstanding.get(ticket)?.group))
+        let groups: HashSet<GroupId> = self.running.drain().map(|(_, group)| group).collect();
+        groups.into_iter().collect()
     }
 
     pub fn pause(&mut self, paused: bool) {
@@ -271,7 +264,7 @@ impl RequestQueue {
     }
 
     pub fn is_running(&self, group: GroupId) -> bool {
-        self.running_groups().any(|running| running == group)
+        self.running.values().any(|running| *running == group)
     }
 
     pub fn has_outstanding(&self) -> bool {

@@ -11,7 +11,7 @@ const MAX_FILL: f32 = 0.92;
 /// Minimum correlation between the edges of two icons of the same drawing.
 const MIN_CORRELATION: f32 = 0.7;
 /// The same for two plates: only copies and recolors, since plates may share a frame.
-const MIN_COPY_CORRELATION: f32 = 0.95;
+const MIN_PLATE_CORRELATION: f32 = 0.95;
 /// Safety margin for the rounding of `f32`.
 const ROUNDING_MARGIN: f32 = 0.999;
 /// Smaller edges, in 8-bit color steps, are rounding errors in a flat icon.
@@ -23,6 +23,8 @@ pub struct Drawing {
     /// SHA-256 of width, height and the alpha channel.
     pub outline: [u8; 32],
     pub edges: Edges,
+    /// Whether it fills its bounding box.
+    pub is_plate: bool,
 }
 
 /// Strength of the color change at each opaque pixel, row by row, minus the mean and scaled so that
@@ -39,13 +41,11 @@ pub struct Edges {
 impl Drawing {
     /// Extracts the drawing of an icon; `None` if it is empty or a plate.
     pub fn of(icon: &Icon) -> Option<Self> {
-        let (drawing, is_plate) = Self::of_any(icon)?;
-        (!is_plate).then_some(drawing)
+        Self::of_any(icon).filter(|drawing| !drawing.is_plate)
     }
 
-    /// Extracts the drawing of an icon, and tells whether it is a plate, which fills its bounding box.
-    /// `None` if the icon is empty.
-    pub fn of_any(icon: &Icon) -> Option<(Self, bool)> {
+    /// Extracts the drawing of an icon; `None` if it is empty.
+    pub fn of_any(icon: &Icon) -> Option<Self> {
         let (width, height) = (icon.width as usize, icon.height as usize);
         let pixels = icon.rgba.as_chunks::<4>().0;
         let opaque = |x: usize, y: usize| pixels[y * width + x][3] >= OPAQUE;
@@ -62,7 +62,6 @@ impl Drawing {
         if count == 0 {
             return None;
         }
-        let is_plate = count as f32 >= MAX_FILL * area as f32;
         let mut steps = Vec::with_capacity(count);
         for y in 0..height {
             for x in (0..width).filter(|x| opaque(*x, y)) {
@@ -82,21 +81,20 @@ impl Drawing {
         for pixel in pixels {
             outline.update([pixel[3]]);
         }
-        let drawing = Self {
+        Some(Self {
             outline: outline.finalize().into(),
             edges: edges(&steps),
-        };
-        Some((drawing, is_plate))
+            is_plate: count as f32 >= MAX_FILL * area as f32,
+        })
     }
 
     /// Whether `other` is the same drawing, whatever its colors.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.outline == other.outline && self.edges.are_same(&other.edges)
-    }
-
-    /// Whether `other` is the same plate, whatever its colors.
-    pub fn is_copy(&self, other: &Self) -> bool {
-        self.outline == other.outline && self.edges.correlate(&other.edges, MIN_COPY_CORRELATION)
+        let min = match self.is_plate {
+            true => MIN_PLATE_CORRELATION,
+            false => MIN_CORRELATION,
+        };
+        self.outline == other.outline && self.edges.correlate(&other.edges, min)
     }
 }
 
@@ -280,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plate_is_a_copy_of_its_recolor() {
+    fn a_plate_is_the_same_as_its_recolor() {
         let plate = |color: [u8; 3], line: usize| {
             let pixel = |at: usize| match at % 8 == line {
                 true => [color[0], color[1], color[2], 255],
@@ -291,12 +289,12 @@ mod tests {
                 height: 8,
                 rgba: (0..64).flat_map(pixel).collect(),
             };
-            let (drawing, is_plate) = Drawing::of_any(&icon).unwrap();
-            assert!(is_plate);
+            let drawing = Drawing::of_any(&icon).unwrap();
+            assert!(drawing.is_plate);
             drawing
         };
         let red = plate([200, 30, 30], 3);
-        assert!(red.is_copy(&plate([30, 30, 200], 3)));
-        assert!(!red.is_copy(&plate([200, 30, 30], 5)));
+        assert!(red.is_same(&plate([30, 30, 200], 3)));
+        assert!(!red.is_same(&plate([200, 30, 30], 5)));
     }
 }

@@ -86,9 +86,13 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn distinct(field: Field, texts: impl Iterator<Item = String>) -> Vec<String> {
+    unique(texts.filter(|text| !text.is_empty() && text.chars().count() <= field.max_chars()))
+}
+
+/// The texts without later occurrences of the same text in any letter case, in order.
+pub(super) fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     texts
-        .filter(|text| !text.is_empty() && text.chars().count() <= field.max_chars())
         .filter(|text| seen.insert(text.to_lowercase()))
         .collect()
 }

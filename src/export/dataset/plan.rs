@@ -236,10 +236,8 @@ fn assign_splits(
             Some(base) => Some(base.join(&item.image_path).into()),
             None => item.file,
         };
-        let (drawing, is_plate) = file.and_then(|file| drawing(&file)).unzip();
         let member = Member {
-            drawing,
-            is_plate: is_plate.unwrap_or_default(),
+            drawing: file.and_then(|file| drawing(&file)),
             image_sha256,
             name: item.item_name,
             source_type: item.source_type,
@@ -250,8 +248,8 @@ fn assign_splits(
     Ok(splits)
 }
 
-/// Returns the drawing of an image and whether it is a plate; `None` also if it cannot be read.
-fn drawing(file: &ImageLocation) -> Option<(Drawing, bool)> {
+/// Returns the drawing of an image; `None` also if it cannot be read.
+fn drawing(file: &ImageLocation) -> Option<Drawing> {
     let bytes = image_bytes(file).ok()?;
     Drawing::of_any(&icon::decode(&bytes).ok()?)
 }

@@ -13,9 +13,7 @@ use std::collections::HashMap;
 pub(super) struct Member {
     pub image_sha256: Option<String>,
     pub name: String,
-    /// The drawing. That of a plate is compared more strictly, since many have its outline.
     pub drawing: Option<Drawing>,
-    pub is_plate: bool,
     pub source_type: SourceType,
     pub part: Option<String>,
 }
@@ -59,11 +57,7 @@ impl Splitter {
         related.extend(self.by_name.get(&name).copied());
         if let Some(drawing) = &member.drawing {
             let splits = self.by_outline.get(&drawing.outline).into_iter().flatten();
-            let is_same = match member.is_plate {
-                true => Drawing::is_copy,
-                false => Drawing::is_same,
-            };
-            let has_same = |others: &[Drawing]| others.iter().any(|other| is_same(other, drawing));
+            let has_same = |others: &[Drawing]| others.iter().any(|other| other.is_same(drawing));
             let splits = splits.enumerate().filter(|(_, others)| has_same(others));
             related.extend(splits.map(|(split, _)| split));
         }
@@ -152,6 +146,7 @@ mod tests {
         Drawing {
             outline: [outline; 32],
             edges: Edges::new([100, -50, -50].into()),
+            is_plate: false,
         }
     }
 
@@ -160,7 +155,6 @@ mod tests {
             image_sha256: Some(format!("{image:04}")),
             name: format!("모자 {name}"),
             drawing: drawing_of.map(drawing),
-            is_plate: false,
             source_type: SourceType::Cash,
             part: Some("모자".to_owned()),
         }

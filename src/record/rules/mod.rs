@@ -12,9 +12,10 @@ pub use color::{ColorHistogram, nearest_color, word_matches_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::color_of;
 pub(super) use excerpt::{is_readable, is_readable_name};
-pub(super) use repetition::{distinct, unique};
+pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
+use super::normalize::unique;
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
 use crate::text::{Language, clean_text, is_word_char, particles::stem};
 use details::describes_nothing_visible;
@@ -110,7 +111,9 @@ fn evidence(
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
             found_if(labels.model_reasons.contains(&reason))
         }
-        Reason::FewTags => found_if(unique(labels.values(Field::TagsKo)).len() < MIN_TAGS),
+        Reason::FewTags => {
+            found_if(unique(labels.values(Field::TagsKo).iter().cloned()).len() < MIN_TAGS)
+        }
         Reason::FewQueries => found_if(labels.values(Field::QueryVariantsKo).len() < MIN_QUERIES),
         Reason::LabelEqualsItemName => found_if(is_name_alone(label, name)),
         // An exact comparison, since both are exported as they are.

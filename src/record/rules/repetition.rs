@@ -1,6 +1,7 @@
 //! The `repetition` rule: repeated words in a label, repeated values in lists, and redundant search
 //! queries.
 
+use crate::record::normalize::unique;
 use crate::record::{Field, Labels};
 use crate::text::{clean_text, particles::stem, words};
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
     let mut found: Vec<String> = again.map(str::to_owned).collect();
     for field in lists() {
         let values = labels.values(field);
-        found.extend(dropped(values, unique(values)));
+        found.extend(dropped(values, unique(values.iter().cloned())));
     }
     let queries = labels.values(Field::QueryVariantsKo);
     found.extend(dropped(queries, distinct(queries, labels.label_ko(), name)));
@@ -43,7 +44,7 @@ impl Labels {
         let label = without_runs(self.label_ko());
         self.set(Field::LabelKo, [label]);
         for field in lists() {
-            self.set(field, unique(self.values(field)));
+            self.set(field, unique(self.values(field).iter().cloned()));
         }
         let queries = distinct(self.values(Field::QueryVariantsKo), self.label_ko(), name);
         self.set(Field::QueryVariantsKo, queries);
@@ -55,16 +56,6 @@ impl Labels {
 fn lists() -> impl Iterator<Item = Field> {
     let all = Field::ALL.iter().copied();
     all.filter(|field| field.is_list() && *field != Field::QueryVariantsKo)
-}
-
-/// The values without later occurrences of the same value in any letter case, in order.
-pub(in crate::record) fn unique(values: &[String]) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let values = values.iter();
-    values
-        .filter(|value| seen.insert(value.to_lowercase()))
-        .cloned()
-        .collect()
 }
 
 /// The queries that repeat neither the label, the name nor an earlier query, in order.

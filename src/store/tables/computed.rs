@@ -109,6 +109,8 @@ pub fn read_drawing(db: &Connection, group: GroupId) -> Result<Option<Option<Dra
         Ok(outline.zip(edges).map(|(outline, edges)| Drawing {
             outline,
             edges: Edges::new(edges.into_iter().map(u8::cast_signed).collect()),
+            // No plate is stored.
+            is_plate: false,
         }))
     };
     db.prepare_cached("SELECT outline, edges FROM drawings WHERE group_id = ?1")

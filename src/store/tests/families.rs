@@ -12,6 +12,7 @@ fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
         drawing: Some(Drawing {
             outline: [outline; 32],
             edges: Edges::new(edges.into()),
+            is_plate: false,
         }),
         ..Measured::default()
     }

@@ -50,6 +50,7 @@ fn red_cap() -> Measured {
         drawing: Some(Drawing {
             outline: [7; 32],
             edges: Edges::new([0, -3, 127].into()),
+            is_plate: false,
         }),
     }
 }

@@ -362,6 +362,7 @@ fn full(outdir: &Path) -> Vec<GroupId> {
         drawing: Some(Drawing {
             outline: [1; 32],
             edges: Edges::new([120, -40, -40, -40].into()),
+            is_plate: false,
         }),
         ..Measured::default()
     };

@@ -5,14 +5,15 @@ use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
     ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
 };
-use crate::record::rules::{MIN_QUERIES, MIN_TAGS, distinct, unique};
+use crate::record::normalize::unique;
+use crate::record::rules::{MIN_QUERIES, MIN_TAGS, distinct};
 use crate::record::{Field, Labels, RuleContext, Word};
 use crate::text::{clean_text, words};
 use std::collections::HashSet;
 
 /// Adds tags from the item type, the attributes and other answers until there are enough.
 pub fn add_tags(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let mut tags = unique(labels.values(Field::TagsKo));
+    let mut tags = unique(labels.values(Field::TagsKo).iter().cloned());
     if tags.len() >= MIN_TAGS {
         return None;
     }

@@ -215,7 +215,10 @@ fn bench_measures_the_workload() {
         command
     };
     let report = json(&mut bench(&["--json"]));
-    assert!(report["icons_per_minute"].as_f64().unwrap() > 0.0);
+    let speed = |name: &str| report[name].as_f64().unwrap();
+    assert!(speed("icons_per_minute") > 0.0);
+    assert!(speed("icons_per_minute_after_shared_prompt") > speed("icons_per_minute"));
+    assert!(speed("shared_prompt_seconds") < speed("seconds"));
     assert!(report["load_seconds"].as_f64().unwrap() > 0.0);
     assert!(report["weight_bytes_per_step"].as_u64().unwrap() > 1_000_000);
     assert!(report["seconds_per_step_by_batch"]["2"].as_f64().unwrap() > 0.0);

@@ -119,6 +119,7 @@ impl Measurement {
                 (batch.to_string(), (seconds / *steps as f64).into())
             })
             .collect();
+        let shared_prompt = self.shared_prompt_seconds();
         json!({
             "model": opened.name,
             "device": opened.device,
@@ -139,6 +140,11 @@ impl Measurement {
             "decode_tokens_per_second": rate(decode.1, decode.0),
             "seconds_per_step_by_batch": steps,
             "icons_per_minute": rate(60 * self.done_at.len(), self.seconds),
+            "shared_prompt_seconds": shared_prompt,
+            "icons_per_minute_after_shared_prompt": rate(
+                60 * self.done_at.len(),
+                self.seconds - shared_prompt,
+            ),
             "weight_bytes_per_step": opened.model.step_bytes(),
         })
     }
@@ -183,6 +189,11 @@ impl Measurement {
             "peak_resident_bytes": platform::peak_resident_memory(),
             "weight_bytes_per_step": opened.model.step_bytes(),
         })
+    }
+
+    /// Time in the layers for the shared prefix, as its share of all prompt rows.
+    fn shared_prompt_seconds(&self) -> f64 {
+        self.prompt_seconds * self.prefix_rows() as f64 / self.prompt_rows.max(1) as f64
     }
 
     /// Rows of the shared prefix, which is computed once.

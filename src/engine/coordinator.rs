@@ -298,7 +298,7 @@ impl Coordinator {
         let groups = commands::matching(&mut self.journal, &query, self.ingest.groups())?;
         tracing::info!(groups = groups.len(), "labeling again");
         self.families.retried(&groups);
-        self.queue.retry(&groups, &Retry::default());
+        self.queue.redo(&groups);
         Ok(())
     }
 

@@ -25,10 +25,11 @@ struct Inner {
     /// By ticket.
     in_flight: BTreeMap<u64, InFlight>,
     worked: Worked,
+    /// Number of icons with a final answer.
     finished: u64,
     stage_seconds: [f64; 4],
-    /// Arrival times of the answers in the window.
-    answers: VecDeque<Instant>,
+    /// When the icons in the window were finished.
+    icons: VecDeque<Instant>,
     /// Numbers of tokens generated in the window, with their times.
     tokens: VecDeque<(Instant, usize)>,
     /// Tokens counted while an ended request was generated, until its final number is known; by
@@ -75,7 +76,7 @@ impl Metrics {
             worked: Worked::default(),
             finished: 0,
             stage_seconds: [0.0; 4],
-            answers: VecDeque::new(),
+            icons: VecDeque::new(),
             tokens: VecDeque::new(),
             counted: BTreeMap::new(),
             throughput: VecDeque::new(),
@@ -140,11 +141,17 @@ impl Metrics {
         inner.counted.clear();
     }
 
-    /// Counts an answer, good or bad.
-    pub fn finished(&self, now: Instant, ticket: u64, timings: &Timings, tokens: usize) {
+    /// Counts an icon whose last answer has arrived, good or bad.
+    pub fn icon_finished(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.finished += 1;
+        inner.icons.push_back(now);
+    }
+
+    /// Adds the tokens and times of an answer. An icon may get several.
+    pub fn answered(&self, now: Instant, ticket: u64, timings: &Timings, tokens: usize) {
         let mut inner = self.lock();
         inner.worked.begin(now);
-        inner.finished += 1;
         let spent = [
             timings.preprocess_ms,
             timings.vision_ms,
@@ -154,7 +161,6 @@ impl Metrics {
         for (sum, ms) in inner.stage_seconds.iter_mut().zip(spent) {
             *sum += ms / 1000.0;
         }
-        inner.answers.push_back(now);
         let counted = inner.counted.remove(&ticket).unwrap_or_default();
         inner
             .tokens
@@ -169,8 +175,8 @@ impl Metrics {
     pub fn measure(&self, now: Instant, progress: &mut Progress) {
         let mut inner = self.lock();
         let is_old = |at: &Instant| now.duration_since(*at) > WINDOW;
-        while inner.answers.front().is_some_and(is_old) {
-            inner.answers.pop_front();
+        while inner.icons.front().is_some_and(is_old) {
+            inner.icons.pop_front();
         }
         while inner.tokens.front().is_some_and(|(at, _)| is_old(at)) {
             inner.tokens.pop_front();
@@ -182,7 +188,7 @@ impl Metrics {
             w if w > 0.0 => count as f64 / w,
             _ => 0.0,
         };
-        progress.icons_per_minute_now = per_second(inner.answers.len()) * 60.0;
+        progress.icons_per_minute_now = per_second(inner.icons.len()) * 60.0;
         progress.tokens_per_second = per_second(inner.tokens.iter().map(|(_, n)| n).sum());
         let busy = inner.worked.time(now).as_secs_f64();
         progress.icons_per_minute = match busy {
@@ -229,7 +235,8 @@ mod tests {
         for second in 0..120 {
             // One icon a second, then two.
             for _ in 0..=second / 60 {
-                metrics.finished(at(second), second, &Timings::default(), 10);
+                metrics.answered(at(second), second, &Timings::default(), 10);
+                metrics.icon_finished(at(second));
             }
         }
         let mut progress = Progress {
@@ -263,7 +270,7 @@ mod tests {
         }
         assert!((tokens_per_second(&metrics, at(10)) - 20.0).abs() < 0.5);
         metrics.ended(7);
-        metrics.finished(at(10), 7, &Timings::default(), 210);
+        metrics.answered(at(10), 7, &Timings::default(), 210);
         assert!((tokens_per_second(&metrics, at(10)) - 21.0).abs() < 0.5);
     }
 
@@ -278,9 +285,9 @@ mod tests {
         }
         // The first one failed, the second was told at its end, the last one never ended.
         metrics.ended(1);
-        metrics.finished(at(2), 1, &Timings::default(), 0);
+        metrics.answered(at(2), 1, &Timings::default(), 0);
         metrics.all_ended();
-        metrics.finished(at(10), 2, &Timings::default(), 150);
+        metrics.answered(at(10), 2, &Timings::default(), 150);
         assert!((tokens_per_second(&metrics, at(10)) - 30.0).abs() < 0.5);
     }
 
@@ -295,12 +302,12 @@ mod tests {
             progress.icons_per_minute
         };
         metrics.started(start, 1, GroupId(1));
-        metrics.finished(at(10), 1, &Timings::default(), 0);
+        metrics.icon_finished(at(10));
         metrics.rest(at(10));
         metrics.rest(at(500));
         assert!((average(at(1000)) - 6.0).abs() < 0.01);
         metrics.started(at(1000), 2, GroupId(2));
-        metrics.finished(at(1020), 2, &Timings::default(), 0);
+        metrics.icon_finished(at(1020));
         assert!((average(at(1020)) - 4.0).abs() < 0.01);
     }
 

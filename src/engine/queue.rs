@@ -33,11 +33,6 @@ impl Purpose {
     pub fn is_first_answer(&self) -> bool {
         matches!(self, Self::First | Self::Repair)
     }
-
-    /// Whether finishing it counts as progress of the run.
-    pub fn counts(&self) -> bool {
-        !matches!(self, Self::Operator | Self::Opinion { .. })
-    }
 }
 
 /// A request that is waiting in the queue.
@@ -133,7 +128,7 @@ impl RequestQueue {
         self.later.push_back(request);
     }
 
-    /// Appends an operator's retry for each group that has no urgent request yet.
+    /// Appends an operator's retry for each group, or changes the settings of its waiting retry.
     pub fn retry(&mut self, groups: &[GroupId], how: &Retry) {
         let settings = AttemptSettings {
             strict: how.strict || self.settings.strict,
@@ -143,9 +138,14 @@ impl RequestQueue {
             hint: how.hint.clone(),
             ..self.settings.clone()
         };
-        let is_opinion = |request: &&Request| matches!(request.purpose, Purpose::Opinion { .. });
-        let queued = self.urgent.iter().filter(|request| !is_opinion(request));
-        let mut queued: HashSet<GroupId> = queued.map(|request| request.group).collect();
+        let wanted: HashSet<GroupId> = groups.iter().copied().collect();
+        let mut queued: HashSet<GroupId> = HashSet::new();
+        for request in &mut self.urgent {
+            if request.purpose == Purpose::Operator && wanted.contains(&request.group) {
+                request.settings = settings.clone();
+                queued.insert(request.group);
+            }
+        }
         for &group in groups {
             if queued.insert(group) {
                 self.urgent.push_back(Request {
@@ -157,6 +157,17 @@ impl RequestQueue {
         }
         // An urgent request replaces the first attempt.
         self.todo.retain(|group| !queued.contains(group));
+    }
+
+    /// Retries the groups that do not wait for their first answer.
+    pub fn redo(&mut self, groups: &[GroupId]) {
+        let is_first = |job: &&Job| job.purpose.is_first_answer();
+        let outstanding = self.outstanding.values().filter(is_first);
+        let outstanding = outstanding.map(|job| job.group);
+        let unanswered: HashSet<GroupId> = self.todo.iter().copied().chain(outstanding).collect();
+        let groups = groups.iter().copied();
+        let groups: Vec<GroupId> = groups.filter(|group| !unanswered.contains(group)).collect();
+        self.retry(&groups, &Retry::default());
     }
 
     /// Takes the next request to prepare; `None` without a model, or while enough requests are
@@ -187,7 +198,8 @@ impl RequestQueue {
             group: request.group,
             item: Arc::new(item),
             settings: request.settings,
-            keep_prompt: self.with_opinions && request.purpose.counts(),
+            keep_prompt: self.with_opinions
+                && !matches!(request.purpose, Purpose::Operator | Purpose::Opinion { .. }),
             purpose: request.purpose,
             approved: Arc::default(),
             histogram: None,
@@ -340,6 +352,19 @@ mod tests {
         assert_eq!(job.purpose, Purpose::Operator);
         let rest = [begin(&mut queue), begin(&mut queue)].map(|job| job.group);
         assert_eq!(rest, [GroupId(1), GroupId(2)]);
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn a_second_retry_changes_the_settings_of_the_first() {
+        let mut queue = queue(1);
+        queue.retry(&[GroupId(1)], &Retry::default());
+        let how = Retry {
+            hint: Some("모자".to_owned()),
+            ..Retry::default()
+        };
+        queue.retry(&[GroupId(1)], &how);
+        assert_eq!(begin(&mut queue).settings.hint, how.hint);
         assert_eq!(queue.next(), None);
     }
 

@@ -28,10 +28,10 @@ impl OutdirWords {
     /// Appends the synonym of a change to the file and returns the new vocabulary; `None` if the change
     /// does not add a synonym.
     pub fn add(&self, change: &Change) -> Result<Option<Arc<Vocabulary>>> {
-        let Some(entry) = entry(change)? else {
+        let mut text = read_vocabulary(&self.outdir)?;
+        let Some(entry) = self.entry(change, &text)? else {
             return Ok(None);
         };
-        let mut text = read_vocabulary(&self.outdir)?;
         if text.is_empty() {
             text = HEADER.to_owned();
         }
@@ -45,10 +45,10 @@ impl OutdirWords {
     /// Removes the synonym again and keeps everything else that the file contains. Fails if its entry
     /// was changed.
     pub fn remove(&self, change: &Change) -> Result<Option<Arc<Vocabulary>>> {
-        let Some(entry) = entry(change)? else {
+        let mut text = read_vocabulary(&self.outdir)?;
+        let Some(entry) = self.entry(change, &text)? else {
             return Ok(None);
         };
-        let mut text = read_vocabulary(&self.outdir)?;
         let Some(at) = text.rfind(&entry) else {
             let cause = format!("the entry of the synonym in {VOCABULARY} was changed");
             return Err(Error::new(ErrorKind::Usage, cause).with_hint("remove it by hand"));
@@ -58,25 +58,37 @@ impl OutdirWords {
     }
 
     fn write(&self, text: &str) -> Result<Arc<Vocabulary>> {
-        let base = prompt::vocabulary(self.options.vocabulary.as_deref(), None)?;
-        let words = base
-            .overlaid(text)
-            .map_err(|error| error.context(self.outdir.join(VOCABULARY).display()))?;
+        let words = self.read(text)?;
         write_vocabulary(&self.outdir, text)?;
         Ok(Arc::new(words))
     }
-}
 
-/// Formats the entry for the synonym of a change.
-fn entry(change: &Change) -> Result<Option<String>> {
-    let Change::Synonym { field, from, to } = change else {
-        return Ok(None);
-    };
-    match Vocabulary::overlay_entry(*field, to, from) {
-        Some(entry) => Ok(Some(entry)),
-        None => {
-            let cause = format!("{} has no synonyms", field.key());
-            Err(Error::new(ErrorKind::Usage, cause))
+    /// The vocabulary with this text of the outdir's file.
+    fn read(&self, text: &str) -> Result<Vocabulary> {
+        let base = prompt::vocabulary(self.options.vocabulary.as_deref(), None)?;
+        let words = base.overlaid(text);
+        words.map_err(|error| error.context(self.outdir.join(VOCABULARY).display()))
+    }
+
+    /// Formats the entry for the synonym of a change to a file with this text. A synonym of a synonym
+    /// belongs to its word.
+    fn entry(&self, change: &Change, text: &str) -> Result<Option<String>> {
+        let Change::Synonym { field, from, to } = change else {
+            return Ok(None);
+        };
+        if to.contains(',') {
+            let cause = format!("{to} is more than one word");
+            return Err(Error::new(ErrorKind::Usage, cause));
+        }
+        let vocabulary = self.read(text)?;
+        let word = vocabulary.find_exact(*field, to);
+        let word = word.map_or(to, |word| &word.word);
+        match Vocabulary::overlay_entry(*field, word, from) {
+            Some(entry) => Ok(Some(entry)),
+            None => {
+                let cause = format!("{} has no synonyms", field.key());
+                Err(Error::new(ErrorKind::Usage, cause))
+            }
         }
     }
 }
@@ -137,6 +149,29 @@ mod tests {
         assert!(gone.hint.is_some(), "{}", gone.cause);
         let left = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 1, "no other file remains");
+    }
+
+    #[test]
+    fn a_synonym_of_a_synonym_belongs_to_its_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let words = words(dir.path());
+        let ink = |to: &str| Change::Synonym {
+            field: Field::Colors,
+            from: "먹색".to_owned(),
+            to: to.to_owned(),
+        };
+        let base = Vocabulary::builtin().unwrap();
+        for to in ["검은색", "Black"] {
+            let vocabulary = words.add(&ink(to)).unwrap().unwrap();
+            let found = vocabulary.find_exact(Field::Colors, "먹색").unwrap();
+            assert_eq!(
+                (found.word.as_str(), found.rgb().is_some()),
+                ("black", true)
+            );
+            assert_eq!(*words.remove(&ink(to)).unwrap().unwrap(), base);
+        }
+        let error = words.add(&ink("black,gray")).unwrap_err();
+        assert!(error.cause.contains("more than one word"));
     }
 
     #[test]

@@ -321,7 +321,13 @@ impl<'a> Grouper<'a> {
                 }
                 (Some(sha256), None)
             }
-            Err(failure) => (None, Some(failure)),
+            Err(failure) => {
+                if !self.is_path_free(&item) {
+                    let key = hex(&path_key(&item));
+                    item.image_path = path_with_hash(&item.image_path, &key);
+                }
+                (None, Some(failure))
+            }
         };
         self.groups.push(order);
         self.end.rows += 1;

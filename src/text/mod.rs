@@ -25,4 +25,4 @@ pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};
 pub use time::{file_stamp, utc};
-pub use words::{is_word_char, split_word, words};
+pub use words::{is_word_char, split_word, without, words};

@@ -12,6 +12,14 @@ pub fn split_word(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
+/// Replaces every occurrence of `part` with a blank. An empty part occurs nowhere.
+pub fn without(text: &str, part: &str) -> String {
+    match part.is_empty() {
+        true => text.to_owned(),
+        false => text.replace(part, " "),
+    }
+}
+
 /// Whether a character is a letter or digit. Checks Hangul first: the standard library searches a
 /// table for each of its letters.
 pub fn is_word_char(c: char) -> bool {

@@ -147,6 +147,22 @@ fn redo_offers_a_new_answer_and_replaces_nothing() {
 }
 
 #[test]
+fn redo_of_failed_items_counts_their_outcome() {
+    let mut desk = Desk::new();
+    desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
+    desk.batch(&[]).expect(3);
+    desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
+    let again = ["--resume", "--json", "--redo", "state:failed"];
+    let events = desk.batch(&again).expect(3).events();
+    let asked = |events: &[Value]| events.last().unwrap()["asked"].clone();
+    assert_eq!(asked(&events), 1);
+    desk.plays("눈꽃 모자", &[say(good("눈꽃 모자"))]);
+    let events = desk.batch(&again).expect(0).events();
+    assert_eq!(events.last().unwrap()["waiting"], 0);
+    assert_eq!(asked(&events), 1);
+}
+
+#[test]
 fn a_missing_journal_or_a_bad_filter_is_an_error() {
     let desk = Desk::new();
     let output = command(&desk, &["list", "--outdir", "nowhere"])

@@ -286,9 +286,11 @@ impl JournalAccess {
             self.deferred.push_back(command);
             return;
         };
-        // If reading fails, a front end that still needs the details will request them again.
-        if let Ok(Some(detail)) = self.journal.detail(group) {
-            self.front.emit(Event::Detail(Box::new(detail)));
+        match self.journal.detail(group) {
+            Ok(Some(detail)) => self.front.emit(Event::Detail(Box::new(detail))),
+            Ok(None) => {}
+            // Read again once the journal can be used.
+            Err(_) => self.deferred.push_back(command),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::settings::EngineOptions;
 use crate::store::StoredAttempt;
 use crate::text::shortened;
 use postprocess::Postprocess;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,11 +56,13 @@ pub enum Resumed {
 struct Counts {
     /// Groups that needed no work when the run started.
     already: u64,
+    /// Groups that needed no work or finished in this run.
+    finished: HashSet<GroupId>,
     /// Groups finished in this run.
     done: u64,
     uncertain: u64,
     /// Finished groups without a record.
-    failures: BTreeMap<FailureCode, u64>,
+    failed: HashMap<GroupId, FailureCode>,
     new_records: u64,
     /// Answered groups with an edit or a rejection that a batch must not commit.
     open: u64,
@@ -70,14 +72,32 @@ struct Counts {
 }
 
 impl Counts {
-    fn failed(&self) -> u64 {
-        self.failures.values().sum()
+    /// Counts a group that needed no work.
+    fn already(&mut self, group: GroupId) {
+        self.finished.insert(group);
+        self.already += 1;
     }
 
-    /// Counts a group that finished without a record.
-    fn failure(&mut self, code: FailureCode) {
-        self.done += 1;
-        *self.failures.entry(code).or_insert(0) += 1;
+    /// Counts a group that finished, unless it did before. Returns whether it was counted.
+    fn finish(&mut self, group: GroupId) -> bool {
+        let is_new = self.finished.insert(group);
+        self.done += u64::from(is_new);
+        is_new
+    }
+
+    /// Counts a group that finished without a record. A group that has one keeps it.
+    fn failure(&mut self, group: GroupId, code: FailureCode) {
+        if self.finish(group) || self.failed.contains_key(&group) {
+            self.failed.insert(group, code);
+        }
+    }
+
+    fn failures(&self) -> Vec<(FailureCode, u64)> {
+        let mut failures = BTreeMap::new();
+        for code in self.failed.values() {
+            *failures.entry(*code).or_insert(0) += 1;
+        }
+        failures.into_iter().collect()
     }
 }
 
@@ -159,7 +179,7 @@ impl Results {
         self.counts.derived += 1;
         let source = journal.with(|journal| journal.summary(from))?;
         let source = source.map(|source| source.image_path);
-        self.has_record(group, true, source, added.changed, journal)
+        self.has_record(group, source, added.changed, journal)
             .map(Some)
     }
 
@@ -202,7 +222,7 @@ impl Results {
         journal.with(|journal| journal.add_failures(&new))?;
         let mut effects = Effects::default();
         for imageless in groups {
-            self.counts.failure(imageless.failure.code);
+            self.counts.failure(imageless.group, imageless.failure.code);
             log_failure(&imageless.item.item_name, &imageless.failure);
             effects.events.push(Event::Failed {
                 group: imageless.group,
@@ -223,11 +243,11 @@ impl Results {
         journal: &mut JournalAccess,
     ) -> Result<Resumed> {
         if is_committed && !self.quality_retry && self.opinions == 0 {
-            self.counts.already += 1;
+            self.counts.already(group);
             return Ok(Resumed::Nothing);
         }
         if !self.commit_automatically {
-            self.counts.already += 1;
+            self.counts.already(group);
             return Ok(Resumed::Opinions(self.missing_opinions(group, journal)?));
         }
         if self.quality_retry
@@ -237,7 +257,7 @@ impl Results {
             return Ok(Resumed::Retry(Box::new(quality_retry(group, answer))));
         }
         self.commit(group, journal)?;
-        self.counts.already += 1;
+        self.counts.already(group);
         let summary = journal.with(|journal| journal.summary(group))?;
         self.counts.open += u64::from(summary.is_some_and(|group| !group.has_record));
         Ok(match self.opinions {
@@ -278,7 +298,7 @@ impl Results {
     fn measure(&self, job: &Job, attempt: &Attempt) {
         let tokens = attempt.tokens.generated;
         self.metrics
-            .finished(Instant::now(), job.ticket, &attempt.timings, tokens);
+            .answered(Instant::now(), job.ticket, &attempt.timings, tokens);
     }
 
     /// Stores an attempt; that of a quality retry is merged with the first answer.
@@ -321,14 +341,14 @@ impl Results {
         changed: Vec<GroupId>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
-        self.has_record(job.group, job.purpose.counts(), None, changed, journal)
+        self.metrics.icon_finished(Instant::now());
+        self.has_record(job.group, None, changed, journal)
     }
 
-    /// Finishes a group that has labels. `counts` means that it counts as progress of the run.
+    /// Finishes a group that has labels.
     fn has_record(
         &mut self,
         group: GroupId,
-        counts: bool,
         derived_from: Option<String>,
         mut changed: Vec<GroupId>,
         journal: &mut JournalAccess,
@@ -341,14 +361,13 @@ impl Results {
             finished: vec![group],
             ..Effects::changed(changed)
         };
-        if counts && derived_from.is_none() {
+        self.counts.failed.remove(&group);
+        let is_first = self.counts.finish(group);
+        if is_first && derived_from.is_none() {
             effects.requests = self.missing_opinions(group, journal)?;
         }
         if let Some(summary) = journal.with(|journal| journal.summary(group))? {
-            if counts {
-                self.counts.done += 1;
-                self.counts.uncertain += u64::from(!summary.reasons.is_empty());
-            }
+            self.counts.uncertain += u64::from(is_first && !summary.reasons.is_empty());
             let (name, reasons) = (&summary.name, &summary.reasons);
             match &derived_from {
                 Some(from) => tracing::info!(%name, ?reasons, derived_from = %from, "labeled"),
@@ -399,9 +418,10 @@ impl Results {
                 ..Effects::request(repair)
             });
         }
-        if job.purpose.counts() {
-            self.counts.failure(failure.code);
+        if attempt.is_some() {
+            self.metrics.icon_finished(Instant::now());
         }
+        self.counts.failure(job.group, failure.code);
         log_failure(&job.item.item_name, &failure);
         changed.push(job.group);
         Ok(Effects {
@@ -431,7 +451,7 @@ impl Results {
         progress.already = self.counts.already;
         progress.done = self.counts.done;
         progress.uncertain = self.counts.uncertain;
-        progress.failed = self.counts.failed();
+        progress.failed = self.counts.failed.len() as u64;
     }
 
     /// Builds the summary of a run over `groups` groups; the caller fills in the rest.
@@ -440,13 +460,13 @@ impl Results {
         let finished = counts.already + counts.done;
         Summary {
             groups,
-            records: finished.saturating_sub(counts.failed() + counts.open),
+            records: finished.saturating_sub(counts.failed.len() as u64 + counts.open),
             new_records: counts.new_records,
             asked: counts.requests,
             derived: counts.derived,
             open: counts.open,
             waiting: groups.saturating_sub(finished),
-            failures: counts.failures.clone().into_iter().collect(),
+            failures: counts.failures(),
             retries: counts.retries,
             ..Summary::default()
         }

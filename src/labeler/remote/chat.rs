@@ -2,7 +2,7 @@
 
 use super::http::{Http, RetryPolicy, describe_error, read_body};
 use super::{completion, wire};
-use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::labeler::ServerNotice;
 use crate::record::ServerFault;
@@ -118,7 +118,7 @@ impl ChatClient {
 fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
     let mut content = Vec::new();
     for picture in turn.pictures {
-        let url = wire::data_url(picture).context(ErrorKind::Image, "cannot encode a picture")?;
+        let url = wire::data_url(picture)?;
         content.push(json!({"type": "image_url", "image_url": {"url": url}}));
     }
     content.push(json!({"type": "text", "text": turn.user}));

@@ -2,7 +2,8 @@
 //! [`completion`](super::completion).
 
 use super::super::{LabelRequest, RequestedPause};
-use crate::icon::Picture;
+use crate::error::Result;
+use crate::icon::{Picture, to_png};
 use crate::text::clean_text;
 use crate::vlm::Sampling;
 use base64::Engine as _;
@@ -125,19 +126,9 @@ pub fn request_body(
 }
 
 /// Encodes a picture as a PNG data URL.
-pub fn data_url(picture: &Picture) -> Result<String, image::ImageError> {
-    use image::ImageEncoder as _;
-    let mut png = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut png).write_image(
-        &picture.rgb,
-        picture.width,
-        picture.height,
-        image::ExtendedColorType::Rgb8,
-    )?;
-    Ok(format!(
-        "data:image/png;base64,{}",
-        base64::engine::general_purpose::STANDARD.encode(png)
-    ))
+pub fn data_url(picture: &Picture) -> Result<String> {
+    let png = base64::engine::general_purpose::STANDARD.encode(to_png(picture)?);
+    Ok(format!("data:image/png;base64,{png}"))
 }
 
 /// Part of a request that a server does not support.

@@ -1,7 +1,7 @@
 //! Measures the agreement of second opinions with an answer.
 
 use crate::record::{Field, Labels};
-use crate::text::{self, clean_text};
+use crate::text::{self, clean_text, without};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -75,14 +75,8 @@ fn shared<T: Ord>(a: &BTreeSet<T>, b: &BTreeSet<T>) -> f64 {
 
 fn words(texts: &[String], item_name: &str) -> BTreeSet<String> {
     let name = clean_text(item_name);
-    let text = |text: &String| {
-        let text = clean_text(text);
-        match name.is_empty() {
-            true => text,
-            false => text.replace(&name, " "),
-        }
-    };
-    let texts: Vec<String> = texts.iter().map(text).collect();
+    let texts = texts.iter().map(|text| without(&clean_text(text), &name));
+    let texts: Vec<String> = texts.collect();
     texts
         .iter()
         .flat_map(|text| text::words(text))

@@ -1,7 +1,7 @@
 //! Determines from an operator's steps whether the content of a draft was approved or changed.
 
 use crate::record::{Decision as ReviewDecision, Field, Labels, ReviewState, Vocabulary};
-use crate::text::clean_text;
+use crate::text::{clean_text, without};
 use std::collections::BTreeSet;
 
 /// Whether the operator changed or rejected a draft: `true` if it was rejected or its content
@@ -39,11 +39,7 @@ pub fn content_changed(
 
 fn letters(labels: &Labels, field: Field, item_name: &str) -> String {
     let text = clean_text(labels.text(field).unwrap_or_default());
-    let name = clean_text(item_name);
-    let text = match name.is_empty() {
-        true => text,
-        false => text.replace(&name, ""),
-    };
+    let text = without(&text, &clean_text(item_name));
     let letters = text.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }

@@ -10,6 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The length of a filter's excerpt in an error, in characters.
 const MAX_SHOWN: usize = 80;
+/// Maximum nesting of parentheses.
+const MAX_DEPTH: usize = 64;
 
 /// The filter for failed records.
 pub const FAILED: &str = "state:failed";
@@ -152,6 +154,13 @@ impl<'a> Parser<'a> {
                     self.parts.next();
                     self.wrong(said!("`)` closes nothing", "짝이 없는 `)`입니다"));
                 }
+                LexemeKind::Open { .. } if depth == MAX_DEPTH => {
+                    self.parts.next();
+                    self.wrong(said!(
+                        "more than {MAX_DEPTH} parentheses inside each other",
+                        "괄호가 {MAX_DEPTH}겹을 넘습니다"
+                    ));
+                }
                 LexemeKind::Open { negated } => {
                     self.parts.next();
                     let inner = self.any(depth + 1);
@@ -185,7 +194,7 @@ impl<'a> Parser<'a> {
             return (!word.is_empty()).then_some(Condition::Test(Test::Word(word)));
         };
         let (key, value) = (text[..colon].to_lowercase(), &text[colon + 1..]);
-        if value.trim_start_matches(['=', '<', '>']).is_empty() {
+        if value.trim_start_matches(['=', '<', '>', ',']).is_empty() {
             match super::filter_keys().any(|known| known.name == key) {
                 true => self.unfinished(said!("`{text}` has no value", "`{text}`에 값이 없습니다")),
                 false => self.wrong(unknown_key(&key)),

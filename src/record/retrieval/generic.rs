@@ -1,6 +1,6 @@
 //! Scores how generic a label is from its letter trigrams, without a retriever.
 
-use crate::text::clean_text;
+use crate::text::{clean_text, without};
 use std::collections::{HashMap, HashSet};
 
 /// Number of letters in a trigram.
@@ -56,11 +56,7 @@ impl TrigramCounts {
 
 /// The trigrams of a label without the item's name.
 fn trigrams(label: &str, name: &str) -> HashSet<[char; LETTERS]> {
-    let label = clean_text(label);
-    let label = match clean_text(name) {
-        name if name.is_empty() => label,
-        name => label.replace(&name, " "),
-    };
+    let label = without(&clean_text(label), &clean_text(name));
     let words = label.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     // Spaces mark the ends of words.

@@ -1,7 +1,7 @@
 //! Finds the color words in a record, which claim colors of the icon.
 
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::{clean_text, particles::is_particle, words};
+use crate::text::{clean_text, particles::is_particle, without, words};
 
 /// Endings between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
 const ENDINGS: [&str; 8] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤", "한"];
@@ -38,13 +38,7 @@ impl Labels {
                     });
                     continue;
                 }
-                let text = plain(value);
-                let text = if name.is_empty() {
-                    text
-                } else {
-                    text.replace(&name, " ")
-                };
-                for token in words(&text) {
+                for token in words(&without(&plain(value), &name)) {
                     if let Some((word, stem, _)) = color_of(token, vocabulary)
                         && !name.contains(stem.strip_suffix(['색', '한']).unwrap_or(stem))
                     {

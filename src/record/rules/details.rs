@@ -4,7 +4,7 @@ use super::color_claims::color_of;
 use super::excerpt::{beginning_of_label, beginning_of_name};
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::particles::{is_particle, may_be_adnominal, stem};
-use crate::text::{clean_text, words};
+use crate::text::{clean_text, without, words};
 
 /// Words that apply to any item.
 const GENERIC_WORDS: [&str; 14] = [
@@ -47,7 +47,7 @@ impl Labels {
                 || forms.any(|form| in_name(form) || vocabulary.knows(form))
         };
         let mut unexplained = Vec::new();
-        let label = without_name(&label, &name);
+        let label = without(&label, &name);
         for word in words_beyond(&label, &name, vocabulary) {
             let stem = stem(word).to_owned();
             if !is_explained(word) && !unexplained.contains(&stem) {
@@ -61,16 +61,8 @@ impl Labels {
 /// Whether a label has no words beyond the item's name, its type and generic words.
 pub fn describes_nothing_visible(label: &str, name: &str, vocabulary: &Vocabulary) -> bool {
     let name = clean_text(name);
-    let label = without_name(&clean_text(label), &name);
+    let label = without(&clean_text(label), &name);
     words_beyond(&label, &name, vocabulary).next().is_none()
-}
-
-/// A label without the item's name. Both texts must be clean.
-fn without_name(label: &str, name: &str) -> String {
-    match name.is_empty() {
-        true => label.to_owned(),
-        false => label.replace(name, " "),
-    }
 }
 
 /// The words of a text other than those of the item's name, item types and generic words.

@@ -3,7 +3,7 @@
 
 use crate::record::normalize::unique;
 use crate::record::{Field, Labels};
-use crate::text::{clean_text, particles::stem, words};
+use crate::text::{clean_text, particles::stem, without, words};
 use std::collections::HashSet;
 
 /// Minimum Jaccard index of the words of two near-duplicate queries.
@@ -12,7 +12,7 @@ const NEAR_DUPLICATE: f32 = 0.6;
 /// The repeated words of the label, the repeated values of the lists, and the queries that repeat
 /// the label, the name or an earlier query. Words of the item's name do not count.
 pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
-    let label = clean_text(labels.label_ko()).replace(&clean_text(name), " ");
+    let label = without(&clean_text(labels.label_ko()), &clean_text(name));
     let mut seen = HashSet::new();
     let again = words(&label)
         .map(stem)
@@ -130,6 +130,7 @@ mod tests {
             ("검은색과 검은색의 모자", &["검은색"]),
         ] {
             assert_eq!(repeated(&with(label, &QUERIES), "모자"), words);
+            assert_eq!(repeated(&with(label, &QUERIES), ""), words, "no name");
         }
         for (queries, twin) in [
             (

@@ -26,18 +26,22 @@ fn script(c: char) -> Option<Script> {
     }
 }
 
+fn is_foreign(c: char) -> bool {
+    script(c).is_some_and(|script| script != Script::Hangul)
+}
+
 /// Removes the item's name and each of its foreign words from a text. The model is not to blame
 /// for them.
 fn without_name(text: &str, name: &str) -> String {
     let name = clean_text(name);
     let text = without(&clean_text(text), &name);
-    let foreign = |c| script(c).is_some_and(|script| script != Script::Hangul);
     words(&name)
-        .filter(|word| word.chars().any(foreign))
+        .filter(|word| word.chars().any(is_foreign))
         .fold(text, |text, word| without(&text, word))
 }
 
-/// Removes a part from a text, ignoring the case of ASCII letters.
+/// Removes a part from a text where it is not inside a foreign word, ignoring the case of ASCII
+/// letters.
 fn without(text: &str, part: &str) -> String {
     // ASCII folding preserves byte offsets.
     let (folded, part) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
@@ -46,7 +50,15 @@ fn without(text: &str, part: &str) -> String {
     }
     let mut left = String::with_capacity(text.len());
     let mut from = 0;
+    let joins =
+        |a: Option<char>, b: Option<char>| a.is_some_and(is_foreign) && b.is_some_and(is_foreign);
     for (at, _) in folded.match_indices(&part) {
+        let (before, after) = (&text[..at], &text[at + part.len()..]);
+        if joins(before.chars().next_back(), part.chars().next())
+            || joins(part.chars().next_back(), after.chars().next())
+        {
+            continue;
+        }
         left.push_str(&text[from..at]);
         left.push(' ');
         from = at + part.len();
@@ -202,6 +214,10 @@ mod tests {
         assert_eq!(
             foreign_in_korean("halloween 밤의 모자", "Halloween 모자"),
             NOTHING
+        );
+        assert_eq!(
+            foreign_in_korean("A급 hat과 Aqua빛", "A 모자"),
+            ["hat과", "Aqua빛"]
         );
         let name = "빨간 모자";
         assert_eq!(

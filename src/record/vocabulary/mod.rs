@@ -7,7 +7,7 @@ pub use similar::similar;
 
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::{is_forbidden, is_plain, with_short_quotes};
+use crate::text::{hex, is_forbidden, is_plain, with_short_quotes};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -199,8 +199,7 @@ impl Vocabulary {
         for (field, list) in &self.lists {
             hash.update(format!("{field:?} {:?}", list.words));
         }
-        let hash = hash.finalize();
-        hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize()[..8])
     }
 
     /// The canonical word for `text`.

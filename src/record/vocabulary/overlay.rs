@@ -66,30 +66,48 @@ fn overlaid_lists() -> impl Iterator<Item = (Field, &'static str)> {
     Vocabulary::lists().chain([(Field::TagsKo, TAGS)])
 }
 
-/// Adds a word, or adds its synonyms to the existing word. Other words lose those synonyms.
-fn merge_word(words: &mut Vec<Word>, new: Word) {
+/// Adds a word, or adds its synonyms and colors to the existing word. Other words lose those
+/// synonyms; a word that becomes a synonym brings its own synonyms and colors along.
+fn merge_word(words: &mut Vec<Word>, mut new: Word) {
     let claimed: Vec<String> = new.spellings().map(|text| key(text)).collect();
     let is_claimed = |text: &String| claimed.contains(&key(text));
-    let gone: Vec<String> = words
-        .iter()
-        .filter(|word| word.word != new.word && is_claimed(&word.word))
-        .map(|word| word.word.clone())
-        .collect();
-    words.retain(|word| !gone.contains(&word.word));
-    for word in words.iter_mut().filter(|word| word.word != new.word) {
-        word.ko.retain(|text| !is_claimed(text));
-        word.en.retain(|text| !is_claimed(text));
-        word.shades.retain(|shade| !gone.contains(shade));
+    let canonical = key(&new.word);
+    let (absorbed, rest): (Vec<Word>, Vec<Word>) = std::mem::take(words)
+        .into_iter()
+        .partition(|word| key(&word.word) != canonical && is_claimed(&word.word));
+    *words = rest;
+    let is_gone = |name: &String| absorbed.iter().any(|word| word.word == *name);
+    for word in words.iter_mut() {
+        word.shades.retain(|shade| !is_gone(shade));
+        if key(&word.word) != canonical {
+            word.ko.retain(|text| !is_claimed(text));
+            word.en.retain(|text| !is_claimed(text));
+        }
     }
-    let Some(word) = words.iter_mut().find(|word| word.word == new.word) else {
-        return words.push(new);
-    };
+    for word in absorbed {
+        add_to(&mut new, word);
+    }
+    match words.iter_mut().find(|word| key(&word.word) == canonical) {
+        Some(word) => add_to(word, new),
+        None => words.push(new),
+    }
+}
+
+/// Adds the spellings and colors of another word.
+fn add_to(word: &mut Word, other: Word) {
     let known: Vec<String> = word.spellings().map(|text| key(text)).collect();
     let is_new = |text: &String| !known.contains(&key(text));
-    word.ko.extend(new.ko.into_iter().filter(is_new));
-    word.en.extend(new.en.into_iter().filter(is_new));
-    word.anchors.extend(new.anchors);
-    word.shades.extend(new.shades);
+    let name = word.word.clone();
+    word.ko.extend(other.ko.into_iter().filter(is_new));
+    word.en.extend(other.en.into_iter().filter(is_new));
+    if word.anchors.is_empty() {
+        word.pixels = word.pixels.or(other.pixels);
+    }
+    word.anchors.extend(other.anchors);
+    let shades = other.shades.into_iter();
+    let shades = shades.filter(|shade| *shade != name && !word.shades.contains(shade));
+    let shades: Vec<String> = shades.collect();
+    word.shades.extend(shades);
 }
 
 #[cfg(test)]
@@ -121,6 +139,19 @@ mod tests {
         let vocabulary = overlaid(&entry);
         assert_eq!(color(&vocabulary, "gold").as_deref(), Some("yellow"));
         assert!(vocabulary.words(Field::Colors).all(|word| word != "gold"));
+        // A word that becomes a synonym brings its own along.
+        assert_eq!(color(&vocabulary, "금색").as_deref(), Some("yellow"));
+        let yellow = vocabulary.find_exact(Field::Colors, "yellow").unwrap();
+        assert!(!yellow.shades.contains(&"gold".to_owned()));
+    }
+
+    #[test]
+    fn an_entry_finds_its_word_in_any_spelling_of_the_word() {
+        let vocabulary = overlaid("[[colors]]\nword = \"Sky-Blue\"\nko = [\"아침색\"]");
+        let found = vocabulary.find_exact(Field::Colors, "아침색").unwrap();
+        assert_eq!(found.word, "sky blue");
+        assert!(!found.anchors.is_empty());
+        assert!(vocabulary.find_exact(Field::Colors, "하늘색").is_some());
     }
 
     #[test]

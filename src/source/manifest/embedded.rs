@@ -2,6 +2,7 @@
 
 use crate::record::ImageLocation;
 use crate::settings::MAX_FILE_BYTES;
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 
 /// An image embedded in a row.
@@ -12,7 +13,7 @@ pub struct Embedded {
     /// The image's own path in the manifest.
     path: Option<String>,
     pub sha256: [u8; 32],
-    /// Its size does not exceed [`MAX_FILE_BYTES`]; only then is `sha256` valid.
+    /// Its size does not exceed [`MAX_FILE_BYTES`]. If it does, `sha256` is that of its location.
     pub is_within_limit: bool,
     extension: &'static str,
 }
@@ -21,14 +22,14 @@ impl Embedded {
     pub fn new(location: ImageLocation, path: Option<String>, bytes: &[u8]) -> Self {
         let is_within_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
         Self {
-            location,
             path: path.filter(|path| !path.trim().is_empty()),
             sha256: match is_within_limit {
                 true => Sha256::digest(bytes).into(),
-                false => [0; 32],
+                false => Sha256::digest(location.to_string()).into(),
             },
             is_within_limit,
             extension: extension(bytes),
+            location,
         }
     }
 
@@ -36,13 +37,7 @@ impl Embedded {
     /// made of its hash.
     pub fn image_path(&self, column_path: Option<String>) -> String {
         let path = self.path.clone().or(column_path);
-        path.unwrap_or_else(|| {
-            let hash: String = self.sha256[..8]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            format!("{hash}.{}", self.extension)
-        })
+        path.unwrap_or_else(|| format!("{}.{}", hex(&self.sha256[..8]), self.extension))
     }
 }
 

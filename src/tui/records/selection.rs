@@ -8,8 +8,8 @@ pub struct Selection {
     groups: BTreeSet<GroupId>,
     /// Number of selected records that the queue does not show.
     hidden: usize,
-    /// The queue row where a range starts.
-    anchor: Option<usize>,
+    /// The record where a range starts.
+    anchor: Option<GroupId>,
 }
 
 impl Selection {
@@ -36,30 +36,29 @@ impl Selection {
     pub fn clear(&mut self) {
         self.groups.clear();
         self.hidden = 0;
+        self.anchor = None;
     }
 
-    pub fn toggle(&mut self, id: GroupId, row: usize) {
+    pub fn toggle(&mut self, id: GroupId) {
         if !self.groups.remove(&id) {
             self.groups.insert(id);
         }
-        self.anchor = Some(row);
+        self.anchor = Some(id);
     }
 
-    /// Selects the rows of `shown` from the last selected row to `row`, or only `row` if no row was
-    /// selected before.
+    /// Selects the records of `shown` from the last selected one to `row`, or only `row` if none was
+    /// selected before or `shown` lacks it.
     pub fn extend_to(&mut self, row: usize, shown: &[GroupId]) {
-        match self.anchor {
+        let Some(id) = shown.get(row).copied() else {
+            return;
+        };
+        match shown.iter().position(|shown| Some(*shown) == self.anchor) {
             Some(anchor) => {
                 let rows = anchor.min(row)..=anchor.max(row);
-                let rows = rows.filter_map(|row| shown.get(row));
-                self.groups.extend(rows);
-                self.anchor = Some(row);
+                self.groups.extend(&shown[rows]);
+                self.anchor = Some(id);
             }
-            None => {
-                if let Some(id) = shown.get(row) {
-                    self.toggle(*id, row);
-                }
-            }
+            None => self.toggle(id),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::record::fixes::FixContext;
 use crate::record::fixes::text::Phrase;
 use crate::record::rules::distinct;
 use crate::record::{Field, Labels, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, without};
 
 /// The colors that a record claims.
 struct Claims<'a> {
@@ -162,10 +162,7 @@ pub fn has_suspect_colors(labels: &Labels, context: &FixContext) -> bool {
     let name = clean_text(rules.item_name).to_lowercase();
     let label = clean_text(labels.label_ko()).to_lowercase();
     // The label without the name; it may repeat a color of the name.
-    let described = match name.is_empty() {
-        true => label,
-        false => label.replace(&name, " "),
-    };
+    let described = without(&label, &name);
     let claimed = |labels: &Labels, name: &str| -> Vec<&Word> {
         let claims = labels.color_claims(name, vocabulary);
         claims.iter().map(|claim| claim.word).collect()

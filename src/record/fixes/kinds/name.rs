@@ -5,10 +5,11 @@ use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kind
 use crate::record::{Field, Labels};
 use crate::text::particles::{is_particle, with_particle};
 use crate::text::{clean_text, is_word_char, split_word, words};
+use strsim::normalized_levenshtein;
 use unicode_normalization::UnicodeNormalization;
 
 /// Minimum similarity of two spellings of one name.
-const NEAR: f32 = 0.75;
+const NEAR: f64 = 0.75;
 /// Shorter names are too easily confused with other words.
 const MIN_LETTERS: usize = 6;
 /// Nouns that take `의` before what they describe.
@@ -27,24 +28,24 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
         return None;
     }
     let wanted = letters(name);
-    if wanted.len() < MIN_LETTERS {
+    if wanted.chars().count() < MIN_LETTERS {
         return None;
     }
     let last = letters(last_word(name));
     let max = name.split_whitespace().count() + 2;
     let places: Vec<(usize, usize)> = word_places(&label);
-    let mut best: Option<(f32, usize, usize)> = None;
+    let mut best: Option<(f64, usize, usize)> = None;
     for (first, &(begin, _)) in places.iter().enumerate() {
         for &(_, end) in places[first..].iter().take(max) {
             for stem in stems(&label[begin..end]) {
                 let found = letters(stem);
-                if !may_be_near(found.len(), wanted.len()) {
+                if !may_be_near(found.chars().count(), wanted.chars().count()) {
                     continue;
                 }
                 if !ends_alike(stem, &last) && !ends_clause(&label[begin + stem.len()..]) {
                     continue;
                 }
-                let similarity = similarity(&found, &wanted);
+                let similarity = normalized_levenshtein(&found, &wanted);
                 if similarity >= NEAR && best.is_none_or(|(other, ..)| similarity > other) {
                     best = Some((similarity, begin, begin + stem.len()));
                 }
@@ -62,12 +63,12 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
 
 /// Whether texts of these lengths can be near: each letter that only one has makes them differ.
 fn may_be_near(a: usize, b: usize) -> bool {
-    similarity_at(a.abs_diff(b), a.max(b)) >= NEAR
+    1.0 - a.abs_diff(b) as f64 / a.max(b) as f64 >= NEAR
 }
 
 /// Whether the last word of the text is similar to that of the name.
-fn ends_alike(text: &str, last_of_name: &[char]) -> bool {
-    similarity(&letters(last_word(text)), last_of_name) >= 0.5
+fn ends_alike(text: &str, last_of_name: &str) -> bool {
+    normalized_levenshtein(&letters(last_word(text)), last_of_name) >= 0.5
 }
 
 /// Whether the rest of the text starts at the end of a clause.
@@ -86,33 +87,9 @@ fn word_places(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// The letters of a text: Hangul syllables decomposed, without blanks and punctuation.
-fn letters(text: &str) -> Vec<char> {
+fn letters(text: &str) -> String {
     let text = text.nfd().filter(|c| is_word_char(*c));
     text.flat_map(char::to_lowercase).collect()
-}
-
-/// Similarity of two texts, from 0 to 1 if equal.
-fn similarity(a: &[char], b: &[char]) -> f32 {
-    similarity_at(distance(a, b), a.len().max(b.len()))
-}
-
-fn similarity_at(distance: usize, longest: usize) -> f32 {
-    1.0 - distance as f32 / longest.max(1) as f32
-}
-
-/// Levenshtein distance.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Inserts the name: in place of the item type at the end of the label, or before the type if the

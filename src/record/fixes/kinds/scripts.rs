@@ -1,6 +1,7 @@
 //! Translates foreign words into Korean, or removes them.
 
 use crate::record::fixes::FixContext;
+use crate::record::normalize::unique;
 use crate::record::rules::foreign_in;
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
@@ -16,7 +17,7 @@ pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
             }
         });
         let values: Option<Vec<String>> = values.collect();
-        fixed.set(field, deduplicated(values?));
+        fixed.set(field, unique(values?.into_iter()));
     }
     Some(fixed)
 }
@@ -69,16 +70,6 @@ fn korean(field: Field, word: &str, vocabulary: &Vocabulary) -> Option<String> {
     }
     let mut lists = Vocabulary::lists();
     lists.find_map(|(list, _)| vocabulary.korean(list, word).map(str::to_owned))
-}
-
-fn deduplicated(values: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
 }
 
 fn is_foreign(field: Field, text: &str, name: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::{clean_text, particles, words};
+use crate::text::{clean_text, particles, without, words};
 
 /// Types that carry no information.
 const NO_TYPES: [&str; 2] = ["other", "unknown"];
@@ -124,7 +124,7 @@ pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<S
         .flat_map(|field| labels.values(field))
     {
         let text = match field {
-            Field::Material if !name.is_empty() => clean_text(text).replace(&name, " "),
+            Field::Material => without(&clean_text(text), &name),
             _ => clean_text(text),
         };
         let whole = vocabulary

@@ -12,22 +12,26 @@ const GRAY: f32 = 0.03;
 const PALE: f32 = 0.045;
 /// Minimum share of the pixels, outline excluded, closest to a word or one of its shades for the
 /// color to count as shown.
-const MIN_SHARE: f32 = 0.015;
+const MIN_SHARE: f32 = 0.02;
 /// Margin within which a pixel shows several words: salmon is red to one person and orange to
 /// another.
-const EITHER: f32 = 0.02;
-/// Minimum share of a dark color if all its pixels are tinted: dark blue passes as black only in
-/// large areas.
-const MIN_TINTED: f32 = 0.08;
+const EITHER: f32 = 0.01;
+/// Minimum share of the pixels for a dark color to count as shown: lines inside an icon are drawn
+/// like its outline.
+const MIN_DARK: f32 = 0.04;
 /// Pixels below this OKLab lightness look black, whatever their hue.
 const NEAR_BLACK: f32 = 0.25;
 /// Minimum share of near-black pixels for a dark color to count as shown.
-const MIN_NEAR_BLACK: f32 = 0.05;
+const MIN_NEAR_BLACK: f32 = 0.10;
 /// A word whose anchors are all below this OKLab lightness names a dark color, which must not be
 /// confused with outlines and shadows.
 const DARK_WORD: f32 = 0.30;
 /// Minimum share of the core pixels for a dark color to count as shown.
 const MIN_CORE: f32 = 0.20;
+/// A word whose anchors are all above this OKLab lightness must not be confused with highlights.
+const LIGHT_WORD: f32 = 0.95;
+/// Minimum share of the pixels for such a color to count as shown.
+const MIN_LIGHT: f32 = 0.08;
 /// Minimum share of the pixels for a word to be among those that a person would name first.
 const MIN_MEASURED: f32 = 0.12;
 /// An icon is multicolored if at least this many sixths of the hue circle have at least
@@ -70,30 +74,58 @@ pub struct ColorHistogram {
 impl ColorHistogram {
     /// The color words that the pixels show, in vocabulary order.
     fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
-        let shown = shares_within(&self.bins, vocabulary, EITHER);
         let nearest = self.nearest_shares(vocabulary);
-        let core = shares(&self.dark_core, vocabulary);
         let near_black = self.bins.iter().filter(|(color, _)| color[0] < NEAR_BLACK);
         let near_black: f32 = near_black.map(|(_, share)| share).sum();
-        let gray = self.bins.iter().filter(|(color, _)| is_gray(*color));
-        let gray = shares(&gray.copied().collect::<Vec<_>>(), vocabulary);
-        let share = |shares: &[(&Word, f32)], is_match: &dyn Fn(&Word) -> bool| -> f32 {
-            let matching = shares.iter().filter(|(word, _)| is_match(word));
-            matching.map(|(_, share)| *share).sum()
-        };
-        let is_shown = |word: &Word| {
-            let of = |shares: &[(&Word, f32)]| share(shares, &|other| other == word);
-            if is_dark(word) {
-                return of(&gray) >= MIN_SHARE
-                    || of(&nearest) >= MIN_TINTED
-                    || near_black >= MIN_NEAR_BLACK
-                    || of(&core) >= MIN_CORE;
+        let named = self.nameable_shares(vocabulary).into_iter();
+        let named = named
+            .zip(nearest)
+            .filter(|((word, nameable), (_, nearest))| {
+                let lightness = || word.anchors.iter().map(|[lightness, ..]| *lightness);
+                if word.anchors.is_empty() {
+                    false
+                } else if lightness().all(|lightness| lightness < DARK_WORD) {
+                    *nearest >= MIN_DARK
+                        || near_black >= MIN_NEAR_BLACK
+                        || self.core_share(word, vocabulary) >= MIN_CORE
+                } else if lightness().all(|lightness| lightness > LIGHT_WORD) {
+                    *nameable >= MIN_LIGHT
+                } else {
+                    *nameable >= MIN_SHARE
+                }
+            });
+        named.map(|((word, _), _)| word).collect()
+    }
+
+    /// Each color word with the share of the pixels that it can name: no other word is closer to them
+    /// by more than [`EITHER`] than the word or one of its shades.
+    fn nameable_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        let words = vocabulary.entries(Field::Colors);
+        let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
+        let covered: Vec<Vec<usize>> = words
+            .iter()
+            .map(|word| {
+                let names = |other: &Word| other == word || word.shades.contains(&other.word);
+                (0..words.len()).filter(|at| names(&words[*at])).collect()
+            })
+            .collect();
+        for (color, share) in &self.bins {
+            let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
+            let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
+            for ((_, total), covered) in shares.iter_mut().zip(&covered) {
+                if covered.iter().any(|at| distances[*at] <= best + EITHER) {
+                    *total += share;
+                }
             }
-            let of_shades = share(&shown, &|other| word.shades.contains(&other.word));
-            of(&shown) >= MIN_SHARE || of_shades >= MIN_SHARE
-        };
-        let words = vocabulary.entries(Field::Colors).iter();
-        words.filter(|word| is_shown(word)).collect()
+        }
+        shares
+    }
+
+    /// The share of the core pixels that are closest to a dark word.
+    fn core_share(&self, word: &Word, vocabulary: &Vocabulary) -> f32 {
+        let core = shares(&self.dark_core, vocabulary).into_iter();
+        let core = core.filter(|(other, _)| *other == word);
+        core.map(|(_, share)| share).sum()
     }
 
     /// The words that a person would name first, with the share of pixels closest to each, largest
@@ -223,20 +255,10 @@ impl ColorHistogram {
         if self.bins.is_empty() || word.anchors.is_empty() {
             return false;
         }
-        let is_match = |other: &Word| other == word || word.shades.contains(&other.word);
-        let shown = self.bins.iter().filter(|(color, _)| {
-            let nearest = |words: &mut dyn Iterator<Item = &Word>| {
-                let distances = words.map(|word| distance(word, *color));
-                distances.fold(f32::INFINITY, f32::min)
-            };
-            let words = || vocabulary.entries(Field::Colors).iter();
-            let matching = nearest(&mut words().filter(|other| is_match(other)));
-            matching <= nearest(&mut words()) + EITHER
-        });
-        let core = shares(&self.dark_core, vocabulary);
-        let core = core.iter().filter(|(other, _)| *other == word);
-        shown.map(|(_, share)| share).sum::<f32>() < HARDLY
-            && core.map(|(_, share)| share).sum::<f32>() < MIN_CORE
+        let shares = self.nameable_shares(vocabulary).into_iter();
+        let shares = shares.filter(|(other, _)| *other == word);
+        shares.map(|(_, share)| share).sum::<f32>() < HARDLY
+            && self.core_share(word, vocabulary) < MIN_CORE
     }
 
     /// The bins that are far from all these words.
@@ -264,36 +286,16 @@ fn covering<'a>(claimed: &[&'a Word], vocabulary: &'a Vocabulary) -> Vec<&'a Wor
 
 /// Each color word with the share of the colors closest to it.
 fn shares<'a>(colors: &[([f32; 3], f32)], vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
-    shares_within(colors, vocabulary, 0.0)
-}
-
-/// Each color word with the share of the colors to which no other word is closer by more than
-/// `margin`.
-fn shares_within<'a>(
-    colors: &[([f32; 3], f32)],
-    vocabulary: &'a Vocabulary,
-    margin: f32,
-) -> Vec<(&'a Word, f32)> {
     let words = vocabulary.entries(Field::Colors);
     let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
     for (color, share) in colors {
-        let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
-        let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
-        for ((_, total), distance) in shares.iter_mut().zip(distances) {
-            if distance <= best + margin {
-                *total += share;
-            }
+        let nearest = nearest_color(vocabulary, *color);
+        let total = shares.iter_mut().find(|(word, _)| Some(*word) == nearest);
+        if let Some((_, total)) = total {
+            *total += share;
         }
     }
     shares
-}
-
-fn is_dark(word: &Word) -> bool {
-    !word.anchors.is_empty()
-        && word
-            .anchors
-            .iter()
-            .all(|[lightness, ..]| *lightness < DARK_WORD)
 }
 
 /// The color word closest to an OKLab color; `None` if the vocabulary has no colors.

@@ -66,21 +66,29 @@ fn black_is_shown_by_an_area_or_a_black_core() {
 }
 
 #[test]
-fn a_small_area_of_dark_blue_is_not_black() {
+fn lines_and_small_areas_of_dark_blue_are_not_black() {
     let suit = |rgb, share| histogram(&[([245, 245, 245], 1.0 - share), (rgb, share)]);
     let (navy, black) = ([30, 30, 110], [20, 20, 20]);
     assert_eq!(contradicted(&suit(navy, 0.05), &["black"]), ["black"]);
+    assert_eq!(contradicted(&suit(black, 0.03), &["black"]), ["black"]);
     assert!(contradicted(&suit(black, 0.05), &["black"]).is_empty());
     // Without a bright neighbor, nobody sees the hue of such a dark pixel.
     let indigo = [0, 0, 34];
-    assert_eq!(contradicted(&suit(indigo, 0.04), &["black"]), ["black"]);
-    assert!(contradicted(&suit(indigo, 0.06), &["black"]).is_empty());
+    assert_eq!(contradicted(&suit(indigo, 0.03), &["black"]), ["black"]);
+    assert!(contradicted(&suit(indigo, 0.13), &["black"]).is_empty());
     assert!(contradicted(&suit(indigo, 0.4), &["black"]).is_empty());
 }
 
 #[test]
+fn highlights_are_not_white() {
+    let ball = |share| histogram(&[([200, 30, 40], 1.0 - share), ([245, 245, 245], share)]);
+    assert_eq!(contradicted(&ball(0.05), &["white", "red"]), ["white"]);
+    assert!(contradicted(&ball(0.1), &["white", "red"]).is_empty());
+}
+
+#[test]
 fn a_pixel_between_two_colors_shows_both() {
-    let salmon = histogram(&[([245, 245, 245], 0.95), ([255, 119, 85], 0.05)]);
+    let salmon = histogram(&[([245, 245, 245], 0.95), ([252, 105, 72], 0.05)]);
     let claimed = ["red", "orange", "yellow", "purple"];
     assert_eq!(contradicted(&salmon, &claimed), ["yellow", "purple"]);
 }

@@ -2,7 +2,7 @@
 
 use super::Scope;
 use crate::record::{
-    Change, ChangePreview, EditFacts, Field, GroupSummary, Labels, TextChange, apply,
+    Change, ChangePreview, EditFacts, Field, GroupId, GroupSummary, Labels, TextChange, apply,
 };
 use crate::text::{count, fit, pad, width, wrap_offsets};
 use crate::tui::session::Session;
@@ -15,6 +15,8 @@ use ratatui::layout::Rect;
 #[derive(Debug, Default)]
 pub struct PendingPreview {
     requested: Option<(Scope, Change)>,
+    /// The records of the preview. The queue may change before the operator confirms.
+    groups: Vec<GroupId>,
     number: u64,
     preview: Option<ChangePreview>,
 }
@@ -73,8 +75,8 @@ impl PendingPreview {
         }
         self.preview = None;
         if let Some((scope, change)) = &requested {
-            let groups = scope.groups(session);
-            self.number = session.preview(&groups, change.clone());
+            self.groups = scope.groups(session);
+            self.number = session.preview(&self.groups, change.clone());
         }
         self.requested = requested;
     }
@@ -97,14 +99,14 @@ impl PendingPreview {
 
     /// Applies the change in one step, once its preview is shown. Returns whether it was applied.
     pub fn apply(&self, session: &mut Session) -> bool {
-        let (Some((scope, change)), Some(preview)) = (&self.requested, &self.preview) else {
+        let (Some((_, change)), Some(preview)) = (&self.requested, &self.preview) else {
             return false;
         };
         if preview.report.records == 0 {
             session.warn(summary(preview, session.words));
             return false;
         }
-        session.apply(scope.groups(session), change.clone())
+        session.apply(self.groups.clone(), change.clone())
     }
 }
 

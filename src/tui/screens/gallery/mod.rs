@@ -58,7 +58,7 @@ impl Gallery {
             let shown: Vec<_> = session.queue.ids(&session.records).collect();
             session.selection.extend_to(row, &shown);
         } else {
-            session.selection.toggle(id, row);
+            session.selection.toggle(id);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic cannot leave the state inconsistent, since every change is one assignment.
+        // A panic cannot lose a slot, since every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,13 +162,15 @@ impl State {
             let layers = (0..spec.layers).map(|_| zeros(slots, tokens));
             self.layers = layers.collect::<Result<_>>()?;
         } else {
+            // One after another, which takes the least memory. If it runs out, the layers so far have
+            // grown already, and the next call grows the others.
             for layer in &mut self.layers {
-                if tokens > self.tokens {
-                    let longer = zeros(self.slots, tokens)?;
+                if tokens > layer.dim(3)? {
+                    let longer = zeros(layer.dim(2)?, tokens)?;
                     longer.slice_set(layer, 3, 0)?;
                     *layer = longer;
                 }
-                if slots > self.slots {
+                if slots > layer.dim(2)? {
                     let more = zeros(slots, tokens)?;
                     more.slice_set(layer, 2, 0)?;
                     *layer = more;

@@ -28,17 +28,17 @@ pub mod testing;
 mod vocabulary;
 
 pub use attempt::{
-    Attempt, AttemptSettings, Background, FieldConfidence, RequestText, Timings, TokenCounts,
+    Attempt, AttemptSettings, Background, Chat, FieldConfidence, RequestText, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
-pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare, pairs};
+pub use comparison::{FieldComparison, ReasonComparison, RecordComparison, compare, pairs};
 pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Estimator, ReviewOutcome, Signal, SimilarDecisions, agreement, content_changed,
     was_changed,
 };
-pub use failure::{Failure, FailureDetail, ReadProblem, ServerFault};
+pub use failure::{Failure, FailureDetail, ReadProblem, ServerError};
 pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupSummary, HistoryEntry, Neighbor, Origin, Version};
 pub use item::{GroupId, ImageLocation, Item, SourceType};

@@ -446,7 +446,7 @@ pub fn try_again(session: &mut Session) {
 
 /// Quits, or asks first while drafts are uncommitted or unsaved.
 pub fn quit(session: &mut Session) -> Option<Dialog> {
-    let confirm = Confirm::leave(session);
+    let confirm = Confirm::quit(session);
     if confirm.is_none() {
         session.request(Effect::Quit);
     }
@@ -475,7 +475,7 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         | Action::Select
         | Action::SelectRange
         | Action::SelectAll => current.is_some(),
-        Action::Attempts => {
+        Action::Versions => {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.history().is_empty())
         }

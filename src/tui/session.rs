@@ -3,7 +3,7 @@
 
 use super::engine_status::EngineStatus;
 use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
-use super::input_history::History;
+use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
@@ -56,7 +56,7 @@ pub struct Session {
     pub pictures: Pictures,
     pub engine: EngineStatus,
     pub notices: Notices,
-    pub history: History,
+    pub history: InputHistories,
     /// Number of previews requested so far.
     preview_count: u64,
     /// Computes the uncertainty scores.
@@ -92,7 +92,7 @@ impl Session {
             selection: Selection::default(),
             pictures,
             notices: Notices::default(),
-            history: History::default(),
+            history: InputHistories::default(),
             preview_count: 0,
             estimator: Estimator::default(),
             next_estimator: None,
@@ -289,7 +289,7 @@ impl Session {
         self.engine.trouble(&self.keymap, self.words)
     }
 
-    /// Reason why the model cannot be asked; `None` if it can.
+    /// Reason why the model accepts no request; `None` if it does.
     pub fn no_model(&self) -> Option<String> {
         self.engine.no_model(self.words)
     }
@@ -476,7 +476,7 @@ impl Session {
         summary.is_some_and(|summary| summary.state.is_decided())
     }
 
-    /// Goes to a record; a notice tells where the filter hides it.
+    /// Goes to a record; a notice reports where the filter hides it.
     pub fn go_to(&mut self, id: GroupId) {
         self.queue.go_to(id, &self.records);
     }
@@ -540,10 +540,10 @@ impl Session {
         self.queue.set_search_results(text, groups);
     }
 
-    /// Logs that an item failed. If this session had requested it, a notice tells too.
+    /// Logs that an item failed. If this session had requested it, a notice reports it too.
     pub fn notify_failed(&mut self, group: GroupId, text: String) {
         if self.retries.fail(group) {
-            self.warn(self.words.asked_again(&text));
+            self.warn(self.words.retried(&text));
         }
         self.notices.log_error(text);
     }
@@ -570,7 +570,7 @@ impl Session {
             let before = words.reasons(answer.before);
             text.push_str(&format!(", {}", words.reasons_change(before, answer.after)));
         }
-        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
+        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Versions);
         // The key is about the current record.
         let key = keys.first().filter(|_| self.current() == Some(id));
         let more = [

@@ -154,7 +154,7 @@ fn redo_of_failed_items_counts_their_outcome() {
     desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
     let again = ["--resume", "--json", "--redo", "state:failed"];
     let events = desk.batch(&again).expect(3).events();
-    let asked = |events: &[Value]| events.last().unwrap()["asked"].clone();
+    let asked = |events: &[Value]| events.last().unwrap()["requests"].clone();
     assert_eq!(asked(&events), 1);
     desk.plays("눈꽃 모자", &[say(good("눈꽃 모자"))]);
     let events = desk.batch(&again).expect(0).events();

@@ -39,7 +39,7 @@ pub struct Results {
     quality_retry: bool,
     /// Number of opinions for each uncertain answer.
     opinions: u32,
-    counts: Counts,
+    counts: RunCounts,
 }
 
 /// Further requests for a group that was answered earlier.
@@ -53,7 +53,7 @@ pub enum Resumed {
 
 /// Counts of this run.
 #[derive(Debug, Default)]
-struct Counts {
+struct RunCounts {
     /// Groups that needed no work when the run started.
     already: u64,
     /// Groups that needed no work or finished in this run.
@@ -71,7 +71,7 @@ struct Counts {
     retries: RetryCounts,
 }
 
-impl Counts {
+impl RunCounts {
     /// Counts a group that needed no work.
     fn already(&mut self, group: GroupId) {
         self.finished.insert(group);
@@ -109,7 +109,7 @@ impl Results {
             commit_automatically: options.commit_automatically,
             quality_retry: options.quality_retry,
             opinions: options.opinions,
-            counts: Counts::default(),
+            counts: RunCounts::default(),
         }
     }
 
@@ -379,7 +379,7 @@ impl Results {
         Ok(effects)
     }
 
-    /// Finishes a request without labels. There is an attempt if the model was asked.
+    /// Finishes a request without labels. There is an attempt if a request was sent.
     fn failed(
         &mut self,
         job: &Job,
@@ -462,7 +462,7 @@ impl Results {
             groups,
             records: finished.saturating_sub(counts.failed.len() as u64 + counts.open),
             new_records: counts.new_records,
-            asked: counts.requests,
+            requests: counts.requests,
             derived: counts.derived,
             open: counts.open,
             waiting: groups.saturating_sub(finished),

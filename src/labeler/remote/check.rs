@@ -3,12 +3,12 @@
 use super::completion::read_answer;
 use super::conformance::Conformance;
 use super::http::{Http, RetryPolicy, describe_error, read_body};
-use super::wire::{self, Agreement, Format};
+use super::wire::{self, SchemaFormat, ServerAgreement};
 use crate::error::Result;
 use crate::icon::Picture;
 use crate::labeler::{Answer, LabelRequest};
-use crate::prompt::{Chat, schema};
-use crate::record::{AnswerForm, GroupId, ServerFault, Vocabulary};
+use crate::prompt::schema;
+use crate::record::{AnswerForm, Chat, GroupId, ServerError, Vocabulary};
 use crate::settings::{Lang, RemoteOptions};
 use crate::vlm::Sampling;
 use serde_json::Value;
@@ -110,8 +110,8 @@ impl Server<'_> {
                 }
             }
             Err(error) => {
-                let fault = self.http.describe(&self.url, describe_error(&error));
-                (Err(fault.to_string()), not_checked())
+                let error = self.http.describe(&self.url, describe_error(&error));
+                (Err(error.to_string()), not_checked())
             }
         };
         let mut report = EndpointReport {
@@ -128,7 +128,7 @@ impl Server<'_> {
             let format = self.takes_schema(conformance).await;
             // Sends the schema as a run does, since a small model without one may generate broken
             // characters.
-            let format_in_use = *format.as_ref().unwrap_or(&Format::Plain);
+            let format_in_use = *format.as_ref().unwrap_or(&SchemaFormat::Plain);
             report.takes_schema = format.map(|format| format.name().to_owned());
             report.gives_probabilities = self.gives_probabilities(format_in_use).await;
         }
@@ -139,8 +139,8 @@ impl Server<'_> {
     async fn unusable(&self, listed: &reqwest::Response) -> Option<String> {
         let status = listed.status();
         if status.is_server_error() {
-            let fault = ServerFault::Other(format!("status {}", status.as_u16()));
-            return Some(self.http.describe(&self.url, fault).to_string());
+            let error = ServerError::Other(format!("status {}", status.as_u16()));
+            return Some(self.http.describe(&self.url, error).to_string());
         }
         if status != reqwest::StatusCode::NOT_FOUND {
             return None;
@@ -152,7 +152,7 @@ impl Server<'_> {
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
         let body = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await;
-        let body = body.map_err(|fault| fault.to_string())?;
+        let body = body.map_err(|error| error.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
             let words = wire::server_message(&String::from_utf8_lossy(&body));
@@ -172,8 +172,8 @@ impl Server<'_> {
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
-            let answer = self.ask(picture, Format::Plain, false).await;
-            answer.map_err(|fault| fault.to_string())
+            let answer = self.ask(picture, SchemaFormat::Plain, false).await;
+            answer.map_err(|error| error.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
@@ -185,9 +185,9 @@ impl Server<'_> {
 
     /// Checks the ways to send the schema. The question does not request JSON, so only a server that
     /// enforces the schema answers in JSON.
-    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<Format, String> {
+    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<SchemaFormat, String> {
         let mut refusals = Vec::new();
-        for format in [Format::JsonSchema, Format::GuidedJson] {
+        for format in [SchemaFormat::JsonSchema, SchemaFormat::GuidedJson] {
             match self.ask(false, format, false).await {
                 Ok(answer) => {
                     let reading = conformance.read(self.schema, &answer.text);
@@ -200,26 +200,26 @@ impl Server<'_> {
                         format.name()
                     ));
                 }
-                Err(fault) => refusals.push(format!("{}: {fault}", format.name())),
+                Err(error) => refusals.push(format!("{}: {error}", format.name())),
             }
         }
         Err(refusals.join("; "))
     }
 
-    async fn gives_probabilities(&self, format: Format) -> Result<String, String> {
+    async fn gives_probabilities(&self, format: SchemaFormat) -> Result<String, String> {
         match self.ask(false, format, true).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
-            Err(fault) => Err(fault.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
     async fn ask(
         &self,
         picture: bool,
-        format: Format,
+        format: SchemaFormat,
         logprobs: bool,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, ServerError> {
         let png = match picture {
             true => Some(red_square()?),
             false => None,
@@ -239,7 +239,7 @@ impl Server<'_> {
             keep_prompt: false,
             urgent: false,
         };
-        let agreement = Agreement { format, logprobs };
+        let agreement = ServerAgreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);
         let start = Instant::now();
         let request = self
@@ -251,21 +251,21 @@ impl Server<'_> {
         let status = response.status();
         let bytes = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await?;
         if !status.is_success() {
-            let fault = ServerFault::Status {
+            let error = ServerError::Status {
                 status: status.as_u16(),
                 message: wire::server_message(&String::from_utf8_lossy(&bytes)),
             };
-            return Err(self.http.describe(&self.url, fault));
+            return Err(self.http.describe(&self.url, error));
         }
         read_answer(&bytes, start.elapsed())
     }
 }
 
-fn red_square() -> Result<String, ServerFault> {
+fn red_square() -> Result<String, ServerError> {
     let picture = Picture {
         width: 56,
         height: 56,
         rgb: [217, 43, 43].repeat(56 * 56),
     };
-    wire::data_url(&picture).map_err(|error| ServerFault::Other(error.to_string()))
+    wire::data_url(&picture).map_err(|error| ServerError::Other(error.to_string()))
 }

@@ -1,33 +1,35 @@
-//! Detects foreign words by their scripts, and estimates token counts.
+//! Detects foreign words by their writing systems, and estimates token counts.
 
 use crate::text::{clean_text, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
+enum WritingSystem {
     Hangul,
     Latin,
     Other,
 }
 
-/// The script of a letter; `None` for characters common to all scripts: digits, blanks,
+/// The writing system of a letter; `None` for characters common to all of them: digits, blanks,
 /// punctuation, symbols.
-fn script(c: char) -> Option<Script> {
+fn writing_system(c: char) -> Option<WritingSystem> {
     match c {
         '\u{1100}'..='\u{11ff}'
         | '\u{3131}'..='\u{318e}'
         | '\u{a960}'..='\u{a97c}'
-        | '\u{ac00}'..='\u{d7fb}' => Some(Script::Hangul),
+        | '\u{ac00}'..='\u{d7fb}' => Some(WritingSystem::Hangul),
         'A'..='Z' | 'a'..='z' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
-            Some(Script::Latin)
+            Some(WritingSystem::Latin)
         }
-        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' if c.is_alphabetic() => Some(Script::Latin),
-        _ if c.is_alphabetic() => Some(Script::Other),
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' if c.is_alphabetic() => {
+            Some(WritingSystem::Latin)
+        }
+        _ if c.is_alphabetic() => Some(WritingSystem::Other),
         _ => None,
     }
 }
 
 fn is_foreign(c: char) -> bool {
-    script(c).is_some_and(|script| script != Script::Hangul)
+    writing_system(c).is_some_and(|system| system != WritingSystem::Hangul)
 }
 
 /// Removes the item's name and each of its foreign words from a text. The model is not to blame
@@ -70,7 +72,7 @@ fn without(text: &str, part: &str) -> String {
 /// Up to this many capitals may be an abbreviation that is common in Korean.
 const MAX_CAPITALS: usize = 4;
 
-/// The scripts of the letters of a word.
+/// The writing systems of the letters of a word.
 #[derive(Default)]
 struct Letters {
     hangul: bool,
@@ -83,13 +85,13 @@ impl Letters {
     fn of(word: &str) -> Self {
         let mut letters = Self::default();
         for c in word.chars() {
-            match script(c) {
-                Some(Script::Hangul) => letters.hangul = true,
-                Some(Script::Latin) => {
+            match writing_system(c) {
+                Some(WritingSystem::Hangul) => letters.hangul = true,
+                Some(WritingSystem::Latin) => {
                     letters.latin += 1;
                     letters.lower |= c.is_lowercase();
                 }
-                Some(Script::Other) => letters.other = true,
+                Some(WritingSystem::Other) => letters.other = true,
                 None => {}
             }
         }
@@ -105,8 +107,8 @@ impl Letters {
     }
 }
 
-/// The foreign words of a Korean text: English ones, and those with a letter of another script,
-/// such as Han characters from the model's Chinese training data.
+/// The foreign words of a Korean text: English ones, and those with a letter of another writing
+/// system, such as Han characters from the model's Chinese training data.
 pub(super) fn foreign_in_korean(text: &str, name: &str) -> Vec<String> {
     let is_foreign = |letters: Letters| letters.other || letters.is_english();
     found(text, name, is_foreign)
@@ -129,7 +131,7 @@ pub(super) fn foreign_in_english(text: &str, name: &str) -> Vec<String> {
 }
 
 /// The words of an attribute, which may be in either language, that mix both languages or have a
-/// letter of another script.
+/// letter of another writing system.
 pub(super) fn foreign_in_words(text: &str, name: &str) -> Vec<String> {
     found(text, name, |letters| {
         letters.other || letters.hangul && letters.is_english()
@@ -150,7 +152,7 @@ pub fn estimate_tokens(text: &str) -> usize {
     let mut tokens = 2;
     let mut latin = 0usize;
     for c in text.chars() {
-        if script(c) == Some(Script::Latin) {
+        if writing_system(c) == Some(WritingSystem::Latin) {
             latin += 1;
             continue;
         }

@@ -2,6 +2,7 @@
 
 use super::journal::JournalAccess;
 use crate::error::Result;
+use crate::export::SourceRead;
 use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::source::GroupEvent;
 use crate::store::{ExtraRows, KnownGroup, NewGroup};
@@ -263,6 +264,13 @@ impl Ingest {
     /// Whether the source has been read to its end.
     pub fn has_ended(&self) -> bool {
         self.rows.is_some()
+    }
+
+    pub fn source_read(&self) -> SourceRead {
+        match self.has_ended() {
+            true => SourceRead::Fully,
+            false => SourceRead::Partly,
+        }
     }
 
     /// Whether pictures are being measured or waiting for it.

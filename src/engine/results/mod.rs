@@ -434,6 +434,10 @@ impl Results {
         progress.failed = self.counts.failed();
     }
 
+    pub fn has_failures(&self) -> bool {
+        self.counts.failed() > 0
+    }
+
     /// Builds the summary of a run over `groups` groups; the caller fills in the rest.
     pub fn summary(&self, groups: u64) -> Summary {
         let counts = &self.counts;

@@ -1,9 +1,9 @@
 //! `labels.parquet`: the same records, with fixed column types even if a column is empty.
 
-use super::exporter::Exporter;
-use super::selection::ExportView;
-use super::target::Sink;
+use super::exporter::{Exporter, SourceRead};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::selection::ExportView;
+use crate::export::target::Sink;
 use crate::outdir::{PARQUET, file_error};
 use crate::record::{self, Record};
 use crate::store::Content;
@@ -29,6 +29,10 @@ impl Exporter for Parquet {
         PARQUET
     }
 
+    fn title(&self) -> &'static str {
+        "parquet"
+    }
+
     fn describe(&self) -> &'static str {
         "the same records, with --parquet"
     }
@@ -41,7 +45,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn is_updated_during_run(&self, _: bool) -> bool {
+    fn is_updated_during_run(&self, _: SourceRead) -> bool {
         false
     }
 
@@ -148,7 +152,7 @@ fn flags_fields() -> Fields {
 }
 
 /// Columns of a record, in the order of its keys.
-pub(super) fn record_fields() -> Vec<Field> {
+pub(in crate::export) fn record_fields() -> Vec<Field> {
     let mut fields = vec![
         text("image_path", false),
         text("image_sha256", true),
@@ -166,7 +170,7 @@ pub(super) fn record_fields() -> Vec<Field> {
     fields
 }
 
-pub(super) fn record_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
+pub(in crate::export) fn record_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
     let mut uncertain = BooleanBuilder::new();
     let mut reasons = ListBuilder::new(StringBuilder::new());
     for record in records {
@@ -242,14 +246,14 @@ fn lists(records: &[Record], of: impl Fn(&Record) -> &[String]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-pub(super) fn unfit(error: &ArrowError) -> Error {
+pub(in crate::export) fn unfit(error: &ArrowError) -> Error {
     Error::new(
         ErrorKind::Internal,
         format!("building Parquet columns: {error}"),
     )
 }
 
-pub(super) fn broken(path: &Path, error: ParquetError) -> Error {
+pub(in crate::export) fn broken(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
             Ok(inner) => file_error("writing", path)(*inner),

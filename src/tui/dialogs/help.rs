@@ -3,7 +3,7 @@
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, Key, KeyContext, Lookup, collapse_digits};
+use crate::tui::keymap::{ACTIONS, Action, Key, KeyContext, KeySequence, Lookup, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inner;
@@ -21,8 +21,7 @@ const MIN_SIDE_BY_SIDE: usize = 60;
 #[derive(Default)]
 pub struct Help {
     scroll: usize,
-    /// Keys of an unfinished key sequence.
-    prefix: Vec<Key>,
+    sequence: KeySequence,
 }
 
 impl Help {
@@ -30,15 +29,7 @@ impl Help {
     fn action(&mut self, key: &KeyEvent, session: &Session) -> Option<Action> {
         let mut found = Lookup::None;
         for key in Key::from_event(key) {
-            self.prefix.push(key);
-            found = session.keymap.lookup(KeyContext::Global, &self.prefix);
-            if found == Lookup::None && self.prefix.len() > 1 {
-                self.prefix = vec![key];
-                found = session.keymap.lookup(KeyContext::Global, &self.prefix);
-            }
-            if found != Lookup::Prefix {
-                self.prefix.clear();
-            }
+            found = (self.sequence).push(key, KeyContext::Global, &session.keymap);
         }
         match found {
             Lookup::Action(action) => Some(action),

@@ -70,15 +70,11 @@ impl Coordinator {
         Self {
             journal: JournalAccess::new(journal, front.clone(), !options.commit_automatically),
             exports: Exporting::new(options),
-            // The workstation shows families before the model has labeled them.
-            ingest: Ingest::new(
-                settings.with_image,
-                options.families || !options.commit_automatically,
-            ),
+            ingest: Ingest::new(&settings, options),
             families: Families::new(options.families),
             examples: Examples::default(),
             search: Search::new(front.clone(), options.outdir.clone()),
-            queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
+            queue: RequestQueue::new(settings, workers.model_status(), options.opinions),
             results,
             words,
             workers,
@@ -261,8 +257,8 @@ impl Coordinator {
                 Effects::default()
             }
             Command::Retry { groups, how } => self.retry(groups, how),
-            Command::Pause => self.pause(true),
-            Command::Resume => self.pause(false),
+            Command::Pause => self.set_paused(true),
+            Command::Resume => self.set_paused(false),
             // Only has an effect while the journal is blocked.
             Command::TryAgain => Effects::default(),
             Command::Stop => self.stop(),
@@ -303,9 +299,9 @@ impl Coordinator {
         Ok(())
     }
 
-    fn pause(&mut self, paused: bool) -> Effects {
-        self.queue.pause(paused);
-        self.workers.pause(paused);
+    fn set_paused(&mut self, paused: bool) -> Effects {
+        self.queue.set_paused(paused);
+        self.workers.set_paused(paused);
         Effects::default()
     }
 

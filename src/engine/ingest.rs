@@ -3,7 +3,8 @@
 use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::export::SourceRead;
-use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
 use crate::store::{ExtraRows, KnownGroup, NewGroup};
 use crate::text::Said;
@@ -65,10 +66,11 @@ pub struct Imageless {
 }
 
 impl Ingest {
-    pub fn new(with_image: bool, measure_ahead: bool) -> Self {
+    pub fn new(settings: &AttemptSettings, options: &EngineOptions) -> Self {
         Self {
-            with_image,
-            measure_ahead,
+            with_image: settings.with_image,
+            // The workstation shows families before the model has labeled them.
+            measure_ahead: options.families || !options.commit_automatically,
             by_order: Vec::new(),
             total: 0,
             moved: 0,

@@ -69,6 +69,17 @@ struct Counts {
     retries: RetryCounts,
 }
 
+/// A group that has labels now.
+struct Labeled {
+    group: GroupId,
+    /// Whether it counts as progress of the run.
+    counts: bool,
+    /// Path of the icon from which the labels are derived.
+    derived_from: Option<String>,
+    /// Groups whose summary has changed.
+    changed: Vec<GroupId>,
+}
+
 impl Counts {
     fn failed(&self) -> u64 {
         self.failures.values().sum()
@@ -159,8 +170,13 @@ impl Results {
         self.counts.derived += 1;
         let source = journal.with(|journal| journal.summary(from))?;
         let source = source.map(|source| source.image_path);
-        self.has_record(group, true, source, added.changed, journal)
-            .map(Some)
+        let labeled = Labeled {
+            group,
+            counts: true,
+            derived_from: source,
+            changed: added.changed,
+        };
+        self.has_record(labeled, journal).map(Some)
     }
 
     /// Handles a request that the model could not answer.
@@ -321,18 +337,23 @@ impl Results {
         changed: Vec<GroupId>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
-        self.has_record(job.group, job.purpose.counts(), None, changed, journal)
+        let labeled = Labeled {
+            group: job.group,
+            counts: job.purpose.counts(),
+            derived_from: None,
+            changed,
+        };
+        self.has_record(labeled, journal)
     }
 
-    /// Finishes a group that has labels. `counts` means that it counts as progress of the run.
-    fn has_record(
-        &mut self,
-        group: GroupId,
-        counts: bool,
-        derived_from: Option<String>,
-        mut changed: Vec<GroupId>,
-        journal: &mut JournalAccess,
-    ) -> Result<Effects> {
+    /// Finishes a group that has labels.
+    fn has_record(&mut self, labeled: Labeled, journal: &mut JournalAccess) -> Result<Effects> {
+        let Labeled {
+            group,
+            counts,
+            derived_from,
+            mut changed,
+        } = labeled;
         if self.commit_automatically {
             changed.extend(self.commit(group, journal)?);
         }
@@ -355,7 +376,9 @@ impl Results {
                 None => tracing::info!(%name, ?reasons, "labeled"),
             }
             let reasons = answer_reasons(&summary, journal)?;
-            effects.events.push(labeled(summary, reasons, derived_from));
+            effects
+                .events
+                .push(labeled_event(summary, reasons, derived_from));
         }
         Ok(effects)
     }
@@ -472,7 +495,11 @@ fn answer_reasons(summary: &GroupSummary, journal: &mut JournalAccess) -> Result
     })
 }
 
-fn labeled(summary: GroupSummary, reasons: Vec<Reason>, derived_from: Option<String>) -> Event {
+fn labeled_event(
+    summary: GroupSummary,
+    reasons: Vec<Reason>,
+    derived_from: Option<String>,
+) -> Event {
     Event::Labeled {
         group: summary.id,
         image_path: summary.image_path,

@@ -113,8 +113,12 @@ impl<'a> ParquetFile<'a> {
     }
 }
 
-fn text(name: &str, nullable: bool) -> Field {
-    Field::new(name, DataType::Utf8, nullable)
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn optional_text(name: &str) -> Field {
+    text(name).with_nullable(true)
 }
 
 fn list(name: &str) -> Field {
@@ -138,9 +142,10 @@ fn labels_fields() -> Vec<Field> {
 }
 
 fn labels_field(field: &record::Field) -> Field {
-    match field.is_list() {
-        true => list(field.key()),
-        false => text(field.key(), !field.is_required()),
+    match (field.is_list(), field.is_required()) {
+        (true, _) => list(field.key()),
+        (false, true) => text(field.key()),
+        (false, false) => optional_text(field.key()),
     }
 }
 
@@ -154,18 +159,18 @@ fn flags_fields() -> Fields {
 /// Columns of a record, in the order of its keys.
 pub(in crate::export) fn record_fields() -> Vec<Field> {
     let mut fields = vec![
-        text("image_path", false),
-        text("image_sha256", true),
-        text("source_type", false),
-        text("item_name", false),
-        text("item_description", true),
+        text("image_path"),
+        optional_text("image_sha256"),
+        text("source_type"),
+        text("item_name"),
+        optional_text("item_description"),
     ];
     fields.extend(labels_fields());
     fields.extend([
         Field::new("quality_flags", DataType::Struct(flags_fields()), false),
-        text("model", false),
-        text("prompt_version", false),
-        text("generated_at", false),
+        text("model"),
+        text("prompt_version"),
+        text("generated_at"),
     ]);
     fields
 }

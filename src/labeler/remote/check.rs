@@ -19,6 +19,24 @@ use std::time::{Duration, Instant};
 const NEW_TOKENS: usize = 24;
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What a trial request asks for.
+#[derive(Clone, Copy)]
+struct Question {
+    format: Format,
+    picture: bool,
+    logprobs: bool,
+}
+
+impl Question {
+    fn of(format: Format) -> Self {
+        Self {
+            format,
+            picture: false,
+            logprobs: false,
+        }
+    }
+}
+
 /// Findings about a server: `Ok` with a detail, or the reason for a failure.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct EndpointReport {
@@ -172,7 +190,11 @@ impl Server<'_> {
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
-            let answer = self.ask(picture, Format::Plain, false).await;
+            let question = Question {
+                picture,
+                ..Question::of(Format::Plain)
+            };
+            let answer = self.ask(question).await;
             answer.map_err(|fault| fault.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
@@ -188,7 +210,7 @@ impl Server<'_> {
     async fn takes_schema(&self, conformance: &mut Conformance) -> Result<Format, String> {
         let mut refusals = Vec::new();
         for format in [Format::JsonSchema, Format::GuidedJson] {
-            match self.ask(false, format, false).await {
+            match self.ask(Question::of(format)).await {
                 Ok(answer) => {
                     let reading = conformance.read(self.schema, &answer.text);
                     if reading.is_ok_and(|reading| reading.conforms()) {
@@ -207,19 +229,23 @@ impl Server<'_> {
     }
 
     async fn gives_probabilities(&self, format: Format) -> Result<String, String> {
-        match self.ask(false, format, true).await {
+        let question = Question {
+            logprobs: true,
+            ..Question::of(format)
+        };
+        match self.ask(question).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
             Err(fault) => Err(fault.to_string()),
         }
     }
 
-    async fn ask(
-        &self,
-        picture: bool,
-        format: Format,
-        logprobs: bool,
-    ) -> Result<Answer, ServerFault> {
+    async fn ask(&self, question: Question) -> Result<Answer, ServerFault> {
+        let Question {
+            format,
+            picture,
+            logprobs,
+        } = question;
         let png = match picture {
             true => Some(red_square()?),
             false => None,

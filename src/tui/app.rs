@@ -8,7 +8,7 @@ use super::flow::{Clicks, Visibility};
 use super::handlers::{self, ActionContext};
 use super::keymap::{Action, Key, KeyContext, KeySequence, Keymap, Lookup};
 use super::message::{Effect, Message};
-use super::records::TaskResult;
+use super::records::{Stays, TaskResult};
 use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
 use super::theme::Theme;
@@ -455,13 +455,15 @@ impl App {
 
     fn set_filtered_rows(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = self.stays_at_top;
+        let stays = Stays {
+            at_top: self.stays_at_top,
+            // A dialog is about this record; a filter being typed shows its own.
+            on_current: (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter()),
+        };
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.stays_at_top &= !is_settled;
         let (queue, records) = (&mut session.queue, &session.records);
-        // The record that a dialog is about stays; a filter being typed shows its own.
-        let stays = (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter());
-        if queue.set_rows(number, rows, records, filling, stays) {
+        if queue.set_rows(number, rows, records, stays) {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.take_failed_seek() {

@@ -108,8 +108,6 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     let has_model = options.labeler != LabelerOptions::None;
     let batch = BatchOptions {
         json: front.json,
-        outdir: outdir.clone(),
-        parquet: options.engine.parquet,
         takes_none: options.source.max_samples == Some(0),
     };
     let engine = Engine::new(EngineConfig {

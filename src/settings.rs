@@ -220,7 +220,8 @@ pub struct EngineOptions {
     pub examples: u32,
     /// Labels one icon of each recolor family and derives the other records from it.
     pub families: bool,
-    pub parquet: bool,
+    /// Names of files to export that are written only on request.
+    pub exports: Vec<&'static str>,
     pub max_new_tokens: usize,
 }
 

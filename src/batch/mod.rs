@@ -14,7 +14,6 @@ use std::borrow::Cow;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,8 +34,6 @@ const REPORTED_FAILURES: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
     pub json: bool,
-    pub outdir: PathBuf,
-    pub parquet: bool,
     /// `--max-samples 0`.
     pub takes_none: bool,
 }
@@ -139,7 +136,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         };
                         let has_results = summary.new_records > 0 || !summary.failures.is_empty();
                         if model_error.is_none() || has_results {
-                            reporter.summary(&summary, stopped, &failures, options);
+                            reporter.summary(&summary, stopped, &failures);
                         }
                         if let Some(error) = model_error {
                             return Err(error);
@@ -324,13 +321,7 @@ impl Reporter {
     }
 
     /// `stopped` says how a run ended that did not finish.
-    fn summary(
-        &mut self,
-        summary: &Summary,
-        stopped: Option<&str>,
-        failures: &Failures,
-        options: &BatchOptions,
-    ) {
+    fn summary(&mut self, summary: &Summary, stopped: Option<&str>, failures: &Failures) {
         if let Some(stopped) = stopped {
             self.print_stderr(&format!(
                 "{stopped}: everything finished is saved; continue with --resume"
@@ -339,7 +330,7 @@ impl Reporter {
         if self.json {
             return;
         }
-        for line in summary::lines(summary, failures, &options.outdir, options.parquet) {
+        for line in summary::lines(summary, failures) {
             self.print_stdout(&line);
         }
     }

@@ -5,10 +5,9 @@ use crate::record::FailureCode;
 use crate::text::{duration, for_line, plural, shortened};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Failures of each code that the summary lists as examples. Each was reported when it happened,
-/// and `labels_errors.jsonl` has them all.
+/// and the file of failures has them all.
 const EXAMPLES: usize = 3;
 /// Longest example in characters.
 const MAX_EXAMPLE_CHARS: usize = 500;
@@ -25,7 +24,7 @@ impl Failures {
     }
 }
 
-pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: bool) -> Vec<String> {
+pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(nothing_done(summary));
     let rows = match summary.rows {
@@ -109,7 +108,8 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
     if let Some(counts) = &summary.remote {
         lines.push(remote_line(counts));
     }
-    lines.extend(files(outdir, parquet, !summary.failures.is_empty()));
+    let files = summary.files.iter();
+    lines.extend(files.map(|file| format!("{}: {}", file.title, file.path.display())));
     // Names, paths and server messages are untrusted.
     lines.iter().map(|line| for_line(line)).collect()
 }
@@ -166,22 +166,6 @@ fn remote_line(counts: &RemoteCounts) -> String {
         counts.prompt_tokens,
         counts.new_tokens
     )
-}
-
-/// Names the output files that exist.
-fn files(outdir: &Path, parquet: bool, failed: bool) -> impl Iterator<Item = String> {
-    let files = [
-        ("labels", "labels.jsonl", true),
-        ("kept lines", "labels_kept.jsonl", true),
-        ("parquet", "labels.parquet", parquet),
-        ("failures", "labels_errors.jsonl", failed),
-        ("unread lines", "labels_unread.jsonl", true),
-        ("log", "labeler.log", true),
-    ];
-    files
-        .into_iter()
-        .filter(|(_, name, wanted)| *wanted && outdir.join(name).exists())
-        .map(|(what, name, _)| format!("{what}: {}", outdir.join(name).display()))
 }
 
 const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];
@@ -242,7 +226,7 @@ mod tests {
         for n in 0..EXAMPLES + 2 {
             failures.push(FailureCode::ModelError, &format!("\u{1b}[2J모자 {n}"));
         }
-        lines(summary, &failures, Path::new("nowhere"), true)
+        lines(summary, &failures)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::layers::Origins;
 use super::values::{OutdirArgs, VocabularyArgs, hub_offline, usage};
 use crate::error::Result;
 use crate::labeler::remote::base_url;
-use crate::outdir::VOCABULARY;
+use crate::outdir::{PARQUET, VOCABULARY};
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
     EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
@@ -162,7 +162,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             opinions: args.opinions.unwrap_or(0),
             examples: args.examples.unwrap_or(0),
             families: args.families,
-            parquet: args.parquet,
+            exports: args.parquet.then_some(PARQUET).into_iter().collect(),
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },
         front: FrontOptions {

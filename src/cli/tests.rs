@@ -1,4 +1,5 @@
 use super::*;
+use crate::outdir::PARQUET;
 use crate::record::Background;
 use crate::settings::{DeviceChoice, LabelerOptions, Precision, Quantize, RunOptions, SourceKind};
 use std::path::PathBuf;
@@ -195,7 +196,8 @@ fn flags_override_the_config_file() {
         SourceKind::Database(PathBuf::from("a.sqlite"))
     );
     assert_eq!(options.icon.upscale, 5);
-    assert!(options.engine.parquet && !options.engine.resume);
+    assert!(!options.engine.resume);
+    assert_eq!(options.engine.exports, [PARQUET]);
     let LabelerOptions::Remote(remote) = options.labeler else {
         panic!("not remote")
     };

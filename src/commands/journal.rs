@@ -2,7 +2,7 @@
 
 use super::{load_vocabulary, write_out};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{self, ComparedFile, ExportIssues, Exports};
+use crate::export::{self, ComparedFile, ExportIssues, Exports, SourceRead};
 use crate::outdir::{JOURNAL, KEPT};
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
@@ -18,8 +18,6 @@ const MAX_LISTED: usize = 3;
 /// Runs the action and reports it. Returns `false` if a check found problems.
 pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     let outdir = &options.outdir;
-    let journal = outdir.join(JOURNAL);
-    let journal = journal.display();
     let mut text = String::new();
     let mut sound = true;
     // Reported after what could be done.
@@ -32,83 +30,101 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
         JournalAction::Restore(file) if store::is_steps_file(file) && file.exists() => {
             failed = replay(outdir, file, &mut text)?;
         }
-        JournalAction::Restore(file) => {
-            let restored = store::restore(outdir, file)?;
-            line(
-                &mut text,
-                format_args!("restored {journal} from {}", file.display()),
-            );
-            if restored.without_log {
-                let what = "the log beside the backup belongs to another state and was left out";
-                line(&mut text, format_args!("{what}"));
-            }
-            report_kept(&mut text, restored.kept);
-        }
-        JournalAction::Check => {
-            let checked = store::check(outdir, load_vocabulary(outdir, None)?)?;
-            sound = checked.problems.is_empty();
-            for problem in &checked.problems {
-                line(&mut text, format_args!("wrong: {problem}"));
-            }
-            if let Some(copy) = &checked.copy {
-                let found = export::compare(&copy.journal, outdir)?;
-                for file in &found.files {
-                    report_differences(&mut text, file);
-                }
-                report_withheld(&mut text, &found.issues);
-            }
-            for file in rescued(outdir, checked.copy.as_ref().map(|copy| &copy.journal))? {
-                line(&mut text, format_args!("note: {file}"));
-            }
-            if sound {
-                line(&mut text, format_args!("{journal} is sound"));
-            } else {
-                line(
-                    &mut text,
-                    format_args!(
-                        "`labeler-tui journal restore FILE` restores a backup, \
-                         `labeler-tui journal rebuild` saves what can be read; both keep \
-                         the current journal beside the new one"
-                    ),
-                );
-            }
-        }
-        JournalAction::Rebuild => {
-            export::check_outdir(outdir, None)?;
-            let mut rebuilt = store::rebuild(outdir, load_vocabulary(outdir, None)?)?;
-            let mut exports = Exports::new(outdir, &[]);
-            exports.rebuild(&mut rebuilt.journal)?;
-            let counts = rebuilt.journal.counts()?;
-            line(
-                &mut text,
-                format_args!(
-                    "rebuilt {journal}: images {}, records {}, answers {}",
-                    counts.groups, counts.records, rebuilt.attempts
-                ),
-            );
-            if rebuilt.lost > 0 {
-                line(
-                    &mut text,
-                    format_args!("rows that could not be read: {}", rebuilt.lost),
-                );
-            }
-            for notice in exports.take_notices() {
-                line(
-                    &mut text,
-                    format_args!("{}", Words::ENGLISH.file_notice(&notice)),
-                );
-            }
-            for file in rescued(outdir, Some(&rebuilt.journal))? {
-                line(&mut text, format_args!("{file}"));
-            }
-            report_kept(&mut text, rebuilt.kept);
-        }
+        JournalAction::Restore(file) => restore(outdir, file, &mut text)?,
+        JournalAction::Check => sound = check(outdir, &mut text)?,
+        JournalAction::Rebuild => rebuild(outdir, &mut text)?,
     }
     write_out(out, text.as_bytes())?;
     match failed {
         Some(error) => Err(error),
         None => Ok(sound),
     }
+}
+
+/// Replaces the journal with a backup.
+fn restore(outdir: &Path, file: &Path, text: &mut String) -> Result<()> {
+    let restored = store::restore(outdir, file)?;
+    let journal = outdir.join(JOURNAL);
+    line(
+        text,
+        format_args!("restored {} from {}", journal.display(), file.display()),
+    );
+    if restored.without_log {
+        let what = "the log beside the backup belongs to another state and was left out";
+        line(text, format_args!("{what}"));
+    }
+    report_kept(text, restored.kept);
+    Ok(())
+}
+
+/// Reports problems of the journal and differences of the exports. Returns `false` if the journal
+/// has problems.
+fn check(outdir: &Path, text: &mut String) -> Result<bool> {
+    let checked = store::check(outdir, load_vocabulary(outdir, None)?)?;
+    for problem in &checked.problems {
+        line(text, format_args!("wrong: {problem}"));
+    }
+    if let Some(copy) = &checked.copy {
+        let found = export::compare(&copy.journal, outdir)?;
+        for file in &found.files {
+            report_differences(text, file);
+        }
+        report_withheld(text, &found.issues);
+    }
+    for file in rescued(outdir, checked.copy.as_ref().map(|copy| &copy.journal))? {
+        line(text, format_args!("note: {file}"));
+    }
+    let is_sound = checked.problems.is_empty();
+    if is_sound {
+        let journal = outdir.join(JOURNAL);
+        line(text, format_args!("{} is sound", journal.display()));
+    } else {
+        line(
+            text,
+            format_args!(
+                "`labeler-tui journal restore FILE` restores a backup, \
+                 `labeler-tui journal rebuild` saves what can be read; both keep \
+                 the current journal beside the new one"
+            ),
+        );
+    }
+    Ok(is_sound)
+}
+
+/// Builds a new journal from `labels.jsonl` and what can be read of the current one.
+fn rebuild(outdir: &Path, text: &mut String) -> Result<()> {
+    export::check_outdir(outdir, None)?;
+    let mut rebuilt = store::rebuild(outdir, load_vocabulary(outdir, None)?)?;
+    let mut exports = Exports::new(outdir, &[]);
+    exports.rebuild(&mut rebuilt.journal)?;
+    let counts = rebuilt.journal.counts()?;
+    line(
+        text,
+        format_args!(
+            "rebuilt {}: images {}, records {}, answers {}",
+            outdir.join(JOURNAL).display(),
+            counts.groups,
+            counts.records,
+            rebuilt.attempts
+        ),
+    );
+    if rebuilt.lost > 0 {
+        line(
+            text,
+            format_args!("rows that could not be read: {}", rebuilt.lost),
+        );
+    }
+    for notice in exports.take_notices() {
+        line(
+            text,
+            format_args!("{}", Words::ENGLISH.file_notice(&notice)),
+        );
+    }
+    for file in rescued(outdir, Some(&rebuilt.journal))? {
+        line(text, format_args!("{file}"));
+    }
+    report_kept(text, rebuilt.kept);
+    Ok(())
 }
 
 /// Applies the steps that a run saved to `file` after its journal was lost. Returns an error to
@@ -120,7 +136,7 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;
     // The next run with the source finds out which images are gone.
-    exports.update(&mut journal, false)?;
+    exports.update(&mut journal, SourceRead::Partly)?;
     line(
         text,
         format_args!(

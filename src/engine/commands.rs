@@ -97,7 +97,10 @@ fn applied_effects(
         .report
         .take()
         .map(|report| Step::Done(Box::new(report)));
-    Ok(step_effects(outcome, step, *change == Change::Commit))
+    Ok(Effects {
+        export: *change == Change::Commit,
+        ..step_effects(outcome, step)
+    })
 }
 
 pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
@@ -162,7 +165,10 @@ fn history_effects(
         change: outcome.change.clone().map(Box::new),
         records: outcome.groups.len(),
     });
-    step_effects(outcome, Some(step), true)
+    Effects {
+        export: true,
+        ..step_effects(outcome, Some(step))
+    }
 }
 
 /// Reports that there is no step to undo or redo.
@@ -176,9 +182,8 @@ fn no_step(journal: &mut JournalAccess, nothing: Step) -> Result<Effects> {
     }))
 }
 
-fn step_effects(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
+fn step_effects(outcome: StepOutcome, step: Option<Step>) -> Effects {
     Effects {
-        export,
         changed: outcome.changed,
         events: vec![Event::Stepped {
             step,

@@ -16,6 +16,7 @@ use super::ticks::Ticks;
 use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
+use crate::export::ExportIssues;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
@@ -69,15 +70,11 @@ impl Coordinator {
         Self {
             journal: JournalAccess::new(journal, front.clone(), !options.commit_automatically),
             exports: Exporting::new(options),
-            // The workstation shows families before the model has labeled them.
-            ingest: Ingest::new(
-                settings.with_image,
-                options.families || !options.commit_automatically,
-            ),
+            ingest: Ingest::new(&settings, options),
             families: Families::new(options.families),
             examples: Examples::default(),
             search: Search::new(front.clone(), options.outdir.clone()),
-            queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
+            queue: RequestQueue::new(settings, workers.model_status(), options.opinions),
             results,
             words,
             workers,
@@ -144,7 +141,7 @@ impl Coordinator {
                 None => self.wait()?,
             }
             self.exports
-                .follow(&mut self.journal, self.ingest.has_ended())?;
+                .follow(&mut self.journal, self.ingest.source_read())?;
             self.emit_notices();
         }
         Ok(())
@@ -219,7 +216,7 @@ impl Coordinator {
         if is_idle && !self.idle_emitted {
             self.results.metrics().rest(Instant::now());
             self.exports
-                .request(&mut self.journal, self.ingest.has_ended())?;
+                .request(&mut self.journal, self.ingest.source_read())?;
             self.emit_notices();
             self.front.emit(Event::Idle);
         }
@@ -260,8 +257,8 @@ impl Coordinator {
                 Effects::default()
             }
             Command::Retry { groups, how } => self.retry(groups, how),
-            Command::Pause => self.pause(true),
-            Command::Resume => self.pause(false),
+            Command::Pause => self.set_paused(true),
+            Command::Resume => self.set_paused(false),
             // Only has an effect while the journal is blocked.
             Command::TryAgain => Effects::default(),
             Command::Stop => self.stop(),
@@ -302,9 +299,9 @@ impl Coordinator {
         Ok(())
     }
 
-    fn pause(&mut self, paused: bool) -> Effects {
-        self.queue.pause(paused);
-        self.workers.pause(paused);
+    fn set_paused(&mut self, paused: bool) -> Effects {
+        self.queue.set_paused(paused);
+        self.workers.set_paused(paused);
         Effects::default()
     }
 
@@ -361,15 +358,15 @@ impl Coordinator {
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Missing pictures are known only now.
-                self.exports.update(&mut self.journal, true)?;
+                self.exports.update(&mut self.journal)?;
                 self.emit_notices();
-                let pictures = self.moved_pictures()?;
+                let tally = self.exports.tally(&mut self.journal)?;
                 Ok(Effects {
                     changed,
                     ..Effects::event(Event::SourceRead {
                         rows,
                         groups,
-                        pictures,
+                        pictures: self.moved_pictures(tally),
                     })
                 })
             }
@@ -493,7 +490,7 @@ impl Coordinator {
         }
         if effects.export {
             self.exports
-                .request(&mut self.journal, self.ingest.has_ended())?;
+                .request(&mut self.journal, self.ingest.source_read())?;
         }
         self.emit_groups(&effects.changed)?;
         for event in effects.events {
@@ -505,14 +502,13 @@ impl Coordinator {
     }
 
     /// Counts the records and edits whose pictures have moved or been replaced.
-    fn moved_pictures(&mut self) -> Result<MovedPictures> {
-        let tally = self.exports.tally(&mut self.journal)?;
-        Ok(MovedPictures {
+    fn moved_pictures(&self, tally: ExportIssues) -> MovedPictures {
+        MovedPictures {
             moved: self.ingest.moved(),
             withheld: tally.withheld,
             withheld_edits: tally.withheld_edits,
             paths: tally.withheld_paths,
-        })
+        }
     }
 
     fn emit_notices(&mut self) {
@@ -575,17 +571,17 @@ impl Coordinator {
     /// Writes the final exports and builds the summary.
     fn summarize(&mut self) -> Result<Summary> {
         // Required even if the source was not read to its end: every line must be in a file.
-        self.exports.update(&mut self.journal, true)?;
+        self.exports.update(&mut self.journal)?;
         let tally = self.exports.tally(&mut self.journal)?;
         self.emit_notices();
-        let pictures = self.moved_pictures()?;
         self.publish_progress();
         let counts = self.journal.with(|journal| journal.counts())?;
         Ok(Summary {
+            files: self.exports.output_files(self.results.has_failures()),
             rows: self.ingest.rows(),
             refused: self.ingest.refused(),
-            pictures,
             damaged: tally.damaged.len() as u64,
+            pictures: self.moved_pictures(tally),
             committed: counts.records,
             uncertain: counts.in_state(GroupState::Uncertain),
             unmarked: counts.unmarked,

@@ -2,7 +2,9 @@
 
 use super::journal::JournalAccess;
 use crate::error::Result;
-use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::export::SourceRead;
+use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
 use crate::store::{ExtraRows, KnownGroup, NewGroup};
 use crate::text::Said;
@@ -64,10 +66,11 @@ pub struct Imageless {
 }
 
 impl Ingest {
-    pub fn new(with_image: bool, measure_ahead: bool) -> Self {
+    pub fn new(settings: &AttemptSettings, options: &EngineOptions) -> Self {
         Self {
-            with_image,
-            measure_ahead,
+            with_image: settings.with_image,
+            // The workstation shows families before the model has labeled them.
+            measure_ahead: options.families || !options.commit_automatically,
             by_order: Vec::new(),
             total: 0,
             moved: 0,
@@ -263,6 +266,13 @@ impl Ingest {
     /// Whether the source has been read to its end.
     pub fn has_ended(&self) -> bool {
         self.rows.is_some()
+    }
+
+    pub fn source_read(&self) -> SourceRead {
+        match self.has_ended() {
+            true => SourceRead::Fully,
+            false => SourceRead::Partly,
+        }
     }
 
     /// Whether pictures are being measured or waiting for it.

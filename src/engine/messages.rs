@@ -2,6 +2,7 @@
 //! comparable. The front ends turn events into text.
 
 use crate::error::Error;
+use crate::export::OutputFile;
 use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
@@ -369,6 +370,8 @@ pub struct Summary {
     pub retries: RetryCounts,
     /// Only for an endpoint.
     pub remote: Option<RemoteCounts>,
+    /// Files in the outdir.
+    pub files: Vec<OutputFile>,
 }
 
 /// Results of `--quality-retry`.

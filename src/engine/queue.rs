@@ -63,7 +63,7 @@ pub struct Job {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ModelStatus {
+pub enum ModelStatus {
     /// Review only, or the model has failed.
     None,
     Loading,
@@ -94,18 +94,15 @@ pub struct RequestQueue {
 }
 
 impl RequestQueue {
-    pub fn new(settings: AttemptSettings, with_model: bool, with_opinions: bool) -> Self {
+    pub fn new(settings: AttemptSettings, model: ModelStatus, opinions: u32) -> Self {
         Self {
             settings,
-            model: match with_model {
-                true => ModelStatus::Loading,
-                false => ModelStatus::None,
-            },
+            model,
             slots: 1,
             paused: false,
             urgent: VecDeque::new(),
             later: VecDeque::new(),
-            with_opinions,
+            with_opinions: opinions > 0,
             todo: VecDeque::new(),
             next_ticket: 1,
             outstanding: HashMap::new(),
@@ -253,7 +250,7 @@ impl RequestQueue {
         groups.into_iter().collect()
     }
 
-    pub fn pause(&mut self, paused: bool) {
+    pub fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
     }
 
@@ -312,7 +309,7 @@ mod tests {
             max_new_tokens: 100,
             examples: 0,
         };
-        let mut queue = RequestQueue::new(settings, true, true);
+        let mut queue = RequestQueue::new(settings, ModelStatus::Loading, 1);
         for group in 1..=groups {
             queue.add(GroupId(group));
         }

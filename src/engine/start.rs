@@ -167,7 +167,7 @@ mod tests {
                 opinions: 0,
                 examples: 0,
                 families: false,
-                parquet: false,
+                exports: Vec::new(),
                 max_new_tokens: 1,
             },
             source: SourceOptions {

@@ -5,13 +5,14 @@
 //! workstation, large files are written on a thread of their own, see
 //! [`staged`](super::staged).
 
-use super::exporter::Exporter;
-use super::exporters::exporters;
+use super::exporters::{Exporter, SourceRead, exporters};
 use super::selection::{ExportIssues, Selection};
 use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file_error, free_path, keep_lines};
+use crate::outdir::{
+    FileNotice, KEPT, KeptBecause, LABELS, LOG, UNREAD, file_error, free_path, keep_lines,
+};
 use crate::store::{Content, Journal, LabelsFile, Prefer};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
@@ -44,6 +45,21 @@ impl Pace {
             None => true,
         }
     }
+}
+
+/// Which stale files are written.
+#[derive(Debug, Clone, Copy)]
+enum Scope {
+    All,
+    /// Only those that are updated during a run.
+    DuringRun,
+}
+
+/// A file in the outdir that the summary of a run names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    pub title: &'static str,
+    pub path: PathBuf,
 }
 
 /// The exported files of one outdir. Owned by the thread that owns the journal.
@@ -87,37 +103,36 @@ impl Exports {
         self.check_targets(journal)?;
         self.import(journal, Prefer::Journal)?;
         self.remember_lines(journal)?;
-        self.update(journal, true)
+        self.update(journal, SourceRead::Fully)
     }
 
     /// Updates the files that are updated during a run, if the last export was long enough ago.
-    /// Called after every record. Returns whether a file was stale. For `settled`, see
-    /// [`Self::update`].
-    pub fn update_if_due(&mut self, journal: &mut Journal, settled: bool) -> Result<bool> {
-        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, settled, false)?)
+    /// Called after every record. Returns whether a file was stale.
+    pub fn update_if_due(&mut self, journal: &mut Journal, source: SourceRead) -> Result<bool> {
+        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, Scope::DuringRun, source)?)
     }
 
     /// Requests an update of all files after an operator's step. Small files are updated at once,
     /// large ones in the background, by later calls of [`Self::poll`].
-    pub fn request_update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+    pub fn request_update(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
         self.is_update_requested = true;
-        self.poll(journal, settled)
+        self.poll(journal, source)
     }
 
     /// Starts and finishes background exports of large files, and updates small ones. Called
     /// repeatedly in the workstation, so that the operator never waits for an export.
-    pub fn poll(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+    pub fn poll(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
         if let Some(background) = &self.background {
             let Some(result) = background.result() else {
                 return Ok(());
             };
-            let settled = background.settled;
+            let source = background.source;
             self.background = None;
             return match result {
-                Ok(prepared) => self.install(journal, prepared, settled),
+                Ok(prepared) => self.install(journal, prepared, source),
                 Err(error) => {
                     tracing::warn!(%error, "writing the exports in the foreground instead");
-                    self.update(journal, settled)
+                    self.update(journal, source)
                 }
             };
         }
@@ -129,15 +144,19 @@ impl Exports {
         if !is_due {
             return Ok(());
         }
-        let stale = self.stale(journal, settled, self.is_update_requested)?;
+        let scope = match self.is_update_requested {
+            true => Scope::All,
+            false => Scope::DuringRun,
+        };
+        let stale = self.stale(journal, scope, source)?;
         match is_small {
             _ if stale.is_empty() => {}
-            true => self.write(journal, settled, &stale)?,
-            false => match BackgroundExport::start(journal, stale.clone(), settled) {
+            true => self.write(journal, source, &stale)?,
+            false => match BackgroundExport::start(journal, stale.clone(), source) {
                 Ok(background) => self.background = Some(background),
                 Err(error) => {
                     tracing::warn!(%error, "writing the exports in the foreground instead");
-                    self.write(journal, settled, &stale)?;
+                    self.write(journal, source, &stale)?;
                 }
             },
         }
@@ -153,14 +172,13 @@ impl Exports {
         lengths.sum::<u64>() <= SMALL_BYTES
     }
 
-    /// Updates all files. `settled` means that the source was read completely, so an image that is
-    /// not at its path is known to be gone.
-    pub fn update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+    /// Updates all files.
+    pub fn update(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
         if let Some(background) = self.background.take() {
             // It lacks the newest changes.
             background.abandon();
         }
-        self.write_stale(journal, settled, true)?;
+        self.write_stale(journal, Scope::All, source)?;
         self.is_update_requested = false;
         Ok(())
     }
@@ -180,12 +198,30 @@ impl Exports {
         std::mem::take(&mut self.notices)
     }
 
+    /// Returns the existing files that this run may have written. A file of failures is only of
+    /// interest if the run had some.
+    pub fn output_files(&self, has_failures: bool) -> Vec<OutputFile> {
+        let exported = self.exporters.iter().filter(|exporter| {
+            self.creates(exporter.as_ref())
+                && (has_failures || exporter.content() != Content::Failures)
+        });
+        exported
+            .map(|exporter| (exporter.title(), exporter.name()))
+            .chain([("kept lines", KEPT), ("unread lines", UNREAD), ("log", LOG)])
+            .map(|(title, name)| OutputFile {
+                title,
+                path: self.outdir.join(name),
+            })
+            .filter(|file| file.path.exists())
+            .collect()
+    }
+
     /// Exports a rebuilt journal. Where its records and `labels.jsonl` differ, the file wins.
     pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
         self.check_targets(journal)?;
         self.import(journal, Prefer::File)?;
         self.remember_lines(journal)?;
-        self.update(journal, true)
+        self.update(journal, SourceRead::Fully)
     }
 
     /// Rejects links to other programs' files, and removes leftover temporary files.
@@ -242,25 +278,30 @@ impl Exports {
         Ok(())
     }
 
-    fn write_stale(&mut self, journal: &mut Journal, settled: bool, all: bool) -> Result<bool> {
-        let stale = self.stale(journal, settled, all)?;
+    fn write_stale(
+        &mut self,
+        journal: &mut Journal,
+        scope: Scope,
+        source: SourceRead,
+    ) -> Result<bool> {
+        let stale = self.stale(journal, scope, source)?;
         if stale.is_empty() {
             return Ok(false);
         }
-        self.write(journal, settled, &stale)?;
+        self.write(journal, source, &stale)?;
         Ok(true)
     }
 
-    /// Returns the stale files by their index in the list of exporters; without `all`, only those
-    /// that are updated during a run.
-    fn stale(&self, journal: &Journal, settled: bool, all: bool) -> Result<Vec<usize>> {
+    /// Returns the stale files by their index in the list of exporters.
+    fn stale(&self, journal: &Journal, scope: Scope, source: SourceRead) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
-            let is_needed = exporter.is_always_written()
-                || self.requested.contains(&name)
-                || self.outdir.join(name).exists();
-            let is_included = all || exporter.is_updated_during_run(settled);
+            let is_needed = self.creates(exporter.as_ref()) || self.outdir.join(name).exists();
+            let is_included = match scope {
+                Scope::All => true,
+                Scope::DuringRun => exporter.is_updated_during_run(source),
+            };
             if is_included && is_needed && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
             }
@@ -268,13 +309,23 @@ impl Exports {
         Ok(stale)
     }
 
-    fn write(&mut self, journal: &mut Journal, settled: bool, stale: &[usize]) -> Result<()> {
+    /// Whether the file is created if it does not exist.
+    fn creates(&self, exporter: &dyn Exporter) -> bool {
+        exporter.is_always_written() || self.requested.contains(&exporter.name())
+    }
+
+    fn write(&mut self, journal: &mut Journal, source: SourceRead, stale: &[usize]) -> Result<()> {
         let prepared = prepare(journal, &self.outdir, stale)?;
-        self.install(journal, prepared, settled)
+        self.install(journal, prepared, source)
     }
 
     /// Replaces files with new ones.
-    fn install(&mut self, journal: &mut Journal, prepared: Prepared, settled: bool) -> Result<()> {
+    fn install(
+        &mut self,
+        journal: &mut Journal,
+        prepared: Prepared,
+        source: SourceRead,
+    ) -> Result<()> {
         let begun = Instant::now();
         let withheld = match &prepared.selection {
             Some(selection) => {
@@ -283,7 +334,7 @@ impl Exports {
             }
             None => &[],
         };
-        if settled {
+        if source == SourceRead::Fully {
             self.keep_aside(LABELS, withheld, KeptBecause::ImageIsGone)?;
         }
         for new in prepared.files {
@@ -291,7 +342,7 @@ impl Exports {
             let name = exporter.name();
             self.replace(journal, new)?;
             // Otherwise the file stays stale, so that withheld lines are saved later.
-            if settled || withheld.is_empty() {
+            if source == SourceRead::Fully || withheld.is_empty() {
                 journal.meta_set(&exported_key(name), &version.to_string())?;
             }
         }

@@ -1,7 +1,7 @@
 //! Writes new export files without installing them. Large ones are written on a thread of their
 //! own, from a snapshot of the journal.
 
-use super::exporters::exporters;
+use super::exporters::{SourceRead, exporters};
 use super::selection::{ExportView, Selection};
 use super::target::{Fingerprint, Target, Written};
 use crate::error::{Error, Result};
@@ -80,12 +80,12 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
 #[derive(Debug)]
 pub(super) struct BackgroundExport {
     done: Receiver<Result<Prepared>>,
-    /// The value at its start, see [`super::Exports::update`].
-    pub settled: bool,
+    /// The value at its start.
+    pub source: SourceRead,
 }
 
 impl BackgroundExport {
-    pub fn start(journal: &Journal, stale: Vec<usize>, settled: bool) -> Result<Self> {
+    pub fn start(journal: &Journal, stale: Vec<usize>, source: SourceRead) -> Result<Self> {
         let snapshot = journal.snapshot()?;
         let outdir = journal.outdir().to_owned();
         let (sender, done) = bounded(1);
@@ -100,7 +100,7 @@ impl BackgroundExport {
                 let _ = panicked.send(Err(error));
             },
         )?;
-        Ok(Self { done, settled })
+        Ok(Self { done, source })
     }
 
     /// Returns the result; `None` while it is running.

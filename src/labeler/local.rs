@@ -5,7 +5,7 @@ use super::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, MAX_URGENT, ModelInfo, ModelMemory,
     ModelNotice, OnLoad, Pull, TokenInfo,
 };
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::FailureDetail;
 use crate::settings::ModelOptions;
 use crate::threads;
@@ -13,9 +13,10 @@ use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
-    Model, StreamDecoder, Tokenizer, checkpoint, device, models,
+    MemoryCap, Model, StreamDecoder, Tokenizer, checkpoint, device, models,
 };
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -137,126 +138,156 @@ impl Labeler for Local {
     }
 
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
-        let Self {
-            model,
-            requests,
-            info,
-            kv_bytes,
-            step_tokens,
-            notice,
-            ..
-        } = self;
-        let tokenizer = requests.tokenizer().clone();
-        if let Some(notice) = notice.take() {
+        if let Some(notice) = self.notice.take() {
             jobs.push(LabelEvent::ModelNotice(notice));
         }
-        let mut generator = Generator::new(
-            model,
-            GeneratorOptions {
-                slots: info.slots,
-                step_tokens: *step_tokens,
-                cache_bytes: *kv_bytes,
-            },
-        );
-        let mut generations: BTreeMap<u64, Generation> = BTreeMap::new();
-        let mut begin = |request: &LabelRequest,
-                         generator: &mut Generator,
-                         generations: &mut BTreeMap<u64, Generation>,
-                         jobs: &mut dyn Jobs| {
-            match requests.request(model, request) {
-                Ok(generate_request) => {
-                    let generation = Generation {
-                        tokens: Vec::new(),
-                        decoder: tokenizer.decoder(),
-                        text: String::new(),
-                    };
-                    generations.insert(generate_request.ticket, generation);
-                    generator.add(generate_request);
-                }
-                Err(error) => jobs.push(LabelEvent::Failed {
-                    ticket: request.ticket,
-                    detail: FailureDetail::ModelFailed { why: error.cause },
-                }),
-            }
+        let options = GeneratorOptions {
+            slots: self.info.slots,
+            step_tokens: self.step_tokens,
+            cache_bytes: self.kv_bytes,
         };
-        let mut capped = false;
+        let mut run = Run {
+            tokenizer: self.requests.tokenizer().clone(),
+            model: &self.model,
+            requests: &mut self.requests,
+            generator: Generator::new(&self.model, options),
+            generations: BTreeMap::new(),
+            jobs,
+        };
+        let mut is_cap_reported = false;
         let mut last_report = Instant::now();
-        loop {
-            while generator.free_slots() > 0 {
-                match jobs.pull(generator.is_idle()) {
-                    Pull::Request(request) => {
-                        begin(&request, &mut generator, &mut generations, jobs)
-                    }
-                    Pull::Closed if generator.is_idle() => return Ok(()),
-                    Pull::Empty | Pull::Closed => break,
-                    Pull::Cancelled => return Ok(()),
-                }
+        while run.fill_slots().is_continue() {
+            run.begin_urgent();
+            if run.jobs.cancelled() {
+                break;
             }
-            // Urgent requests need no free slot; the other answers pause.
-            while generator.urgent() < MAX_URGENT
-                && let Some(request) = jobs.pull_urgent()
-            {
-                begin(&request, &mut generator, &mut generations, jobs);
-            }
-            if jobs.cancelled() {
-                return Ok(());
-            }
-            let events = generator.step();
-            if let Some(cap) = generator.memory_cap().filter(|_| !capped) {
-                capped = true;
-                jobs.push(LabelEvent::ModelNotice(ModelNotice::BatchCapped {
-                    wanted: info.slots,
-                    fits: cap.fits,
-                    allowed: *kv_bytes as u64,
-                    needed: cap.needed as u64,
-                }));
+            let events = run.generator.step();
+            if let Some(cap) = run.generator.memory_cap().filter(|_| !is_cap_reported) {
+                is_cap_reported = true;
+                run.report_cap(cap, &options);
             }
             for event in events {
-                match event {
-                    GenerateEvent::Token { ticket, token } => {
-                        if let Some(generation) = generations.get_mut(&ticket) {
-                            generation.add(&tokenizer, token);
-                        }
-                    }
-                    GenerateEvent::Done {
-                        ticket,
-                        reason,
-                        timings,
-                        counts,
-                        ..
-                    } => {
-                        if let Some(mut generation) = generations.remove(&ticket) {
-                            generation.text.extend(generation.decoder.finish());
-                            let answer = Answer {
-                                text: generation.text,
-                                tokens: generation.tokens,
-                                truncated: reason == FinishReason::Length,
-                                timings,
-                                counts,
-                            };
-                            jobs.push(LabelEvent::Done {
-                                ticket,
-                                answer: Box::new(answer),
-                            });
-                        }
-                    }
-                    GenerateEvent::Failed { ticket, error } => {
-                        generations.remove(&ticket);
-                        let detail = FailureDetail::ModelFailed { why: error.cause };
-                        jobs.push(LabelEvent::Failed { ticket, detail });
-                    }
-                }
+                run.handle(event);
             }
             if last_report.elapsed() >= PARTIAL_INTERVAL {
                 last_report = Instant::now();
-                for (&ticket, generation) in &generations {
-                    jobs.push(LabelEvent::Partial {
+                run.report_partial_texts();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Requests in flight between the engine and the generator.
+struct Run<'a> {
+    model: &'a Model,
+    tokenizer: Tokenizer,
+    requests: &'a mut RequestBuilder,
+    generator: Generator<'a>,
+    /// By ticket.
+    generations: BTreeMap<u64, Generation>,
+    jobs: &'a mut dyn Jobs,
+}
+
+impl Run<'_> {
+    /// Begins a request in every free slot. Breaks when no more requests will come and all are
+    /// answered, or when the run is canceled.
+    fn fill_slots(&mut self) -> ControlFlow<()> {
+        while self.generator.free_slots() > 0 {
+            let is_idle = self.generator.is_idle();
+            match self.jobs.pull(is_idle) {
+                Pull::Request(request) => self.begin(&request),
+                Pull::Closed if is_idle => return ControlFlow::Break(()),
+                Pull::Empty | Pull::Closed => break,
+                Pull::Cancelled => return ControlFlow::Break(()),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Begins urgent requests, which need no free slot; the other answers pause.
+    fn begin_urgent(&mut self) {
+        while self.generator.urgent() < MAX_URGENT
+            && let Some(request) = self.jobs.pull_urgent()
+        {
+            self.begin(&request);
+        }
+    }
+
+    fn begin(&mut self, request: &LabelRequest) {
+        match self.requests.request(self.model, request) {
+            Ok(generate_request) => {
+                let generation = Generation {
+                    tokens: Vec::new(),
+                    decoder: self.tokenizer.decoder(),
+                    text: String::new(),
+                };
+                self.generations.insert(generate_request.ticket, generation);
+                self.generator.add(generate_request);
+            }
+            Err(error) => self.fail(request.ticket, error),
+        }
+    }
+
+    fn handle(&mut self, event: GenerateEvent) {
+        match event {
+            GenerateEvent::Token { ticket, token } => {
+                if let Some(generation) = self.generations.get_mut(&ticket) {
+                    generation.add(&self.tokenizer, token);
+                }
+            }
+            GenerateEvent::Done {
+                ticket,
+                reason,
+                timings,
+                counts,
+                ..
+            } => {
+                if let Some(mut generation) = self.generations.remove(&ticket) {
+                    generation.text.extend(generation.decoder.finish());
+                    let answer = Answer {
+                        text: generation.text,
+                        tokens: generation.tokens,
+                        truncated: reason == FinishReason::Length,
+                        timings,
+                        counts,
+                    };
+                    self.jobs.push(LabelEvent::Done {
                         ticket,
-                        text: generation.text.clone(),
-                        tokens: generation.tokens.len(),
+                        answer: Box::new(answer),
                     });
                 }
             }
+            GenerateEvent::Failed { ticket, error } => {
+                self.generations.remove(&ticket);
+                self.fail(ticket, error);
+            }
+        }
+    }
+
+    fn fail(&mut self, ticket: u64, error: Error) {
+        let detail = FailureDetail::ModelFailed { why: error.cause };
+        self.jobs.push(LabelEvent::Failed { ticket, detail });
+    }
+
+    /// Reports that fewer requests than slots fit into the KV cache.
+    fn report_cap(&mut self, cap: MemoryCap, options: &GeneratorOptions) {
+        let notice = ModelNotice::BatchCapped {
+            wanted: options.slots,
+            fits: cap.fits,
+            allowed: options.cache_bytes as u64,
+            needed: cap.needed as u64,
+        };
+        self.jobs.push(LabelEvent::ModelNotice(notice));
+    }
+
+    fn report_partial_texts(&mut self) {
+        for (&ticket, generation) in &self.generations {
+            self.jobs.push(LabelEvent::Partial {
+                ticket,
+                text: generation.text.clone(),
+                tokens: generation.tokens.len(),
+            });
         }
     }
 }

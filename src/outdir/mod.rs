@@ -27,6 +27,8 @@ use std::path::Path;
 pub const LABELS: &str = "labels.jsonl";
 pub const PARQUET: &str = "labels.parquet";
 pub const ERRORS: &str = "labels_errors.jsonl";
+/// Files that exports replace.
+pub const EXPORTED: [&str; 3] = [LABELS, ERRORS, PARQUET];
 pub const JOURNAL: &str = "journal.sqlite";
 /// SQLite's files beside the journal. The first has the newest steps until a checkpoint.
 pub const JOURNAL_LOGS: [&str; 2] = ["journal.sqlite-wal", "journal.sqlite-shm"];

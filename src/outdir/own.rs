@@ -1,6 +1,6 @@
 //! Recognizes the folders and files that this program wrote, so that none is read as a source.
 
-use super::{ERRORS, JOURNAL, KEPT, LABELS, LOCK, LOG, PARQUET, UNREAD};
+use super::{EXPORTED, JOURNAL, KEPT, LOCK, LOG, UNREAD};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,8 +13,6 @@ pub const PROGRAM: &str = "labeler-tui ";
 /// The `application_id` of a journal. Early versions left it at 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;
 
-/// Files of an outdir that look like a manifest.
-const LIKE_MANIFESTS: [&str; 5] = [LABELS, PARQUET, ERRORS, UNREAD, KEPT];
 /// Only this much of an [`EXPORT_STATE`] is read, which lists every file.
 const MAX_STATE: u64 = 64 << 20;
 
@@ -47,7 +45,8 @@ pub fn is_own_file(name: &str) -> bool {
             digits.bytes().all(|byte| byte.is_ascii_digit())
         })
     };
-    LIKE_MANIFESTS.contains(&name) || LIKE_MANIFESTS.into_iter().any(is_copy)
+    let mut like_manifests = EXPORTED.into_iter().chain([UNREAD, KEPT]);
+    like_manifests.any(|own| name == own || is_copy(own))
 }
 
 fn is_export(folder: &Path) -> bool {

@@ -280,7 +280,10 @@ impl<'a> Grouper<'a> {
             ReadRow::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
             ReadRow::Locked(text) => (self.each)(GroupEvent::Locked(text)),
             ReadRow::Note { note, is_refused } => {
-                self.notes.add(note, is_refused);
+                match is_refused {
+                    true => self.notes.add_refused(note),
+                    false => self.notes.add(note),
+                }
                 ControlFlow::Continue(())
             }
             ReadRow::Repeat { image, names } => self.add_to_group(self.groups[image], names),
@@ -384,7 +387,7 @@ impl<'a> Grouper<'a> {
                 "같은 그림의 앞 행에 이름이 없어 이 이름을 씁니다"
             ),
         };
-        self.notes.add(note, false);
+        self.notes.add(note);
     }
 
     /// Whether no other image has this path. Different embedded images may declare the same path.
@@ -410,7 +413,7 @@ impl<'a> Grouper<'a> {
                 "image_sha256이 그림의 것과 다릅니다. 그림의 것을 씁니다"
             ),
         };
-        self.notes.add(note, false);
+        self.notes.add(note);
     }
 
     /// Reports the collected notes.

@@ -28,8 +28,17 @@ struct NoteKind {
 }
 
 impl Notes {
-    /// Counts a problem. `is_refused` means that the row is not used at all.
-    pub fn add(&mut self, note: Note, is_refused: bool) {
+    /// Counts a problem of a row that is used.
+    pub fn add(&mut self, note: Note) {
+        self.count(note, false);
+    }
+
+    /// Counts a problem for which a row is not used.
+    pub fn add_refused(&mut self, note: Note) {
+        self.count(note, true);
+    }
+
+    fn count(&mut self, note: Note, is_refused: bool) {
         let known = |kind: &&mut NoteKind| kind.is_refused == is_refused && kind.what == note.what;
         if let Some(kind) = self.kinds.iter_mut().find(known) {
             kind.rows += 1;
@@ -131,10 +140,10 @@ mod tests {
     fn a_line_counts_a_kind_and_names_its_first_places() {
         let mut notes = Notes::default();
         for line in 1..=8000 {
-            notes.add(note("a.jsonl", line, "item_name is missing"), true);
+            notes.add_refused(note("a.jsonl", line, "item_name is missing"));
         }
-        notes.add(note("a.jsonl", 3, "ranking is a list"), false);
-        notes.add(note("b.jsonl", 1, "ranking is a list"), false);
+        notes.add(note("a.jsonl", 3, "ranking is a list"));
+        notes.add(note("b.jsonl", 1, "ranking is a list"));
         assert_eq!(notes.refused(), 8000);
         let english = |said: Said| said.english;
         let lines: Vec<String> = notes.lines().into_iter().map(english).collect();
@@ -154,7 +163,7 @@ mod tests {
     fn further_kinds_are_counted_together() {
         let mut notes = Notes::default();
         for line in 0..100 {
-            notes.add(note("a", line, &format!("wrong {line}")), true);
+            notes.add_refused(note("a", line, &format!("wrong {line}")));
         }
         assert_eq!(notes.refused(), 100);
         assert_eq!(notes.lines().len(), MAX_KINDS + 1);

@@ -10,8 +10,8 @@ use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
 use crate::record::{
-    Attempt, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
-    ReasonSource,
+    Attempt, CommittedBy, CurrentState, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
+    Reason, ReasonSource,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -53,86 +53,99 @@ pub fn add(
     attempt: &Attempt,
     merged: Option<&Merged>,
 ) -> Result<StoredAttempt> {
-    let transaction = db
-        .transaction()
-        .map_err(journal_error("saving an answer"))?;
+    let saving = journal_error("saving an answer");
+    let transaction = db.transaction().map_err(&saving)?;
     let id = insert_attempt(&transaction, group, attempt)?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
-    let item_name = read_group(&transaction, group)?.item.item_name;
-    let mut is_draft = false;
-    if attempt.opinion_of.is_some() {
+    let texts = Texts {
+        db: &transaction,
+        group,
+        item_name: read_group(&transaction, group)?.item.item_name,
+    };
+    let is_draft = match attempt.opinion_of {
         // A second opinion is a version that an operator may take. It never replaces the draft.
-        if let Some(labels) = &attempt.labels {
-            let confidence = attempt.confidence.clone();
-            let draft = draft_of(
-                attempt,
-                id,
-                &item_name,
-                labels,
-                &attempt.reasons,
-                confidence,
-            );
-            insert_draft(&transaction, group, &draft)?;
+        Some(_) => {
+            texts.insert_answer(id, attempt)?;
+            false
         }
-        states.write(group, &current)?;
-        let changed = states.finish()?;
-        transaction
-            .commit()
-            .map_err(journal_error("saving an answer"))?;
-        return Ok(StoredAttempt {
-            id,
-            is_draft,
-            changed,
-        });
-    }
-    match (&attempt.labels, &attempt.failure) {
-        (Some(labels), _) => {
-            if current.failure.is_some() {
-                // The item leaves `labels_errors.jsonl`.
-                bump_version(&transaction, Content::Failures)?;
+        None => {
+            let answered = texts.add_answer(id, attempt, &mut current)?;
+            match merged {
+                Some(merged) => current.answered(texts.insert_merged(id, attempt, merged)?),
+                None => answered,
             }
-            let draft = draft_of(
-                attempt,
-                id,
-                &item_name,
-                labels,
-                &attempt.reasons,
-                attempt.confidence.clone(),
-            );
-            is_draft = current.answered(insert_draft(&transaction, group, &draft)?);
         }
-        (None, Some(failure)) => {
-            current.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
-        }
-        (None, None) => {}
-    }
-    if let Some(merged) = merged {
-        let (basis, basis_id) = match merged.basis {
-            Basis::Earlier(id) => (read_attempt(&transaction, group, id)?, id),
-            Basis::Retry => (attempt.clone(), id),
-        };
-        let confidence = merged.confidence.clone();
-        let draft = draft_of(
-            &basis,
-            basis_id,
-            &item_name,
-            &merged.labels,
-            &merged.reasons,
-            confidence,
-        );
-        is_draft = current.answered(insert_draft(&transaction, group, &draft)?);
-    }
+    };
     states.write(group, &current)?;
     let changed = states.finish()?;
-    transaction
-        .commit()
-        .map_err(journal_error("saving an answer"))?;
+    transaction.commit().map_err(&saving)?;
     Ok(StoredAttempt {
         id,
         is_draft,
         changed,
     })
+}
+
+/// Stores the texts of a group's attempts as drafts.
+struct Texts<'a> {
+    db: &'a Connection,
+    group: GroupId,
+    item_name: String,
+}
+
+impl Texts<'_> {
+    /// Stores the text or the failure of an attempt. Returns whether the text became the draft.
+    fn add_answer(&self, id: i64, attempt: &Attempt, current: &mut CurrentState) -> Result<bool> {
+        let had_failure = current.failure.is_some();
+        if let Some(draft) = self.insert_answer(id, attempt)? {
+            if had_failure {
+                // The item leaves `labels_errors.jsonl`.
+                bump_version(self.db, Content::Failures)?;
+            }
+            return Ok(current.answered(draft));
+        }
+        if let Some(failure) = &attempt.failure {
+            let failure = insert_failure(self.db, self.group, &attempt.at, failure)?;
+            current.failure = Some(failure);
+        }
+        Ok(false)
+    }
+
+    /// Stores the text of an attempt and returns its number; `None` if it has none.
+    fn insert_answer(&self, id: i64, attempt: &Attempt) -> Result<Option<i64>> {
+        let Some(labels) = &attempt.labels else {
+            return Ok(None);
+        };
+        let confidence = attempt.confidence.clone();
+        let draft = draft_of(
+            attempt,
+            id,
+            &self.item_name,
+            labels,
+            &attempt.reasons,
+            confidence,
+        );
+        insert_draft(self.db, self.group, &draft).map(Some)
+    }
+
+    /// Stores the merge of `retry` with an earlier attempt and returns the number of its text.
+    fn insert_merged(&self, retry_id: i64, retry: &Attempt, merged: &Merged) -> Result<i64> {
+        let (basis, basis_id) = match merged.basis {
+            Basis::Earlier(id) => (read_attempt(self.db, self.group, id)?, id),
+            Basis::Retry => (retry.clone(), retry_id),
+        };
+        let confidence = merged.confidence.clone();
+        let draft = draft_of(
+            &basis,
+            basis_id,
+            &self.item_name,
+            &merged.labels,
+            &merged.reasons,
+            confidence,
+        );
+        insert_draft(self.db, self.group, &draft)
+    }
 }
 
 /// Returns the answer that [`commit`] would commit, unless it is a retry or already has one.

@@ -34,6 +34,77 @@ pub struct StepOutcome {
     pub redo: Option<PastStep>,
 }
 
+/// The effect of a change on the groups so far.
+struct Applied {
+    /// The changed groups.
+    entries: Vec<(GroupId, ReviewStep)>,
+    report: StepReport,
+    /// Why the change could not be applied to the first group that refused it.
+    refused: Option<Error>,
+}
+
+impl Applied {
+    fn nothing(change: &Change) -> Self {
+        Self {
+            entries: Vec::new(),
+            report: StepReport::new(change.clone()),
+            refused: None,
+        }
+    }
+
+    /// Applies the change to the group of `context`.
+    fn add(
+        &mut self,
+        change: &Change,
+        context: &EditContext<'_>,
+        states: &mut StateWriter<'_>,
+    ) -> Result<()> {
+        let current = states.read(context.group)?;
+        let (review, edited) = match context.change(&current, change) {
+            Ok(done) => done,
+            Err(error) if error.kind == ErrorKind::Usage => {
+                self.report.refused(&error);
+                self.refused.get_or_insert(error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if review == current.review {
+            let needs_draft = !matches!(
+                change,
+                Change::Reject { .. } | Change::Reopen | Change::SetNote { .. }
+            );
+            match needs_draft && current.review.draft.is_none() {
+                true => self.report.without_draft += 1,
+                false => self.report.untouched += 1,
+            }
+            return Ok(());
+        }
+        let next = CurrentState {
+            review,
+            ..current.clone()
+        };
+        match edited {
+            Some(edited) => {
+                self.report.changed(&edited.fields);
+                states.write_draft(context.group, &next, Some(&edited.draft))?;
+            }
+            None => {
+                self.report.changed(&[]);
+                states.write(context.group, &next)?;
+            }
+        }
+        self.report.lines.add(change, &current.review, &next.review);
+        let step = ReviewStep {
+            before: current.review,
+            after: next.review,
+            answer: next.answer,
+        };
+        self.entries.push((context.group, step));
+        Ok(())
+    }
+}
+
 /// The stacks of steps to undo and to redo.
 #[derive(Debug, Default)]
 pub struct History {
@@ -76,61 +147,22 @@ impl History {
     ) -> Result<StepOutcome> {
         let transaction = db.transaction().map_err(journal_error("saving a step"))?;
         let mut states = StateWriter::new(&transaction);
-        let mut entries = Vec::new();
-        let mut report = StepReport::new(change.clone());
-        let mut refused: Option<Error> = None;
+        let mut applied = Applied::nothing(change);
         let mut distinct = HashSet::new();
         for &group in groups.iter().filter(|group| distinct.insert(**group)) {
-            let current = states.read(group)?;
             let context = EditContext {
                 db: &transaction,
                 vocabulary,
                 group,
                 now: states.now,
             };
-            let (review, edited) = match context.change(&current, change) {
-                Ok(done) => done,
-                Err(error) if error.kind == ErrorKind::Usage => {
-                    report.refused(&error);
-                    refused.get_or_insert(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if review == current.review {
-                let needs_draft = !matches!(
-                    change,
-                    Change::Reject { .. } | Change::Reopen | Change::SetNote { .. }
-                );
-                if needs_draft && current.review.draft.is_none() {
-                    report.without_draft += 1;
-                } else {
-                    report.untouched += 1;
-                }
-                continue;
-            }
-            let next = CurrentState {
-                review,
-                ..current.clone()
-            };
-            match edited {
-                Some(edited) => {
-                    report.changed(&edited.fields);
-                    states.write_draft(group, &next, Some(&edited.draft))?;
-                }
-                None => {
-                    report.changed(&[]);
-                    states.write(group, &next)?;
-                }
-            }
-            report.lines.add(change, &current.review, &next.review);
-            let step = ReviewStep {
-                before: current.review,
-                after: next.review,
-                answer: next.answer,
-            };
-            entries.push((group, step));
+            applied.add(change, &context, &mut states)?;
         }
+        let Applied {
+            entries,
+            report,
+            refused,
+        } = applied;
         if entries.is_empty() {
             if let Some(error) = refused {
                 return Err(error);

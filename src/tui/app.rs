@@ -6,9 +6,9 @@ use super::dialogs::Dialog;
 use super::engine_status::ModelState;
 use super::flow::{Clicks, Visibility};
 use super::handlers::{self, ActionContext};
-use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
+use super::keymap::{Action, Key, KeyContext, KeySequence, Keymap, Lookup};
 use super::message::{Effect, Message};
-use super::records::TaskResult;
+use super::records::{Stays, TaskResult};
 use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
 use super::theme::Theme;
@@ -28,8 +28,7 @@ pub struct App {
     session: Session,
     screens: Screens,
     dialog: Option<Dialog>,
-    /// Keys of an unfinished key sequence.
-    prefix: Vec<Key>,
+    sequence: KeySequence,
     /// Keeps the cursor on the first row while the queue fills. Ends with the first key, or once
     /// all icons are measured.
     stays_at_top: bool,
@@ -46,7 +45,7 @@ impl App {
             session: Session::new(size, theme, keymap, settings),
             screens: Screens::default(),
             dialog: None,
-            prefix: Vec::new(),
+            sequence: KeySequence::default(),
             stays_at_top: true,
             frames_at_key: 0,
             refused: false,
@@ -154,7 +153,7 @@ impl App {
                 break;
             }
         }
-        self.prefix.clear();
+        self.sequence.clear();
         self.session.repeats.stop_playing();
     }
 
@@ -168,25 +167,23 @@ impl App {
             }
             return;
         }
+        self.action_key(event, |_| true);
+    }
+
+    /// Handles a key without a dialog. Performs its action if it `works` now.
+    fn action_key(&mut self, event: &KeyEvent, works: impl Fn(Action) -> bool) {
         for key in Key::from_event(event) {
             self.session.digit = key.digit();
-            self.prefix.push(key);
-            let mut found = self.look_up();
-            if found == Lookup::None && self.prefix.len() > 1 {
-                self.prefix = vec![key];
-                found = self.look_up();
-            }
-            match found {
-                Lookup::Prefix => {}
-                Lookup::None => self.prefix.clear(),
-                Lookup::Action(action) => {
-                    self.prefix.clear();
-                    self.act(action);
-                }
+            let context = self.context();
+            let found = self.sequence.push(key, context, &self.session.keymap);
+            if let Lookup::Action(action) = found
+                && works(action)
+            {
+                self.act(action);
             }
             if self.dialog.is_some() {
                 // The rest of a Hangul syllable must not be typed into the new dialog.
-                self.prefix.clear();
+                self.sequence.clear();
                 return;
             }
         }
@@ -200,20 +197,8 @@ impl App {
                 self.dialog_key(event);
             }
             Some(_) => drop(self.program_key(event)),
-            None => {
-                self.prefix.extend(Key::from_event(event));
-                match self.look_up() {
-                    Lookup::Prefix => return,
-                    Lookup::Action(action) if action.works_when_too_small() => self.act(action),
-                    Lookup::Action(_) | Lookup::None => {}
-                }
-                self.prefix.clear();
-            }
+            None => self.action_key(event, Action::works_when_too_small),
         }
-    }
-
-    fn look_up(&self) -> Lookup {
-        self.session.keymap.lookup(self.context(), &self.prefix)
     }
 
     fn dialog_key(&mut self, key: &KeyEvent) {
@@ -284,7 +269,7 @@ impl App {
             self.screens.show(place);
         }
         if open.is_some() {
-            self.prefix.clear();
+            self.sequence.clear();
             self.refused |= matches!(open, Some(Dialog::Refusal(_)));
             self.dialog = open;
         }
@@ -337,7 +322,7 @@ impl App {
             return None;
         }
         let screen = self.screens.shown();
-        let pieces = bars::hint_pieces(session, screen, dialog, &self.prefix, frame.hints);
+        let pieces = bars::hint_pieces(session, screen, dialog, self.sequence.keys(), frame.hints);
         press_at(&pieces, at.x)
     }
 
@@ -470,13 +455,15 @@ impl App {
 
     fn set_filtered_rows(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = self.stays_at_top;
+        let stays = Stays {
+            at_top: self.stays_at_top,
+            // A dialog is about this record; a filter being typed shows its own.
+            on_current: (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter()),
+        };
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.stays_at_top &= !is_settled;
         let (queue, records) = (&mut session.queue, &session.records);
-        // The record that a dialog is about stays; a filter being typed shows its own.
-        let stays = (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter());
-        if queue.set_rows(number, rows, records, filling, stays) {
+        if queue.set_rows(number, rows, records, stays) {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.take_failed_seek() {
@@ -591,7 +578,14 @@ impl Widget for &App {
         bars::header(session, self.screens.tab(), frame.header, buf);
         let screen = self.screens.shown();
         screen.draw(&view, frame.body, buf);
-        bars::hints(session, screen, dialog, &self.prefix, frame.hints, buf);
+        bars::hints(
+            session,
+            screen,
+            dialog,
+            self.sequence.keys(),
+            frame.hints,
+            buf,
+        );
         if let Some(dialog) = dialog {
             dialog.draw(&place, session, buf);
         }

@@ -29,7 +29,7 @@ pub use checkpoint::tokenizer::{ChatTokens, StreamDecoder, Tokenizer};
 pub use device::LoadOptions;
 pub use generate::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
 pub use generate::sampling::{Constraint, Mask, Sampling, tokens_of};
-pub use generate::scheduler::{Generator, GeneratorOptions, StepStats};
+pub use generate::scheduler::{Generator, GeneratorOptions, MemoryCap, StepStats};
 pub use load::{Checkpoint, load};
 pub use model::{ImageFeatures, Model, SequenceStep};
 pub use nn::Backend;

@@ -29,7 +29,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         opinions: 0,
         examples: 0,
         families: false,
-        parquet: false,
+        exports: Vec::new(),
         max_new_tokens: 100,
     }
 }

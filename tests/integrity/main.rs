@@ -26,6 +26,7 @@ use engine::{engine_with, options};
 use labeler_tui::engine::{Command, Event, Step};
 use labeler_tui::labeler::Factory;
 use labeler_tui::labeler::fake::{Fake, FakeActions};
+use labeler_tui::outdir::PARQUET;
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
 use labeler_tui::settings::EngineOptions;
 use operator::Operator;
@@ -246,7 +247,7 @@ fn plays() -> FakeActions {
 fn run_batch(folder: &Path) {
     let options = EngineOptions {
         commit_automatically: true,
-        parquet: true,
+        exports: vec![PARQUET],
         ..options(folder)
     };
     let labeler = Fake::new(plays());

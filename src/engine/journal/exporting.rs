@@ -2,8 +2,8 @@
 
 use super::JournalAccess;
 use crate::error::Result;
-use crate::export::{ExportIssues, Exports};
-use crate::outdir::{FileNotice, PARQUET};
+use crate::export::{ExportIssues, Exports, OutputFile, SourceRead};
+use crate::outdir::FileNotice;
 use crate::settings::EngineOptions;
 
 pub struct Exporting {
@@ -13,9 +13,8 @@ pub struct Exporting {
 
 impl Exporting {
     pub fn new(options: &EngineOptions) -> Self {
-        let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
-            exports: Exports::new(&options.outdir, requested),
+            exports: Exports::new(&options.outdir, &options.exports),
             is_unattended: options.commit_automatically,
         }
     }
@@ -24,38 +23,43 @@ impl Exporting {
         self.exports.catch_up(journal.opened())
     }
 
-    /// Updates the exports if they are due. For `settled` see [`Exports::update`].
-    pub fn follow(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
+    /// Updates the exports if they are due.
+    pub fn follow(&mut self, journal: &mut JournalAccess, source: SourceRead) -> Result<()> {
         let exports = &mut self.exports;
         match self.is_unattended {
             true => {
-                journal.with(|journal| exports.update_if_due(journal, settled))?;
+                journal.with(|journal| exports.update_if_due(journal, source))?;
             }
-            false => journal.with(|journal| exports.poll(journal, settled))?,
+            false => journal.with(|journal| exports.poll(journal, source))?,
         }
         Ok(())
     }
 
     /// Requests an update of all exports after a step. In the workstation it happens soon, so that the
     /// operator does not wait.
-    pub fn request(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
-        if self.is_unattended {
-            return self.update(journal, settled);
-        }
+    pub fn request(&mut self, journal: &mut JournalAccess, source: SourceRead) -> Result<()> {
         let exports = &mut self.exports;
-        journal.with(|journal| exports.request_update(journal, settled))
+        journal.with(|journal| match self.is_unattended {
+            true => exports.update(journal, source),
+            false => exports.request_update(journal, source),
+        })
     }
 
-    /// Updates all exports now.
-    pub fn update(&mut self, journal: &mut JournalAccess, settled: bool) -> Result<()> {
+    /// Updates all exports now, with what is known at the end of the source.
+    pub fn update(&mut self, journal: &mut JournalAccess) -> Result<()> {
         let exports = &mut self.exports;
-        journal.with(|journal| exports.update(journal, settled))
+        journal.with(|journal| exports.update(journal, SourceRead::Fully))
     }
 
     /// Counts the records that are not exported unchanged.
     pub fn tally(&mut self, journal: &mut JournalAccess) -> Result<ExportIssues> {
         let exports = &mut self.exports;
         journal.with(|journal| exports.issues(journal))
+    }
+
+    /// Returns the existing files that the run may have written.
+    pub fn output_files(&self, has_failures: bool) -> Vec<OutputFile> {
+        self.exports.output_files(has_failures)
     }
 
     /// Takes the notices for the user; each is returned once.

@@ -374,7 +374,9 @@ impl Results {
                 None => tracing::info!(%name, ?reasons, "labeled"),
             }
             let reasons = answer_reasons(&summary, journal)?;
-            effects.events.push(labeled(summary, reasons, derived_from));
+            effects
+                .events
+                .push(labeled_event(summary, reasons, derived_from));
         }
         Ok(effects)
     }
@@ -454,6 +456,10 @@ impl Results {
         progress.failed = self.counts.failed.len() as u64;
     }
 
+    pub fn has_failures(&self) -> bool {
+        !self.counts.failed.is_empty()
+    }
+
     /// Builds the summary of a run over `groups` groups; the caller fills in the rest.
     pub fn summary(&self, groups: u64) -> Summary {
         let counts = &self.counts;
@@ -488,7 +494,11 @@ fn answer_reasons(summary: &GroupSummary, journal: &mut JournalAccess) -> Result
     })
 }
 
-fn labeled(summary: GroupSummary, reasons: Vec<Reason>, derived_from: Option<String>) -> Event {
+fn labeled_event(
+    summary: GroupSummary,
+    reasons: Vec<Reason>,
+    derived_from: Option<String>,
+) -> Event {
     Event::Labeled {
         group: summary.id,
         image_path: summary.image_path,

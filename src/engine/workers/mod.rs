@@ -10,7 +10,7 @@ mod source;
 pub use messages::{ModelEvent, PreprocessEvent, SourceEvent, WorkerMessage};
 
 use super::metrics::Metrics;
-use super::queue::Job;
+use super::queue::{Job, ModelStatus};
 use crate::error::{Error, Result};
 use crate::labeler::{Factory, LabelRequest};
 use crate::prompt::Prompter;
@@ -111,8 +111,12 @@ impl Workers {
         })
     }
 
-    pub fn has_model(&self) -> bool {
-        self.model.is_some()
+    /// The status of the model before it has loaded.
+    pub fn model_status(&self) -> ModelStatus {
+        match self.model {
+            Some(_) => ModelStatus::Loading,
+            None => ModelStatus::None,
+        }
     }
 
     pub fn messages(&self) -> &Receiver<WorkerMessage> {
@@ -154,8 +158,8 @@ impl Workers {
         self.prepared.push(request, urgent);
     }
 
-    pub fn pause(&self, paused: bool) {
-        self.prepared.pause(paused);
+    pub fn set_paused(&self, paused: bool) {
+        self.prepared.set_paused(paused);
     }
 
     /// Tells all threads to end. The iterator returns their remaining messages.

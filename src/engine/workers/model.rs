@@ -130,10 +130,10 @@ impl Worker<'_> {
 
 impl Jobs for Worker<'_> {
     fn pull(&mut self, wait: bool) -> Pull {
-        let pull = match self.prepared.pull(false, self.in_flight.len()) {
+        let pull = match self.prepared.pull(self.in_flight.len()) {
             Pull::Empty if wait && self.in_flight.is_empty() => {
                 self.metrics.stage(Stage::Idle, None);
-                self.prepared.pull(true, 0)
+                self.prepared.wait()
             }
             pull => pull,
         };

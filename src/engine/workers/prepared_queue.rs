@@ -50,7 +50,7 @@ impl PreparedQueue {
         self.change(|state| state.suspects.extend(requests.into_iter().map(Box::new)));
     }
 
-    pub fn pause(&self, paused: bool) {
+    pub fn set_paused(&self, paused: bool) {
         self.change(|state| state.paused = paused);
     }
 
@@ -80,14 +80,16 @@ impl PreparedQueue {
     }
 
     /// Takes the next request for a labeler with `in_flight` others.
-    pub fn pull(&self, wait: bool, in_flight: usize) -> Pull {
+    pub fn pull(&self, in_flight: usize) -> Pull {
+        self.lock().next(in_flight).unwrap_or(Pull::Empty)
+    }
+
+    /// Waits for the next request, or for the end of the requests. Meant for an idle labeler.
+    pub fn wait(&self) -> Pull {
         let mut state = self.lock();
         loop {
-            if let Some(pull) = state.next(in_flight) {
+            if let Some(pull) = state.next(0) {
                 return pull;
-            }
-            if !wait || in_flight > 0 {
-                return Pull::Empty;
             }
             state = self
                 .changed
@@ -169,11 +171,11 @@ mod tests {
         let queue = PreparedQueue::default();
         queue.push(request(1), false);
         queue.push(request(2), true);
-        assert_eq!(ticket(queue.pull(true, 0)), Some(2));
-        assert_eq!(ticket(queue.pull(true, 1)), Some(1));
-        assert!(matches!(queue.pull(true, 2), Pull::Empty));
+        assert_eq!(ticket(queue.wait()), Some(2));
+        assert_eq!(ticket(queue.pull(1)), Some(1));
+        assert!(matches!(queue.pull(2), Pull::Empty));
         queue.close();
-        assert!(matches!(queue.pull(false, 2), Pull::Closed));
+        assert!(matches!(queue.pull(2), Pull::Closed));
     }
 
     #[test]
@@ -191,10 +193,10 @@ mod tests {
             queue.push(urgent(ticket), true);
         }
         assert!(queue.pull_urgent().is_none(), "these are a batch");
-        assert_eq!(ticket(queue.pull(true, 1)), Some(1));
-        assert_eq!(ticket(queue.pull(true, 1)), Some(10));
+        assert_eq!(ticket(queue.pull(1)), Some(1));
+        assert_eq!(ticket(queue.pull(1)), Some(10));
         assert_eq!(queue.pull_urgent().map(|request| request.ticket), Some(11));
-        queue.pause(true);
+        queue.set_paused(true);
         assert!(queue.pull_urgent().is_none());
     }
 
@@ -203,28 +205,25 @@ mod tests {
         let queue = PreparedQueue::default();
         queue.push(request(1), false);
         queue.retry_alone([request(2), request(3)]);
-        assert!(
-            ticket(queue.pull(false, 1)).is_none(),
-            "another is in flight"
-        );
-        assert_eq!(ticket(queue.pull(false, 0)), Some(2));
-        assert!(ticket(queue.pull(false, 1)).is_none());
-        assert_eq!(ticket(queue.pull(false, 0)), Some(3));
-        assert!(ticket(queue.pull(false, 1)).is_none());
-        assert_eq!(ticket(queue.pull(false, 0)), Some(1));
+        assert!(ticket(queue.pull(1)).is_none(), "another is in flight");
+        assert_eq!(ticket(queue.pull(0)), Some(2));
+        assert!(ticket(queue.pull(1)).is_none());
+        assert_eq!(ticket(queue.pull(0)), Some(3));
+        assert!(ticket(queue.pull(1)).is_none());
+        assert_eq!(ticket(queue.pull(0)), Some(1));
     }
 
     #[test]
     fn a_pause_holds_requests_back_and_canceling_drops_them() {
         let queue = PreparedQueue::default();
         queue.push(request(1), false);
-        queue.pause(true);
-        assert!(matches!(queue.pull(false, 0), Pull::Empty));
-        queue.pause(false);
-        assert_eq!(ticket(queue.pull(false, 0)), Some(1));
+        queue.set_paused(true);
+        assert!(matches!(queue.pull(0), Pull::Empty));
+        queue.set_paused(false);
+        assert_eq!(ticket(queue.pull(0)), Some(1));
         queue.cancel();
         assert!(queue.cancelled());
-        assert!(matches!(queue.pull(true, 0), Pull::Cancelled));
+        assert!(matches!(queue.wait(), Pull::Cancelled));
     }
 
     #[test]
@@ -232,7 +231,7 @@ mod tests {
         let queue = Arc::new(PreparedQueue::default());
         let pulled = std::thread::spawn({
             let queue = Arc::clone(&queue);
-            move || ticket(queue.pull(true, 0))
+            move || ticket(queue.wait())
         });
         queue.push(request(7), false);
         assert_eq!(pulled.join().unwrap(), Some(7));

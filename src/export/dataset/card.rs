@@ -80,142 +80,173 @@ impl Statistics {
     }
 }
 
-/// Renders `README.md`, with front matter for the Hugging Face hub.
-pub(super) fn card(
-    options: &DatasetOptions,
-    format: &dyn Format,
-    statistics: &Statistics,
-    retrieval: Option<&RetrievalSummary>,
-    left_out: &[LeftOut],
-    audit: Option<&AuditSummary>,
-) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_card(
-        &mut text, options, format, statistics, retrieval, left_out, audit,
-    );
-    text
+/// What the card is written from.
+pub(super) struct Card<'a> {
+    pub options: &'a DatasetOptions,
+    pub format: &'a dyn Format,
+    pub statistics: &'a Statistics,
+    pub retrieval: Option<&'a RetrievalSummary>,
+    pub left_out: &'a [LeftOut],
+    pub audit: Option<&'a AuditSummary>,
 }
 
-fn write_card(
-    text: &mut String,
-    options: &DatasetOptions,
-    format: &dyn Format,
-    statistics: &Statistics,
-    retrieval: Option<&RetrievalSummary>,
-    left_out: &[LeftOut],
-    audit: Option<&AuditSummary>,
-) -> std::fmt::Result {
-    let images = statistics.images();
-    writeln!(
-        text,
-        "---\nlanguage:\n- ko\ntask_categories:\n- image-to-text\n- text-to-image"
-    )?;
-    writeln!(text, "size_categories:\n- {}", size_category(images))?;
-    let files = statistics.splits.iter().filter_map(|split| {
-        let files = format.data_files(&split.name)?;
-        Some((split.name.as_str(), files))
-    });
-    let files: Vec<_> = files.collect();
-    if !files.is_empty() {
-        writeln!(text, "configs:\n- config_name: default\n  data_files:")?;
-        for (split, files) in files {
-            writeln!(text, "  - split: {split}\n    path: \"{files}\"")?;
-        }
+impl Card<'_> {
+    /// Renders `README.md`, with front matter for the Hugging Face hub.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
     }
-    writeln!(text, "---\n\n# Game item icons with Korean labels\n")?;
-    writeln!(
-        text,
-        "{} exported by labeler-tui {} as `{}`. {} {}\n",
-        plural(images, "image"),
-        env!("CARGO_PKG_VERSION"),
-        format.name(),
-        match options.flatten.is_some() || options.upscale > 1 {
-            true => format!(
-                "Images are enlarged {} times, as the model saw them.",
-                options.upscale
-            ),
-            false => "Images are the original files.".to_owned(),
-        },
-        match (format.names_paths(), options.paths) {
-            (true, PathStyle::Absolute) => "Paths are absolute.",
-            (true, PathStyle::Relative) => "Paths are relative to this folder.",
-            (false, _) => "An `image_path` is relative to the source that was labeled.",
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        self.write_front_matter(text)?;
+        self.write_introduction(text)?;
+        self.write_contents(text)?;
+        self.write_origin(text)?;
+        self.write_audit(text)?;
+        if let Some(retrieval) = self.retrieval {
+            write_retrieval(text, retrieval)?;
         }
-    )?;
-    writeln!(
-        text,
-        "| split | images | captions | uncertain |\n|---|---|---|---|"
-    )?;
-    for split in &statistics.splits {
+        self.write_statistics(text)?;
+        self.write_left_out(text)
+    }
+
+    fn write_front_matter(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "| {} | {} | {} | {} |",
-            split.name,
-            count(split.images as u64),
-            count(split.captions as u64),
-            count(split.uncertain as u64)
+            "---\nlanguage:\n- ko\ntask_categories:\n- image-to-text\n- text-to-image"
         )?;
-    }
-    let captions: Vec<&str> = options.captions.iter().map(|kind| kind.name()).collect();
-    writeln!(text, "\nCaptions, in this order: {}.", captions.join(", "))?;
-    if statistics.splits.len() > 1 {
-        writeln!(
-            text,
-            "Equal images, equal names and recolors of one drawing are in one split; each source \
-             and item part is spread over the splits (seed {}).",
-            options.seed
-        )?;
-    }
-    if let Some(filter) = &options.filter {
-        writeln!(text, "Only records that match `{filter}`.")?;
-    }
-    writeln!(
-        text,
-        "\n## Where the labels come from\n\n| model | prompt | images |\n|---|---|---|"
-    )?;
-    for ((model, prompt), images) in &statistics.by_model {
-        writeln!(text, "| {} | {} | {images} |", cell(model), cell(prompt))?;
-    }
-    if let Some((first, last)) = &statistics.generated_between {
-        writeln!(text, "\nGenerated between {first} and {last}.")?;
-    }
-    match audit {
-        Some(audit) => {
-            writeln!(
-                text,
-                "\n## Audit\n\nA person judged a blind random sample of the committed records without a \
-reason for uncertainty, stratified by source and type.\n"
-            )?;
-            for line in &audit.lines {
-                writeln!(text, "- {line}")?;
+        let size = size_category(self.statistics.images());
+        writeln!(text, "size_categories:\n- {size}")?;
+        let files = self.statistics.splits.iter().filter_map(|split| {
+            let files = self.format.data_files(&split.name)?;
+            Some((split.name.as_str(), files))
+        });
+        let files: Vec<_> = files.collect();
+        if !files.is_empty() {
+            writeln!(text, "configs:\n- config_name: default\n  data_files:")?;
+            for (split, files) in files {
+                writeln!(text, "  - split: {split}\n    path: \"{files}\"")?;
             }
         }
-        None => writeln!(
+        writeln!(text, "---\n")
+    }
+
+    fn write_introduction(&self, text: &mut String) -> std::fmt::Result {
+        let options = self.options;
+        writeln!(text, "# Game item icons with Korean labels\n")?;
+        writeln!(
             text,
-            "\nNot audited: nobody has judged a random sample of these labels."
-        )?,
+            "{} exported by labeler-tui {} as `{}`. {} {}\n",
+            plural(self.statistics.images(), "image"),
+            env!("CARGO_PKG_VERSION"),
+            self.format.name(),
+            match options.flatten.is_some() || options.upscale > 1 {
+                true => format!(
+                    "Images are enlarged {} times, as the model saw them.",
+                    options.upscale
+                ),
+                false => "Images are the original files.".to_owned(),
+            },
+            match (self.format.names_paths(), options.paths) {
+                (true, PathStyle::Absolute) => "Paths are absolute.",
+                (true, PathStyle::Relative) => "Paths are relative to this folder.",
+                (false, _) => "An `image_path` is relative to the source that was labeled.",
+            }
+        )
     }
-    if let Some(retrieval) = retrieval {
-        write_retrieval(text, retrieval)?;
-    }
-    let reasons = statistics
-        .by_reason
-        .iter()
-        .map(|(reason, images)| (reason.code(), *images));
-    table(text, "Reasons for uncertainty", "reason", reasons)?;
-    let words = |words: &BTreeMap<String, usize>| -> Vec<(String, usize)> {
-        words.iter().map(|(word, n)| (word.clone(), *n)).collect()
-    };
-    table(text, "Types", "type", words(&statistics.by_type))?;
-    table(text, "Colors", "color", words(&statistics.by_color))?;
-    if !left_out.is_empty() {
-        writeln!(text, "\n## Left out\n")?;
-        for left in left_out {
-            writeln!(text, "- {left}")?;
+
+    /// Writes the splits, and which records and captions are in them.
+    fn write_contents(&self, text: &mut String) -> std::fmt::Result {
+        let options = self.options;
+        writeln!(
+            text,
+            "| split | images | captions | uncertain |\n|---|---|---|---|"
+        )?;
+        for split in &self.statistics.splits {
+            writeln!(
+                text,
+                "| {} | {} | {} | {} |",
+                split.name,
+                count(split.images as u64),
+                count(split.captions as u64),
+                count(split.uncertain as u64)
+            )?;
         }
+        let captions: Vec<&str> = options.captions.iter().map(|kind| kind.name()).collect();
+        writeln!(text, "\nCaptions, in this order: {}.", captions.join(", "))?;
+        if self.statistics.splits.len() > 1 {
+            writeln!(
+                text,
+                "Equal images, equal names and recolors of one drawing are in one split; each \
+                 source and item part is spread over the splits (seed {}).",
+                options.seed
+            )?;
+        }
+        if let Some(filter) = &options.filter {
+            writeln!(text, "Only records that match `{filter}`.")?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn write_origin(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\n## Where the labels come from\n\n| model | prompt | images |\n|---|---|---|"
+        )?;
+        for ((model, prompt), images) in &self.statistics.by_model {
+            writeln!(text, "| {} | {} | {images} |", cell(model), cell(prompt))?;
+        }
+        if let Some((first, last)) = &self.statistics.generated_between {
+            writeln!(text, "\nGenerated between {first} and {last}.")?;
+        }
+        Ok(())
+    }
+
+    fn write_audit(&self, text: &mut String) -> std::fmt::Result {
+        let Some(audit) = self.audit else {
+            return writeln!(
+                text,
+                "\nNot audited: nobody has judged a random sample of these labels."
+            );
+        };
+        writeln!(
+            text,
+            "\n## Audit\n\nA person judged a blind random sample of the committed records without a \
+             reason for uncertainty, stratified by source and type.\n"
+        )?;
+        for line in &audit.lines {
+            writeln!(text, "- {line}")?;
+        }
+        Ok(())
+    }
+
+    fn write_statistics(&self, text: &mut String) -> std::fmt::Result {
+        let statistics = self.statistics;
+        let reasons = statistics.by_reason.iter();
+        let reasons = reasons.map(|(reason, images)| (reason.code(), *images));
+        write_table(text, "Reasons for uncertainty", "reason", reasons)?;
+        let tables = [
+            ("Types", "type", &statistics.by_type),
+            ("Colors", "color", &statistics.by_color),
+        ];
+        for (title, column, words) in tables {
+            let words = words.iter().map(|(word, images)| (word, *images));
+            write_table(text, title, column, words)?;
+        }
+        Ok(())
+    }
+
+    fn write_left_out(&self, text: &mut String) -> std::fmt::Result {
+        if !self.left_out.is_empty() {
+            writeln!(text, "\n## Left out\n")?;
+            for left in self.left_out {
+                writeln!(text, "- {left}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes the retrieval results of all committed records of the outdir.
@@ -256,7 +287,8 @@ fn write_retrieval(text: &mut String, retrieval: &RetrievalSummary) -> std::fmt:
     Ok(())
 }
 
-fn table(
+/// Writes a table of the most frequent values; nothing if there are none.
+fn write_table(
     text: &mut String,
     title: &str,
     column: &str,

@@ -25,7 +25,7 @@ use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
 use crate::settings::DatasetOptions;
 use crate::store::Journal;
-use card::Statistics;
+use card::{Card, Statistics};
 use destination::Destination;
 use example::{Example, Split};
 use formats::format::Format;
@@ -104,15 +104,15 @@ pub fn export_dataset(
     let kept_shards = destination.begin(&plan.digest, &files, options.replace)?;
     let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)?;
     let retrieval = journal.retrieval()?;
-    let card = card::card(
+    let card = Card {
         options,
-        format.as_ref(),
-        &statistics,
-        retrieval.as_ref(),
-        &plan.left_out,
+        format: format.as_ref(),
+        statistics: &statistics,
+        retrieval: retrieval.as_ref(),
+        left_out: &plan.left_out,
         audit,
-    );
-    destination.write("README.md", card.as_bytes())?;
+    };
+    destination.write("README.md", card.render().as_bytes())?;
     destination.complete(&plan.digest, &files)?;
     Ok(Exported {
         splits: splits

@@ -8,12 +8,12 @@ use super::audit_summary::AuditSummary;
 use super::target::Target;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
-use crate::record::{Field, GroupState, Reason, Vocabulary};
+use crate::record::{Field, GroupState, GroupSummary, Reason, Vocabulary};
 use crate::store::Journal;
 use entry::Entry;
 use page::{PAGE_AFTER, PAGE_BEFORE, SCRIPT, STYLE, escaped, filled, script_safe};
 use plots::{ReportCounts, plots};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -56,15 +56,9 @@ pub fn write_report(
     })?;
     let failed = file_error("writing", &page.html);
     let summaries = journal.summaries()?;
+    let families = families_of_several(&summaries);
     let mut tally = ReportCounts::default();
-    let mut families: HashMap<i64, usize> = HashMap::new();
-    for summary in &summaries {
-        tally.add(summary);
-        if let Some(family) = summary.family {
-            *families.entry(family.0).or_default() += 1;
-        }
-    }
-    families.retain(|_, images| *images > 1);
+    summaries.iter().for_each(|summary| tally.add(summary));
     tally.families = families.len() as u64;
     tally.records = journal.counts()?.records;
     tally.retrieval = journal.retrieval()?;
@@ -80,29 +74,15 @@ pub fn write_report(
             ("plots", &plots),
         ],
     );
-    let meta = json!({
-        "fields": Field::ALL.iter().map(|field| json!({
-            "key": field.key(), "name": field.name(), "list": field.is_list(),
-        })).collect::<Vec<_>>(),
-        "states": GroupState::ALL.iter().map(|state| state.name()).collect::<Vec<_>>(),
-        "reasons": Reason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
-        "colors": plots::swatches(vocabulary),
-    });
     let begin = |out: &mut dyn Write| -> io::Result<()> {
         out.write_all(before.as_bytes())?;
         out.write_all(b"{\"meta\":")?;
-        out.write_all(script_safe(&meta.to_string()).as_bytes())?;
+        out.write_all(script_safe(&meta(vocabulary).to_string()).as_bytes())?;
         out.write_all(b",\"records\":[")
     };
     begin(&mut out).map_err(&failed)?;
-    let mut failures = HashMap::new();
-    journal.each_failure(|failed| {
-        let why = format!("{}: {}", failed.code, failed.detail);
-        failures.insert(failed.image_path, why);
-        Ok(())
-    })?;
+    let mut failures = failures_by_path(journal)?;
     let mut reported = Reported::default();
-    let families: HashSet<i64> = families.into_keys().collect();
     let total = summaries.len();
     for summary in summaries {
         progress(reported.images, total);
@@ -131,6 +111,42 @@ pub fn write_report(
         .map_err(&failed)?;
     target.replace(out.finish()?)?;
     Ok(reported)
+}
+
+/// The families of more than one image.
+fn families_of_several(summaries: &[GroupSummary]) -> HashSet<i64> {
+    let mut images: HashMap<i64, usize> = HashMap::new();
+    for family in summaries.iter().filter_map(|summary| summary.family) {
+        *images.entry(family.0).or_default() += 1;
+    }
+    images.retain(|_, images| *images > 1);
+    images.into_keys().collect()
+}
+
+/// Why images have no record, by their paths.
+fn failures_by_path(journal: &Journal) -> Result<HashMap<String, String>> {
+    let mut failures = HashMap::new();
+    journal.each_failure(|failed| {
+        let why = format!("{}: {}", failed.code, failed.detail);
+        failures.insert(failed.image_path, why);
+        Ok(())
+    })?;
+    Ok(failures)
+}
+
+/// What the script of the page needs besides the records.
+fn meta(vocabulary: &Vocabulary) -> Value {
+    let field = |field: &Field| {
+        json!({
+            "key": field.key(), "name": field.name(), "list": field.is_list(),
+        })
+    };
+    json!({
+        "fields": Field::ALL.iter().map(field).collect::<Vec<_>>(),
+        "states": GroupState::ALL.iter().map(|state| state.name()).collect::<Vec<_>>(),
+        "reasons": Reason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
+        "colors": plots::swatches(vocabulary),
+    })
 }
 
 /// First bytes of a page.

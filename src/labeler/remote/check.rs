@@ -19,6 +19,24 @@ use std::time::{Duration, Instant};
 const NEW_TOKENS: usize = 24;
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What a trial request asks for.
+#[derive(Clone, Copy)]
+struct Question {
+    format: SchemaFormat,
+    picture: bool,
+    logprobs: bool,
+}
+
+impl Question {
+    fn of(format: SchemaFormat) -> Self {
+        Self {
+            format,
+            picture: false,
+            logprobs: false,
+        }
+    }
+}
+
 /// Findings about a server: `Ok` with a detail, or the reason for a failure.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct EndpointReport {
@@ -172,8 +190,12 @@ impl Server<'_> {
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
-            let answer = self.ask(picture, SchemaFormat::Plain, false).await;
-            answer.map_err(|error| error.to_string())
+            let question = Question {
+                picture,
+                ..Question::of(SchemaFormat::Plain)
+            };
+            let answer = self.ask(question).await;
+            answer.map_err(|fault| fault.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
@@ -188,7 +210,7 @@ impl Server<'_> {
     async fn takes_schema(&self, conformance: &mut Conformance) -> Result<SchemaFormat, String> {
         let mut refusals = Vec::new();
         for format in [SchemaFormat::JsonSchema, SchemaFormat::GuidedJson] {
-            match self.ask(false, format, false).await {
+            match self.ask(Question::of(format)).await {
                 Ok(answer) => {
                     let reading = conformance.read(self.schema, &answer.text);
                     if reading.is_ok_and(|reading| reading.conforms()) {
@@ -207,19 +229,23 @@ impl Server<'_> {
     }
 
     async fn gives_probabilities(&self, format: SchemaFormat) -> Result<String, String> {
-        match self.ask(false, format, true).await {
+        let question = Question {
+            logprobs: true,
+            ..Question::of(format)
+        };
+        match self.ask(question).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    async fn ask(
-        &self,
-        picture: bool,
-        format: SchemaFormat,
-        logprobs: bool,
-    ) -> Result<Answer, ServerError> {
+    async fn ask(&self, question: Question) -> Result<Answer, ServerError> {
+        let Question {
+            format,
+            picture,
+            logprobs,
+        } = question;
         let png = match picture {
             true => Some(red_square()?),
             false => None,

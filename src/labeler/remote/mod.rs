@@ -98,19 +98,14 @@ impl RemoteLabeler {
     }
 
     async fn answer(&self, request: &LabelRequest) -> Result<Answer, FailureDetail> {
-        let png = match &request.picture {
-            Some(picture) => {
-                let url = wire::data_url(picture);
-                Some(url.map_err(|error| FailureDetail::ModelFailed {
-                    why: format!("cannot encode: {error}"),
-                })?)
-            }
-            None => None,
+        let png = picture_url(request)?;
+        let mut tries = Tries {
+            labeler: self,
+            request,
+            broken: 0,
+            queued: 0,
+            reduced: None,
         };
-        let ticket = request.ticket;
-        let (mut broken, mut queued) = (0, 0);
-        // The reduced agreement for this item, and its server.
-        let mut reduced: Option<(&Endpoint, ServerAgreement)> = None;
         loop {
             let Some(lease) = self.pool.choose().await else {
                 let servers = Vec::new();
@@ -118,9 +113,7 @@ impl RemoteLabeler {
                 return Err(self.pool.all_excluded().unwrap_or(none));
             };
             let endpoint = lease.endpoint;
-            let agreement = reduced
-                .filter(|(at, _)| std::ptr::eq(*at, endpoint))
-                .map_or(endpoint.agreement(), |(_, reduced)| reduced);
+            let agreement = tries.agreement(endpoint);
             let body = wire::request_body(&self.options.model, request, png.as_deref(), agreement);
             // Only the serialized body is kept in memory during the request.
             let body = body.to_string();
@@ -130,89 +123,13 @@ impl RemoteLabeler {
                 self.pool.labeled(&lease);
             }
             drop(lease);
-            let wait = match reply {
-                ServerReply::Answer(mut answer) => {
-                    let parsed = crate::record::parse(&answer.text);
-                    if self.repeats_key(&answer.text, parsed.as_ref().ok()) {
-                        let url = endpoint.url.clone();
-                        return Err(FailureDetail::ServerRepeatsKey { url });
-                    }
-                    let is_record = answer.truncated || parsed.is_ok();
-                    if !is_record
-                        && let Some(agreement) =
-                            self.pool
-                                .reduce_agreement(endpoint, agreement, RefusedFeature::Ignored)
-                    {
-                        reduced = Some((endpoint, agreement));
-                        self.counts.borrow_mut().retries += 1;
-                        continue;
-                    }
-                    let with_logprobs = !answer.tokens.is_empty() || answer.text.is_empty();
-                    let is_complete = is_record && !answer.truncated;
-                    self.pool
-                        .record_answer(endpoint, agreement, is_complete, with_logprobs);
-                    self.mark_forced(request, &mut answer, agreement);
-                    return Ok(*answer);
-                }
-                ServerReply::Refused {
-                    status,
-                    why,
-                    refusal,
-                } => {
-                    self.pool.answered(endpoint);
-                    let why = self.http.describe(&endpoint.url, why);
-                    match self.pool.reduce_agreement(endpoint, agreement, refusal) {
-                        Some(agreement) => reduced = Some((endpoint, agreement)),
-                        None => {
-                            let about_server = wire::is_about_server(status);
-                            let own = self.pool.is_item_error(endpoint, about_server, &why);
-                            if own.await {
-                                let url = endpoint.url.clone();
-                                return Err(FailureDetail::ServerRefused { url, why });
-                            }
-                        }
-                    }
-                    Duration::ZERO
-                }
-                ServerReply::RateLimited { status, after } => {
-                    self.pool.answered(endpoint);
-                    queued += 1;
-                    if queued > self.retry.max_rate_limited {
-                        return Err(FailureDetail::ServerBusy {
-                            url: endpoint.url.clone(),
-                            status,
-                            times: queued,
-                        });
-                    }
-                    self.pool.rate_limited(endpoint, status, queued, after);
-                    let after = after.map_or(Duration::ZERO, |pause| pause.wait);
-                    after.max(self.backoff(queued))
-                }
-                ServerReply::Unreachable(why) => {
-                    // Pauses the run and does not count as a failed try of the item.
-                    let why = self.http.describe(&endpoint.url, why);
-                    self.pool.record_unreachable(endpoint, &why);
-                    Duration::ZERO
-                }
-                ServerReply::Broken(why) => {
-                    let why = self.http.describe(&endpoint.url, why);
-                    broken += 1;
-                    if self.pool.record_failure(endpoint, ticket, &why).await {
-                        Duration::ZERO
-                    } else if broken >= self.retry.tries {
-                        return Err(FailureDetail::ServerFailed {
-                            url: endpoint.url.clone(),
-                            why,
-                            times: broken,
-                        });
-                    } else {
-                        self.backoff(broken)
-                    }
-                }
+            let pause = match tries.handle(endpoint, agreement, reply).await? {
+                Next::Done(answer) => return Ok(*answer),
+                Next::Retry { pause } => pause,
             };
             self.counts.borrow_mut().retries += 1;
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
         }
     }
@@ -330,6 +247,166 @@ impl RemoteLabeler {
             .saturating_mul(1 << retry.saturating_sub(1).min(16))
             .min(self.retry.max_backoff);
         doubled.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+    }
+}
+
+/// The picture of a request as a data URL.
+fn picture_url(request: &LabelRequest) -> Result<Option<String>, FailureDetail> {
+    let url = request.picture.as_deref().map(wire::data_url);
+    url.transpose().map_err(|error| FailureDetail::ModelFailed {
+        why: format!("cannot encode: {error}"),
+    })
+}
+
+/// What comes after a server's reply to a request for an item.
+enum Next {
+    Done(Box<Answer>),
+    Retry { pause: Duration },
+}
+
+impl Next {
+    const RETRY_NOW: Self = Self::Retry {
+        pause: Duration::ZERO,
+    };
+}
+
+/// The tries of one item.
+struct Tries<'a> {
+    labeler: &'a RemoteLabeler,
+    request: &'a LabelRequest,
+    /// How many times a server has failed.
+    broken: u32,
+    /// How many times a server was too busy.
+    queued: u32,
+    /// The reduced agreement for this item, and its server.
+    reduced: Option<(&'a Endpoint, ServerAgreement)>,
+}
+
+impl<'a> Tries<'a> {
+    fn agreement(&self, endpoint: &Endpoint) -> ServerAgreement {
+        self.reduced
+            .filter(|(at, _)| std::ptr::eq(*at, endpoint))
+            .map_or(endpoint.agreement(), |(_, reduced)| reduced)
+    }
+
+    /// Handles a reply to a request with this agreement.
+    async fn handle(
+        &mut self,
+        endpoint: &'a Endpoint,
+        agreement: ServerAgreement,
+        reply: ServerReply,
+    ) -> Result<Next, FailureDetail> {
+        let RemoteLabeler { pool, http, .. } = self.labeler;
+        match reply {
+            ServerReply::Answer(answer) => self.answered(endpoint, agreement, answer),
+            ServerReply::Refused {
+                status,
+                why,
+                refusal,
+            } => {
+                pool.answered(endpoint);
+                if let Some(reduced) = pool.reduce_agreement(endpoint, agreement, refusal) {
+                    self.reduced = Some((endpoint, reduced));
+                    return Ok(Next::RETRY_NOW);
+                }
+                let why = http.describe(&endpoint.url, why);
+                let about_server = wire::is_about_server(status);
+                match pool.is_item_error(endpoint, about_server, &why).await {
+                    true => Err(FailureDetail::ServerRefused {
+                        url: endpoint.url.clone(),
+                        why,
+                    }),
+                    false => Ok(Next::RETRY_NOW),
+                }
+            }
+            ServerReply::RateLimited { status, after } => {
+                pool.answered(endpoint);
+                self.rate_limited(endpoint, status, after)
+            }
+            ServerReply::Unreachable(why) => {
+                // Pauses the run and does not count as a failed try of the item.
+                pool.record_unreachable(endpoint, &http.describe(&endpoint.url, why));
+                Ok(Next::RETRY_NOW)
+            }
+            ServerReply::Broken(why) => {
+                let why = http.describe(&endpoint.url, why);
+                self.failed(endpoint, why).await
+            }
+        }
+    }
+
+    /// Accepts an answer, unless another agreement may give a better one.
+    fn answered(
+        &mut self,
+        endpoint: &'a Endpoint,
+        agreement: ServerAgreement,
+        mut answer: Box<Answer>,
+    ) -> Result<Next, FailureDetail> {
+        let RemoteLabeler { pool, .. } = self.labeler;
+        let parsed = crate::record::parse(&answer.text);
+        if (self.labeler).repeats_key(&answer.text, parsed.as_ref().ok()) {
+            let url = endpoint.url.clone();
+            return Err(FailureDetail::ServerRepeatsKey { url });
+        }
+        let is_record = answer.truncated || parsed.is_ok();
+        if !is_record
+            && let Some(reduced) =
+                pool.reduce_agreement(endpoint, agreement, RefusedFeature::Ignored)
+        {
+            self.reduced = Some((endpoint, reduced));
+            return Ok(Next::RETRY_NOW);
+        }
+        let with_logprobs = !answer.tokens.is_empty() || answer.text.is_empty();
+        let is_complete = is_record && !answer.truncated;
+        pool.record_answer(endpoint, agreement, is_complete, with_logprobs);
+        self.labeler
+            .mark_forced(self.request, &mut answer, agreement);
+        Ok(Next::Done(answer))
+    }
+
+    fn rate_limited(
+        &mut self,
+        endpoint: &Endpoint,
+        status: u16,
+        after: Option<RequestedPause>,
+    ) -> Result<Next, FailureDetail> {
+        let RemoteLabeler { pool, retry, .. } = self.labeler;
+        self.queued += 1;
+        if self.queued > retry.max_rate_limited {
+            return Err(FailureDetail::ServerBusy {
+                url: endpoint.url.clone(),
+                status,
+                times: self.queued,
+            });
+        }
+        pool.rate_limited(endpoint, status, self.queued, after);
+        let after = after.map_or(Duration::ZERO, |pause| pause.wait);
+        Ok(Next::Retry {
+            pause: after.max(self.labeler.backoff(self.queued)),
+        })
+    }
+
+    async fn failed(
+        &mut self,
+        endpoint: &Endpoint,
+        why: ServerError,
+    ) -> Result<Next, FailureDetail> {
+        let RemoteLabeler { pool, retry, .. } = self.labeler;
+        self.broken += 1;
+        let is_excluded = pool
+            .record_failure(endpoint, self.request.ticket, &why)
+            .await;
+        match is_excluded {
+            true => Ok(Next::RETRY_NOW),
+            false if self.broken >= retry.tries => Err(FailureDetail::ServerFailed {
+                url: endpoint.url.clone(),
+                why,
+                times: self.broken,
+            }),
+            false => Ok(Next::Retry {
+                pause: self.labeler.backoff(self.broken),
+            }),
+        }
     }
 }
 

@@ -381,7 +381,8 @@ impl ServerPool {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
         if failures >= MAX_FAILURES {
-            self.mark_unavailable(endpoint, why, true);
+            endpoint.responds.set(true);
+            self.mark_unavailable(endpoint, why);
         }
         let items = {
             let mut unanswered = endpoint.unanswered.borrow_mut();
@@ -402,12 +403,12 @@ impl ServerPool {
 
     /// Records that a server cannot be reached.
     pub fn record_unreachable(&self, endpoint: &Endpoint, why: &ServerError) {
-        self.mark_unavailable(endpoint, why, false);
+        endpoint.responds.set(false);
+        self.mark_unavailable(endpoint, why);
     }
 
     /// Sends no requests to a server until a probe succeeds, and then one until an item is answered.
-    fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerError, responds: bool) {
-        endpoint.responds.set(responds);
+    fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerError) {
         if endpoint.unavailable.replace(true) {
             return;
         }
@@ -418,7 +419,7 @@ impl ServerPool {
         let notice = ServerNotice::Unavailable {
             url: endpoint.url.clone(),
             why: why.clone(),
-            responds,
+            responds: endpoint.responds.get(),
             others: others.count(),
         };
         endpoint.interruptions.set(endpoint.interruptions.get() + 1);

@@ -243,10 +243,15 @@ impl ReviewState {
         self.is_replaceable(answer) || self.is_line() && self.decision == Decision::Open
     }
 
+    /// Ends an acceptance or rejection and makes `version`, which the operator wrote, the draft.
+    fn show_edit(&mut self, version: i64) {
+        self.show(version);
+        self.edited = true;
+    }
+
     /// Ends an acceptance or rejection and makes `version` the draft.
-    fn show(&mut self, version: i64, edited: bool) {
+    fn show(&mut self, version: i64) {
         self.draft = Some(version);
-        self.edited = edited;
         self.decision = Decision::Open;
     }
 }
@@ -306,19 +311,19 @@ impl CurrentState {
                     Some(_) => next.seen.or(next.draft),
                     None => self.answer,
                 };
-                next.show(version, true);
+                next.show_edit(version);
             }
             Change::TakeField { .. } => {
                 let Some(version) = text else { return next };
                 next.seen = self.answer;
-                next.show(version, true);
+                next.show_edit(version);
             }
             Change::TakeVersion { version } => {
                 if next.draft == Some(*version) {
                     return next;
                 }
                 next.seen = self.answer;
-                next.show(*version, false);
+                next.show(*version);
                 next.edited =
                     !next.is_committed() && (next.line.is_some() || self.answer != Some(*version));
             }

@@ -82,6 +82,14 @@ pub fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentSta
     .transpose()
 }
 
+/// When a stored state counts as changed.
+#[derive(Clone, Copy)]
+enum ChangedAt {
+    Now,
+    /// Only what other groups imply about it has changed.
+    AsBefore,
+}
+
 /// Writes current states in one transaction, and updates `duplicate_label` in all groups whose
 /// labels become or stop being equal.
 pub struct StateWriter<'a> {
@@ -136,7 +144,14 @@ impl<'a> StateWriter<'a> {
             Some(key) => self.has_twin(group, key)?,
             None => false,
         };
-        self.store(group, current, draft, key.as_deref(), duplicate, true)?;
+        self.store(
+            group,
+            current,
+            draft,
+            key.as_deref(),
+            duplicate,
+            ChangedAt::Now,
+        )?;
         if old_key != key {
             self.labels.extend(old_key);
             // A label without a duplicate affects no other group.
@@ -182,7 +197,7 @@ impl<'a> StateWriter<'a> {
                     draft.as_ref(),
                     Some(&key),
                     duplicate,
-                    false,
+                    ChangedAt::AsBefore,
                 )?;
                 self.changed.insert(group);
             }
@@ -204,7 +219,7 @@ impl<'a> StateWriter<'a> {
         draft: Option<&DraftRow>,
         key: Option<&str>,
         duplicate: bool,
-        touched: bool,
+        changed_at: ChangedAt,
     ) -> Result<()> {
         let stored = draft.map(|draft| codes(&draft.reasons)).unwrap_or_default();
         let reasons = reasons_of(&stored, duplicate);
@@ -239,7 +254,10 @@ impl<'a> StateWriter<'a> {
                     json_value(&labels),
                     current.offer().is_some(),
                     current.review.is_committed(),
-                    touched.then(|| self.now.as_millisecond()),
+                    match changed_at {
+                        ChangedAt::Now => Some(self.now.as_millisecond()),
+                        ChangedAt::AsBefore => None,
+                    },
                 ])
             })
             .map_err(journal_error("saving a group"))?;

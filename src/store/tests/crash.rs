@@ -8,7 +8,7 @@ fn a_kill_loses_no_finished_work() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     journal.commit_automatic(ids[1]).unwrap();
     journal
         .apply(&ids, &set_label("같은 붉은 것"), "edit")
@@ -69,7 +69,7 @@ fn a_failed_export_leaves_the_old_file_and_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let before = read(dir.path(), LABELS);
     journal.commit_automatic(ids[1]).unwrap();
     // The disk behind a link is gone, then back.
@@ -78,10 +78,10 @@ fn a_failed_export_leaves_the_old_file_and_the_journal() {
     std::fs::rename(&here, disk.join(LABELS)).unwrap();
     std::os::unix::fs::symlink(disk.join(LABELS), &here).unwrap();
     std::fs::rename(&disk, dir.path().join("elsewhere")).unwrap();
-    assert!(journal.export(false).is_err());
+    assert!(journal.export().is_err());
     std::fs::rename(dir.path().join("elsewhere"), &disk).unwrap();
     assert_eq!(read(dir.path(), LABELS), before);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 2);
 }
 

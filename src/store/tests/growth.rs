@@ -136,7 +136,7 @@ fn a_long_session_changes_and_removes_no_row() {
         Change::Canonicalize { drop_unknown: true },
     ] {
         journal.apply(&ids, &change, "step").unwrap();
-        journal.export(true).unwrap();
+        journal.export_with_parquet().unwrap();
     }
     let drafts = journal.detail(ids[1]).unwrap().unwrap().versions;
     for verdict in [Some(Verdict::Right), None, Some(Verdict::Unsure)] {
@@ -145,7 +145,7 @@ fn a_long_session_changes_and_removes_no_row() {
     }
     while journal.undo().unwrap().is_some() {}
     while journal.redo().unwrap().is_some() {}
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
 
     // Images move, swap places, and are replaced.
     add(&mut journal, &["모자", "반지", "검"]);
@@ -161,7 +161,7 @@ fn a_long_session_changes_and_removes_no_row() {
     journal
         .add_paths(&[(ids[0], "icons/모자.png".into())])
         .unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
 
     // The file is edited by hand, and another version of the rules checks everything again.
     let text = read(dir.path(), "labels.jsonl");

@@ -47,7 +47,7 @@ fn imported_records_are_committed_and_get_reasons() {
     ] {
         assert!(all[0].reasons.contains(&reason), "{reason:?}");
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), before);
 
     drop(journal);
@@ -66,17 +66,17 @@ fn only_a_commit_changes_a_line() {
     journal
         .apply(&[id], &set_label("푸른 천의 흰 리본 모자"), "edit")
         .unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), format!("{first}\n{second}\n"));
 
     journal.apply(&[id], &Change::Commit, "commit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let now = read(dir.path(), LABELS);
     assert!(now.starts_with(&format!("{first}\n")));
     assert!(now.contains("푸른 천의") && !now.contains("붉은 천의"));
 
     journal.undo().unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), format!("{first}\n{second}\n"));
 }
 
@@ -107,7 +107,7 @@ fn a_source_finds_the_imported_groups() {
     assert!(journal.summary(ids[2]).unwrap().unwrap().has_record);
     // Nothing was committed: the lines are unchanged, in source order.
     let before = read(dir.path(), LABELS);
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     let mut lines_before: Vec<&str> = before.lines().collect();
     lines_before.reverse();
     let after = read(dir.path(), LABELS);
@@ -118,7 +118,7 @@ fn a_source_finds_the_imported_groups() {
         .add_attempt(ids[0], &attempt(labels("반지"), &[]))
         .unwrap();
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let names: Vec<_> = lines(dir.path(), LABELS)
         .iter()
         .map(|line| line["item_name"].clone())
@@ -182,12 +182,12 @@ fn unreadable_lines_are_kept_and_their_images_are_marked() {
     journal
         .apply(&[marked.id], &Change::Commit, "commit")
         .unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(super::lines(dir.path(), LABELS).len(), 2);
     let now = journal.summary(marked.id).unwrap().unwrap();
     assert!(!now.reasons.contains(&Reason::UnreadLine));
     journal.undo().unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(read(dir.path(), LABELS), format!("{good}\n"));
 
     drop(journal);
@@ -221,7 +221,7 @@ fn invalid_values_are_ignored_and_their_lines_are_unchanged() {
     let dir = with_lines(&lines);
     let mut journal = open(dir.path());
     assert_eq!(journal.summaries().unwrap().len(), written.len());
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(
         read(dir.path(), LABELS).lines().collect::<Vec<_>>(),
         lines,
@@ -294,7 +294,7 @@ fn a_line_becomes_the_record_of_a_group_with_only_an_answer() {
     assert_eq!(detail.draft.unwrap().labels.label_ko(), "손으로 적은 모자");
     assert_eq!(detail.attempts, [answer]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(read(dir.path(), LABELS).trim_end(), earlier);
 }
 
@@ -303,7 +303,7 @@ fn lines_added_between_runs_are_imported_and_changed_ones_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let ours = read(dir.path(), LABELS);
     let changed = ours.replace("붉은", "푸른");
@@ -450,7 +450,7 @@ proptest! {
         let (mut journal, ids) = labeled(dir.path(), &names);
         if let Some(id) = ids.first() {
             journal.commit_automatic(*id).unwrap();
-            journal.export(false).unwrap();
+            journal.export().unwrap();
         }
         drop(journal);
         let (file, lines) = spoiled(&mishaps, wide);
@@ -518,7 +518,7 @@ fn adding_a_tag_to_an_imported_line_changes_nothing_else() {
     };
     journal.apply(&[id], &tag, "add").unwrap();
     journal.apply(&[id], &Change::Commit, "commit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let mut is = lines(dir.path(), LABELS).remove(0);
     let mut was: serde_json::Value = serde_json::from_str(&irregular).unwrap();
     assert_eq!(is["tags_ko"], serde_json::json!(["하나", "여름"]));
@@ -565,7 +565,7 @@ fn a_name_is_missing_unless_the_exported_label_contains_it_exactly() {
     };
     journal.apply(&ids, &tag, "add").unwrap();
     journal.apply(&ids, &Change::Commit, "commit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     for record in lines(dir.path(), LABELS) {
         let (name, label) = (record["item_name"].as_str(), record["label_ko"].as_str());
         let holds = label.unwrap().contains(name.unwrap());

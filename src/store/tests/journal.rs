@@ -145,7 +145,7 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
     journal.apply(&[rejected], &reject, "reject").unwrap();
     journal.begin_source();
     ids.push(upsert(&mut journal, &group(5, names[5])).id);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 1);
     let before: Vec<_> = ids
         .iter()
@@ -153,7 +153,7 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
         .collect();
 
     let now = replace_images(&mut journal, &names);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert!(now.iter().all(|id| !ids.contains(id)));
     assert_eq!(journal.waiting().unwrap(), now);
     for id in &now {
@@ -188,7 +188,7 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
         let upserted = upsert(&mut journal, &back);
         assert_eq!((upserted.new, upserted.moved), (false, *name == "올린"));
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     for (id, before) in ids.iter().zip(&before).take(5) {
         let after = journal.summary(*id).unwrap().unwrap();
         assert_eq!(
@@ -510,7 +510,7 @@ fn failures_of_earlier_versions_keep_their_sentences() {
     assert_eq!(failure(ids[0]), typed);
     let sentence = FailureDetail::Text("there is no file b.png".to_owned());
     assert_eq!(failure(ids[1]).detail, sentence);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let listed = lines(dir.path(), ERRORS);
     let details: Vec<&serde_json::Value> = listed.iter().map(|line| &line["detail"]).collect();
     assert_eq!(

@@ -60,7 +60,7 @@ fn migration_from_any_version_loses_nothing() {
     for version in 1..=schema::VERSION {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = full(dir.path());
-        journal.export(false).unwrap();
+        journal.export().unwrap();
         let (before, exported) = (details(&journal), read(dir.path(), LABELS));
         assert_eq!(before.len(), 7);
         let progress_before = progress(&journal);
@@ -75,7 +75,7 @@ fn migration_from_any_version_loses_nothing() {
             progress_before,
             "from version {version}"
         );
-        journal.export(false).unwrap();
+        journal.export().unwrap();
         assert_eq!(read(dir.path(), LABELS), exported);
         // Earlier steps can be undone, and new ones can be done.
         for _ in 0..3 {

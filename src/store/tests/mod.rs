@@ -19,7 +19,7 @@ mod versions;
 use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
-use crate::export::Exports;
+use crate::export::{Exports, SourceRead};
 use crate::outdir::{FileNotice, PARQUET};
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
@@ -54,20 +54,20 @@ struct Outdir {
 }
 
 impl Outdir {
-    fn export(&mut self, parquet: bool) -> Result<()> {
-        match parquet {
-            false => self.exports.update(&mut self.journal, true),
-            true => {
-                let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
-                exports.update(&mut self.journal, true)?;
-                self.notices.extend(notice_texts(exports.take_notices()));
-                Ok(())
-            }
-        }
+    fn export(&mut self) -> Result<()> {
+        self.exports.update(&mut self.journal, SourceRead::Fully)
+    }
+
+    fn export_with_parquet(&mut self) -> Result<()> {
+        let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
+        exports.update(&mut self.journal, SourceRead::Fully)?;
+        self.notices.extend(notice_texts(exports.take_notices()));
+        Ok(())
     }
 
     fn export_if_due(&mut self) -> Result<bool> {
-        self.exports.update_if_due(&mut self.journal, true)
+        self.exports
+            .update_if_due(&mut self.journal, SourceRead::Fully)
     }
 
     fn take_notices(&mut self) -> Vec<String> {

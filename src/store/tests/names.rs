@@ -60,19 +60,19 @@ fn a_committed_line_keeps_its_name_until_the_next_commit() {
     for id in &ids {
         journal.commit_automatic(*id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let before = read(dir.path(), LABELS);
     journal.begin_source();
     upsert(&mut journal, &renamed(0, "눈꽃 모자", "설산 모자"));
     upsert(&mut journal, &group(1, "반지"));
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), before);
     assert_eq!(reasons(&journal, ids[0]), [Reason::NameMismatch]);
 
     for change in [Change::UpdateName, Change::Commit] {
         journal.apply(&ids, &change, "step").unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let lines = lines(dir.path(), LABELS);
     assert_eq!(lines[0]["item_name"], "설산 모자");
     assert_eq!(lines[0]["label_ko"], "붉은 천에 흰 리본이 달린 설산 모자");
@@ -88,7 +88,7 @@ fn a_record_committed_without_the_new_name_is_flagged() {
     let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
     let id = rename(&mut journal, "눈꽃 모자", "설산");
     journal.apply(&[id], &Change::Commit, "commit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let flags = &lines(dir.path(), LABELS)[0]["quality_flags"]["reasons"];
     let expected = ["item_name_missing", "name_mismatch"];
     assert_eq!(*flags, serde_json::json!(expected));
@@ -104,7 +104,7 @@ fn an_imported_line_may_have_another_item_name() {
     assert!(!reasons(&journal, id).contains(&Reason::NameMismatch));
     assert_eq!(rename(&mut journal, "왕관", "붉은 활"), id);
     assert!(reasons(&journal, id).contains(&Reason::NameMismatch));
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), line);
 
     journal.apply(&[id], &Change::UpdateName, "update").unwrap();

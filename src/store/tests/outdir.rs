@@ -154,12 +154,12 @@ fn killed_after_backup(dir: &Path) -> std::path::PathBuf {
     let out = dir.join("out");
     let (mut journal, ids) = labeled(&out, &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     backup(&out, &dir.join("backup")).unwrap();
     let mut journal = open(&out);
     journal.commit_automatic(ids[1]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let killed = dir.join("killed");
     std::fs::create_dir(&killed).unwrap();
     for name in [JOURNAL, "journal.sqlite-wal", LABELS] {
@@ -278,7 +278,7 @@ fn a_damaged_journal_is_rebuilt_from_readable_rows() {
     journal
         .apply(&ids[..40], &set_label("같은 붉은 것"), "edit")
         .unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let bytes = std::fs::read(whole.path().join(JOURNAL)).unwrap();
     let labels = read(whole.path(), LABELS);
@@ -322,7 +322,7 @@ fn a_missing_journal_is_rebuilt_from_the_labels() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let labels = read(dir.path(), LABELS);
     std::fs::remove_file(dir.path().join(JOURNAL)).unwrap();
@@ -378,7 +378,7 @@ fn full(outdir: &Path) -> Vec<GroupId> {
         .db()
         .execute("INSERT INTO retrieved SELECT id, ?1 FROM groups", [finding])
         .unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     ids
 }
 

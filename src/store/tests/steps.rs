@@ -38,7 +38,7 @@ fn accept_commit_and_undo() {
     done(&mut journal, &ids, &Change::Commit);
     // An operator has decided: it leaves the queue, and the record keeps its flag.
     assert_eq!(state(&journal, ids[0]), GroupState::Committed);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert!(read(dir.path(), LABELS).contains("\"reasons\":[\"too_small\"]"));
 
     let undone = journal.undo().unwrap().unwrap();
@@ -47,7 +47,7 @@ fn accept_commit_and_undo() {
         [undone.undo, undone.redo].map(|step| step.map(|step| step.done)),
         [Some("a step".to_owned()), Some("a step".to_owned())]
     );
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), LABELS), "");
     journal.undo().unwrap();
     assert_eq!(state(&journal, ids[0]), GroupState::Uncertain);
@@ -153,13 +153,13 @@ fn only_a_commit_removes_a_rejected_record() {
         reason: "not an item".into(),
     };
     done(&mut journal, &ids, &reject);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 1);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.rejection_reason(), Some("not an item"));
 
     done(&mut journal, &ids, &Change::Commit);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 0);
     assert_eq!(state(&journal, ids[0]), GroupState::Rejected);
 }
@@ -306,7 +306,7 @@ fn a_failed_item_can_be_labeled_by_hand() {
     journal.add_failure(ids[0], &missing).unwrap();
     done(&mut journal, &ids, &set_label("손으로 쓴 반지"));
     done(&mut journal, &ids, &Change::Commit);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS)[0]["model"], "operator");
     for _ in 0..2 {
         journal.undo().unwrap();
@@ -362,7 +362,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 }
 
 fn everything(journal: &mut Outdir, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]) {
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     let groups = timeless(journal);
     let details = groups.iter().map(|group| {
         let mut detail = journal.detail(group.id).unwrap().unwrap();

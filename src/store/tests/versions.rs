@@ -34,7 +34,7 @@ fn lines_of(stepped: StepOutcome) -> LineEffects {
 }
 
 fn exported(journal: &mut Outdir, outdir: &Path) -> String {
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     std::fs::read_to_string(outdir.join(LABELS)).unwrap_or_default()
 }
 

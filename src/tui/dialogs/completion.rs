@@ -375,11 +375,7 @@ pub fn draw(
         .zip(area.top()..area.bottom())
     {
         let here = chosen == Some(row);
-        let style = if here {
-            theme.cursor(true)
-        } else {
-            theme.chip()
-        };
+        let style = if here { theme.cursor() } else { theme.chip() };
         let mark = match row {
             0..9 if numbered => (row + 1).to_string(),
             _ if here => ">".to_owned(),

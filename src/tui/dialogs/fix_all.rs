@@ -7,8 +7,8 @@ use crate::record::fixes::FixPreview;
 use crate::record::{Change, Field, FixKind, GroupId, Reason};
 use crate::text::{count, wrap};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{clear, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{clear, focused_pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -69,7 +69,7 @@ impl FixAllForm {
 
     /// Scrolls the preview.
     fn scroll(&mut self, by: isize, place: &DialogPlace, session: &Session) {
-        let inner = inner(self.area(place, session), true);
+        let inner = inside_border(self.area(place, session));
         let lines = self.lines(session, inner.width).len();
         let last = lines.saturating_sub(inner.height.into());
         self.top = self.top.saturating_add_signed(by).min(last);
@@ -222,7 +222,7 @@ impl Modal for FixAllForm {
         let area = self.area(place, session);
         clear(area, buf);
         let words = session.words;
-        let inner = pane(theme, area, true, words.fix_all_title(), true, buf);
+        let inner = focused_pane(theme, area, words.fix_all_title(), buf);
         let lines = self.lines(session, inner.width).into_iter().skip(self.top);
         for ((text, style), y) in lines.zip(inner.top()..inner.bottom()) {
             put(buf, inner.x, y, inner.width, &text, style);

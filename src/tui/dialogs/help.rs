@@ -3,11 +3,11 @@
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, Key, KeyContext, Lookup, collapse_digits};
+use crate::tui::keymap::{ACTIONS, Action, Key, KeyContext, KeySequence, Lookup, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{clear, lines, pane, wrap_styled};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{clear, focused_pane, lines, wrap_styled};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,8 +21,7 @@ const MIN_SIDE_BY_SIDE: usize = 60;
 #[derive(Default)]
 pub struct Help {
     scroll: usize,
-    /// Keys of an unfinished key sequence.
-    prefix: Vec<Key>,
+    sequence: KeySequence,
 }
 
 impl Help {
@@ -30,15 +29,7 @@ impl Help {
     fn action(&mut self, key: &KeyEvent, session: &Session) -> Option<Action> {
         let mut found = Lookup::None;
         for key in Key::from_event(key) {
-            self.prefix.push(key);
-            found = session.keymap.lookup(KeyContext::Global, &self.prefix);
-            if found == Lookup::None && self.prefix.len() > 1 {
-                self.prefix = vec![key];
-                found = session.keymap.lookup(KeyContext::Global, &self.prefix);
-            }
-            if found != Lookup::Prefix {
-                self.prefix.clear();
-            }
+            found = (self.sequence).push(key, KeyContext::Global, &session.keymap);
         }
         match found {
             Lookup::Action(action) => Some(action),
@@ -80,14 +71,7 @@ impl Modal for Help {
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let area = area(place);
         clear(area, buf);
-        let inner = pane(
-            &session.theme,
-            area,
-            true,
-            session.words.keys_title(),
-            true,
-            buf,
-        );
+        let inner = focused_pane(&session.theme, area, session.words.keys_title(), buf);
         lines(&text(place, session), self.scroll, inner, buf);
     }
 
@@ -130,7 +114,7 @@ fn entry(keys: Span<'static>, what: &[(&str, Style)], cells: usize) -> Vec<Line<
 
 fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
     let theme = &session.theme;
-    let cells = usize::from(inner(area(place), true).width);
+    let cells = usize::from(inside_border(area(place)).width);
     let mut out = Vec::new();
     let words = session.words;
     let mut section = "";

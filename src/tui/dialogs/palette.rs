@@ -4,8 +4,8 @@ use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::text::{Language, fit, pad, width};
 use crate::tui::keymap::{ACTIONS, ActionInfo, collapse_digits};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, focused_pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -73,7 +73,7 @@ impl Modal for ActionPalette {
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, _: &Session) -> Option<KeyCode> {
-        let inner = inner(area(place), true);
+        let inner = inside_border(area(place));
         let line = usize::from(at.y.checked_sub(inner.y + 1)?);
         let rows = usize::from(inner.height.saturating_sub(1));
         let row = self.top(rows) + line;
@@ -99,7 +99,7 @@ impl Modal for ActionPalette {
         let area = area(place);
         clear(area, buf);
         let words = session.words;
-        let inner = pane(theme, area, true, words.do_what(), true, buf);
+        let inner = focused_pane(theme, area, words.do_what(), buf);
         edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
         let rows = usize::from(inner.height.saturating_sub(1));
         let found = matches(self.edit.text());
@@ -120,18 +120,14 @@ impl Modal for ActionPalette {
                 cells @ 20.. => format!("{head} {}", fit(words.phrase(info.description), cells)),
                 _ => head,
             };
-            let style = if here {
-                theme.cursor(true)
-            } else {
-                theme.text()
-            };
+            let style = if here { theme.cursor() } else { theme.text() };
             let y = inner.y + 1 + line as u16;
             fill_line(&text, style, Rect { y, ..inner }, buf);
         }
     }
 
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
-        Some(edit_cursor(&self.edit, inner(area(place), true)))
+        Some(edit_cursor(&self.edit, inside_border(area(place))))
     }
 
     fn hints(&self, session: &Session) -> Vec<KeyHint> {

@@ -6,8 +6,8 @@ use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, focused_pane};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -385,7 +385,7 @@ impl Modal for TextPrompt {
         if place.in_place.is_none() {
             let area = box_area(place);
             clear(area, buf);
-            let inner = pane(theme, area, true, &self.title(session.words), true, buf);
+            let inner = focused_pane(theme, area, &self.title(session.words), buf);
             edit_line(&self.edit, theme.text(), inner, buf);
         }
         if let Some((completions, area)) = self.popup(place, session) {
@@ -397,7 +397,7 @@ impl Modal for TextPrompt {
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
         match place.in_place {
             Some(cursor) => cursor,
-            None => Some(edit_cursor(&self.edit, inner(box_area(place), true))),
+            None => Some(edit_cursor(&self.edit, inside_border(box_area(place)))),
         }
     }
 

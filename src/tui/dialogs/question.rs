@@ -9,8 +9,8 @@ use crate::tui::message::Effect;
 use crate::tui::records::Groups;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::layout::{centered, inner};
-use crate::tui::widgets::{clear, pane, put};
+use crate::tui::widgets::layout::{centered, inside_border};
+use crate::tui::widgets::{clear, focused_pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -256,7 +256,7 @@ impl QuestionBox {
     /// Rectangles of the answers, in the last line of the box.
     fn answer_places(&self) -> impl Iterator<Item = Rect> {
         const BETWEEN: u16 = 4;
-        let inner = inner(self.area, true);
+        let inner = inside_border(self.area);
         let mut x = inner.x + 1;
         self.answers.iter().map(move |(key, word)| {
             let cells = (width(key) + 1 + width(word)) as u16;
@@ -275,7 +275,7 @@ impl QuestionBox {
 
     fn draw(&self, theme: &Theme, buf: &mut Buffer) {
         clear(self.area, buf);
-        let inner = pane(theme, self.area, true, self.title, true, buf);
+        let inner = focused_pane(theme, self.area, self.title, buf);
         let last = inner.bottom().saturating_sub(1);
         let x = inner.x + 1;
         for (row, (y, line)) in (inner.y..last).zip(&self.lines).enumerate() {

@@ -4,8 +4,8 @@ use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Retry};
 use crate::record::{Background, GroupId};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, focused_pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -44,6 +44,13 @@ pub fn ask_again(
     Some(Dialog::Confirm(confirm))
 }
 
+/// Where to go in the values of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Back,
+    Forward,
+}
+
 pub struct RetryForm {
     groups: Vec<GroupId>,
     /// Whether to go to the next record afterward.
@@ -71,7 +78,8 @@ impl RetryForm {
         }
     }
 
-    fn cycle_value(&mut self, forward: bool) {
+    fn cycle_value(&mut self, to: Direction) {
+        let forward = to == Direction::Forward;
         match self.row {
             0 => self.strict = !self.strict,
             1 => self.upscale = (self.upscale + if forward { 1 } else { 8 }) % 9,
@@ -179,15 +187,15 @@ impl Modal for RetryForm {
             _ if self.row == ROWS - 1 => {
                 self.hint.key(key);
             }
-            KeyCode::Left => self.cycle_value(false),
-            KeyCode::Right | KeyCode::Char(' ') => self.cycle_value(true),
+            KeyCode::Left => self.cycle_value(Direction::Back),
+            KeyCode::Right | KeyCode::Char(' ') => self.cycle_value(Direction::Forward),
             _ => {}
         }
         Next::stay()
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, _: &Session) -> Option<KeyCode> {
-        let inner = inner(area(place), true);
+        let inner = inside_border(area(place));
         let row = usize::from(at.y.checked_sub(inner.y)?);
         if !inner.contains(at) || row >= ROWS {
             return None;
@@ -212,7 +220,7 @@ impl Modal for RetryForm {
         clear(area, buf);
         let words = session.words;
         let title = words.ask_title(words.records(self.groups.len()));
-        let inner = pane(theme, area, true, &title, true, buf);
+        let inner = focused_pane(theme, area, &title, buf);
         let rows = self.rows(words);
         for (row, (name, value)) in rows.iter().enumerate().take(usize::from(inner.height)) {
             let y = inner.y + row as u16;
@@ -225,7 +233,7 @@ impl Modal for RetryForm {
                 continue;
             }
             let (text, style) = match here {
-                true => (format!("< {value} >"), theme.cursor(true)),
+                true => (format!("< {value} >"), theme.cursor()),
                 false => (format!("  {value}"), theme.text()),
             };
             let cells = inner.width.saturating_sub(LABEL);
@@ -234,7 +242,7 @@ impl Modal for RetryForm {
     }
 
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
-        let inner = inner(area(place), true);
+        let inner = inside_border(area(place));
         let area = hint_area(inner);
         let typing = self.row == ROWS - 1 && area.y < inner.bottom();
         typing.then(|| edit_cursor(&self.hint, area))

@@ -4,8 +4,8 @@ use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::record::filter::quoted;
 use crate::text::{fit, pad, width};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, focused_pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -113,7 +113,7 @@ impl Modal for ViewList {
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
-        let inner = inner(Self::area(place, session), true);
+        let inner = inside_border(Self::area(place, session));
         let line = usize::from(at.y.checked_sub(inner.y)?);
         let rows = usize::from(inner.height.saturating_sub(1));
         let row = self.top(rows) + line;
@@ -140,7 +140,7 @@ impl Modal for ViewList {
         let area = Self::area(place, session);
         clear(area, buf);
         let words = session.words;
-        let inner = pane(theme, area, true, words.saved_filters(), true, buf);
+        let inner = focused_pane(theme, area, words.saved_filters(), buf);
         let views = session.history.views();
         let names = views.iter().map(|(name, _)| width(name));
         let cells = names.max().unwrap_or(0).min(usize::from(inner.width) / 3);
@@ -151,11 +151,7 @@ impl Modal for ViewList {
         {
             let here = row == self.selected && self.name.is_none();
             let mark = if here { ">" } else { " " };
-            let style = if here {
-                theme.cursor(true)
-            } else {
-                theme.text()
-            };
+            let style = if here { theme.cursor() } else { theme.text() };
             let text = format!("{mark} {}  {filter}", pad(&fit(name, cells), cells));
             let y = inner.y + line as u16;
             fill_line(
@@ -189,7 +185,7 @@ impl Modal for ViewList {
 
     fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
         let edit = self.name.as_ref()?;
-        let inner = inner(Self::area(place, session), true);
+        let inner = inside_border(Self::area(place, session));
         Some(edit_cursor(edit, name_room(inner)))
     }
 

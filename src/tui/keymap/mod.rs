@@ -2,9 +2,11 @@
 
 mod actions;
 mod key;
+mod sequence;
 
 pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
+pub use sequence::KeySequence;
 
 use crate::error::{Error, ErrorKind, Result, unreadable};
 use crate::text::read_text_up_to;

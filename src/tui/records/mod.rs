@@ -8,7 +8,7 @@ pub mod worker;
 pub use groups::Groups;
 #[cfg(test)]
 pub use groups::Snapshot;
-pub use queue::Queue;
+pub use queue::{Queue, Stays};
 pub use selection::Selection;
 pub use worker::{Task, TaskResult, ValueCount, ValueCounts};
 

@@ -7,6 +7,15 @@ use crate::text::Said;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What stays in place when the queue gets new rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Stays {
+    /// The cursor stays on the first row: the queue fills for the first time.
+    pub at_top: bool,
+    /// The current record stays, instead of following the cursor.
+    pub on_current: bool,
+}
+
 #[derive(Debug)]
 pub struct Queue {
     /// Indices into [`super::Groups`].
@@ -266,16 +275,13 @@ impl Queue {
         (state == GroupState::Edited).then_some(pinned)
     }
 
-    /// Sets the rows that a task found; returns `false` for the result of an outdated task. While
-    /// the queue fills for the first time (`filling`), the cursor stays on the first row. The
-    /// record under the cursor becomes the current one, unless `keep_current` is set.
+    /// Sets the rows that a task found; returns `false` for the result of an outdated task.
     pub fn set_rows(
         &mut self,
         number: u64,
         rows: Vec<u32>,
         records: &Records,
-        filling: bool,
-        keep_current: bool,
+        stays: Stays,
     ) -> bool {
         self.task_running = false;
         if number != self.number {
@@ -290,7 +296,7 @@ impl Queue {
             self.pinned = None;
         }
         let row = match self.current {
-            _ if filling => Some(0),
+            _ if stays.at_top => Some(0),
             Some(id) => self.row_of(id, records),
             None => None,
         };
@@ -298,7 +304,7 @@ impl Queue {
             Some(row) => row,
             None => self.cursor.min(self.rows.len().saturating_sub(1)),
         };
-        if !keep_current || self.current.is_none() {
+        if !stays.on_current || self.current.is_none() {
             self.follow_cursor(records);
         }
         true

@@ -28,7 +28,7 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             width: left,
             ..area
         };
-        fill_line(&text, theme.cursor(true), rest, buf);
+        fill_line(&text, theme.cursor(), rest, buf);
         return;
     }
     let x = match queue.filter() {

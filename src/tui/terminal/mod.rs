@@ -21,8 +21,9 @@ use crate::settings::PictureChoice;
 use crate::wording::Words;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
+use keyboard::Continued;
 use ratatui::layout::Size;
-use std::io::{IsTerminal as _, stdin, stdout};
+use std::io::{self, IsTerminal as _, stdin, stdout};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -98,10 +99,23 @@ struct LoopEnd {
 
 impl LoopEnd {
     /// The terminal is gone, so no one can read an error; everything is saved.
-    fn terminal_gone(mut self, error: &std::io::Error) -> Self {
+    fn terminal_gone(mut self, error: &io::Error) -> Self {
         tracing::warn!(%error, "the terminal is gone");
         self.exit = Exit::Interrupted;
         self
+    }
+}
+
+/// Why the loop ends.
+enum Ending {
+    Quit,
+    TerminalGone(io::Error),
+    Failed(Error),
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Self::TerminalGone(error)
     }
 }
 
@@ -115,8 +129,8 @@ fn run_loop<A: Application>(
     let mut terminal = TerminalGuard::take(log.map(Path::to_owned))
         .context(ErrorKind::Terminal, "the terminal")?;
     let mut app = app(terminal.size());
-    let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
-    let mut end = LoopEnd {
+    let effects = app.update(Message::Progress(Box::new(handle.progress())));
+    let end = LoopEnd {
         exit: Exit::ByOperator,
         stopped: false,
         broken: None,
@@ -125,110 +139,169 @@ fn run_loop<A: Application>(
         return Ok(end.terminal_gone(&error));
     }
     app.drawn();
-    let (mut channels, continued) = Channels::connect(handle, pictures, app.frames())?;
-    let mut drawn = Instant::now();
-    // The screen may differ from the last frame, and the operator waits for the next one.
-    let (mut stale, mut urgent) = (true, true);
-    loop {
-        effects.extend(app.prepare_frame());
-        for effect in std::mem::take(&mut effects) {
-            match effect {
-                Effect::Send(command) => handle.send(command),
-                // A thread that has ended reports its failure itself.
-                Effect::Work(task) => drop(channels.tasks.send(task)),
-                Effect::Pictures(requests) => drop(channels.requests.send(requests)),
-                Effect::Ring(text) => {
-                    if let Err(error) = terminal.ring(&text) {
-                        return Ok(end.terminal_gone(&error));
-                    }
-                }
-                Effect::Redraw => (terminal.needs_clear, urgent) = (true, true),
-                Effect::Suspend => {
-                    if let Err(error) = suspend(&continued) {
-                        return Ok(end.terminal_gone(&error));
-                    }
-                    (terminal.needs_clear, urgent) = (true, true);
-                }
-                Effect::Quit => return Ok(end),
-            }
+    let (channels, continued) = Channels::connect(handle, pictures, app.frames())?;
+    let mut event_loop = EventLoop {
+        handle,
+        words,
+        log,
+        channels,
+        continued,
+        effects,
+        end,
+        drawn_at: Instant::now(),
+        stale: true,
+        urgent: true,
+        app,
+        terminal,
+    };
+    let ending = loop {
+        if let Err(ending) = event_loop.turn() {
+            break ending;
         }
-        let is_due = drawn.elapsed() >= MIN_FRAME_INTERVAL;
-        if stale && (urgent || is_due) {
-            // The number is stored before the frame is visible.
-            let number = app.frames() + 1;
-            let ready = || channels.frames.store(number, Ordering::SeqCst);
-            if let Err(error) = terminal.draw(&app, ready) {
-                return Ok(end.terminal_gone(&error));
-            }
-            app.drawn();
-            drawn = Instant::now();
-            (stale, urgent) = (false, false);
+    };
+    match ending {
+        Ending::Quit => Ok(event_loop.end),
+        Ending::TerminalGone(error) => Ok(event_loop.end.terminal_gone(&error)),
+        Ending::Failed(error) => Err(error),
+    }
+}
+
+struct EventLoop<'a, A> {
+    handle: &'a Handle,
+    words: Words,
+    log: Option<&'a Path>,
+    channels: Channels,
+    continued: Continued,
+    /// What the application has requested.
+    effects: Vec<Effect>,
+    end: LoopEnd,
+    drawn_at: Instant,
+    /// The screen may differ from the last frame.
+    stale: bool,
+    /// The operator waits for the next frame.
+    urgent: bool,
+    app: A,
+    terminal: TerminalGuard,
+}
+
+impl<A: Application> EventLoop<'_, A> {
+    fn turn(&mut self) -> Result<(), Ending> {
+        self.effects.extend(self.app.prepare_frame());
+        for effect in std::mem::take(&mut self.effects) {
+            self.perform(effect)?;
         }
-        let mut next = channels.wait(stale.then_some(MIN_FRAME_INTERVAL));
+        self.draw_if_due()?;
+        let mut next = self.channels.wait(self.stale.then_some(MIN_FRAME_INTERVAL));
         let start = Instant::now();
         while let Some(event) = next {
-            stale |= !matches!(event, LoopEvent::Check);
-            match event {
-                LoopEvent::Message(message) => {
-                    urgent |= !matches!(*message, Message::Engine(_));
-                    let is_typed = matches!(
-                        *message,
-                        Message::Key(..) | Message::Mouse(..) | Message::Paste(_)
-                    );
-                    // On a busy machine the resize signal may arrive after input at the new size.
-                    if is_typed && let Some(size) = new_size(&app) {
-                        terminal.needs_clear = true;
-                        effects.extend(app.update(Message::Resize(size)));
-                    }
-                    match &*message {
-                        Message::Engine(Event::Stopped(_)) => end.stopped = true,
-                        Message::Engine(Event::Broken(broken)) => {
-                            end.broken = Some(words.broken(broken));
-                        }
-                        // The last update may be older than the end of the work.
-                        Message::Engine(Event::Idle) => {
-                            let progress = Box::new(handle.progress());
-                            effects.extend(app.update(Message::Progress(progress)));
-                        }
-                        Message::Terminate => end.exit = Exit::Interrupted,
-                        // The terminal may have cut or wrapped the old frame.
-                        Message::Resize(_) => terminal.needs_clear = true,
-                        Message::Resumed if continued.take() => {
-                            if let Err(error) = resume() {
-                                return Ok(end.terminal_gone(&error));
-                            }
-                        }
-                        _ => {}
-                    }
-                    effects.extend(app.update(*message));
-                }
-                LoopEvent::Progress => {
-                    effects.extend(app.update(Message::Progress(Box::new(handle.progress()))));
-                }
-                LoopEvent::Check => {
-                    if let Some(size) = new_size(&app) {
-                        (stale, urgent) = (true, true);
-                        effects.extend(app.update(Message::Resize(size)));
-                    }
-                }
-                LoopEvent::Terminal(capabilities) => {
-                    urgent = true;
-                    let fine = capabilities.graphics.draws_pixels();
-                    channels.load_pictures_for(capabilities.graphics)?;
-                    if let Some(ground) = capabilities.ground {
-                        effects.extend(app.update(Message::Ground(ground)));
-                    }
-                    effects.extend(app.update(Message::Pixels(fine)));
-                }
-                LoopEvent::EngineGone if app.has_ended() => {}
-                LoopEvent::EngineGone => return Err(engine_gone(log)),
-                LoopEvent::Failed(error) => return Err(error),
-            }
+            self.handle(event)?;
             if start.elapsed() > MAX_DRAIN {
                 break;
             }
-            next = channels.try_next();
+            next = self.channels.try_next();
         }
+        Ok(())
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<(), Ending> {
+        match effect {
+            Effect::Send(command) => self.handle.send(command),
+            // A thread that has ended reports its failure itself.
+            Effect::Work(task) => drop(self.channels.tasks.send(task)),
+            Effect::Pictures(requests) => drop(self.channels.requests.send(requests)),
+            Effect::Ring(text) => self.terminal.ring(&text)?,
+            Effect::Redraw => self.redraw(),
+            Effect::Suspend => {
+                suspend(&self.continued)?;
+                self.redraw();
+            }
+            Effect::Quit => return Err(Ending::Quit),
+        }
+        Ok(())
+    }
+
+    fn redraw(&mut self) {
+        (self.terminal.needs_clear, self.urgent) = (true, true);
+    }
+
+    fn draw_if_due(&mut self) -> Result<(), Ending> {
+        let is_due = self.drawn_at.elapsed() >= MIN_FRAME_INTERVAL;
+        if !self.stale || !(self.urgent || is_due) {
+            return Ok(());
+        }
+        // The number is stored before the frame is visible.
+        let number = self.app.frames() + 1;
+        let ready = || self.channels.frames.store(number, Ordering::SeqCst);
+        self.terminal.draw(&self.app, ready)?;
+        self.app.drawn();
+        self.drawn_at = Instant::now();
+        (self.stale, self.urgent) = (false, false);
+        Ok(())
+    }
+
+    fn handle(&mut self, event: LoopEvent) -> Result<(), Ending> {
+        self.stale |= !matches!(event, LoopEvent::Check);
+        match event {
+            LoopEvent::Message(message) => self.message(*message)?,
+            LoopEvent::Progress => self.update_progress(),
+            LoopEvent::Check => {
+                if let Some(size) = new_size(&self.app) {
+                    (self.stale, self.urgent) = (true, true);
+                    self.update(Message::Resize(size));
+                }
+            }
+            LoopEvent::Terminal(capabilities) => {
+                self.urgent = true;
+                let draws_pixels = capabilities.graphics.draws_pixels();
+                let loading = self.channels.load_pictures_for(capabilities.graphics);
+                loading.map_err(Ending::Failed)?;
+                if let Some(ground) = capabilities.ground {
+                    self.update(Message::Ground(ground));
+                }
+                self.update(Message::Pixels(draws_pixels));
+            }
+            LoopEvent::EngineGone if self.app.has_ended() => {}
+            LoopEvent::EngineGone => return Err(Ending::Failed(engine_gone(self.log))),
+            LoopEvent::Failed(error) => return Err(Ending::Failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Passes a message to the application, after what it means for the loop itself.
+    fn message(&mut self, message: Message) -> Result<(), Ending> {
+        self.urgent |= !matches!(message, Message::Engine(_));
+        let is_typed = matches!(
+            message,
+            Message::Key(..) | Message::Mouse(..) | Message::Paste(_)
+        );
+        // On a busy machine the resize signal may arrive after input at the new size.
+        if is_typed && let Some(size) = new_size(&self.app) {
+            self.terminal.needs_clear = true;
+            self.update(Message::Resize(size));
+        }
+        match &message {
+            Message::Engine(Event::Stopped(_)) => self.end.stopped = true,
+            Message::Engine(Event::Broken(broken)) => {
+                self.end.broken = Some(self.words.broken(broken));
+            }
+            // The last update may be older than the end of the work.
+            Message::Engine(Event::Idle) => self.update_progress(),
+            Message::Terminate => self.end.exit = Exit::Interrupted,
+            // The terminal may have cut or wrapped the old frame.
+            Message::Resize(_) => self.terminal.needs_clear = true,
+            Message::Resumed if self.continued.take() => resume()?,
+            _ => {}
+        }
+        self.update(message);
+        Ok(())
+    }
+
+    fn update_progress(&mut self) {
+        self.update(Message::Progress(Box::new(self.handle.progress())));
+    }
+
+    fn update(&mut self, message: Message) {
+        self.effects.extend(self.app.update(message));
     }
 }
 

@@ -142,13 +142,22 @@ impl Theme {
     }
 
     /// The row under the cursor, in the focused pane or in another.
-    pub fn cursor(&self, focused: bool) -> Style {
-        let colors = self.colors();
-        if focused {
-            let reversed = || Style::new().add_modifier(Modifier::REVERSED);
-            return self.on(colors.cursor).unwrap_or_else(reversed);
+    pub fn cursor_in(&self, focused: bool) -> Style {
+        match focused {
+            true => self.cursor(),
+            false => self.cursor_elsewhere(),
         }
-        match (self.depth, self.color(colors.cursor_elsewhere)) {
+    }
+
+    /// The row under the cursor in the focused pane.
+    pub fn cursor(&self) -> Style {
+        let reversed = || Style::new().add_modifier(Modifier::REVERSED);
+        self.on(self.colors().cursor).unwrap_or_else(reversed)
+    }
+
+    /// The row under the cursor in a pane without the focus.
+    fn cursor_elsewhere(&self) -> Style {
+        match (self.depth, self.color(self.colors().cursor_elsewhere)) {
             (Depth::Ansi256 | Depth::True, Some(back)) => Style::new().bg(back),
             _ => Style::new().add_modifier(Modifier::UNDERLINED),
         }

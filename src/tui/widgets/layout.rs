@@ -73,19 +73,23 @@ pub fn has_borders(body: Rect) -> bool {
 
 /// The room inside a pane's border, or under its title if it has no border.
 pub fn inner(area: Rect, borders: bool) -> Rect {
-    if borders {
-        Rect {
-            x: area.x + 1,
-            y: area.y + 1,
-            width: area.width.saturating_sub(2),
-            height: area.height.saturating_sub(2),
-        }
-    } else {
-        Rect {
+    match borders {
+        true => inside_border(area),
+        false => Rect {
             y: area.y + 1,
             height: area.height.saturating_sub(1),
             ..area
-        }
+        },
+    }
+}
+
+/// The room inside a border.
+pub fn inside_border(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
     }
 }
 

@@ -19,6 +19,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
+/// Draws the frame of a dialog, or of the focused pane, and returns the room inside.
+pub fn focused_pane(theme: &Theme, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
+    pane(theme, area, true, title, true, buf)
+}
+
+/// Draws the frame of a pane without the focus and returns the room inside.
+pub fn bordered_pane(theme: &Theme, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
+    pane(theme, area, true, title, false, buf)
+}
+
 /// Draws a pane's frame or title and returns the room inside.
 pub fn pane(
     theme: &Theme,

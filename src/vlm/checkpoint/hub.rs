@@ -100,8 +100,9 @@ impl<'a> Hub<'a> {
             .map_err(|error| hub_error(self.options, &error))
     }
 
-    /// Gets one file. `None` if the repository (with `only_cached`, the cache) does not have it.
-    fn file(&self, file: &str, only_cached: bool) -> Result<Option<FileData>> {
+    /// Gets one file; `None` if it is not there.
+    fn file(&self, file: &str, from: Place) -> Result<Option<FileData>> {
+        let only_cached = from == Place::Cache;
         let progress = (!only_cached).then(|| self.progress(file, None));
         let sent = self
             .repo
@@ -213,12 +214,19 @@ impl<'a> Hub<'a> {
     }
 }
 
+/// Where a file of a repository is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Cache,
+    Hub,
+}
+
 /// A repository in the local cache, without network access.
 struct CachedRepo<'a, 'b>(&'a Hub<'b>);
 
 impl FileSource for CachedRepo<'_, '_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
-        self.0.file(file, true)
+        self.0.file(file, Place::Cache)
     }
 
     /// The cache contains only files requested earlier, so a missing file means nothing.
@@ -245,10 +253,10 @@ struct RemoteRepo<'a, 'b> {
 
 impl FileSource for RemoteRepo<'_, '_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
-        match self.hub.file(file, true)? {
+        match self.hub.file(file, Place::Cache)? {
             None => {
                 self.hub.fetch_large(file, &self.commit)?;
-                self.hub.file(file, false)
+                self.hub.file(file, Place::Hub)
             }
             found => Ok(found),
         }

@@ -5,7 +5,7 @@ use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
-use crate::export::parquet::{broken, record_columns, record_fields, unfit};
+use crate::export::exporters::parquet::{broken, record_columns, record_fields, unfit};
 use crate::export::target::{Sink, Target};
 use crate::record::Record;
 use arrow_array::builder::{ListBuilder, StringBuilder};

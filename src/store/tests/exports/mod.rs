@@ -15,7 +15,7 @@ fn records_are_exported_in_source_order_with_fixed_keys() {
     for id in [ids[2], ids[0]] {
         journal.commit_automatic(id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let written = lines(dir.path(), LABELS);
     let names: Vec<_> = written.iter().map(|line| &line["item_name"]).collect();
     assert_eq!(names, ["반지", "검"]);
@@ -48,7 +48,7 @@ fn nothing_is_written_before_a_commit() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.apply(&ids, &Change::Accept, "accept").unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert!(!dir.path().join(LABELS).exists());
     assert!(!dir.path().join(PARQUET).exists());
 }
@@ -63,7 +63,7 @@ fn duplicate_labels_are_flagged_in_both_lines() {
         journal.add_attempt(*id, &answer).unwrap();
         journal.commit_automatic(*id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     for line in lines(dir.path(), LABELS) {
         assert_eq!(
             line["quality_flags"],
@@ -83,7 +83,7 @@ fn failed_items_are_listed_until_they_succeed() {
         let detail = journal.detail(*id).unwrap().unwrap();
         assert_eq!(detail.failure.as_ref(), Some(&missing));
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let listed = lines(dir.path(), ERRORS);
     assert_eq!(listed.len(), 2);
     let keys: Vec<&String> = listed[0].as_object().unwrap().keys().collect();
@@ -93,14 +93,14 @@ fn failed_items_are_listed_until_they_succeed() {
 
     let answer = attempt(labels("반지"), &[]);
     journal.add_attempt(ids[0], &answer).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), ERRORS).len(), 1);
     let by_hand = set_label("손으로 쓴 모자");
     journal.apply(&ids[1..], &by_hand, "edit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(read(dir.path(), ERRORS), "");
     journal.undo().unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), ERRORS).len(), 1);
 }
 
@@ -109,7 +109,7 @@ fn missing_or_stale_exports_are_rebuilt() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     journal.commit_automatic(ids[1]).unwrap();
     drop(journal);
     // Killed before the second record was exported, with a partial temporary file.
@@ -137,7 +137,7 @@ fn an_up_to_date_export_is_not_written_again() {
         file.modified().unwrap()
     };
     let before = modified(LABELS);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     drop(open(dir.path()));
     assert_eq!(modified(LABELS), before);
@@ -151,7 +151,7 @@ fn parquet_has_fixed_types_even_if_columns_are_empty() {
     let bare = Labels::default().with(Field::LabelKo, ["빈 반지"]);
     journal.add_attempt(ids[0], &attempt(bare, &[])).unwrap();
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
 
     let file = std::fs::File::open(dir.path().join(PARQUET)).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
@@ -190,9 +190,9 @@ fn a_group_that_moves_in_the_source_moves_in_the_file() {
     for id in ids {
         journal.commit_automatic(id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     add(&mut journal, &["모자", "반지"]);
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let first = &lines(dir.path(), LABELS)[0];
     assert_eq!(first["item_name"], "모자");
 }
@@ -218,7 +218,7 @@ fn lines_that_others_write_into_an_export_are_kept() {
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     journal.take_notices();
     let written = read(dir.path(), LABELS);
     let edited = written.replacen("붉은", "내가 고친", 1);
@@ -226,7 +226,7 @@ fn lines_that_others_write_into_an_export_are_kept() {
     std::fs::write(dir.path().join(PARQUET), "another table").unwrap();
 
     journal.commit_automatic(ids[2]).unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 3);
     assert!(read(dir.path(), LABELS).starts_with(&written));
     let first = edited.lines().next().unwrap();
@@ -250,7 +250,7 @@ fn lines_that_others_write_into_an_export_are_kept() {
         .apply(&ids[2..], &set_label("흰 리본이 달린 푸른 검"), "edit")
         .unwrap();
     journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     assert_eq!(journal.take_notices(), [""; 0]);
     assert_eq!(read(dir.path(), KEPT).lines().count(), 2);
 }
@@ -260,13 +260,13 @@ fn our_own_lines_are_not_kept_after_an_interrupted_run() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let old = read(dir.path(), LABELS);
     journal
         .apply(&ids, &set_label("흰 리본이 달린 푸른 것"), "edit")
         .unwrap();
     journal.apply(&ids, &Change::Commit, "commit").unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     // As if killed before the rename, or restored from a backup.
     std::fs::write(dir.path().join(LABELS), old).unwrap();
@@ -283,7 +283,7 @@ fn all_files_are_in_source_order_after_an_import() {
     for id in ids {
         journal.commit_automatic(id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let reversed: Vec<String> = read(dir.path(), LABELS)
         .lines()
@@ -294,7 +294,7 @@ fn all_files_are_in_source_order_after_an_import() {
     std::fs::write(other.path().join(LABELS), reversed.join("\n")).unwrap();
     let mut journal = open(other.path());
     add(&mut journal, &["반지", "모자", "검"]);
-    journal.export(true).unwrap();
+    journal.export_with_parquet().unwrap();
     let names: Vec<_> = lines(other.path(), LABELS)
         .iter()
         .map(|line| line["item_name"].as_str().unwrap().to_owned())
@@ -310,12 +310,12 @@ fn reordered_lines_return_to_source_order() {
     for id in ids {
         journal.commit_automatic(id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let exported = read(dir.path(), LABELS);
     let reversed: Vec<&str> = exported.lines().rev().collect();
     std::fs::write(dir.path().join(LABELS), reversed.join("\n")).unwrap();
-    open(dir.path()).export(false).unwrap();
+    open(dir.path()).export().unwrap();
     assert_eq!(read(dir.path(), LABELS), exported);
 }
 
@@ -324,7 +324,7 @@ fn an_earlier_journal_gets_its_checksums_and_versions() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let path = dir.path().join("journal.sqlite");
     let db = as_of_version(dir.path(), 2);
@@ -375,7 +375,7 @@ fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     for id in &ids[..MANY - 1] {
         journal.commit_automatic(*id).unwrap();
     }
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     let length = std::fs::metadata(outdir.join(LABELS)).unwrap().len();
     assert!(length > 600_000, "{length} bytes are not large");
     (journal, ids)
@@ -384,7 +384,7 @@ fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
 impl Outdir {
     fn request_update(&mut self) {
         self.exports
-            .request_update(&mut self.journal, true)
+            .request_update(&mut self.journal, SourceRead::Fully)
             .unwrap();
     }
 
@@ -393,7 +393,9 @@ impl Outdir {
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while lines(outdir, LABELS).len() != count {
             assert!(std::time::Instant::now() < end, "the export never came");
-            self.exports.poll(&mut self.journal, true).unwrap();
+            self.exports
+                .poll(&mut self.journal, SourceRead::Fully)
+                .unwrap();
             std::thread::yield_now();
         }
     }
@@ -425,7 +427,7 @@ fn large_files_are_exported_in_the_background() {
     // Everything at the end of a run.
     journal.redo().unwrap().unwrap();
     journal.request_update();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), MANY);
     assert!(journal.take_notices().is_empty());
 }
@@ -445,7 +447,10 @@ fn records_committed_during_a_background_export_are_exported_next() {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !read(dir.path(), LABELS).contains("푸른 것") {
         assert!(std::time::Instant::now() < end, "the export never came");
-        journal.exports.poll(&mut journal.journal, true).unwrap();
+        journal
+            .exports
+            .poll(&mut journal.journal, SourceRead::Fully)
+            .unwrap();
         std::thread::yield_now();
     }
     assert_eq!(
@@ -453,7 +458,7 @@ fn records_committed_during_a_background_export_are_exported_next() {
         MANY - 1,
         "a snapshot has no later commit"
     );
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), MANY);
 }
 
@@ -473,7 +478,10 @@ fn a_failed_background_export_is_reported_and_repeated() {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let error = loop {
         assert!(std::time::Instant::now() < end, "no error came");
-        if let Err(error) = journal.exports.request_update(&mut journal.journal, true) {
+        if let Err(error) = journal
+            .exports
+            .request_update(&mut journal.journal, SourceRead::Fully)
+        {
             break error;
         }
         std::thread::yield_now();
@@ -481,6 +489,6 @@ fn a_failed_background_export_is_reported_and_repeated() {
     assert!(error.cause.contains("not a regular file"), "{error}");
     std::fs::remove_dir(&labels).unwrap();
     std::fs::rename(&aside, &labels).unwrap();
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), MANY);
 }

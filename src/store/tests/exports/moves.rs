@@ -65,10 +65,14 @@ impl Folder {
             }
             // Sometimes an export comes before the source was read completely.
             if at % 2 == 0 {
-                journal.exports.update(&mut journal.journal, false).unwrap();
+                let source = SourceRead::Partly;
+                journal
+                    .exports
+                    .update(&mut journal.journal, source)
+                    .unwrap();
             }
         }
-        journal.export(false).unwrap();
+        journal.export().unwrap();
         requested
     }
 }

@@ -11,7 +11,7 @@ const FROM: [usize; 4] = [1, 4, 9, schema::VERSION - 1];
 fn earlier(version: usize, mode: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = migrations::full(dir.path());
-    journal.export(false).unwrap();
+    journal.export().unwrap();
     drop(journal);
     let db = as_of_version(dir.path(), version);
     db.pragma_update(None, "journal_mode", mode).unwrap();

@@ -56,14 +56,14 @@ const STEPS: [Step; 18] = [
         let id = session.ids[0];
         session.journal().commit_automatic(id).map(|_| ())
     }),
-    ("export", |session| session.outdir().export(false)),
+    ("export", |session| session.outdir().export()),
     ("edit", |session| {
         session.apply(&[1], &set_label("푸른 천으로 만든 것"))
     }),
     ("commit", |session| session.apply(&[0, 1], &Change::Commit)),
     ("undo", |session| session.journal().undo().map(|_| ())),
     ("redo", |session| session.journal().redo().map(|_| ())),
-    ("export again", |session| session.outdir().export(false)),
+    ("export again", |session| session.outdir().export()),
     ("close", |session| {
         session.outdir = None;
         Ok(())
@@ -78,7 +78,7 @@ const STEPS: [Step; 18] = [
     }),
     ("commit all", |session| {
         session.apply(&[0, 1, 2], &Change::Commit)?;
-        session.outdir().export(false)
+        session.outdir().export()
     }),
 ];
 

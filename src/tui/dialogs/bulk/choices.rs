@@ -87,7 +87,7 @@ impl Choices {
                 break;
             }
             let style = match choice.chosen {
-                true => theme.cursor(self.focused),
+                true => theme.cursor_in(self.focused),
                 false => theme.text(),
             };
             let sign = if choice.chosen { ">" } else { " " };

@@ -11,8 +11,8 @@ use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, focused_pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -458,7 +458,7 @@ impl Modal for BulkForm {
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
-        let inner = inner(Self::area(place), true);
+        let inner = inside_border(Self::area(place));
         if self.is_typing() {
             let (area, top) = self.completion_area(inner, self.completions(session).len());
             let row = top + completion::row_at(area, at)?;
@@ -493,7 +493,7 @@ impl Modal for BulkForm {
         clear(area, buf);
         let words = session.words;
         let title = words.change_scope(self.scope.describe(self.records, words));
-        let inner = pane(theme, area, true, &title, true, buf);
+        let inner = focused_pane(theme, area, &title, buf);
         if !self.is_typing() {
             let (fields, actions) = self.choices(inner, words);
             fields.draw(session, buf);
@@ -553,7 +553,7 @@ impl Modal for BulkForm {
     }
 
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
-        let room = self.text_row(inner(Self::area(place), true));
+        let room = self.text_row(inside_border(Self::area(place)));
         self.is_typing().then(|| edit_cursor(self.edited(), room))
     }
 

@@ -8,8 +8,8 @@ use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{TextEdit, clear, edit_line, fill_line, keep_in_view, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{TextEdit, clear, edit_line, fill_line, focused_pane, keep_in_view, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -235,7 +235,7 @@ impl Modal for ReplaceForm {
         let area = area(place);
         clear(area, buf);
         let words = session.words;
-        let area = pane(theme, area, true, words.find_and_replace(), true, buf);
+        let area = focused_pane(theme, area, words.find_and_replace(), buf);
         let edits = [
             (words.find(), &self.find, Focus::Find),
             (words.replace_by(), &self.replacement, Focus::Replacement),
@@ -282,7 +282,7 @@ impl Modal for ReplaceForm {
             let here = at == self.selected && self.focus == Focus::Changes;
             let off = self.except.contains(&change.before);
             let style = match (here, off) {
-                (true, _) => theme.cursor(true),
+                (true, _) => theme.cursor(),
                 (false, true) => theme.dim(),
                 (false, false) => theme.text(),
             };
@@ -300,7 +300,7 @@ impl Modal for ReplaceForm {
     }
 
     fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
-        let area = inner(area(place), true);
+        let area = inside_border(area(place));
         let (edit, row) = match self.focus {
             Focus::Find => (&self.find, 0),
             Focus::Replacement => (&self.replacement, 1),

@@ -6,7 +6,7 @@ use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::session::Session;
-use crate::tui::widgets::{clear, pane, put};
+use crate::tui::widgets::{clear, focused_pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -112,7 +112,7 @@ impl Modal for TranslateForm {
         let area = self.area(place);
         clear(area, buf);
         let words = session.words;
-        let inner = pane(theme, area, true, words.translate_title(), true, buf);
+        let inner = focused_pane(theme, area, words.translate_title(), buf);
         let line = |row: u16, text: &str, style, buf: &mut Buffer| {
             if row < inner.height {
                 put(buf, inner.x, inner.y + row, inner.width, text, style);

@@ -51,14 +51,16 @@ impl Gallery {
         session.move_cursor(direction * (grid.columns * grid.lines) as isize);
     }
 
-    fn select(&self, range: bool, session: &mut Session) {
-        let Some(id) = session.current() else { return };
-        let row = session.queue.cursor();
-        if range {
-            let shown: Vec<_> = session.queue.ids(&session.records).collect();
-            session.selection.extend_to(row, &shown);
-        } else {
+    fn select(&self, session: &mut Session) {
+        if let Some(id) = session.current() {
             session.selection.toggle(id);
+        }
+    }
+
+    fn select_range(&self, session: &mut Session) {
+        if session.current().is_some() {
+            let shown: Vec<_> = session.queue.ids(&session.records).collect();
+            session.selection.extend_to(session.queue.cursor(), &shown);
         }
     }
 }
@@ -76,8 +78,8 @@ impl Screen for Gallery {
             Action::Right => self.step(1, 0, session),
             Action::PageUp => self.page(-1, session),
             Action::PageDown => self.page(1, session),
-            Action::Select => self.select(false, session),
-            Action::SelectRange => self.select(true, session),
+            Action::Select => self.select(session),
+            Action::SelectRange => self.select_range(session),
             Action::SelectAll => {
                 let shown = session.queue.ids(&session.records);
                 session.selection.set(shown);
@@ -311,7 +313,7 @@ fn tile(
     let pending = view.dialog.and_then(Dialog::pending);
     let effect = pending.and_then(|pending| pending.effect_on(summary, text_cells, session));
     let style = match (under_cursor, picked, &effect) {
-        (true, ..) => theme.cursor(true),
+        (true, ..) => theme.cursor(),
         (_, _, Some(RecordEffect::Changed(_))) => theme.accent(),
         (_, _, Some(RecordEffect::Unchanged)) => theme.dim(),
         (_, _, Some(RecordEffect::Refused)) => theme.bad(),

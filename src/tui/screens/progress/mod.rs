@@ -11,7 +11,7 @@ use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
-use crate::tui::widgets::{fill_line, layout, lines, pane};
+use crate::tui::widgets::{fill_line, focused_pane, layout, lines};
 use model::{ICON, written_icons};
 use parts::{TILE, panes, shown_icons};
 use ratatui::buffer::Buffer;
@@ -27,7 +27,7 @@ pub struct ProgressScreen {
 impl ProgressScreen {
     fn scroll(&mut self, by: isize, session: &Session) {
         let panes = panes(session.body());
-        let inner = layout::inner(panes.run, true);
+        let inner = layout::inside_border(panes.run);
         let lines = match panes.has_room() {
             true => 0,
             false => all_lines(session, inner).len(),
@@ -48,7 +48,7 @@ fn all_lines(session: &Session, area: Rect) -> Vec<Line<'static>> {
 /// Draws one column; its last line tells how many lines are below.
 fn draw_column(session: &Session, top: usize, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
-    let inner = pane(theme, area, true, words.progress_title(), true, buf);
+    let inner = focused_pane(theme, area, words.progress_title(), buf);
     let all = all_lines(session, inner);
     lines(&all, top, inner, buf);
     let below = all.len().saturating_sub(top + usize::from(inner.height));

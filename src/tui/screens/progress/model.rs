@@ -6,7 +6,7 @@ use crate::record::GroupId;
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
 use crate::tui::screens::View;
 use crate::tui::session::Session;
-use crate::tui::widgets::{layout, lines, pane, put};
+use crate::tui::widgets::{bordered_pane, focused_pane, layout, lines, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
@@ -23,11 +23,11 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
     let words = session.words;
-    let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
+    let inner = focused_pane(theme, panes.run, words.progress_title(), buf);
     let facts = facts(session, usize::from(inner.width));
     lines(&facts, 0, inner, buf);
     if let Some(area) = panes.writing {
-        let inner = pane(theme, area, true, words.being_written(), false, buf);
+        let inner = bordered_pane(theme, area, words.being_written(), buf);
         match session.pictures.draws_pixels() {
             true => written_with_icons(view, inner, buf),
             false => lines(&being_written(session, inner), 0, inner, buf),
@@ -37,15 +37,15 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         draw_icons(view, words.finished(), "", area, buf);
     }
     if let Some(area) = panes.errors {
-        let inner = pane(theme, area, true, words.last_errors(), false, buf);
+        let inner = bordered_pane(theme, area, words.last_errors(), buf);
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
-        let inner = pane(theme, area, true, words.icons_a_minute(), false, buf);
+        let inner = bordered_pane(theme, area, words.icons_a_minute(), buf);
         throughput(session, inner, buf);
     }
     if let Some(area) = panes.steps {
-        let inner = pane(theme, area, true, words.time_a_step(), false, buf);
+        let inner = bordered_pane(theme, area, words.time_a_step(), buf);
         lines(&steps(session, inner), 0, inner, buf);
     }
 }
@@ -260,7 +260,7 @@ pub fn written_icons(session: &Session) -> Vec<GroupId> {
     let Some(area) = area.filter(|_| session.pictures.draws_pixels()) else {
         return Vec::new();
     };
-    let room = layout::inner(area, true).height / ICON.height;
+    let room = layout::inside_border(area).height / ICON.height;
     let in_flight = session.engine.progress.in_flight.iter();
     let shown = in_flight.take(usize::from(room));
     shown.map(|writing| writing.group).collect()

@@ -6,7 +6,7 @@ use crate::tui::engine_status::ModelState;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::{layout, pane, put};
+use crate::tui::widgets::{bordered_pane, layout, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
@@ -87,7 +87,7 @@ struct Tiles {
 
 impl Tiles {
     fn of(area: Rect) -> Self {
-        let inner = layout::inner(area, true);
+        let inner = layout::inside_border(area);
         Self {
             inner,
             columns: inner.width / (TILE.width + 1),
@@ -200,7 +200,7 @@ pub fn model_facts(session: &Session, width: usize) -> Vec<Line<'static>> {
 pub fn draw_icons(view: &View<'_>, title: &str, none: &str, area: Rect, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
-    let inner = pane(theme, area, true, title, false, buf);
+    let inner = bordered_pane(theme, area, title, buf);
     let icons = shown_icons(session);
     if icons.is_empty() {
         put(buf, inner.x, inner.y, inner.width, none, theme.dim());

@@ -8,7 +8,7 @@ use crate::tui::screens::View;
 use crate::tui::screens::queue_parts::next_keys;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::{lines, pane, put};
+use crate::tui::widgets::{bordered_pane, focused_pane, lines, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -25,10 +25,10 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
     let words = session.words;
-    let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
+    let inner = focused_pane(theme, panes.run, words.progress_title(), buf);
     lines(&facts(session, usize::from(inner.width)), 0, inner, buf);
     if let Some(area) = panes.writing {
-        let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
+        let inner = bordered_pane(theme, area, words.states_and_reasons(), buf);
         lines(&states_and_reasons(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.finished {
@@ -39,23 +39,23 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         draw_icons(view, title, none, area, buf);
     }
     if let Some(area) = panes.errors {
-        let inner = pane(theme, area, true, words.last_errors(), false, buf);
+        let inner = bordered_pane(theme, area, words.last_errors(), buf);
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
         match session.pace.per_minute(Instant::now())[..] {
             [] => {
-                let inner = pane(theme, area, true, words.list_uncertainty(), false, buf);
+                let inner = bordered_pane(theme, area, words.list_uncertainty(), buf);
                 lines(&uncertainties(session, inner), 0, inner, buf);
             }
             ref minutes => {
-                let inner = pane(theme, area, true, words.decisions_a_minute(), false, buf);
+                let inner = bordered_pane(theme, area, words.decisions_a_minute(), buf);
                 decisions(minutes, session, inner, buf);
             }
         }
     }
     if let Some(area) = panes.steps {
-        let inner = pane(theme, area, true, words.how_decided(), false, buf);
+        let inner = bordered_pane(theme, area, words.how_decided(), buf);
         lines(&efforts(session, inner), 0, inner, buf);
     }
 }

@@ -13,8 +13,8 @@ use crate::tui::dialogs::{BulkForm, Dialog};
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::inner;
-use crate::tui::widgets::{keep_in_view, pane, put};
+use crate::tui::widgets::layout::inside_border;
+use crate::tui::widgets::{focused_pane, keep_in_view, put};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{TILE, WordsLayout, layout};
 use lists::{CountList, CountRow};
@@ -42,7 +42,7 @@ impl Statistics {
     }
 
     fn layout(session: &Session) -> WordsLayout {
-        layout(inner(session.body(), true))
+        layout(inside_border(session.body()))
     }
 
     /// Moves the cursor. A new list starts at its first row.
@@ -195,7 +195,7 @@ impl Screen for Statistics {
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let session = view.session;
         let theme = &session.theme;
-        let area = pane(theme, body, true, session.words.words_title(), true, buf);
+        let area = focused_pane(theme, body, session.words.words_title(), buf);
         let layout = layout(area);
         self.draw_lists(session, layout.lists, buf);
         draw_audit(session, layout.audit, buf);
@@ -265,7 +265,7 @@ impl Statistics {
         let counts = session.records.counts();
         let all = CountList::all();
         let style = |under_cursor: bool| match under_cursor {
-            true => theme.cursor(true),
+            true => theme.cursor(),
             false => theme.text(),
         };
         if area.height < 2 {
@@ -304,7 +304,7 @@ impl Statistics {
         for ((at, row), y) in visible.enumerate().zip(area.top()..area.bottom()) {
             let under_cursor = self.top + at == self.row;
             let style = if under_cursor {
-                theme.cursor(true)
+                theme.cursor()
             } else {
                 theme.text()
             };

@@ -131,10 +131,17 @@ impl Workbench {
         }
     }
 
-    fn jump(&mut self, bottom: bool, session: &mut Session) {
+    fn go_to_top(&mut self, session: &mut Session) {
         match self.focus {
-            Pane::Record => self.record.jump(bottom),
-            Pane::Queue => session.put_cursor(if bottom { usize::MAX } else { 0 }),
+            Pane::Record => self.record.go_to_top(),
+            Pane::Queue => session.put_cursor(0),
+        }
+    }
+
+    fn go_to_bottom(&mut self, session: &mut Session) {
+        match self.focus {
+            Pane::Record => self.record.go_to_bottom(),
+            Pane::Queue => session.put_cursor(usize::MAX),
         }
     }
 
@@ -229,8 +236,8 @@ impl Screen for Workbench {
             Action::Right => return Some(self.step(1, 0, session)),
             Action::PageUp => self.page(-1, session),
             Action::PageDown => self.page(1, session),
-            Action::Top => self.jump(false, session),
-            Action::Bottom => self.jump(true, session),
+            Action::Top => self.go_to_top(session),
+            Action::Bottom => self.go_to_bottom(session),
             Action::EditLabel => return Some(self.record.edit_label(session)),
             Action::EditField => return Some(self.record.edit(session)),
             Action::AddTag => return Some(self.record.add_to(Field::TagsKo, session)),

@@ -156,8 +156,8 @@ fn draw_row(
 ) {
     let theme = &session.theme;
     let base = if under_cursor {
-        buf.set_style(area, theme.cursor(focused));
-        theme.cursor(focused)
+        buf.set_style(area, theme.cursor_in(focused));
+        theme.cursor_in(focused)
     } else {
         theme.text()
     };

@@ -103,15 +103,15 @@ impl RecordPane {
         true
     }
 
-    /// Goes to the first field, or to the last.
-    pub fn jump(&mut self, bottom: bool) {
-        self.cursor = match bottom {
-            true => FieldCursor {
-                field: Field::QueryVariantsKo,
-                index: 0,
-            },
-            false => FieldCursor::START,
-        };
+    /// Goes to the first field.
+    pub fn go_to_top(&mut self) {
+        self.cursor = FieldCursor::START;
+        self.scroll = 0;
+    }
+
+    /// Goes to the last field.
+    pub fn go_to_bottom(&mut self) {
+        self.go_to(Field::QueryVariantsKo);
         self.scroll = 0;
     }
 

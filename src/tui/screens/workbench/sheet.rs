@@ -428,7 +428,7 @@ impl FieldLines<'_> {
 
     fn styled(&self, input: &SheetInput<'_>, cursor: FieldCursor, style: Style) -> Style {
         if input.marked == Some(cursor) {
-            style.patch(self.builder.theme.cursor(true))
+            style.patch(self.builder.theme.cursor())
         } else {
             style
         }
@@ -487,7 +487,7 @@ impl FieldLines<'_> {
         self.builder.sheet.cursor = Some((line, NAME + self.used + 1 + at));
         let text = format!("[{text} ]");
         self.used += width(&text) + 1;
-        let style = self.builder.theme.cursor(true);
+        let style = self.builder.theme.cursor();
         self.spans.push(Span::styled(text, style));
         self.spans.push(Span::raw(" "));
     }
@@ -495,7 +495,7 @@ impl FieldLines<'_> {
     /// Adds the text being typed in place of the field's value.
     fn edited_text(&mut self, prompt: &TextPrompt) {
         let (lines, (row, column)) = prompt.edit().layout(self.room() - 1);
-        let style = self.builder.theme.cursor(true);
+        let style = self.builder.theme.cursor();
         let first = self.builder.sheet.lines.len();
         for line in lines {
             let line = pad(&line, self.room());

@@ -51,8 +51,6 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
     for index in 0..panel.len() {
         let (weights, values) = (&panel[index], &tile[index]);
         let ahead = next.wrapping_add(index * size_of::<B>());
-        let lines = prefetch.lines();
-        let mut line = lines.start;
         let mut whole = [[_mm512_setzero_si512(); 2]; ROWS];
         for row in 0..ROWS {
             whole[row] = [_mm512_set1_epi32(-B::OFFSET * values.totals[row]); 2];
@@ -62,11 +60,9 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
         let fours = values.values.as_ptr().cast::<i32>();
         for step in 0..STEPS {
             // Spread over the steps: all at once would fill the memory queue and stall.
-            let end = lines.start + (lines.end - lines.start) * (step + 1) / STEPS;
-            while line < end {
+            for line in prefetch.lines_of(step, STEPS) {
                 // Only a hint: the address may be past the last panel.
                 _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * Prefetch::LINE));
-                line += 1;
             }
             // SAFETY: promised by the caller; a step of a tile is `TILE` times four bytes, and there
             // are `STEPS` of them.

@@ -1,9 +1,9 @@
 //! `labels_errors.jsonl`: items without a record, and the reason.
 
-use super::exporter::Exporter;
-use super::selection::ExportView;
-use super::target::Sink;
+use super::exporter::{Exporter, SourceRead};
 use crate::error::{Context, ErrorKind, Result};
+use crate::export::selection::ExportView;
+use crate::export::target::Sink;
 use crate::outdir::ERRORS;
 use crate::record::{Failure, FailureDetail};
 use crate::store::{Content, Journal};
@@ -50,6 +50,10 @@ impl Exporter for Errors {
         ERRORS
     }
 
+    fn title(&self) -> &'static str {
+        "failures"
+    }
+
     fn describe(&self) -> &'static str {
         "items that have no record, and why"
     }
@@ -58,9 +62,9 @@ impl Exporter for Errors {
         Content::Failures
     }
 
-    fn is_updated_during_run(&self, settled: bool) -> bool {
+    fn is_updated_during_run(&self, source: SourceRead) -> bool {
         // Only then is it known which lines of an earlier, lost journal are about items of this one.
-        settled
+        source == SourceRead::Fully
     }
 
     fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {

@@ -1,9 +1,9 @@
 //! `labels.parquet`: the same records, with fixed column types even if a column is empty.
 
-use super::exporter::Exporter;
-use super::selection::ExportView;
-use super::target::Sink;
+use super::exporter::{Exporter, SourceRead};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::selection::ExportView;
+use crate::export::target::Sink;
 use crate::outdir::{PARQUET, file_error};
 use crate::record::{self, Record};
 use crate::store::Content;
@@ -29,6 +29,10 @@ impl Exporter for Parquet {
         PARQUET
     }
 
+    fn title(&self) -> &'static str {
+        "parquet"
+    }
+
     fn describe(&self) -> &'static str {
         "the same records, with --parquet"
     }
@@ -41,7 +45,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn is_updated_during_run(&self, _: bool) -> bool {
+    fn is_updated_during_run(&self, _: SourceRead) -> bool {
         false
     }
 
@@ -109,8 +113,12 @@ impl<'a> ParquetFile<'a> {
     }
 }
 
-fn text(name: &str, nullable: bool) -> Field {
-    Field::new(name, DataType::Utf8, nullable)
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn optional_text(name: &str) -> Field {
+    text(name).with_nullable(true)
 }
 
 fn list(name: &str) -> Field {
@@ -134,9 +142,10 @@ fn labels_fields() -> Vec<Field> {
 }
 
 fn labels_field(field: &record::Field) -> Field {
-    match field.is_list() {
-        true => list(field.key()),
-        false => text(field.key(), !field.is_required()),
+    match (field.is_list(), field.is_required()) {
+        (true, _) => list(field.key()),
+        (false, true) => text(field.key()),
+        (false, false) => optional_text(field.key()),
     }
 }
 
@@ -148,25 +157,25 @@ fn flags_fields() -> Fields {
 }
 
 /// Columns of a record, in the order of its keys.
-pub(super) fn record_fields() -> Vec<Field> {
+pub(in crate::export) fn record_fields() -> Vec<Field> {
     let mut fields = vec![
-        text("image_path", false),
-        text("image_sha256", true),
-        text("source_type", false),
-        text("item_name", false),
-        text("item_description", true),
+        text("image_path"),
+        optional_text("image_sha256"),
+        text("source_type"),
+        text("item_name"),
+        optional_text("item_description"),
     ];
     fields.extend(labels_fields());
     fields.extend([
         Field::new("quality_flags", DataType::Struct(flags_fields()), false),
-        text("model", false),
-        text("prompt_version", false),
-        text("generated_at", false),
+        text("model"),
+        text("prompt_version"),
+        text("generated_at"),
     ]);
     fields
 }
 
-pub(super) fn record_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
+pub(in crate::export) fn record_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
     let mut uncertain = BooleanBuilder::new();
     let mut reasons = ListBuilder::new(StringBuilder::new());
     for record in records {
@@ -242,14 +251,14 @@ fn lists(records: &[Record], of: impl Fn(&Record) -> &[String]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-pub(super) fn unfit(error: &ArrowError) -> Error {
+pub(in crate::export) fn unfit(error: &ArrowError) -> Error {
     Error::new(
         ErrorKind::Internal,
         format!("building Parquet columns: {error}"),
     )
 }
 
-pub(super) fn broken(path: &Path, error: ParquetError) -> Error {
+pub(in crate::export) fn broken(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
             Ok(inner) => file_error("writing", path)(*inner),

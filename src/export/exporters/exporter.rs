@@ -1,13 +1,25 @@
 //! The trait of exporters.
 
-use super::selection::ExportView;
-use super::target::Sink;
 use crate::error::Result;
+use crate::export::selection::ExportView;
+use crate::export::target::Sink;
 use crate::store::{Content, Journal};
 
+/// How far the source has been read when a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceRead {
+    /// An image that is not at its path may still be found at another one.
+    Partly,
+    /// An image that is not at its path is gone.
+    Fully,
+}
+
 /// Writes one file of an outdir from the journal.
-pub(super) trait Exporter: std::fmt::Debug + Send {
+pub(in crate::export) trait Exporter: std::fmt::Debug + Send {
     fn name(&self) -> &'static str;
+
+    /// Names the content in the summary of a run.
+    fn title(&self) -> &'static str;
 
     /// Describes the file for the manual.
     fn describe(&self) -> &'static str;
@@ -22,9 +34,8 @@ pub(super) trait Exporter: std::fmt::Debug + Send {
         true
     }
 
-    /// Whether the file is updated during a run, not only at its end. `settled` means that the source
-    /// was read completely.
-    fn is_updated_during_run(&self, _settled: bool) -> bool {
+    /// Whether the file is updated during a run, not only at its end.
+    fn is_updated_during_run(&self, _: SourceRead) -> bool {
         true
     }
 

@@ -1,9 +1,9 @@
 //! `labels.jsonl`: one committed record per line.
 
 use super::exporter::Exporter;
-use super::selection::ExportView;
-use super::target::Sink;
 use crate::error::Result;
+use crate::export::selection::ExportView;
+use crate::export::target::Sink;
 use crate::outdir::LABELS;
 use crate::store::Content;
 
@@ -13,6 +13,10 @@ pub(super) struct Jsonl;
 impl Exporter for Jsonl {
     fn name(&self) -> &'static str {
         LABELS
+    }
+
+    fn title(&self) -> &'static str {
+        "labels"
     }
 
     fn describe(&self) -> &'static str {

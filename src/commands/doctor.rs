@@ -311,7 +311,11 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
         Err(error) if error.kind == ErrorKind::Network => {
             let (name, revision) = (&model.model, &model.revision);
             let found = format!("{name} ({revision}) is not complete in the local cache");
-            findings.add("model", Status::Limited, found);
+            let status = match model.offline {
+                true => Status::Broken,
+                false => Status::Limited,
+            };
+            findings.add("model", status, found);
             findings.hint(if model.offline {
                 "omit --offline, or give the folder of a checkpoint"
             } else {

@@ -6,7 +6,7 @@ use super::{write_out, write_to_reader};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::Fix;
-use crate::record::{AuditEstimate, Field, GroupId, QualityFlags, Record};
+use crate::record::{Field, GroupId, QualityFlags, Record};
 use crate::settings::ListOptions;
 use crate::store::{ReviewRecord, copy_to_read};
 use crate::text::{for_json, for_line, plural};
@@ -29,12 +29,20 @@ struct ListedRecord {
     state: &'static str,
     uncertainty: f32,
     reasons: Vec<ListedReason>,
+    /// Why the newest attempt failed.
+    failure: Option<ListedFailure>,
     /// A person's judgment of the committed text in an audit.
     judgment: Option<ListedJudgment>,
     /// The same for all images of a family.
     family: Option<GroupId>,
     /// The draft in the record's form; null where there is none.
     record: Option<Record>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedFailure {
+    code: &'static str,
+    detail: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,7 +114,7 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     )?;
     write_out(out, unwritten.as_bytes())?;
     let mut note = String::new();
-    if let Some(audit) = journal.audit(None, AuditEstimate::WIDTH)? {
+    if let Some(audit) = super::judged_audit(journal)? {
         let line = Words::ENGLISH.audit_line(&audit);
         note.push_str(&format!(
             "note: audit of records without a reason: {line}\n"
@@ -146,6 +154,10 @@ fn listed(record: &ReviewRecord) -> ListedRecord {
                     .collect(),
             })
             .collect(),
+        failure: record.failure.as_ref().map(|failure| ListedFailure {
+            code: failure.code.code(),
+            detail: failure.detail.to_string(),
+        }),
         judgment: summary.judged.map(|judged| ListedJudgment {
             verdict: judged.name(),
             field: judged.field(),
@@ -195,7 +207,8 @@ fn draft_record(record: &ReviewRecord) -> Option<Record> {
     })
 }
 
-/// Tab-separated columns: uncertainty, state, path, name, reasons with their first fixes.
+/// Tab-separated columns: uncertainty, state, path, name, reasons with their first
+/// fixes or the failure.
 fn line(record: &ReviewRecord) -> String {
     let summary = &record.summary;
     let reasons = summary.reasons.iter().map(|reason| {
@@ -214,12 +227,14 @@ fn line(record: &ReviewRecord) -> String {
         });
         format!("{}{about}{fix}", reason.code())
     });
+    let failure = record.failure.iter();
+    let failure = failure.map(|failure| format!("{}: {}", failure.code.code(), failure.detail));
     let columns = [
         format!("{:.2}", summary.uncertainty),
         summary.state.name().to_owned(),
         summary.image_path.clone(),
         record.item.item_name.clone(),
-        reasons.collect::<Vec<_>>().join("; "),
+        reasons.chain(failure).collect::<Vec<_>>().join("; "),
     ];
     columns.map(|column| for_line(&column)).join("\t")
 }

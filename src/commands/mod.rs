@@ -72,9 +72,15 @@ fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<
     places.find(|place| place.is_file()).map(Into::into)
 }
 
+/// The latest audit; `None` if no judgment counts.
+fn judged_audit(journal: &Journal) -> Result<Option<AuditEstimate>> {
+    let audit = journal.audit(None, AuditEstimate::WIDTH)?;
+    Ok(audit.filter(|audit| audit.judged > 0))
+}
+
 /// The result of the latest audit, as text for an export.
 fn latest_audit(journal: &Journal) -> Result<Option<AuditSummary>> {
-    let audit = journal.audit(None, AuditEstimate::WIDTH)?;
+    let audit = judged_audit(journal)?;
     Ok(audit.map(|audit| AuditSummary {
         rate: audit
             .error_before_changes

@@ -28,7 +28,7 @@ const TIME_SHARE: u32 = 20;
 /// The same for exports on a thread of their own.
 const BACKGROUND_TIME_SHARE: u32 = 4;
 /// Files of up to this total size are written at once.
-const SMALL_BYTES: u64 = 512 << 10;
+const SMALL_BYTES: u64 = 1 << 20;
 /// How many damaged records are listed.
 const MAX_LISTED: usize = 20;
 

@@ -103,7 +103,13 @@ impl Texts<'_> {
                 // The item leaves `labels_errors.jsonl`.
                 bump_version(self.db, Content::Failures)?;
             }
-            return Ok(current.answered(draft));
+            let is_draft = current.answered(draft);
+            if let Some(shown) = current.review.draft.filter(|_| !is_draft)
+                && Some(&read_draft(self.db, shown)?.labels) == attempt.labels.as_ref()
+            {
+                current.dismiss_answer();
+            }
+            return Ok(is_draft);
         }
         if let Some(failure) = &attempt.failure {
             let failure = insert_failure(self.db, self.group, &attempt.at, failure)?;

@@ -402,6 +402,11 @@ impl Journal {
         self.in_states(&[GroupState::Waiting])
     }
 
+    /// Whether it has no images yet.
+    pub fn is_empty(&self) -> Result<bool> {
+        queries::is_empty(self.database.read())
+    }
+
     /// Returns the counts for the summary of a run.
     pub fn counts(&self) -> Result<Counts> {
         queries::counts(self.database.read())

@@ -326,6 +326,13 @@ pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>>
     Ok(ids.into_iter().map(|(_, id)| id).collect())
 }
 
+pub fn is_empty(db: &Connection) -> Result<bool> {
+    db.query_row("SELECT NOT EXISTS (SELECT 1 FROM groups)", [], |row| {
+        row.get(0)
+    })
+    .map_err(journal_error("reading the images"))
+}
+
 pub fn counts(db: &Connection) -> Result<Counts> {
     let mut counts = Counts::default();
     let (mut by_state, mut by_reason) = (BTreeMap::new(), BTreeMap::new());

@@ -2,13 +2,14 @@
 
 use super::fixes;
 use super::rules::{Observed, about_reasons};
+use super::tables::answers::read_failure;
 use super::tables::computed::read_observed;
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
 use crate::error::Result;
 use crate::record::fixes::{Fix, FixFacts};
-use crate::record::{Draft, GroupSummary, Item, Vocabulary};
+use crate::record::{Draft, Failure, GroupSummary, Item, Vocabulary};
 use rusqlite::Connection;
 
 /// A record to review.
@@ -20,6 +21,8 @@ pub struct ReviewRecord {
     /// Whether the colors of the image are known.
     pub has_colors: bool,
     pub draft: Option<Draft>,
+    /// Why the newest attempt failed, if there is no draft.
+    pub failure: Option<Failure>,
     pub fixes: Vec<Fix>,
 }
 
@@ -30,6 +33,7 @@ pub struct StoredRecord {
     group: GroupRow,
     observed: Observed,
     draft: Option<(DraftRow, FixFacts)>,
+    failure: Option<Failure>,
 }
 
 pub fn stored(db: &Connection, summary: GroupSummary) -> Result<StoredRecord> {
@@ -43,7 +47,12 @@ pub fn stored(db: &Connection, summary: GroupSummary) -> Result<StoredRecord> {
         }
         None => None,
     };
+    let failure = match current.failure {
+        Some(failure) if draft.is_none() => Some(read_failure(db, failure)?),
+        _ => None,
+    };
     Ok(StoredRecord {
+        failure,
         observed: read_observed(db, summary.id)?,
         summary,
         group,
@@ -59,6 +68,7 @@ impl StoredRecord {
             group,
             observed,
             draft,
+            failure,
         } = self;
         let reasons = &summary.reasons;
         let (draft, fixes) = match draft {
@@ -80,6 +90,7 @@ impl StoredRecord {
             image_sha256: group.sha256,
             summary,
             draft,
+            failure,
             fixes,
         }
     }

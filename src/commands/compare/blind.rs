@@ -69,6 +69,13 @@ pub fn run(
     if options.json {
         return print_json(options, in_both, &pairs, &current, out);
     }
+    if pairs.is_empty() {
+        let cause = match in_both {
+            0 => "no image is in both sets".to_owned(),
+            n => format!("no text differs in the {n} images of both sets"),
+        };
+        return Err(Error::new(ErrorKind::Usage, cause));
+    }
     let palette = judging::prepare(&blind.look)?;
     let cards = pairs.iter().map(|pair| pair.card.clone()).collect();
     let judged = current.iter().map(|(at, vote)| {

@@ -2,7 +2,8 @@
 
 use crate::record::{Field, Record, Vocabulary};
 use crate::settings::Caption;
-use crate::text::{clean_text, particles};
+use crate::text::particles::{self, stem};
+use crate::text::{clean_text, words};
 
 /// Returns the captions of a record in the order of `kinds`, without duplicates.
 pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabulary) -> Vec<String> {
@@ -25,44 +26,56 @@ pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabula
     captions
 }
 
+/// Stands for an item of unknown type.
+const ITEM: &str = "아이템";
+
 /// Replaces the item's name in its label with the type of item, because a name is often not visible
 /// in the image. `None` if the label is little more than the name.
 fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
-    let label = record.labels.label_ko();
-    let name = record.item_name.as_str();
-    if name.is_empty() || !label.contains(name) {
-        return (!label.is_empty()).then(|| label.to_owned());
+    let label = clean_text(record.labels.label_ko());
+    let name = clean_text(&record.item_name);
+    if name.is_empty() || !label.contains(&name) {
+        return (!label.is_empty()).then_some(label);
     }
     let kind = record.labels.text(Field::ItemTypeGuess);
-    let kind = kind
-        .and_then(|word| vocabulary.korean(Field::ItemTypeGuess, word))
-        .unwrap_or_default();
-    let mut parts = label.split(name);
+    let kind = kind.and_then(|word| vocabulary.find_exact(Field::ItemTypeGuess, word));
+    let noun = kind.and_then(|kind| kind.ko.first());
+    let noun = noun.map_or(ITEM, String::as_str);
+    // `모자` and `털모자` are words for a hat; for an unknown type, any word for a type will do.
+    let is_noun = |word: &str| {
+        let found = vocabulary.find_exact(Field::ItemTypeGuess, word);
+        word == noun || found.is_some_and(|found| kind.is_none_or(|kind| kind == found))
+    };
+    let names_kind = |text: &str| words(text).any(|word| is_noun(word) || is_noun(stem(word)));
+    // In `name: description`, the description may be a complete caption.
+    let described = label.strip_prefix(&name);
+    let described = described.and_then(|rest| rest.trim_start().strip_prefix(':'));
+    let label = match described {
+        Some(text) if names_kind(&text.replace(&name, " ")) => text.to_owned(),
+        _ => label,
+    };
+    let mut parts = label.split(&name);
     let mut text = parts.next().unwrap_or_default().to_owned();
     for rest in parts {
         // The particle after the name now follows the type.
         let end = rest.find(|c: char| !('가'..='힣').contains(&c));
         let (particle, rest) = rest.split_at(end.unwrap_or(rest.len()));
-        match kind {
-            "" if particles::is_particle(particle) => {}
-            "" => text.push_str(particle),
-            kind => {
-                // Avoids `모자 모자`.
-                if text.trim_end().ends_with(kind) {
-                    text.truncate(text.trim_end().len());
-                } else if rest.trim_start().starts_with(kind) && particle.is_empty() {
-                    text.push_str(rest);
-                    continue;
-                } else {
-                    text.push_str(kind);
-                }
-                text.push_str(particles::fitted(particle, kind));
-            }
+        // Avoids `모자 모자`.
+        let before = text.trim_end();
+        if before.rsplit(' ').next().is_some_and(is_noun) {
+            text.truncate(before.len());
+        } else if particle.is_empty() && rest.trim_start().split(' ').next().is_some_and(is_noun) {
+            text.push_str(rest);
+            continue;
+        } else {
+            text.push_str(noun);
         }
+        let last = text.rsplit(' ').next().unwrap_or_default().to_owned();
+        text.push_str(particles::fitted(particle, &last));
         text.push_str(rest);
     }
-    let text = clean_text(text.trim_matches([' ', ',']));
-    (!text.is_empty() && text != kind).then_some(text)
+    let text = clean_text(text.trim_matches([' ', ',', ':']));
+    (!text.is_empty() && text != noun).then_some(text)
 }
 
 #[cfg(test)]
@@ -103,6 +116,13 @@ mod tests {
             ("달빛", "남색 달빛 모자", Some("남색 모자")),
             ("달빛", "남색 모자 달빛", Some("남색 모자")),
             ("달빛 별", "달빛 별", None),
+            ("달빛", "검은 털모자 달빛", Some("검은 털모자")),
+            (
+                "달빛",
+                "달빛: 금색 단추가 달린 모자",
+                Some("금색 단추가 달린 모자"),
+            ),
+            ("달빛", "달빛: 금색 단추", Some("모자: 금색 단추")),
             (
                 "달빛 별",
                 "이름이 없는 남색 모자",
@@ -110,6 +130,23 @@ mod tests {
             ),
         ] {
             let text = without_name(&record(name, label), &vocabulary);
+            assert_eq!(text.as_deref(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn an_item_of_unknown_type_is_called_an_item() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        for (label, expected) in [
+            ("황금색의 달빛", Some("황금색의 아이템")),
+            ("달빛은 황금색이다", Some("아이템은 황금색이다")),
+            ("황금색 반지 달빛", Some("황금색 반지")),
+            ("달빛: 황금색 반지", Some("황금색 반지")),
+            ("달빛", None),
+        ] {
+            let mut record = record("달빛", label);
+            record.labels.set(Field::ItemTypeGuess, [""; 0]);
+            let text = without_name(&record, &vocabulary);
             assert_eq!(text.as_deref(), expected, "{label}");
         }
     }

@@ -388,6 +388,11 @@ impl CurrentState {
         shown
     }
 
+    /// Offers the newest answer no longer, because it is equal to the draft.
+    pub fn dismiss_answer(&mut self) {
+        self.review.seen = self.answer;
+    }
+
     /// Records that a line written outside the program was imported as `version`. A text that the
     /// operator has decided about stays the draft.
     pub fn imported(&mut self, version: i64, record: i64, by: CommittedBy) {

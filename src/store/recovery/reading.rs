@@ -1,8 +1,8 @@
 //! Copies a journal for commands that only read it.
 
 use super::{JournalCopy, Staged, require_journal};
-use crate::error::Result;
-use crate::outdir::{self, JOURNAL};
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{self, JOURNAL, LABELS};
 use crate::record::Vocabulary;
 use crate::store::Journal;
 use crate::store::database::lock::LockState;
@@ -29,8 +29,16 @@ pub fn copy_to_read(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Journa
     // Rejects a file of another program and a log that does not belong to the database.
     drop(open_copy(&staged.path, &display_path)?);
     let folder = staged.folder;
+    let journal = Journal::lock(folder.path(), vocabulary)?;
+    let labels = outdir.join(LABELS);
+    let has_lines = std::fs::metadata(&labels).is_ok_and(|about| about.len() > 0);
+    if has_lines && journal.is_empty()? {
+        let cause = format!("{} is not imported yet", labels.display());
+        return Err(Error::new(ErrorKind::Usage, cause)
+            .with_hint("the next run with the source and this outdir imports it"));
+    }
     Ok(JournalCopy {
-        journal: Journal::lock(folder.path(), vocabulary)?,
+        journal,
         _folder: folder,
         _lock: None,
     })

@@ -27,6 +27,10 @@ impl Format for WebDataset {
         shards.chain([sizes(split)]).collect()
     }
 
+    fn data_files(&self, split: &str) -> Option<String> {
+        Some(format!("{split}/*.tar"))
+    }
+
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
         Ok(Box::new(WebDatasetWriter {
             split,

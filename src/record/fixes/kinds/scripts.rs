@@ -22,7 +22,8 @@ pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(fixed)
 }
 
-/// Removes foreign words: the entire value from a list, only the word from a sentence.
+/// Removes foreign words: the entire value from a list, only the word from a sentence. `None` if
+/// nothing of a field would remain.
 pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
@@ -40,6 +41,9 @@ pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
                 })
                 .collect(),
         };
+        if values.iter().all(String::is_empty) && !labels.values(field).is_empty() {
+            return None;
+        }
         fixed.set(field, values);
     }
     Some(fixed)

@@ -110,6 +110,13 @@ impl ImageColumn {
             row: number,
         };
         let bytes = bytes.as_binary_view_opt()?.value(index);
+        // Some writers store texts without saying so.
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && !self.is_struct
+            && !text.contains(char::is_control)
+        {
+            return Some(Image::Path(text.to_owned()));
+        }
         Some(Image::Bytes(Embedded::new(location, path, bytes)))
     }
 }

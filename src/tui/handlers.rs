@@ -475,7 +475,7 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         | Action::Select
         | Action::SelectRange
         | Action::SelectAll => current.is_some(),
-        Action::Attempts => {
+        Action::Versions => {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.history().is_empty())
         }

@@ -570,7 +570,7 @@ impl Session {
             let before = words.reasons(answer.before);
             text.push_str(&format!(", {}", words.reasons_change(before, answer.after)));
         }
-        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
+        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Versions);
         // The key is about the current record.
         let key = keys.first().filter(|_| self.current() == Some(id));
         let more = [

@@ -10,7 +10,7 @@ pub enum KeyContext {
     Queue,
     Record,
     Gallery,
-    Attempts,
+    Versions,
     Progress,
     Statistics,
 }
@@ -21,7 +21,7 @@ impl KeyContext {
         Self::Queue,
         Self::Record,
         Self::Gallery,
-        Self::Attempts,
+        Self::Versions,
         Self::Progress,
         Self::Statistics,
     ];
@@ -33,7 +33,7 @@ impl KeyContext {
             Self::Queue => "queue",
             Self::Record => "record",
             Self::Gallery => "gallery",
-            Self::Attempts => "attempts",
+            Self::Versions => "versions",
             Self::Progress => "progress",
             Self::Statistics => "statistics",
         }
@@ -46,17 +46,27 @@ impl KeyContext {
             Self::Queue => Phrase::new("queue", "대기열"),
             Self::Record => Phrase::new("record", "레코드"),
             Self::Gallery => Phrase::new("gallery", "갤러리"),
-            Self::Attempts => Phrase::new("versions", "버전"),
+            Self::Versions => Phrase::new("versions", "버전"),
             Self::Progress => Phrase::new("progress", "진행"),
             Self::Statistics => Phrase::new("words", "단어"),
         }
     }
 
     pub fn parse(name: &str) -> Option<Self> {
+        let name = current_name(name);
         Self::ALL
             .iter()
             .copied()
             .find(|context| context.name() == name)
+    }
+}
+
+/// Translates a former name, which a user's key file may still contain.
+fn current_name(name: &str) -> &str {
+    match name {
+        "attempts" => "versions",
+        "take-attempt" => "take-version",
+        name => name,
     }
 }
 
@@ -186,7 +196,7 @@ actions! {
         RetryWith "retry-with"
             "retry with" / "바꿔 묻기"
             "Ask again with another scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
-        Attempts "attempts"
+        Versions "versions"
             "versions" / "버전"
             "Show all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",
         TakeNumbered "take-numbered"
@@ -195,7 +205,7 @@ actions! {
         TakeField "take-field"
             "fields" / "칸으로"
             "Go to the fields, then take the one under the cursor from this version" / "칸으로 간 뒤, 커서가 있는 칸을 이 버전에서 가져옵니다",
-        TakeAttempt "take-attempt"
+        TakeVersion "take-version"
             "take all" / "전부 가져오기"
             "Take the whole version; it becomes the draft" / "이 버전을 통째로 가져와 초안으로 삼습니다",
         Pause "pause"
@@ -398,7 +408,7 @@ impl Action {
                     | Self::Retry
                     | Self::TakeField
                     | Self::TakeNumbered
-                    | Self::TakeAttempt
+                    | Self::TakeVersion
             )
     }
 
@@ -468,6 +478,7 @@ impl Action {
     }
 
     pub fn parse(name: &str) -> Option<Self> {
+        let name = current_name(name);
         ACTIONS
             .iter()
             .find(|info| info.name == name)
@@ -486,5 +497,8 @@ mod tests {
             assert_eq!(info.action.info().name, info.name);
             assert_eq!(Action::parse(info.name), Some(info.action));
         }
+        assert_eq!(KeyContext::parse("attempts"), Some(KeyContext::Versions));
+        assert_eq!(Action::parse("attempts"), Some(Action::Versions));
+        assert_eq!(Action::parse("take-attempt"), Some(Action::TakeVersion));
     }
 }

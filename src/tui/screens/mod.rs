@@ -119,7 +119,7 @@ impl Screens {
                 ScreenId::Workbench
             }
             KeyContext::Gallery => ScreenId::Gallery,
-            KeyContext::Attempts => ScreenId::Versions,
+            KeyContext::Versions => ScreenId::Versions,
             KeyContext::Progress => ScreenId::Progress,
             KeyContext::Statistics => ScreenId::Statistics,
         };

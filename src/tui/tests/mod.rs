@@ -70,7 +70,7 @@ fn panes_and_screens() {
     layouts("gallery", "F3 space right");
     layouts("progress", "F4");
     layouts("statistics", "F5");
-    layouts("attempts", "v k right j j");
+    layouts("versions", "v k right j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
     pane("palette", "Do what?", ": \"retry");
@@ -121,10 +121,10 @@ const ACTION_KEYS: &[(Action, &str, &str)] = &[
     ),
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Retry 1"),
-    (Action::Attempts, "v", "Versions"),
+    (Action::Versions, "v", "Versions"),
     (Action::TakeNumbered, "v j 2", "Against"),
     (Action::TakeField, "v j right j j enter", "Against"),
-    (Action::TakeAttempt, "v j T", "Record"),
+    (Action::TakeVersion, "v j T", "Record"),
     (Action::Pause, "p", ""),
     (Action::Background, "b", "Picture"),
     (Action::ModelView, "m", "Picture"),

@@ -62,7 +62,7 @@ impl Versions {
         self.in_fields = false;
         let id = detail.summary.id;
         session.retries.acknowledge(id);
-        ActionOutcome::show(KeyContext::Attempts)
+        ActionOutcome::show(KeyContext::Versions)
     }
 
     fn step(&mut self, by: isize, session: &Session) {
@@ -192,7 +192,7 @@ fn fields(session: &Session) -> Vec<Field> {
 
 impl Screen for Versions {
     fn context(&self) -> KeyContext {
-        KeyContext::Attempts
+        KeyContext::Versions
     }
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
@@ -209,13 +209,13 @@ impl Screen for Versions {
             Action::NextPane | Action::PreviousPane => self.in_fields = !self.in_fields,
             Action::PageUp => self.step(-5, session),
             Action::PageDown => self.step(5, session),
-            Action::Attempts => return Some(self.open(session)),
+            Action::Versions => return Some(self.open(session)),
             Action::TakeField if self.in_fields => {
                 return Some(self.take(Some(Field::ALL[self.field]), session));
             }
             Action::TakeField => self.in_fields = true,
             Action::TakeNumbered => return Some(self.take_numbered(session)),
-            Action::TakeAttempt => return Some(self.take(None, session)),
+            Action::TakeVersion => return Some(self.take(None, session)),
             _ => return None,
         }
         Some(ActionOutcome::done())
@@ -286,7 +286,7 @@ impl Screen for Versions {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::TakeNumbered,
-            Action::TakeAttempt,
+            Action::TakeVersion,
             Action::TakeField,
             Action::RetryWith,
             Action::Undo,

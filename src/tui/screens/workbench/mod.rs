@@ -328,7 +328,7 @@ impl Screen for Workbench {
                 Action::RepeatEdit,
                 Action::Filter,
                 Action::NextPane,
-                Action::Attempts,
+                Action::Versions,
                 Action::CommitAccepted,
                 Action::CommitCertain,
                 Action::Palette,
@@ -344,7 +344,7 @@ impl Screen for Workbench {
                 Action::MoveEarlier,
                 Action::NextPane,
                 Action::Retry,
-                Action::Attempts,
+                Action::Versions,
                 Action::Quit,
             ],
         }

@@ -139,7 +139,7 @@ impl SheetBuilder {
             let keys = input
                 .session
                 .keymap
-                .keys_of(KeyContext::Queue, Action::Attempts);
+                .keys_of(KeyContext::Queue, Action::Versions);
             let key = keys.first().map(String::as_str).unwrap_or_default();
             self.named(words.row_new(), &words.answered_again(key), theme.accent());
         }

@@ -53,7 +53,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let as_json = options.front.batch && options.front.json;
             return label(*options).inspect_err(|error| {
                 if as_json {
-                    // Fails when the reader is gone; standard error tells the same.
+                    // Fails when the reader is gone; standard error says the same.
                     let _ = batch::report_broken(error, &mut stdout);
                 }
             });

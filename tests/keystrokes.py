@@ -108,7 +108,7 @@ WRONG = {"blue": "파란색", "green": "초록색", "red": "빨간색", "purple"
 
 
 def samples(program, folder):
-    """An outdir over the sample items whose records have one fault each, and those records."""
+    """An outdir over the sample items whose records have one quality issue each, and those records."""
     made = os.path.join(folder, "made")
     run(program, "--demo", "--batch", "--outdir", made)
     records = [json.loads(line) for line in open(os.path.join(made, "labels.jsonl"), encoding="utf-8")]

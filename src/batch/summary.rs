@@ -116,7 +116,8 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
 
 /// Explains why a run labeled and committed nothing.
 fn nothing_done(summary: &Summary) -> Option<String> {
-    if summary.asked > 0 || summary.new_records > 0 || summary.waiting > 0 || summary.interrupted {
+    if summary.requests > 0 || summary.new_records > 0 || summary.waiting > 0 || summary.interrupted
+    {
         return None;
     }
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
@@ -135,7 +136,7 @@ fn nothing_done(summary: &Summary) -> Option<String> {
 /// Seconds per answer in each stage. Answers in flight share the time, so it does not give the
 /// icons per minute.
 fn stage_line(summary: &Summary) -> Option<String> {
-    let answers = summary.asked.max(1) as f64;
+    let answers = summary.requests.max(1) as f64;
     let stages: Vec<String> = STAGES
         .iter()
         .zip(summary.stage_seconds)
@@ -202,7 +203,7 @@ pub fn json(summary: &Summary) -> Value {
     let retries = summary.retries;
     let mut value = json!({
         "event": "summary", "rows": summary.rows, "refused": summary.refused, "groups": summary.groups,
-        "records": summary.records, "new_records": summary.new_records, "asked": summary.asked, "derived": summary.derived,
+        "records": summary.records, "new_records": summary.new_records, "requests": summary.requests, "derived": summary.derived,
         "moved": summary.pictures.moved, "withheld": summary.pictures.withheld,
         "withheld_edits": summary.pictures.withheld_edits,
         "withheld_paths": summary.pictures.paths, "damaged": summary.damaged,
@@ -259,7 +260,7 @@ mod tests {
                 paths: vec!["icons/\u{1b}a.png".into()],
             },
             damaged: 1,
-            asked: 34,
+            requests: 34,
             committed: 50,
             uncertain: 3,
             unmarked: 2,

@@ -98,7 +98,7 @@ impl Coordinator {
         self
     }
 
-    /// Runs until it is stopped or cannot continue; the last event tells which.
+    /// Runs until it is stopped or cannot continue; the last event says which.
     pub fn run(mut self) {
         let ended = self.work();
         let saved = self.shut_down(ended.is_err());

@@ -104,7 +104,7 @@ impl Handle {
     /// Sends a command without waiting. It is dropped if the engine has ended.
     pub fn send(&self, command: Command) {
         if let Some(commands) = &self.commands {
-            // The last event tells how the engine ended.
+            // The last event says how the engine ended.
             let _ = commands.send(command);
         }
     }

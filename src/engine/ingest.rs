@@ -147,7 +147,7 @@ impl Ingest {
             .filter_map(|(order, path)| Some((self.group(order)?, path)))
             .collect();
         journal.with(|journal| journal.add_paths(&paths))?;
-        // A first name must be saved before the model is asked about its image.
+        // A first name must be saved before the request about its image is sent.
         if is_named || self.pending_names >= MAX_PENDING_NAMES {
             ingested.changed.extend(self.save_names(journal)?);
         }

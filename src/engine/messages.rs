@@ -353,7 +353,7 @@ pub struct Summary {
     /// Groups edited or rejected by an operator; a batch leaves them to the workstation.
     pub open: u64,
     /// Requests sent to the model.
-    pub asked: u64,
+    pub requests: u64,
     /// Records derived from another icon of the same drawing.
     pub derived: u64,
     /// Records in the outdir, from any source.

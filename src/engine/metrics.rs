@@ -276,7 +276,7 @@ mod tests {
             metrics.started(start, ticket, GroupId(1));
             metrics.generated(at(1), ticket, "{".to_owned(), written);
         }
-        // The first one failed, the second was told at its end, the last one never ended.
+        // The first one failed, the second was reported at its end, the last one never ended.
         metrics.ended(1);
         metrics.finished(at(2), 1, &Timings::default(), 0);
         metrics.all_ended();

@@ -1,7 +1,7 @@
 //! Reports of a labeler about itself: model, loading progress, servers.
 
 use crate::error::Error;
-use crate::record::ServerFault;
+use crate::record::ServerError;
 use std::time::Duration;
 
 /// Description of the labeler for display.
@@ -83,7 +83,7 @@ pub enum ServerNotice {
     /// The server gets no requests until it responds again, and then one until it answers an item.
     Unavailable {
         url: String,
-        why: ServerFault,
+        why: ServerError,
         /// The server responds, but not with usable answers.
         responds: bool,
         /// Number of servers still available; without any the run waits.
@@ -98,7 +98,7 @@ pub enum ServerNotice {
     /// The server gives no item a usable answer and gets no more requests.
     Excluded {
         url: String,
-        why: ServerFault,
+        why: ServerError,
         /// Number of remaining servers.
         others: usize,
     },

@@ -94,8 +94,8 @@ pub struct Attempt {
     pub settings: AttemptSettings,
     pub settings_hash: String,
     /// `None` if no request was sent, and for attempts stored before this field existed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<RequestText>,
+    #[serde(default, rename = "asked", skip_serializing_if = "Option::is_none")]
+    pub request_text: Option<RequestText>,
     pub raw_text: String,
     /// `None` exactly when `failure` is set.
     pub labels: Option<Labels>,

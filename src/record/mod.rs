@@ -38,7 +38,7 @@ pub use estimate::{
     Agreement, Estimator, ReviewOutcome, Signal, SimilarDecisions, agreement, content_changed,
     was_changed,
 };
-pub use failure::{Failure, FailureDetail, ReadProblem, ServerFault};
+pub use failure::{Failure, FailureDetail, ReadProblem, ServerError};
 pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupSummary, HistoryEntry, Neighbor, Origin, Version};
 pub use item::{GroupId, ImageLocation, Item, SourceType};

@@ -181,7 +181,7 @@ impl App {
                 Lookup::None => self.prefix.clear(),
                 Lookup::Action(action) => {
                     self.prefix.clear();
-                    self.perform(action);
+                    self.act(action);
                 }
             }
             if self.dialog.is_some() {
@@ -196,7 +196,7 @@ impl App {
     /// dialog and a few harmless actions work.
     fn key_when_too_small(&mut self, event: &KeyEvent) {
         match &self.dialog {
-            Some(dialog) if dialog.asks_to_leave() || event.code == KeyCode::Esc => {
+            Some(dialog) if dialog.asks_to_quit() || event.code == KeyCode::Esc => {
                 self.dialog_key(event);
             }
             Some(_) => drop(self.program_key(event)),
@@ -204,7 +204,7 @@ impl App {
                 self.prefix.extend(Key::from_event(event));
                 match self.look_up() {
                     Lookup::Prefix => return,
-                    Lookup::Action(action) if action.works_when_too_small() => self.perform(action),
+                    Lookup::Action(action) if action.works_when_too_small() => self.act(action),
                     Lookup::Action(_) | Lookup::None => {}
                 }
                 self.prefix.clear();
@@ -223,8 +223,8 @@ impl App {
             return;
         };
         let next = dialog.key(key, &place, &mut self.session);
-        if let Some(action) = next.perform {
-            self.perform(action);
+        if let Some(action) = next.action {
+            self.act(action);
         }
         if next.stay {
             self.dialog = Some(dialog);
@@ -254,7 +254,7 @@ impl App {
         true
     }
 
-    fn perform(&mut self, action: Action) {
+    fn act(&mut self, action: Action) {
         if action == Action::PlayKeys {
             return self.play();
         }
@@ -299,7 +299,7 @@ impl App {
         let click = mouse.kind == MouseEventKind::Down(MouseButton::Left);
         let twice = click && self.clicks.is_double(at, Instant::now());
         match self.press_at(at).filter(|_| click) {
-            Some(Press::Action(action)) => return self.perform(action),
+            Some(Press::Action(action)) => return self.act(action),
             Some(Press::Key(key)) => return self.dialog_key(&key.to_event()),
             None => {}
         }
@@ -314,13 +314,13 @@ impl App {
             // The second click of a double click may hit the next fix, which has moved here.
             if !twice {
                 self.session.digit = Some(number);
-                self.perform(Action::Fix);
+                self.act(Action::Fix);
             }
             return;
         }
         self.screens.shown_mut().mouse(mouse, &mut self.session);
         if twice && let Some(action) = self.screens.shown().double_click(at, &self.session) {
-            self.perform(action);
+            self.act(action);
         }
     }
 
@@ -362,7 +362,7 @@ impl App {
                 if let Some(step) = step {
                     handlers::report_step(&step, &groups, session);
                 }
-                self.ask_again_to_leave();
+                self.ask_again_to_quit();
             }
             Event::VocabularyPreview { groups, preview } => {
                 if let Some(Dialog::Translate(form)) = &mut self.dialog {
@@ -404,7 +404,7 @@ impl App {
             Event::Unblocked => {
                 session.engine.blocked = None;
                 session.notify(words.saved_again());
-                self.ask_again_to_leave();
+                self.ask_again_to_quit();
             }
             Event::Labeled {
                 group,
@@ -457,13 +457,13 @@ impl App {
         self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
         self.session.refuse_unsaved();
-        self.ask_again_to_leave();
+        self.ask_again_to_quit();
     }
 
     /// Updates an open quit confirmation: an event may have changed what it warns about, or made it
     /// unnecessary.
-    fn ask_again_to_leave(&mut self) {
-        if self.dialog().is_some_and(Dialog::asks_to_leave) {
+    fn ask_again_to_quit(&mut self) {
+        if self.dialog().is_some_and(Dialog::asks_to_quit) {
             self.dialog = handlers::quit(&mut self.session);
         }
     }
@@ -573,7 +573,7 @@ impl Widget for &App {
         let session = &self.session;
         if session.is_too_small() {
             let (width, height) = layout::MIN_SIZE;
-            let text = match self.dialog().is_some_and(Dialog::asks_to_leave) {
+            let text = match self.dialog().is_some_and(Dialog::asks_to_quit) {
                 true => session.words.leave_blind().to_owned(),
                 false => session.words.too_small(width, height),
             };

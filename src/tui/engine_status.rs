@@ -88,7 +88,7 @@ impl EngineStatus {
         self.has_model() && !is_idle
     }
 
-    /// Reason why the model cannot be asked; `None` if it can.
+    /// Reason why the model accepts no request; `None` if it does.
     pub fn no_model(&self, words: Words) -> Option<String> {
         match &self.model {
             ModelState::Off => Some(words.no_model_off().to_owned()),

@@ -446,7 +446,7 @@ pub fn try_again(session: &mut Session) {
 
 /// Quits, or asks first while drafts are uncommitted or unsaved.
 pub fn quit(session: &mut Session) -> Option<Dialog> {
-    let confirm = Confirm::leave(session);
+    let confirm = Confirm::quit(session);
     if confirm.is_none() {
         session.request(Effect::Quit);
     }

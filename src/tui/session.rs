@@ -289,7 +289,7 @@ impl Session {
         self.engine.trouble(&self.keymap, self.words)
     }
 
-    /// Reason why the model cannot be asked; `None` if it can.
+    /// Reason why the model accepts no request; `None` if it does.
     pub fn no_model(&self) -> Option<String> {
         self.engine.no_model(self.words)
     }
@@ -476,7 +476,7 @@ impl Session {
         summary.is_some_and(|summary| summary.state.is_decided())
     }
 
-    /// Goes to a record; a notice tells where the filter hides it.
+    /// Goes to a record; a notice reports where the filter hides it.
     pub fn go_to(&mut self, id: GroupId) {
         self.queue.go_to(id, &self.records);
     }
@@ -540,10 +540,10 @@ impl Session {
         self.queue.set_search_results(text, groups);
     }
 
-    /// Logs that an item failed. If this session had requested it, a notice tells too.
+    /// Logs that an item failed. If this session had requested it, a notice reports it too.
     pub fn notify_failed(&mut self, group: GroupId, text: String) {
         if self.retries.fail(group) {
-            self.warn(self.words.asked_again(&text));
+            self.warn(self.words.retried(&text));
         }
         self.notices.log_error(text);
     }

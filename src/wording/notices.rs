@@ -13,7 +13,7 @@ words! {
     saved_again: "saved: the journal is writable again"
         / "저장했습니다. 저널에 다시 쓸 수 있습니다",
     failed_with(name, code, detail): "{name}: {code} ({detail})" / "{name}: {code} ({detail})",
-    asked_again(what): "retried, {what}" / "다시 물었으나 {what}",
+    retried(what): "retried, {what}" / "다시 물었으나 {what}",
     engine_stopped(cause): "the engine stopped: {cause}" / "엔진이 멈췄습니다: {cause}",
     not_saved(cause): "not saved: {cause}" / "저장되지 않음: {cause}",
     hidden_by_filter: "the filter hides it" / "필터에 가려 있습니다",

@@ -83,5 +83,5 @@ words! {
 
     answered(before, after): "answered {before} -> {after}" / "답변 도착 {before} -> {after}",
     new_answer: "new answer" / "새 답변",
-    asked_again_short: "retrying" / "다시 묻는 중",
+    retrying: "retrying" / "다시 묻는 중",
 }

@@ -58,7 +58,7 @@ fn labeled(rows: u64, icons: u64) {
         (&rows.into(), &icons.into())
     );
     let again = measured(&desk, &[&source[..], &["--resume"]].concat());
-    assert_eq!(again["asked"], 0);
+    assert_eq!(again["requests"], 0);
 }
 
 /// A database like the collector's: many rows share each icon, under a few names.

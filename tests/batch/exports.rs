@@ -76,7 +76,7 @@ fn swapped_images_keep_their_labels() {
     let ended = run(&desk, &[]).expect(0);
     assert_eq!(labels(&desk), before);
     assert_eq!(summary(&ended)["moved"], 2);
-    assert_eq!(summary(&ended)["asked"], 0);
+    assert_eq!(summary(&ended)["requests"], 0);
     assert_eq!(summary(&run(&desk, &[]).expect(0))["moved"], 0);
 }
 
@@ -92,7 +92,7 @@ fn a_renamed_image_and_a_new_one_with_its_old_name_have_a_line_each() {
         answer["label_ko"] = "붉은 천으로 새로 지은 가".into();
         desk.plays("가", &[say(answer)]);
         let ended = run(&desk, &[]).expect(0);
-        assert_eq!(summary(&ended)["asked"], 1, "{names:?}");
+        assert_eq!(summary(&ended)["requests"], 1, "{names:?}");
         let mut after = labels(&desk);
         let new = after.remove(&sha256(&desk.source("가.png"))).unwrap();
         assert!(new.contains("새로"));
@@ -133,7 +133,7 @@ fn the_record_of_a_replaced_image_is_withheld_until_the_image_returns() {
     let ended = run(&desk, &[]).expect(0);
     assert_eq!(summary(&ended)["withheld"], 1);
     assert_eq!(summary(&ended)["withheld_paths"], json!(["가.png"]));
-    assert_eq!(summary(&ended)["asked"], 1);
+    assert_eq!(summary(&ended)["requests"], 1);
     let events = ended.events();
     let read = events.iter().find(|event| event["event"] == "source_read");
     assert_eq!(read.unwrap()["withheld"], 1);
@@ -151,7 +151,7 @@ fn the_record_of_a_replaced_image_is_withheld_until_the_image_returns() {
     manifest(&desk, "", &["가", "나", "하"]);
     let ended = run(&desk, &[]).expect(0);
     assert_eq!(summary(&ended)["withheld"], 0);
-    assert_eq!(summary(&ended)["asked"], 0);
+    assert_eq!(summary(&ended)["requests"], 0);
     let after = labels(&desk);
     assert_eq!(after.len(), 3);
     assert!(before.iter().all(|(hash, label)| after[hash] == *label));

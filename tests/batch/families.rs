@@ -45,7 +45,7 @@ fn derived_records_have_their_own_colors_and_names() {
     let events = ended.events();
     let counts = summary(&events);
     assert_eq!(
-        (&counts["asked"], &counts["derived"]),
+        (&counts["requests"], &counts["derived"]),
         (&json!(2), &json!(2))
     );
     assert_eq!(counts["records"], 4);
@@ -106,7 +106,7 @@ fn when_the_first_of_a_family_fails_the_next_is_labeled() {
     desk.plays("물결 배지", &[say(blue)]);
     let ended = desk.batch(&["--families", "--json"]).expect(3);
     let events = ended.events();
-    assert_eq!(summary(&events)["asked"], 3);
+    assert_eq!(summary(&events)["requests"], 3);
     assert_eq!(desk.names(), ["물결 배지", "새싹 배지", "헬멧"]);
     let sprout = desk.record("새싹 배지");
     assert_eq!(sprout["label_ko"], "초록색 천으로 지은 단정한 새싹 배지");
@@ -116,7 +116,7 @@ fn when_the_first_of_a_family_fails_the_next_is_labeled() {
     let events = ended.events();
     let counts = summary(&events);
     assert_eq!(
-        (&counts["asked"], &counts["derived"]),
+        (&counts["requests"], &counts["derived"]),
         (&json!(0), &json!(1))
     );
     let maple = desk.record("단풍 배지");
@@ -139,7 +139,7 @@ fn a_label_that_describes_the_name_is_not_derived() {
     let wave = desk.record("물결 배지");
     assert_eq!(wave["label_ko"], "파란 천에 물결과 은행을 수놓은 물결 배지");
     let ended = desk.batch(&["--families", "--resume", "--json"]);
-    assert_eq!(summary(&ended.events())["asked"], 1, "{}", ended.err);
+    assert_eq!(summary(&ended.events())["requests"], 1, "{}", ended.err);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_run_that_ended_early_resumes_from_its_records() {
     desk.batch(&["--families", "--max-samples", "1"]).expect(0);
     desk.plays("단풍 배지", &[json!({"fail": "asked again"})]);
     let ended = desk.batch(&["--families", "--resume", "--json"]).expect(0);
-    assert_eq!(summary(&ended.events())["asked"], 1);
+    assert_eq!(summary(&ended.events())["requests"], 1);
     assert_eq!(desk.records().len(), 4);
 }
 
@@ -159,7 +159,7 @@ fn without_the_option_the_model_labels_every_icon() {
         desk.plays(name, &[say(good(name))]);
     }
     let ended = desk.batch(&["--json"]).expect(0);
-    assert_eq!(summary(&ended.events())["asked"], 4);
+    assert_eq!(summary(&ended.events())["requests"], 4);
     assert_eq!(summary(&ended.events())["derived"], 0);
 }
 

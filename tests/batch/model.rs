@@ -50,7 +50,7 @@ fn the_demo_labels_the_sample_items() {
     let mut again = args.to_vec();
     again.push("--resume");
     let again = ended(&mut desk.plain(&again)).expect(0);
-    assert_eq!(again.events().pop().unwrap()["asked"], 0);
+    assert_eq!(again.events().pop().unwrap()["requests"], 0);
 }
 
 #[test]

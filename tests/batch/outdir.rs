@@ -158,7 +158,7 @@ fn a_line_that_cannot_be_read_is_reported_and_its_image_is_not_labeled_again() {
     let before = listing(&earlier.path().join("out"));
     let events = earlier.batch(&["--resume", "--json"]).expect(0).events();
     let summary = events.last().unwrap();
-    assert_eq!(summary["asked"], 0, "{summary}");
+    assert_eq!(summary["requests"], 0, "{summary}");
     assert_eq!(summary["by_reason"]["unread_line"], 1, "{summary}");
     let exports = |files: Vec<(String, Vec<u8>)>| {
         let mut files = files;
@@ -263,7 +263,7 @@ fn the_journal_is_backed_up_restored_checked_and_rebuilt() {
     journal(&desk, &["check"]).expect(0);
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), whole);
     let events = desk.batch(&["--resume", "--json"]).expect(0).events();
-    assert_eq!(events.last().unwrap()["asked"], 0);
+    assert_eq!(events.last().unwrap()["requests"], 0);
     assert_eq!(lines(&desk.out("labels.jsonl")).len(), 2);
 }
 

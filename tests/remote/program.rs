@@ -217,7 +217,7 @@ fn errors_and_a_kill_lose_nothing_and_label_nothing_twice() {
     names.sort();
     assert_eq!(labeled, names);
     let summary = output.events().pop().unwrap();
-    assert!(summary["asked"].as_u64().unwrap() <= 90, "{summary}");
+    assert!(summary["requests"].as_u64().unwrap() <= 90, "{summary}");
 }
 
 /// Path and content of every file under a folder.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::time::Instant;
 
-/// Reports the same fields as for a model in this process; those that a server does not tell are
+/// Reports the same fields as for a model in this process; those that a server does not report are
 /// null.
 pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     if options.replay.is_some() {

@@ -360,7 +360,7 @@ impl Results {
         Ok(effects)
     }
 
-    /// Finishes a request without labels. There is an attempt if the model was asked.
+    /// Finishes a request without labels. There is an attempt if a request was sent.
     fn failed(
         &mut self,
         job: &Job,
@@ -442,7 +442,7 @@ impl Results {
             groups,
             records: finished.saturating_sub(counts.failed() + counts.open),
             new_records: counts.new_records,
-            asked: counts.requests,
+            requests: counts.requests,
             derived: counts.derived,
             open: counts.open,
             waiting: groups.saturating_sub(finished),

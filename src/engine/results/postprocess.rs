@@ -124,7 +124,7 @@ impl Postprocess {
             },
             settings: job.settings.clone(),
             settings_hash,
-            asked: job.request_text.clone(),
+            request_text: job.request_text.clone(),
             raw_text: String::new(),
             labels: None,
             reasons: Vec::new(),

@@ -5,7 +5,7 @@ use super::{completion, wire};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::labeler::ServerNotice;
-use crate::record::ServerFault;
+use crate::record::ServerError;
 use crate::settings::RemoteOptions;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
@@ -90,8 +90,8 @@ impl ChatClient {
     }
 
     async fn send(&self, url: &str, turn: &ChatTurn<'_>) -> Result<ChatAnswer> {
-        let failed = |fault: ServerFault| {
-            let words = self.http.without_key(&format!("{url}: {fault}"));
+        let failed = |error: ServerError| {
+            let words = self.http.without_key(&format!("{url}: {error}"));
             Error::new(ErrorKind::Network, words)
                 .with_hint("run `labeler-tui doctor --endpoint URL` to see what the server can do")
         };
@@ -107,7 +107,7 @@ impl ChatClient {
         let bytes = read_body(response, limits, |_| {}).await.map_err(failed)?;
         if !status.is_success() {
             let words = wire::server_message(&String::from_utf8_lossy(&bytes));
-            return Err(failed(ServerFault::Other(format!("{status}: {words}"))));
+            return Err(failed(ServerError::Other(format!("{status}: {words}"))));
         }
         let mut answer = answer(&bytes).map_err(failed)?;
         answer.text = self.http.without_key(&answer.text);
@@ -138,7 +138,7 @@ fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
     Ok(body)
 }
 
-fn answer(bytes: &[u8]) -> Result<ChatAnswer, ServerFault> {
+fn answer(bytes: &[u8]) -> Result<ChatAnswer, ServerError> {
     let completion = completion::object(bytes)?;
     let choice = completion::choice(&completion)?;
     let tokens = choice["logprobs"]["content"].as_array();

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::icon::Picture;
 use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Chat, schema};
-use crate::record::{AnswerForm, GroupId, ServerFault, Vocabulary};
+use crate::record::{AnswerForm, GroupId, ServerError, Vocabulary};
 use crate::settings::{Lang, RemoteOptions};
 use crate::vlm::Sampling;
 use serde_json::Value;
@@ -110,8 +110,8 @@ impl Server<'_> {
                 }
             }
             Err(error) => {
-                let fault = self.http.describe(&self.url, describe_error(&error));
-                (Err(fault.to_string()), not_checked())
+                let error = self.http.describe(&self.url, describe_error(&error));
+                (Err(error.to_string()), not_checked())
             }
         };
         let mut report = EndpointReport {
@@ -139,8 +139,8 @@ impl Server<'_> {
     async fn unusable(&self, listed: &reqwest::Response) -> Option<String> {
         let status = listed.status();
         if status.is_server_error() {
-            let fault = ServerFault::Other(format!("status {}", status.as_u16()));
-            return Some(self.http.describe(&self.url, fault).to_string());
+            let error = ServerError::Other(format!("status {}", status.as_u16()));
+            return Some(self.http.describe(&self.url, error).to_string());
         }
         if status != reqwest::StatusCode::NOT_FOUND {
             return None;
@@ -152,7 +152,7 @@ impl Server<'_> {
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
         let body = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await;
-        let body = body.map_err(|fault| fault.to_string())?;
+        let body = body.map_err(|error| error.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
             let words = wire::server_message(&String::from_utf8_lossy(&body));
@@ -173,7 +173,7 @@ impl Server<'_> {
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
             let answer = self.ask(picture, Format::Plain, false).await;
-            answer.map_err(|fault| fault.to_string())
+            answer.map_err(|error| error.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
@@ -200,7 +200,7 @@ impl Server<'_> {
                         format.name()
                     ));
                 }
-                Err(fault) => refusals.push(format!("{}: {fault}", format.name())),
+                Err(error) => refusals.push(format!("{}: {error}", format.name())),
             }
         }
         Err(refusals.join("; "))
@@ -210,7 +210,7 @@ impl Server<'_> {
         match self.ask(false, format, true).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
-            Err(fault) => Err(fault.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -219,7 +219,7 @@ impl Server<'_> {
         picture: bool,
         format: Format,
         logprobs: bool,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, ServerError> {
         let png = match picture {
             true => Some(red_square()?),
             false => None,
@@ -251,21 +251,21 @@ impl Server<'_> {
         let status = response.status();
         let bytes = read_body(response, self.http.answer_limits(NEW_TOKENS), |_| {}).await?;
         if !status.is_success() {
-            let fault = ServerFault::Status {
+            let error = ServerError::Status {
                 status: status.as_u16(),
                 message: wire::server_message(&String::from_utf8_lossy(&bytes)),
             };
-            return Err(self.http.describe(&self.url, fault));
+            return Err(self.http.describe(&self.url, error));
         }
         read_answer(&bytes, start.elapsed())
     }
 }
 
-fn red_square() -> Result<String, ServerFault> {
+fn red_square() -> Result<String, ServerError> {
     let picture = Picture {
         width: 56,
         height: 56,
         rgb: [217, 43, 43].repeat(56 * 56),
     };
-    wire::data_url(&picture).map_err(|error| ServerFault::Other(error.to_string()))
+    wire::data_url(&picture).map_err(|error| ServerError::Other(error.to_string()))
 }

@@ -3,7 +3,7 @@
 
 use super::align::align;
 use crate::labeler::{Answer, TokenInfo};
-use crate::record::{ServerFault, Timings, TokenCounts};
+use crate::record::{ServerError, Timings, TokenCounts};
 use crate::text::{clean_text, shortened, without_non_finite};
 use serde_json::Value;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const MAX_TITLE_CHARS: usize = 100;
 const THINKING: (&str, &str) = ("<think>", "</think>");
 
 /// Parses a completion.
-pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, ServerFault> {
+pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, ServerError> {
     let completion = object(body)?;
     let choice = choice(&completion)?;
     let cut = choice["finish_reason"] == "length";
@@ -41,23 +41,23 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, ServerFault
 }
 
 /// Parses the JSON of a response, allowing non-finite numbers.
-pub fn object(body: &[u8]) -> Result<Value, ServerFault> {
+pub fn object(body: &[u8]) -> Result<Value, ServerError> {
     if body.starts_with(&[0x1f, 0x8b]) {
-        return Err(ServerFault::Compressed);
+        return Err(ServerError::Compressed);
     }
     if body.starts_with(b"data:") {
-        return Err(ServerFault::Streamed);
+        return Err(ServerError::Streamed);
     }
-    let text = str::from_utf8(body).map_err(|_| ServerFault::NotUtf8)?;
+    let text = str::from_utf8(body).map_err(|_| ServerError::NotUtf8)?;
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('<') {
         let title = title(text);
-        return Err(ServerFault::WebPage { title });
+        return Err(ServerError::WebPage { title });
     }
     serde_json::from_str(text).or_else(|error| {
         without_non_finite(text)
             .and_then(|text| serde_json::from_str(&text).ok())
-            .ok_or_else(|| ServerFault::NotJson {
+            .ok_or_else(|| ServerError::NotJson {
                 why: error.to_string(),
             })
     })
@@ -71,7 +71,7 @@ fn title(page: &str) -> String {
 }
 
 /// Returns the first choice of a completion.
-pub fn choice(completion: &Value) -> Result<&Value, ServerFault> {
+pub fn choice(completion: &Value) -> Result<&Value, ServerError> {
     let choice = &completion["choices"][0];
     if choice["message"].is_object() {
         return Ok(choice);
@@ -79,9 +79,9 @@ pub fn choice(completion: &Value) -> Result<&Value, ServerFault> {
     Err(match completion.get("error") {
         Some(error) if !error.is_null() => {
             let message = super::wire::server_message(&completion.to_string());
-            ServerFault::ErrorAnswer { message }
+            ServerError::ErrorAnswer { message }
         }
-        _ => ServerFault::NotACompletion,
+        _ => ServerError::NotACompletion,
     })
 }
 

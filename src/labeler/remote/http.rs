@@ -3,7 +3,7 @@
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::labeler::ServerNotice;
-use crate::record::ServerFault;
+use crate::record::ServerError;
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
 use rustls::CertificateError;
@@ -254,14 +254,14 @@ impl Http {
 
     /// Formats an error of a server for the user: redacts the key, and adds the proxy, which may be the
     /// one that responded.
-    pub fn describe(&self, url: &str, fault: ServerFault) -> ServerFault {
-        let fault = fault.redacted(&|text| self.without_key(text));
+    pub fn describe(&self, url: &str, error: ServerError) -> ServerError {
+        let error = error.redacted(&|text| self.without_key(text));
         match self.proxy(url) {
-            Some(proxy) => ServerFault::Through {
+            Some(proxy) => ServerError::Through {
                 proxy: proxy.to_owned(),
-                fault: Box::new(fault),
+                error: Box::new(error),
             },
-            None => fault,
+            None => error,
         }
     }
 }
@@ -348,7 +348,7 @@ pub async fn read_body(
     response: reqwest::Response,
     limits: AnswerLimits,
     on_slow: impl FnOnce(usize),
-) -> Result<Vec<u8>, ServerFault> {
+) -> Result<Vec<u8>, ServerError> {
     let received = Cell::new(0);
     let mut body = pin!(read_bytes(response, limits.bytes, &received));
     if let Ok(bytes) = timeout(limits.slow, &mut body).await {
@@ -357,7 +357,7 @@ pub async fn read_body(
     on_slow(received.get());
     let rest = limits.time.saturating_sub(limits.slow);
     timeout(rest, body).await.unwrap_or_else(|_| {
-        Err(ServerFault::TooSlow {
+        Err(ServerError::TooSlow {
             bytes: received.get(),
             seconds: limits.time.as_secs_f64().round() as u64,
         })
@@ -368,9 +368,9 @@ async fn read_bytes(
     response: reqwest::Response,
     limit: usize,
     received: &Cell<usize>,
-) -> Result<Vec<u8>, ServerFault> {
+) -> Result<Vec<u8>, ServerError> {
     let mebibytes = limit >> 20;
-    let too_long = || Err(ServerFault::TooLong { mebibytes });
+    let too_long = || Err(ServerError::TooLong { mebibytes });
     if response
         .content_length()
         .is_some_and(|length| length > limit as u64)
@@ -391,22 +391,22 @@ async fn read_bytes(
 }
 
 /// Formats an error by its innermost cause, since the outer ones only repeat the URL.
-pub fn describe_error(error: &reqwest::Error) -> ServerFault {
+pub fn describe_error(error: &reqwest::Error) -> ServerError {
     if error.is_timeout() {
-        return ServerFault::Timeout;
+        return ServerError::Timeout;
     }
-    if let Some(fault) = certificate_error(error) {
-        return fault;
+    if let Some(error) = certificate_error(error) {
+        return error;
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    ServerFault::Other(cause.to_string())
+    ServerError::Other(cause.to_string())
 }
 
 /// Describes the problem with a server's certificate, if it is the cause of the error.
-fn certificate_error(error: &reqwest::Error) -> Option<ServerFault> {
+fn certificate_error(error: &reqwest::Error) -> Option<ServerError> {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     let tls_error = loop {
         if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
@@ -420,9 +420,9 @@ fn certificate_error(error: &reqwest::Error) -> Option<ServerFault> {
     };
     match tls_error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Some(ServerFault::UntrustedCertificate)
+            Some(ServerError::UntrustedCertificate)
         }
-        rustls::Error::InvalidCertificate(error) => Some(ServerFault::InvalidCertificate {
+        rustls::Error::InvalidCertificate(error) => Some(ServerError::InvalidCertificate {
             why: error.to_string(),
         }),
         _ => None,

@@ -19,7 +19,7 @@ use super::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts, RequestedPause,
 };
 use crate::error::Result;
-use crate::record::{FailureDetail, Field, Parsed, ServerFault};
+use crate::record::{FailureDetail, Field, Parsed, ServerError};
 use crate::settings::RemoteOptions;
 use crate::text::{Phrase, clean_text, shortened};
 use conformance::Conformance;
@@ -298,7 +298,7 @@ impl RemoteLabeler {
             429 if !wire::is_out_of_credit(&bytes) => ServerReply::RateLimited { status, after },
             503 if after.is_some() => ServerReply::RateLimited { status, after },
             // Not 501: a retry cannot help if a feature is not implemented.
-            408 | 409 | 500 | 502..=599 => ServerReply::Broken(ServerFault::Status {
+            408 | 409 | 500 | 502..=599 => ServerReply::Broken(ServerError::Status {
                 status,
                 message: wire::server_message(&String::from_utf8_lossy(&bytes)),
             }),
@@ -311,7 +311,7 @@ impl RemoteLabeler {
                 let body = String::from_utf8_lossy(&bytes);
                 ServerReply::Refused {
                     status,
-                    why: ServerFault::Answered {
+                    why: ServerError::Answered {
                         status,
                         message: wire::server_message(&body),
                     },
@@ -334,16 +334,16 @@ impl RemoteLabeler {
 }
 
 /// Describes where a response redirects to.
-fn redirect(response: &reqwest::Response) -> ServerFault {
+fn redirect(response: &reqwest::Response) -> ServerError {
     let Some(location) = response.headers().get(reqwest::header::LOCATION) else {
-        return ServerFault::RedirectsNowhere;
+        return ServerError::RedirectsNowhere;
     };
     let location = String::from_utf8_lossy(location.as_bytes());
     let to = clean_text(&shortened(&location, MAX_LOCATION_CHARS));
     let from = response.url();
     match from.join(&location) {
-        Ok(target) if http::is_same_host(from, &target) => ServerFault::RedirectsInCircle { to },
-        _ => ServerFault::Redirects { to },
+        Ok(target) if http::is_same_host(from, &target) => ServerError::RedirectsInCircle { to },
+        _ => ServerError::Redirects { to },
     }
 }
 
@@ -352,16 +352,16 @@ enum ServerReply {
     /// A retry helps only with a reduced agreement.
     Refused {
         status: u16,
-        why: ServerFault,
+        why: ServerError,
         refusal: Refusal,
     },
     RateLimited {
         status: u16,
         after: Option<RequestedPause>,
     },
-    Broken(ServerFault),
+    Broken(ServerError),
     /// Cannot connect.
-    Unreachable(ServerFault),
+    Unreachable(ServerError),
 }
 
 /// Last reported state of the servers.

@@ -3,7 +3,7 @@
 use super::http::RetryPolicy;
 use super::wire::{Agreement, Format, Refusal};
 use crate::labeler::{RequestedPause, ServerNotice};
-use crate::record::{FailureDetail, ServerFault};
+use crate::record::{FailureDetail, ServerError};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 /// Consecutive failed requests after which a server is unavailable until it answers on trial.
 const MAX_FAILURES: u32 = 3;
 /// Different items without a usable answer after which the server is the cause. Neighbors in the
-/// source may share a fault, as recolors of one icon do, but hardly five of them; and five are fewer
+/// source may fail alike, as recolors of one icon do, but hardly five of them; and five are fewer
 /// than the requests in flight by default, so one round of them decides.
 pub const ITEMS_TO_EXCLUDE: usize = 5;
 /// Refused items after which a server that has never answered is excluded.
@@ -62,7 +62,7 @@ pub struct Endpoint {
     /// Gets no requests until it is known whether those in flight are answered.
     is_suspect: Cell<bool>,
     /// Why it is excluded for good.
-    excluded: RefCell<Option<ServerFault>>,
+    excluded: RefCell<Option<ServerError>>,
     /// Rate-limited requests since the last answer.
     busy: Cell<u32>,
     /// Rate-limited requests of one item before the next report.
@@ -225,7 +225,7 @@ impl Pool {
         &self,
         endpoint: &Endpoint,
         about_server: bool,
-        why: &ServerFault,
+        why: &ServerError,
     ) -> bool {
         let refusals = endpoint.refusals.get() + 1;
         endpoint.refusals.set(refusals);
@@ -239,7 +239,7 @@ impl Pool {
     }
 
     /// Excludes a server for good, unless a request still in flight is answered.
-    async fn give_up(&self, endpoint: &Endpoint, why: &ServerFault) -> bool {
+    async fn give_up(&self, endpoint: &Endpoint, why: &ServerError) -> bool {
         endpoint.is_suspect.set(true);
         let answers = endpoint.answers.get();
         loop {
@@ -256,7 +256,7 @@ impl Pool {
         true
     }
 
-    fn exclude(&self, endpoint: &Endpoint, why: &ServerFault) {
+    fn exclude(&self, endpoint: &Endpoint, why: &ServerError) {
         if endpoint.is_excluded() {
             return;
         }
@@ -376,8 +376,8 @@ impl Pool {
 
     /// Counts a failed request of an item; returns whether the server is excluded. After several
     /// failures in a row the server is unavailable. It is excluded if no item gets a usable answer: at
-    /// the start after different items, later and for a fault that may pass after some time.
-    pub async fn record_failure(&self, endpoint: &Endpoint, item: u64, why: &ServerFault) -> bool {
+    /// the start after different items, later and for an error that may pass after some time.
+    pub async fn record_failure(&self, endpoint: &Endpoint, item: u64, why: &ServerError) -> bool {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
         if failures >= MAX_FAILURES {
@@ -401,12 +401,12 @@ impl Pool {
     }
 
     /// Records that a server cannot be reached.
-    pub fn record_unreachable(&self, endpoint: &Endpoint, why: &ServerFault) {
+    pub fn record_unreachable(&self, endpoint: &Endpoint, why: &ServerError) {
         self.mark_unavailable(endpoint, why, false);
     }
 
     /// Sends no requests to a server until a probe succeeds, and then one until an item is answered.
-    fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerFault, responds: bool) {
+    fn mark_unavailable(&self, endpoint: &Endpoint, why: &ServerError, responds: bool) {
         endpoint.responds.set(responds);
         if endpoint.unavailable.replace(true) {
             return;

@@ -4,7 +4,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use server::ServerFault;
+pub use server::ServerError;
 
 use super::FailureCode;
 use crate::error::{Error, ErrorKind};
@@ -76,14 +76,14 @@ pub enum FailureDetail {
     },
     ServerRefused {
         url: String,
-        why: ServerFault,
+        why: ServerError,
     },
     AllServersRefused {
-        servers: Vec<(String, ServerFault)>,
+        servers: Vec<(String, ServerError)>,
     },
     ServerFailed {
         url: String,
-        why: ServerFault,
+        why: ServerError,
         times: u32,
     },
     ServerBusy {
@@ -250,13 +250,13 @@ impl FailureDetail {
     }
 }
 
-fn refused(url: &str, why: &ServerFault) -> Said {
+fn refused(url: &str, why: &ServerError) -> Said {
     let Said { english, korean } = why.said();
     said!("{url} {english}", "{url}: {korean}")
 }
 
 /// Why a server gets no more requests.
-fn excluded(url: &str, why: &ServerFault) -> Said {
+fn excluded(url: &str, why: &ServerError) -> Said {
     if why.is_refusal() {
         return refused(url, why);
     }

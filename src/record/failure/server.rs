@@ -6,7 +6,7 @@ use std::fmt;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ServerFault {
+pub enum ServerError {
     Timeout,
     UntrustedCertificate,
     InvalidCertificate {
@@ -55,14 +55,15 @@ pub enum ServerFault {
     /// The reply may come from a proxy.
     Through {
         proxy: String,
-        fault: Box<Self>,
+        #[serde(rename = "fault")]
+        error: Box<Self>,
     },
     /// In the system's words, such as "Connection refused (os error 111)".
     #[serde(untagged)]
     Other(String),
 }
 
-impl ServerFault {
+impl ServerError {
     pub fn said(&self) -> Said {
         match self {
             Self::Timeout => said!("no answer in time", "시간 안에 응답하지 않았습니다"),
@@ -128,8 +129,8 @@ impl ServerFault {
                 "the server's answer is not a chat completion",
                 "답이 대화 형식이 아닙니다"
             ),
-            Self::Through { proxy, fault } => {
-                let Said { english, korean } = fault.said();
+            Self::Through { proxy, error } => {
+                let Said { english, korean } = error.said();
                 said!(
                     "{english} (through the proxy {proxy})",
                     "{korean} (프록시 {proxy} 경유)"
@@ -143,7 +144,7 @@ impl ServerFault {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Status { .. } | Self::ErrorAnswer { .. } => true,
-            Self::Through { fault, .. } => fault.may_pass(),
+            Self::Through { error, .. } => error.may_pass(),
             _ => false,
         }
     }
@@ -155,7 +156,7 @@ impl ServerFault {
             | Self::Redirects { .. }
             | Self::RedirectsInCircle { .. }
             | Self::RedirectsNowhere => true,
-            Self::Through { fault, .. } => fault.is_refusal(),
+            Self::Through { error, .. } => error.is_refusal(),
             _ => false,
         }
     }
@@ -172,7 +173,7 @@ impl ServerFault {
             | Self::NotJson { why: text }
             | Self::ErrorAnswer { message: text }
             | Self::Other(text) => *text = redact(text),
-            Self::Through { fault, .. } => **fault = fault.as_ref().clone().redacted(redact),
+            Self::Through { error, .. } => **error = error.as_ref().clone().redacted(redact),
             Self::Timeout
             | Self::UntrustedCertificate
             | Self::RedirectsNowhere
@@ -187,7 +188,7 @@ impl ServerFault {
     }
 }
 
-impl fmt::Display for ServerFault {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.said().fmt(f)
     }

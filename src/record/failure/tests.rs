@@ -25,44 +25,44 @@ fn all() -> Vec<FailureDetail> {
         ReadProblem::Other(text("EIO")),
     ];
     let message = text("NO");
-    let faults = [
-        ServerFault::Timeout,
-        ServerFault::UntrustedCertificate,
-        ServerFault::InvalidCertificate { why: text("OLD") },
-        ServerFault::Status {
+    let server_errors = [
+        ServerError::Timeout,
+        ServerError::UntrustedCertificate,
+        ServerError::InvalidCertificate { why: text("OLD") },
+        ServerError::Status {
             status: 500,
             message: message.clone(),
         },
-        ServerFault::Answered {
+        ServerError::Answered {
             status: 401,
             message: message.clone(),
         },
-        ServerFault::Redirects { to: text("URL") },
-        ServerFault::RedirectsInCircle { to: text("URL") },
-        ServerFault::RedirectsNowhere,
-        ServerFault::TooSlow {
+        ServerError::Redirects { to: text("URL") },
+        ServerError::RedirectsInCircle { to: text("URL") },
+        ServerError::RedirectsNowhere,
+        ServerError::TooSlow {
             bytes: 9,
             seconds: 60,
         },
-        ServerFault::TooLong { mebibytes: 1 },
-        ServerFault::Compressed,
-        ServerFault::Streamed,
-        ServerFault::NotUtf8,
-        ServerFault::WebPage {
+        ServerError::TooLong { mebibytes: 1 },
+        ServerError::Compressed,
+        ServerError::Streamed,
+        ServerError::NotUtf8,
+        ServerError::WebPage {
             title: text("LOG IN"),
         },
-        ServerFault::NotJson { why: text("EOF") },
-        ServerFault::ErrorAnswer { message },
-        ServerFault::NotACompletion,
-        ServerFault::Through {
+        ServerError::NotJson { why: text("EOF") },
+        ServerError::ErrorAnswer { message },
+        ServerError::NotACompletion,
+        ServerError::Through {
             proxy: text("URL"),
-            fault: Box::new(ServerFault::Timeout),
+            error: Box::new(ServerError::Timeout),
         },
-        ServerFault::Other(text("ECONNREFUSED")),
+        ServerError::Other(text("ECONNREFUSED")),
     ];
     let servers = vec![
-        (text("URL"), ServerFault::Timeout),
-        (text("URL"), ServerFault::NotUtf8),
+        (text("URL"), ServerError::Timeout),
+        (text("URL"), ServerError::NotUtf8),
     ];
     let others = [
         FailureDetail::NeverFetched,
@@ -99,7 +99,7 @@ fn all() -> Vec<FailureDetail> {
         FailureDetail::AllServersRefused { servers },
         FailureDetail::ServerFailed {
             url: text("URL"),
-            why: ServerFault::Timeout,
+            why: ServerError::Timeout,
             times: 8,
         },
         FailureDetail::ServerBusy {
@@ -110,8 +110,12 @@ fn all() -> Vec<FailureDetail> {
         FailureDetail::ServerRepeatsKey { url: text("URL") },
     ];
     let problems = problems.into_iter().map(unreadable);
-    let faults = faults.into_iter().map(refused);
-    others.into_iter().chain(problems).chain(faults).collect()
+    let server_errors = server_errors.into_iter().map(refused);
+    others
+        .into_iter()
+        .chain(problems)
+        .chain(server_errors)
+        .collect()
 }
 
 #[test]
@@ -176,14 +180,14 @@ fn a_detail_of_an_earlier_version_stays_as_it_was() {
 
 #[test]
 fn what_a_server_says_is_redacted_through_a_proxy_too() {
-    let fault = ServerFault::Through {
+    let error = ServerError::Through {
         proxy: "http://proxy".to_owned(),
-        fault: Box::new(ServerFault::Answered {
+        error: Box::new(ServerError::Answered {
             status: 401,
             message: "SECRET is wrong".to_owned(),
         }),
     };
-    let redacted = fault.redacted(&|text| text.replace("SECRET", "[key]"));
+    let redacted = error.redacted(&|text| text.replace("SECRET", "[key]"));
     assert_eq!(
         redacted.to_string(),
         "answered 401: [key] is wrong (through the proxy http://proxy)"

@@ -6,14 +6,14 @@ mod color_claims;
 mod details;
 mod excerpt;
 mod repetition;
-mod script;
+mod writing_system;
 
 pub use color::{ColorHistogram, nearest_color, word_matches_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::color_of;
 pub(super) use excerpt::{is_readable, is_readable_name};
 pub(super) use repetition::distinct;
-pub use script::estimate_tokens;
+pub use writing_system::estimate_tokens;
 
 use super::normalize::unique;
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
@@ -283,23 +283,23 @@ fn is_comma_list(label: &str, name: &str) -> bool {
     parts.len() >= 3 && short * 3 >= parts.len() * 2
 }
 
-/// The words of all fields that are in the wrong script or language for their field.
+/// The words of all fields that are in the wrong writing system or language for their field.
 fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for &field in Field::ALL {
         let values = labels.values(field).iter();
         found.extend(values.flat_map(|text| foreign_in(field, text, name)));
     }
-    found.extend(script::all_foreign(labels.label_ko(), name));
+    found.extend(writing_system::all_foreign(labels.label_ko(), name));
     found
 }
 
-/// The words of a text that are in the wrong script or language for its field.
+/// The words of a text that are in the wrong writing system or language for its field.
 pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
     match field.language() {
-        Some(Language::Korean) => script::foreign_in_korean(text, name),
-        Some(Language::English) => script::foreign_in_english(text, name),
-        None => script::foreign_in_words(text, name),
+        Some(Language::Korean) => writing_system::foreign_in_korean(text, name),
+        Some(Language::English) => writing_system::foreign_in_english(text, name),
+        None => writing_system::foreign_in_words(text, name),
     }
 }
 

@@ -128,7 +128,7 @@ fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
         opinion_of: None,
         settings: settings(),
         settings_hash: "5e77".into(),
-        asked: None,
+        request_text: None,
         raw_text: "{}".into(),
         labels: Some(labels),
         reasons: reasons.to_vec(),

@@ -129,8 +129,8 @@ impl Modal for FilterForm {
                 self.chosen = Some(self.chosen.map_or(0, |at| (at + 1) % offered.len()));
             }
             KeyCode::BackTab => self.chosen = self.chosen.and_then(|at| at.checked_sub(1)),
-            KeyCode::Down => next = next.and_perform(Action::Down),
-            KeyCode::Up => next = next.and_perform(Action::Up),
+            KeyCode::Down => next = next.and_act(Action::Down),
+            KeyCode::Up => next = next.and_act(Action::Up),
             _ => {
                 // Typing accepts the chosen completion.
                 if self.chosen.is_some() && matches!(key.code, KeyCode::Char(_)) {

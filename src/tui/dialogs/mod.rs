@@ -96,7 +96,7 @@ pub struct Next {
     pub stay: bool,
     /// The dialog that opens in its place.
     pub open: Option<Dialog>,
-    pub perform: Option<Action>,
+    pub action: Option<Action>,
 }
 
 impl Next {
@@ -118,9 +118,9 @@ impl Next {
         }
     }
 
-    pub fn and_perform(self, action: Action) -> Self {
+    pub fn and_act(self, action: Action) -> Self {
         Self {
-            perform: Some(action),
+            action: Some(action),
             ..self
         }
     }
@@ -291,8 +291,8 @@ impl Dialog {
     }
 
     /// Whether this is the quit confirmation.
-    pub fn asks_to_leave(&self) -> bool {
-        matches!(self, Self::Confirm(confirm) if confirm.asks_to_leave())
+    pub fn asks_to_quit(&self) -> bool {
+        matches!(self, Self::Confirm(confirm) if confirm.asks_to_quit())
     }
 
     /// The prompt, if it edits a value in place in the record pane.

@@ -56,7 +56,7 @@ impl Modal for ActionPalette {
             _ if escape => return Next::close(),
             KeyCode::Enter => {
                 if let Some(info) = found.get(self.selected) {
-                    return Next::close().and_perform(info.action);
+                    return Next::close().and_act(info.action);
                 }
             }
             KeyCode::Down | KeyCode::Tab => {

@@ -38,7 +38,7 @@ impl Confirm {
     }
 
     /// The quit confirmation; `None` where nothing would be lost or left uncommitted.
-    pub fn leave(session: &Session) -> Option<Self> {
+    pub fn quit(session: &Session) -> Option<Self> {
         let engine = &session.engine;
         if engine.ended {
             return None;
@@ -85,7 +85,7 @@ impl Confirm {
         })
     }
 
-    pub fn asks_to_leave(&self) -> bool {
+    pub fn asks_to_quit(&self) -> bool {
         matches!(self.on_yes, OnYes::Quit)
     }
 

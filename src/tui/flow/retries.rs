@@ -1,4 +1,4 @@
-//! Tracks records that the model was asked about again, until the operator sees the answer.
+//! Tracks retried records until the operator sees the new answer.
 
 use crate::record::GroupId;
 use std::collections::HashMap;

@@ -45,7 +45,7 @@ pub fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
             examples: 0,
         },
         settings_hash: "5e77".to_owned(),
-        asked: None,
+        request_text: None,
         raw_text: String::new(),
         labels: Some(labels),
         reasons: reasons.to_vec(),

@@ -172,7 +172,7 @@ fn rejections_of_committed_lines_are_committed_with_the_accepted_records() {
     let screen = bench.screen();
     assert!(screen.contains("1 committed line removed"), "{screen}");
     assert!(!bench.world[&GroupId(6)].summary.has_record);
-    // What is rejected and has no line is not asked about again.
+    // What is rejected and has no line is not retried.
     bench.keys("C");
     assert!(bench.screen().contains("nothing to commit"));
 }

@@ -444,7 +444,7 @@ impl<'m> Generator<'m> {
         };
         match self.model.hidden_rows(&mut steps) {
             Ok(rows) => hidden.rows = Some(rows),
-            // One sequence may be at fault, or the step too large: retry them one by one.
+            // One sequence may be the cause, or the step too large: retry them one by one.
             Err(_) => {
                 let mut rows = Vec::new();
                 for (owner, step) in owners.iter().zip(&mut steps) {

@@ -264,7 +264,7 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
         Some(answer) => parts.push(words.answered(answer.before, answer.after)),
         None if summary.offered => parts.push(words.new_answer().to_owned()),
         None if session.retries.is_waiting(summary.id) => {
-            parts.push(words.asked_again_short().to_owned());
+            parts.push(words.retrying().to_owned());
         }
         None => {}
     }

@@ -1,27 +1,29 @@
-//! Detects foreign words by their scripts, and estimates token counts.
+//! Detects foreign words by their writing systems, and estimates token counts.
 
 use crate::text::{clean_text, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
+enum WritingSystem {
     Hangul,
     Latin,
     Other,
 }
 
-/// The script of a letter; `None` for characters common to all scripts: digits, blanks,
+/// The writing system of a letter; `None` for characters common to all of them: digits, blanks,
 /// punctuation, symbols.
-fn script(c: char) -> Option<Script> {
+fn writing_system(c: char) -> Option<WritingSystem> {
     match c {
         '\u{1100}'..='\u{11ff}'
         | '\u{3131}'..='\u{318e}'
         | '\u{a960}'..='\u{a97c}'
-        | '\u{ac00}'..='\u{d7fb}' => Some(Script::Hangul),
+        | '\u{ac00}'..='\u{d7fb}' => Some(WritingSystem::Hangul),
         'A'..='Z' | 'a'..='z' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
-            Some(Script::Latin)
+            Some(WritingSystem::Latin)
         }
-        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' if c.is_alphabetic() => Some(Script::Latin),
-        _ if c.is_alphabetic() => Some(Script::Other),
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' if c.is_alphabetic() => {
+            Some(WritingSystem::Latin)
+        }
+        _ if c.is_alphabetic() => Some(WritingSystem::Other),
         _ => None,
     }
 }
@@ -31,7 +33,7 @@ fn script(c: char) -> Option<Script> {
 fn without_name(text: &str, name: &str) -> String {
     let name = clean_text(name);
     let text = without(&clean_text(text), &name);
-    let foreign = |c| script(c).is_some_and(|script| script != Script::Hangul);
+    let foreign = |c| writing_system(c).is_some_and(|system| system != WritingSystem::Hangul);
     words(&name)
         .filter(|word| word.chars().any(foreign))
         .fold(text, |text, word| without(&text, word))
@@ -58,7 +60,7 @@ fn without(text: &str, part: &str) -> String {
 /// Up to this many capitals may be an abbreviation that is common in Korean.
 const MAX_CAPITALS: usize = 4;
 
-/// The scripts of the letters of a word.
+/// The writing systems of the letters of a word.
 #[derive(Default)]
 struct Letters {
     hangul: bool,
@@ -71,13 +73,13 @@ impl Letters {
     fn of(word: &str) -> Self {
         let mut letters = Self::default();
         for c in word.chars() {
-            match script(c) {
-                Some(Script::Hangul) => letters.hangul = true,
-                Some(Script::Latin) => {
+            match writing_system(c) {
+                Some(WritingSystem::Hangul) => letters.hangul = true,
+                Some(WritingSystem::Latin) => {
                     letters.latin += 1;
                     letters.lower |= c.is_lowercase();
                 }
-                Some(Script::Other) => letters.other = true,
+                Some(WritingSystem::Other) => letters.other = true,
                 None => {}
             }
         }
@@ -93,8 +95,8 @@ impl Letters {
     }
 }
 
-/// The foreign words of a Korean text: English ones, and those with a letter of another script,
-/// such as Han characters from the model's Chinese training data.
+/// The foreign words of a Korean text: English ones, and those with a letter of another writing
+/// system, such as Han characters from the model's Chinese training data.
 pub(super) fn foreign_in_korean(text: &str, name: &str) -> Vec<String> {
     let is_foreign = |letters: Letters| letters.other || letters.is_english();
     found(text, name, is_foreign)
@@ -117,7 +119,7 @@ pub(super) fn foreign_in_english(text: &str, name: &str) -> Vec<String> {
 }
 
 /// The words of an attribute, which may be in either language, that mix both languages or have a
-/// letter of another script.
+/// letter of another writing system.
 pub(super) fn foreign_in_words(text: &str, name: &str) -> Vec<String> {
     found(text, name, |letters| {
         letters.other || letters.hangul && letters.is_english()
@@ -138,7 +140,7 @@ pub fn estimate_tokens(text: &str) -> usize {
     let mut tokens = 2;
     let mut latin = 0usize;
     for c in text.chars() {
-        if script(c) == Some(Script::Latin) {
+        if writing_system(c) == Some(WritingSystem::Latin) {
             latin += 1;
             continue;
         }

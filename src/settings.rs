@@ -46,7 +46,7 @@ pub enum EquipmentName {
 
 /// Where the names of a folder's images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Names {
+pub enum NameSource {
     /// From the text file beside the image, else from the file name.
     #[default]
     Auto,
@@ -66,7 +66,7 @@ pub struct Mapping {
     pub name_column: Option<String>,
     /// For rows without one.
     pub source_type: Option<SourceType>,
-    pub names: Names,
+    pub names: NameSource,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,9 @@ use super::values::{
     quantize, source_type, whole,
 };
 use crate::record::{Background, SourceType};
-use crate::settings::{DeviceChoice, EquipmentName, Lang, Names, OnlySource, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, NameSource, OnlySource, Precision, Quantize,
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -33,11 +35,11 @@ pub struct Cli {
     #[command(flatten)]
     pub label: LabelArgs,
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<CliCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Ask a model one free-form question about images
     Ask(AskArgs),
     /// Measure the speed of this machine and model
@@ -226,7 +228,7 @@ pub struct DataArgs {
     /// takes the first line of the .txt file beside an image, auto that or else the stem. With none,
     /// items have no names, including those of --input.
     #[arg(long, value_name = "N", env = "LABELER_NAMES", value_parser = names(), help_heading = "Source")]
-    pub names: Option<Names>,
+    pub names: Option<NameSource>,
     /// The column of --input that holds the image or its path
     #[arg(
         long,

@@ -1,8 +1,8 @@
 //! Turns parsed arguments into option structs: fills in defaults and rejects conflicting options.
 
 use super::args::{
-    AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
-    ShowCommand,
+    AskArgs, BenchArgs, Cli, CliCommand, DataArgs, DoctorArgs, JournalCommand, LabelArgs,
+    ModelArgs, ShowCommand,
 };
 use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
@@ -25,38 +25,40 @@ const DEFAULT_NEW_TOKENS: u32 = 384;
 pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
     Ok(match cli.command {
         None => Invocation::Label(Box::new(run_options(cli.label, origins)?)),
-        Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
-        Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
-        Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
-        Some(Command::Compare(args)) => Invocation::Compare(args.into()),
-        Some(Command::Audit(args)) => Invocation::Audit(Box::new(args.into())),
-        Some(Command::List(args)) => Invocation::List(ListOptions {
+        Some(CliCommand::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
+        Some(CliCommand::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
+        Some(CliCommand::Doctor(args)) => {
+            Invocation::Doctor(Box::new(doctor_options(args, origins)?))
+        }
+        Some(CliCommand::Compare(args)) => Invocation::Compare(args.into()),
+        Some(CliCommand::Audit(args)) => Invocation::Audit(Box::new(args.into())),
+        Some(CliCommand::List(args)) => Invocation::List(ListOptions {
             selection: selection(args.outdir, args.filter, args.vocabulary),
             json: args.json,
         }),
-        Some(Command::Fix(args)) => Invocation::Fix(FixOptions {
+        Some(CliCommand::Fix(args)) => Invocation::Fix(FixOptions {
             selection: selection(args.outdir, Some(args.filter), args.vocabulary),
             dry_run: args.dry_run,
         }),
-        Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
-        Some(Command::Retrieval(args)) => Invocation::Retrieval(Box::new(args.options()?)),
-        Some(Command::Embed(args)) => Invocation::Embed(Box::new(args.options()?)),
-        Some(Command::Report(args)) => Invocation::Report(ReportOptions {
+        Some(CliCommand::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
+        Some(CliCommand::Retrieval(args)) => Invocation::Retrieval(Box::new(args.options()?)),
+        Some(CliCommand::Embed(args)) => Invocation::Embed(Box::new(args.options()?)),
+        Some(CliCommand::Report(args)) => Invocation::Report(ReportOptions {
             outdir: args.outdir.outdir,
             html: args.html,
             vocabulary: args.vocabulary.vocabulary,
         }),
-        Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
-        Some(Command::Show(file)) => Invocation::Show(match file {
+        Some(CliCommand::Journal(command)) => Invocation::Journal(journal_options(command)),
+        Some(CliCommand::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
             ShowCommand::Vocabulary => BuiltinFile::Vocabulary,
             ShowCommand::Keymap { name } => BuiltinFile::Keymap(name),
             ShowCommand::Theme { name } => BuiltinFile::Theme(name),
             ShowCommand::Schema => BuiltinFile::Schema,
         }),
-        Some(Command::Licenses) => Invocation::Show(BuiltinFile::Licenses),
-        Some(Command::Completions { shell }) => Invocation::Completions(shell),
-        Some(Command::Man { command }) => Invocation::Man(command),
+        Some(CliCommand::Licenses) => Invocation::Show(BuiltinFile::Licenses),
+        Some(CliCommand::Completions { shell }) => Invocation::Completions(shell),
+        Some(CliCommand::Man { command }) => Invocation::Man(command),
     })
 }
 

@@ -20,7 +20,7 @@ const ALTERNATIVES: &[&[&str]] = &[
 
 /// The layer that a value comes from; the higher one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum OptionOrigin {
     File,
     Environment,
     Flag,
@@ -28,7 +28,7 @@ pub enum Origin {
 
 /// The layer that each set option comes from.
 #[derive(Debug, Default)]
-pub struct Origins(HashMap<String, Origin>);
+pub struct Origins(HashMap<String, OptionOrigin>);
 
 impl Origins {
     pub fn of(matches: &ArgMatches) -> Self {
@@ -36,9 +36,9 @@ impl Origins {
         let mut found = HashMap::new();
         for id in matches.ids() {
             let origin = match matches.value_source(id.as_str()) {
-                Some(ValueSource::CommandLine) => Origin::Flag,
+                Some(ValueSource::CommandLine) => OptionOrigin::Flag,
                 Some(ValueSource::EnvVariable) if !is_false(matches, id.as_str()) => {
-                    Origin::Environment
+                    OptionOrigin::Environment
                 }
                 _ => continue,
             };
@@ -117,7 +117,7 @@ pub fn with_file(
         let id = arg.get_id().as_str();
         let is_overridden = origins.0.contains_key(id)
             || from_env.iter().any(|e| e == id)
-            || alternatives(id).any(|o| origins.0.get(o).is_some_and(|o| *o > Origin::File));
+            || alternatives(id).any(|o| origins.0.get(o).is_some_and(|o| *o > OptionOrigin::File));
         if is_overridden {
             continue;
         }
@@ -126,7 +126,7 @@ pub fn with_file(
                 Some(text) => OsString::from(format!("--{key}={text}")),
                 None => OsString::from(format!("--{key}")),
             });
-            origins.0.insert(id.to_owned(), Origin::File);
+            origins.0.insert(id.to_owned(), OptionOrigin::File);
         }
     }
     let at = at.min(args.len());

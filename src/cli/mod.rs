@@ -13,7 +13,7 @@ mod pages;
 mod retriever_args;
 mod values;
 
-pub use args::{Cli, Command};
+pub use args::{Cli, CliCommand};
 pub use environment::{unknown_variables, with_variables};
 pub use invocation::{Invocation, Rejected};
 pub use man::write_man;

@@ -3,7 +3,7 @@
 use crate::error::{self, Error};
 use crate::record::{Background, SourceType};
 use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
+    DeviceChoice, EquipmentName, Lang, NameSource, OnlySource, PictureChoice, Precision, Quantize,
 };
 use crate::text::Language;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -110,12 +110,12 @@ pub fn only_source() -> NamedValues<OnlySource> {
     ])
 }
 
-pub fn names() -> NamedValues<Names> {
+pub fn names() -> NamedValues<NameSource> {
     named_values(&[
-        ("auto", Names::Auto),
-        ("stem", Names::Stem),
-        ("sidecar", Names::Sidecar),
-        ("none", Names::None),
+        ("auto", NameSource::Auto),
+        ("stem", NameSource::Stem),
+        ("sidecar", NameSource::Sidecar),
+        ("none", NameSource::None),
     ])
 }
 

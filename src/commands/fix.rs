@@ -1,6 +1,6 @@
 //! `labeler-tui fix`: applies the safe fixes to the records that match a filter.
 
-use super::selection::Selection;
+use super::selection::RecordFilter;
 use super::{lock_journal, write_out};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 /// The fixes to apply, computed before any is applied.
 #[derive(Default)]
-struct Plan {
+struct FixPlan {
     /// In the order in which they are applied.
     steps: Vec<PlannedStep>,
     /// Records that the fixes may change.
@@ -42,7 +42,7 @@ struct PlannedStep {
 /// Applies the fixes and reports them; with `--dry-run` only reports them.
 pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let outdir = &options.selection.outdir;
-    let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
+    let selection = RecordFilter::new(&options.selection, NEEDS_REVIEW)?;
     let vocabulary = &selection.vocabulary;
     let plan = if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
@@ -63,8 +63,12 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     write_out(out, report(&plan, options.dry_run).as_bytes())
 }
 
-fn plan(selected: Vec<GroupSummary>, vocabulary: &Vocabulary, journal: &Journal) -> Result<Plan> {
-    let mut plan = Plan::default();
+fn plan(
+    selected: Vec<GroupSummary>,
+    vocabulary: &Vocabulary,
+    journal: &Journal,
+) -> Result<FixPlan> {
+    let mut plan = FixPlan::default();
     // Fixes never change what a person has decided.
     let is_open = |summary: &&GroupSummary| !summary.state.is_decided();
     let open = selected.iter().filter(is_open);
@@ -121,7 +125,7 @@ impl FixedRecord {
     }
 }
 
-impl Plan {
+impl FixPlan {
     fn add(&mut self, record: FixedRecord) {
         for (fix, fields) in &record.fixes {
             let step = self.step(fix);
@@ -161,7 +165,7 @@ impl Plan {
     }
 }
 
-fn report(plan: &Plan, dry_run: bool) -> String {
+fn report(plan: &FixPlan, dry_run: bool) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let action = match dry_run {

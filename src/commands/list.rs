@@ -1,7 +1,7 @@
 //! `labeler-tui list`: prints the records that need review, in queue order, with reasons and
 //! suggested fixes.
 
-use super::selection::Selection;
+use super::selection::RecordFilter;
 use super::{write_out, write_to_reader};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
@@ -73,7 +73,7 @@ struct FieldText {
 /// Prints one line per record that matches the filter, and notes on the audit and on missing colors
 /// to `notes`.
 pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
-    let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
+    let selection = RecordFilter::new(&options.selection, NEEDS_REVIEW)?;
     let copy = copy_to_read(&options.selection.outdir, selection.vocabulary.clone())?;
     let journal = &copy.journal;
     let mut without_colors = 0;

@@ -9,12 +9,12 @@ use crate::store::Journal;
 use std::sync::Arc;
 
 /// A filter, and the vocabulary to parse it with.
-pub struct Selection {
+pub struct RecordFilter {
     pub vocabulary: Arc<Vocabulary>,
     filter: String,
 }
 
-impl Selection {
+impl RecordFilter {
     /// `default` is the filter if `options` has none.
     pub fn new(options: &SelectionOptions, default: &str) -> Result<Self> {
         Ok(Self {

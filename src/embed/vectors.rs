@@ -21,9 +21,9 @@ const HEADER: usize = MAGIC.len() + KEY + 4 + CHECK;
 
 /// Identifies the content of a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; KEY]);
+pub struct VectorKey([u8; KEY]);
 
-impl Key {
+impl VectorKey {
     /// Key of an image, by the SHA-256 of its file and its preparation.
     pub fn image(sha256: &str, preparation: &str) -> Self {
         Self::of(&["image", sha256, preparation])
@@ -49,7 +49,7 @@ pub struct VectorFile {
     path: PathBuf,
     file: File,
     /// File offset of each vector.
-    offsets: HashMap<Key, u64>,
+    offsets: HashMap<VectorKey, u64>,
     end: u64,
     /// Vector width; 0 before the first vector.
     width: usize,
@@ -132,7 +132,9 @@ impl VectorFile {
             if is_whole(&record)
                 && let Some(key) = record.first_chunk()
             {
-                vectors.offsets.insert(Key(*key), vectors.end + KEY as u64);
+                vectors
+                    .offsets
+                    .insert(VectorKey(*key), vectors.end + KEY as u64);
             }
             vectors.end += record.len() as u64;
         }
@@ -143,7 +145,7 @@ impl VectorFile {
         KEY + self.width * size_of::<f32>() + CHECK
     }
 
-    pub fn holds(&self, key: &Key) -> bool {
+    pub fn holds(&self, key: &VectorKey) -> bool {
         self.offsets.contains_key(key)
     }
 
@@ -153,7 +155,7 @@ impl VectorFile {
     }
 
     /// Reads the vector of `key`, if it is stored.
-    pub fn get(&self, key: &Key) -> Result<Option<Vector>> {
+    pub fn get(&self, key: &VectorKey) -> Result<Option<Vector>> {
         let Some(offset) = self.offsets.get(key) else {
             return Ok(None);
         };
@@ -167,7 +169,7 @@ impl VectorFile {
     }
 
     /// Adds vectors of equal width and syncs the file.
-    pub fn add(&mut self, vectors: &[(Key, Vector)]) -> Result<()> {
+    pub fn add(&mut self, vectors: &[(VectorKey, Vector)]) -> Result<()> {
         let Some((_, first)) = vectors.first() else {
             return Ok(());
         };
@@ -253,7 +255,7 @@ mod tests {
     #[test]
     fn vectors_persist() {
         let outdir = tempfile::tempdir().unwrap();
-        let (hat, cape) = (Key::text("모자"), Key::image("00ff", "white"));
+        let (hat, cape) = (VectorKey::text("모자"), VectorKey::image("00ff", "white"));
         let mut file = VectorFile::open(outdir.path(), A).unwrap();
         file.add(&[(hat, vector(1.0))]).unwrap();
         file.add(&[(cape, vector(2.0))]).unwrap();
@@ -264,7 +266,7 @@ mod tests {
         let file = VectorFile::open_to_read(outdir.path(), A).unwrap().unwrap();
         assert_eq!(file.get(&hat).unwrap(), Some(vector(1.0)));
         assert_eq!(file.get(&cape).unwrap(), Some(vector(2.0)));
-        assert_eq!(file.get(&Key::text("망토")).unwrap(), None);
+        assert_eq!(file.get(&VectorKey::text("망토")).unwrap(), None);
         assert!(
             VectorFile::open_to_read(outdir.path(), B)
                 .unwrap()
@@ -275,7 +277,7 @@ mod tests {
     #[test]
     fn incomplete_and_damaged_vectors_are_dropped_and_can_be_added_again() {
         let outdir = tempfile::tempdir().unwrap();
-        let keys = [0, 1, 2].map(|at| Key::text(&at.to_string()));
+        let keys = [0, 1, 2].map(|at| VectorKey::text(&at.to_string()));
         let all = [0.0, 1.0, 2.0].map(vector);
         let mut file = VectorFile::open(outdir.path(), A).unwrap();
         file.add(&[(keys[0], all[0].clone()), (keys[1], all[1].clone())])
@@ -301,7 +303,7 @@ mod tests {
     #[test]
     fn a_file_of_another_retriever_is_overwritten() {
         let outdir = tempfile::tempdir().unwrap();
-        let key = Key::text("모자");
+        let key = VectorKey::text("모자");
         let mut file = VectorFile::open(outdir.path(), A).unwrap();
         file.add(&[(key, vector(1.0))]).unwrap();
         drop(file);

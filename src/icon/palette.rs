@@ -44,12 +44,12 @@ pub struct Palette {
 /// Computes the palette of an icon without its outline: pixel art is outlined in black, which nobody
 /// counts among its colors. An icon that is all outline keeps it.
 pub fn palette(icon: &Icon) -> Palette {
-    let grid = Grid::of(icon);
-    let mut bins = grid.bins(Grid::is_inner);
+    let grid = PixelGrid::of(icon);
+    let mut bins = grid.bins(PixelGrid::is_inner);
     if bins.is_empty() {
-        bins = grid.bins(Grid::is_opaque);
+        bins = grid.bins(PixelGrid::is_opaque);
     }
-    let mut dark = grid.bins(Grid::is_core);
+    let mut dark = grid.bins(PixelGrid::is_core);
     let pixels = |bins: &[Bin]| bins.iter().map(|bin| bin.count).sum::<u32>();
     let (counted, core) = (pixels(&bins), pixels(&dark));
     dark.retain(|bin| bin.center()[0] < DARK);
@@ -87,13 +87,13 @@ pub fn palette(icon: &Icon) -> Palette {
 }
 
 /// An icon's pixels, with the part of the icon that each belongs to.
-pub(super) struct Grid<'a> {
+pub(super) struct PixelGrid<'a> {
     width: usize,
     pub(super) pixels: &'a [[u8; 4]],
     dark: Vec<bool>,
 }
 
-impl<'a> Grid<'a> {
+impl<'a> PixelGrid<'a> {
     pub(super) fn of(icon: &'a Icon) -> Self {
         let pixels = icon.rgba.as_chunks::<4>().0;
         let dark = pixels

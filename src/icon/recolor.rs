@@ -1,6 +1,6 @@
 //! Maps the colors of one icon to those of another icon of the same drawing.
 
-use super::palette::Grid;
+use super::palette::PixelGrid;
 use super::{Drawing, Icon};
 use crate::record::{
     Field, Recoloring, Vocabulary, Word, nearest_color, to_oklab, word_matches_color,
@@ -21,7 +21,7 @@ pub fn recolor(from: &Icon, to: &Icon, vocabulary: &Vocabulary) -> Option<Recolo
     if !Drawing::of(from)?.is_same(&Drawing::of(to)?) {
         return None;
     }
-    let grid = Grid::of(from);
+    let grid = PixelGrid::of(from);
     let mut places: Vec<usize> = (0..grid.pixels.len())
         .filter(|&at| grid.is_inner(at))
         .collect();

@@ -25,7 +25,7 @@ pub type FileId = (u64, u64);
 
 /// A signal to a process that controls a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum ProcessSignal {
     /// The process should exit.
     Terminate,
     /// The terminal is gone.

@@ -1,6 +1,6 @@
 //! Windows and other systems that are not Unix. See the note in [`super`].
 
-use super::{FileId, Signal, Waited};
+use super::{FileId, ProcessSignal, Waited};
 use memmap2::Mmap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -132,11 +132,11 @@ impl Signals {
     }
 
     /// Calls `each` for every signal; never returns.
-    pub fn wait(&mut self, mut each: impl FnMut(Signal)) {
+    pub fn wait(&mut self, mut each: impl FnMut(ProcessSignal)) {
         const INTERVAL: Duration = Duration::from_millis(500);
         loop {
             std::thread::sleep(INTERVAL);
-            each(Signal::Resized);
+            each(ProcessSignal::Resized);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Linux, macOS and other Unix systems.
 
-use super::{FileId, Signal, Waited};
+use super::{FileId, ProcessSignal, Waited};
 use memmap2::{Mmap, UncheckedAdvice};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, OFlags, access, statvfs};
@@ -195,7 +195,7 @@ pub fn on_interrupt(interrupted: &Arc<AtomicBool>, status: i32) -> io::Result<()
 pub struct Signals(iterator::Signals);
 
 impl Signals {
-    /// Starts listening. `continued` is set before [`Signal::Continued`] is delivered.
+    /// Starts listening. `continued` is set before [`ProcessSignal::Continued`] is delivered.
     pub fn listen(continued: &Arc<AtomicBool>) -> io::Result<Self> {
         flag::register(SIGCONT, Arc::clone(continued))?;
         let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
@@ -203,13 +203,13 @@ impl Signals {
     }
 
     /// Calls `each` for every signal; never returns.
-    pub fn wait(&mut self, mut each: impl FnMut(Signal)) {
+    pub fn wait(&mut self, mut each: impl FnMut(ProcessSignal)) {
         for signal in self.0.forever() {
             each(match signal {
-                SIGCONT => Signal::Continued,
-                SIGWINCH => Signal::Resized,
-                SIGHUP => Signal::HangUp,
-                _ => Signal::Terminate,
+                SIGCONT => ProcessSignal::Continued,
+                SIGWINCH => ProcessSignal::Resized,
+                SIGHUP => ProcessSignal::HangUp,
+                _ => ProcessSignal::Terminate,
             });
         }
     }

@@ -132,7 +132,7 @@ impl Prompt {
             ("user", &prompt.user, USER_KEYS),
         ] {
             if let Some(unknown) = pieces(text).find_map(|piece| match piece {
-                Piece::Placeholder(name) if !known.contains(&name) => Some(name),
+                TemplatePiece::Placeholder(name) if !known.contains(&name) => Some(name),
                 _ => None,
             }) {
                 return Err(usage_error(format!(
@@ -148,14 +148,14 @@ impl Prompt {
     }
 }
 
-enum Piece<'a> {
+enum TemplatePiece<'a> {
     Text(&'a str),
     Placeholder(&'a str),
 }
 
 /// Splits a template at its placeholders: `{` and `}` around lower-case letters and `_`. Other
 /// braces, as in JSON examples, are text.
-fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
+fn pieces(template: &str) -> impl Iterator<Item = TemplatePiece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -171,16 +171,16 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
                 && close < rest.len();
             if is_name && open == 0 {
                 rest = &rest[close + 1..];
-                return Some(Piece::Placeholder(name));
+                return Some(TemplatePiece::Placeholder(name));
             }
             if is_name {
                 let text = &rest[..open];
                 rest = &rest[open..];
-                return Some(Piece::Text(text));
+                return Some(TemplatePiece::Text(text));
             }
             from = open + 1;
         }
-        Some(Piece::Text(std::mem::take(&mut rest)))
+        Some(TemplatePiece::Text(std::mem::take(&mut rest)))
     })
 }
 
@@ -188,8 +188,8 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     pieces(template)
         .map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Placeholder(placeholder) => values
+            TemplatePiece::Text(text) => text,
+            TemplatePiece::Placeholder(placeholder) => values
                 .iter()
                 .find(|(name, _)| *name == placeholder)
                 .map_or("", |(_, value)| value),
@@ -207,8 +207,8 @@ pub(super) fn fill_lines(template: &str, values: &[(&str, Option<String>)]) -> S
         .lines()
         .filter(|line| {
             pieces(line).all(|piece| match piece {
-                Piece::Text(_) => true,
-                Piece::Placeholder(placeholder) => {
+                TemplatePiece::Text(_) => true,
+                TemplatePiece::Placeholder(placeholder) => {
                     present.iter().any(|(name, _)| *name == placeholder)
                 }
             })

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The result of comparing two sets of records, A and B.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Comparison {
+pub struct RecordComparison {
     /// Number of images with a record in both.
     pub both: usize,
     /// Paths of images with a record only in A, in its order.
@@ -58,7 +58,7 @@ pub fn pairs<'a>(
 }
 
 /// Compares the records of A and B that are of the same images.
-pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> Comparison {
+pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> RecordComparison {
     let places = pairs(a, b);
     let (in_both_a, in_both_b): (BTreeSet<usize>, BTreeSet<usize>) = places.iter().copied().unzip();
     let only = |records: &[Record], in_both: &BTreeSet<usize>| {
@@ -66,11 +66,11 @@ pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> Compariso
         let left = records.filter(|(at, _)| !in_both.contains(at));
         left.map(|(_, record)| record.image_path.clone()).collect()
     };
-    let mut comparison = Comparison {
+    let mut comparison = RecordComparison {
         both: places.len(),
         only_a: only(a, &in_both_a),
         only_b: only(b, &in_both_b),
-        ..Comparison::default()
+        ..RecordComparison::default()
     };
     let places = places.into_iter();
     let pairs: Vec<(&Record, &Record)> = places.map(|(at, other)| (&a[at], &b[other])).collect();

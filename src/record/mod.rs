@@ -31,7 +31,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, FieldConfidence, RequestText, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
-pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare, pairs};
+pub use comparison::{FieldComparison, ReasonComparison, RecordComparison, compare, pairs};
 pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{

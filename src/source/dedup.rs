@@ -25,7 +25,7 @@ const HASHERS: usize = 4;
 
 /// A new group: its first row, and the image's hash or the failure to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewGroup {
+pub struct SourceGroup {
     /// Position among the groups, from 0.
     pub order: u64,
     pub item: Item,
@@ -36,7 +36,7 @@ pub struct NewGroup {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
-    New(Box<NewGroup>),
+    New(Box<SourceGroup>),
     /// Another name of a known group. Each name is reported once.
     Name {
         order: u64,
@@ -83,7 +83,7 @@ pub fn group(
         });
     }
     thread::scope(|scope| {
-        let (jobs, waiting) = bounded::<Job>(FILES_AHEAD);
+        let (jobs, waiting) = bounded::<HashJob>(FILES_AHEAD);
         let mut hashers = Vec::with_capacity(HASHERS);
         for _ in 0..HASHERS {
             let waiting = waiting.clone();
@@ -93,7 +93,7 @@ pub fn group(
         drop(waiting);
         let (rows, ahead) = bounded(ROWS_AHEAD);
         let reader = threads::spawn_scoped(scope, "reading", move || {
-            let mut reader = Reader {
+            let mut reader = RowReader {
                 jobs,
                 rows,
                 files: HashMap::new(),
@@ -132,12 +132,12 @@ type Hash = [u8; 32];
 type Hashed = Result<Hash, Failure>;
 
 /// An image to hash, and where to send the result.
-struct Job {
+struct HashJob {
     file: ImageLocation,
     answer: Sender<Hashed>,
 }
 
-fn hash_files(jobs: &Receiver<Job>) {
+fn hash_files(jobs: &Receiver<HashJob>) {
     for job in jobs {
         let hashed = image_bytes(&job.file).map(|bytes| Sha256::digest(bytes).into());
         // Fails if reading was cut short.
@@ -146,15 +146,15 @@ fn hash_files(jobs: &Receiver<Job>) {
 }
 
 /// The name of a row's item, and its other name.
-type Names = (String, Option<String>);
+type RowNames = (String, Option<String>);
 
 /// A row on its way from the reader to the grouper. Images are numbered in order of appearance.
-enum Row {
+enum ReadRow {
     /// The first row with an image.
     First(Box<SourceRow>, Receiver<Hashed>),
     Repeat {
         image: usize,
-        names: Names,
+        names: RowNames,
     },
     Note {
         note: Note,
@@ -165,25 +165,25 @@ enum Row {
 }
 
 /// Runs on the source's thread and distinguishes known images from new ones.
-struct Reader {
-    jobs: Sender<Job>,
-    rows: Sender<Row>,
+struct RowReader {
+    jobs: Sender<HashJob>,
+    rows: Sender<ReadRow>,
     /// Index of each image by a hash of its path, to save memory.
     files: HashMap<[u8; 16], usize>,
     /// Number of images so far.
     images: usize,
 }
 
-impl Reader {
+impl RowReader {
     fn add(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
-            RowEvent::Warning(warning) => Row::Warning(warning),
-            RowEvent::Locked(text) => Row::Locked(text),
-            RowEvent::Refused(note) => Row::Note {
+            RowEvent::Warning(warning) => ReadRow::Warning(warning),
+            RowEvent::Locked(text) => ReadRow::Locked(text),
+            RowEvent::Refused(note) => ReadRow::Note {
                 note,
                 is_refused: true,
             },
-            RowEvent::Noted(note) => Row::Note {
+            RowEvent::Noted(note) => ReadRow::Note {
                 note,
                 is_refused: false,
             },
@@ -194,14 +194,14 @@ impl Reader {
     }
 
     /// Looks up a row's image. `missing` is the failure if the row has no file.
-    fn row(&mut self, row: SourceRow, missing: FailureDetail) -> ControlFlow<(), Row> {
+    fn row(&mut self, row: SourceRow, missing: FailureDetail) -> ControlFlow<(), ReadRow> {
         let next = self.images;
         // An image embedded in a row belongs to that row alone.
         if row.sha256.is_none() {
             let image = *self.files.entry(path_key(&row.item)).or_insert(next);
             if image < next {
                 let names = (row.item.item_name, row.other_name);
-                return ControlFlow::Continue(Row::Repeat { image, names });
+                return ControlFlow::Continue(ReadRow::Repeat { image, names });
             }
         }
         self.images += 1;
@@ -210,7 +210,7 @@ impl Reader {
             (_, Some(hash)) => sent(answer.send(Ok(hash)))?,
             (Some(file), None) => {
                 let file = file.clone();
-                sent(self.jobs.send(Job { file, answer }))?;
+                sent(self.jobs.send(HashJob { file, answer }))?;
             }
             (None, None) => {
                 let code = FailureCode::MissingImage;
@@ -218,7 +218,7 @@ impl Reader {
                 sent(answer.send(Err(Failure { code, detail })))?;
             }
         }
-        ControlFlow::Continue(Row::First(Box::new(row), hashed))
+        ControlFlow::Continue(ReadRow::First(Box::new(row), hashed))
     }
 }
 
@@ -275,16 +275,16 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    fn add(&mut self, row: Row) -> Result<ControlFlow<()>> {
+    fn add(&mut self, row: ReadRow) -> Result<ControlFlow<()>> {
         Ok(match row {
-            Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
-            Row::Locked(text) => (self.each)(GroupEvent::Locked(text)),
-            Row::Note { note, is_refused } => {
+            ReadRow::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
+            ReadRow::Locked(text) => (self.each)(GroupEvent::Locked(text)),
+            ReadRow::Note { note, is_refused } => {
                 self.notes.add(note, is_refused);
                 ControlFlow::Continue(())
             }
-            Row::Repeat { image, names } => self.add_to_group(self.groups[image], names),
-            Row::First(row, hashed) => {
+            ReadRow::Repeat { image, names } => self.add_to_group(self.groups[image], names),
+            ReadRow::First(row, hashed) => {
                 let hashed = hashed
                     .recv()
                     .map_err(|_| Error::new(ErrorKind::Internal, "hashing an image panicked"))?;
@@ -327,7 +327,7 @@ impl<'a> Grouper<'a> {
         self.end.rows += 1;
         self.end.rows_of_groups.push(1);
         self.names.insert((order, text_key(&item.item_name)));
-        (self.each)(GroupEvent::New(Box::new(NewGroup {
+        (self.each)(GroupEvent::New(Box::new(SourceGroup {
             order: order as u64,
             item,
             sha256,
@@ -342,7 +342,7 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    fn add_to_group(&mut self, group: usize, (name, other): Names) -> ControlFlow<()> {
+    fn add_to_group(&mut self, group: usize, (name, other): RowNames) -> ControlFlow<()> {
         self.end.rows += 1;
         let rows = &mut self.end.rows_of_groups[group];
         *rows = rows.saturating_add(1);

@@ -4,10 +4,10 @@
 use super::checks::{has_control, is_selected, one_line};
 use super::file_names::{is_name, sidecar};
 use super::reading::{ItemSource, Note, RowEvent, Sink};
-use super::walk::{Found, Walk, skipped_warning};
+use super::walk::{Walk, WalkedFile, skipped_warning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
-use crate::settings::{Mapping, Names, OnlySource};
+use crate::settings::{Mapping, NameSource, OnlySource};
 use crate::text::{Phrase, Said};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub struct Folder {
     path: PathBuf,
     only: OnlySource,
     source_type: SourceType,
-    names: Names,
+    names: NameSource,
     /// The folder that the run writes to.
     outdir: Option<PathBuf>,
 }
@@ -66,7 +66,7 @@ impl Folder {
         }))
     }
 
-    fn item(&self, found: Found) -> Result<Item, Said> {
+    fn item(&self, found: WalkedFile) -> Result<Item, Said> {
         let image_path = found.relative.to_str().ok_or(NOT_UTF8)?;
         if has_control(image_path) {
             return Err(CONTROL.into());
@@ -74,10 +74,10 @@ impl Folder {
         let beside = || sidecar(&found.path);
         let stem = || stem(&found.path).filter(|stem| is_name(stem));
         let item_name = match self.names {
-            Names::None => None,
-            Names::Stem => stem(),
-            Names::Sidecar => Some(beside()?.ok_or(NO_SIDECAR)?),
-            Names::Auto => beside()?.or_else(stem),
+            NameSource::None => None,
+            NameSource::Stem => stem(),
+            NameSource::Sidecar => Some(beside()?.ok_or(NO_SIDECAR)?),
+            NameSource::Auto => beside()?.or_else(stem),
         };
         Ok(Item {
             image_path: image_path.to_owned(),

@@ -18,7 +18,7 @@ static OPEN_FILES: Mutex<Vec<Inflated>> = Mutex::new(Vec::new());
 /// A compressed file and its read position.
 struct Inflated {
     path: PathBuf,
-    version: Version,
+    version: FileVersion,
     /// Decompressed bytes read so far.
     at: u64,
     content: MultiGzDecoder<BufReader<File>>,
@@ -26,12 +26,12 @@ struct Inflated {
 
 /// Detects that a file has been replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Version {
+struct FileVersion {
     length: u64,
     modified: Option<SystemTime>,
 }
 
-impl From<&Metadata> for Version {
+impl From<&Metadata> for FileVersion {
     fn from(metadata: &Metadata) -> Self {
         Self {
             length: metadata.len(),
@@ -57,7 +57,7 @@ pub fn read_range(path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, Read
         file.seek(SeekFrom::Start(offset))?;
         return read_exactly(&mut file, length);
     }
-    let version = Version::from(&file.metadata()?);
+    let version = FileVersion::from(&file.metadata()?);
     let mut inflated = take(path, version, offset).unwrap_or_else(|| Inflated {
         path: path.to_owned(),
         version,
@@ -80,7 +80,7 @@ pub fn read_range(path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, Read
 }
 
 /// Takes the open file whose position is closest before `offset`.
-fn take(path: &Path, version: Version, offset: u64) -> Option<Inflated> {
+fn take(path: &Path, version: FileVersion, offset: u64) -> Option<Inflated> {
     let mut open = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let usable = open.iter().enumerate().filter(|(_, inflated)| {
         inflated.path == path && inflated.version == version && inflated.at <= offset

@@ -15,7 +15,7 @@ mod notes;
 mod reading;
 mod walk;
 
-pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
+pub use dedup::{GroupEvent, SourceEnd, SourceGroup, group};
 pub use image_file::image_bytes;
 pub use reading::{ItemSource, Note, RowEvent, Sink, SourceRow};
 

@@ -14,13 +14,13 @@ const MAX_KINDS: usize = 20;
 
 #[derive(Debug, Default)]
 pub struct Notes {
-    kinds: Vec<Kind>,
+    kinds: Vec<NoteKind>,
     /// Rows of all other kinds: used and refused.
     others: [u64; 2],
 }
 
 #[derive(Debug)]
-struct Kind {
+struct NoteKind {
     is_refused: bool,
     what: Said,
     rows: u64,
@@ -30,14 +30,14 @@ struct Kind {
 impl Notes {
     /// Counts a problem. `is_refused` means that the row is not used at all.
     pub fn add(&mut self, note: Note, is_refused: bool) {
-        let known = |kind: &&mut Kind| kind.is_refused == is_refused && kind.what == note.what;
+        let known = |kind: &&mut NoteKind| kind.is_refused == is_refused && kind.what == note.what;
         if let Some(kind) = self.kinds.iter_mut().find(known) {
             kind.rows += 1;
             if kind.first.len() < MAX_PLACES {
                 kind.first.push(note);
             }
         } else if self.kinds.len() < MAX_KINDS {
-            self.kinds.push(Kind {
+            self.kinds.push(NoteKind {
                 is_refused,
                 what: note.what.clone(),
                 rows: 1,
@@ -56,7 +56,7 @@ impl Notes {
 
     /// One summary line per kind.
     pub fn lines(&self) -> Vec<Said> {
-        let mut lines: Vec<Said> = self.kinds.iter().map(Kind::line).collect();
+        let mut lines: Vec<Said> = self.kinds.iter().map(NoteKind::line).collect();
         let [used, refused] = self.others;
         if used > 0 {
             let (more, n) = (plural(used as usize, "more row"), count(used));
@@ -76,7 +76,7 @@ impl Notes {
     }
 }
 
-impl Kind {
+impl NoteKind {
     fn line(&self) -> Said {
         let (rows, n) = (plural(self.rows as usize, "row"), count(self.rows));
         let places = self.places();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// A file found by a [`Walk`].
 #[derive(Debug)]
-pub struct Found {
+pub struct WalkedFile {
     pub path: PathBuf,
     /// Path relative to the folder where the walk started.
     pub relative: PathBuf,
@@ -62,7 +62,7 @@ impl Walk {
         outdir.is_some_and(|outdir| is_same(folder, outdir)) || is_own_folder(folder)
     }
 
-    fn step(&mut self) -> Option<Result<Found>> {
+    fn step(&mut self) -> Option<Result<WalkedFile>> {
         loop {
             let (relative, names) = self.open.last_mut()?;
             let Some(name) = names.pop() else {
@@ -73,7 +73,7 @@ impl Walk {
             let path = self.root.join(&relative);
             // A dangling link is reported as a file; its image is missing.
             let Ok(metadata) = fs::metadata(&path) else {
-                return Some(Ok(Found { path, relative }));
+                return Some(Ok(WalkedFile { path, relative }));
             };
             if !metadata.is_dir() {
                 let is_at_root = self.is_outdir && self.open.len() == 1;
@@ -81,7 +81,7 @@ impl Walk {
                     self.skipped.push(relative);
                     continue;
                 }
-                return Some(Ok(Found { path, relative }));
+                return Some(Ok(WalkedFile { path, relative }));
             }
             if file_id(&metadata).is_some_and(|id| !self.entered.insert(id)) {
                 continue;
@@ -99,7 +99,7 @@ impl Walk {
 }
 
 impl Iterator for Walk {
-    type Item = Result<Found>;
+    type Item = Result<WalkedFile>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step()

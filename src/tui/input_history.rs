@@ -36,13 +36,13 @@ impl InputHistory {
 }
 
 #[derive(Debug, Default)]
-pub struct History {
+pub struct InputHistories {
     filters: InputHistory,
     rejections: InputHistory,
     views: Views,
 }
 
-impl History {
+impl InputHistories {
     pub fn filters(&self) -> &InputHistory {
         &self.filters
     }

@@ -26,7 +26,7 @@ mod widgets;
 mod workstation;
 
 pub use keymap::Keymap;
-pub use prepared::Prepared;
+pub use prepared::KeysAndColors;
 pub use session::Settings;
 pub use terminal::{Decoder, Exit, Input, Replies};
 pub use theme::BUILT_IN_THEMES;
@@ -35,8 +35,8 @@ pub use workstation::run;
 use crate::error::Result;
 
 /// Loads the key bindings and the colors. Fails where there is no terminal.
-pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
-    let prepared = Prepared::load(keymap, theme)?;
+pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<KeysAndColors> {
+    let prepared = KeysAndColors::load(keymap, theme)?;
     terminal::check("the workstation", "use --batch to label unattended")?;
     Ok(prepared)
 }

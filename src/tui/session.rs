@@ -3,7 +3,7 @@
 
 use super::engine_status::EngineStatus;
 use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
-use super::input_history::History;
+use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
@@ -56,7 +56,7 @@ pub struct Session {
     pub pictures: Pictures,
     pub engine: EngineStatus,
     pub notices: Notices,
-    pub history: History,
+    pub history: InputHistories,
     /// Number of previews requested so far.
     preview_count: u64,
     /// Computes the uncertainty scores.
@@ -92,7 +92,7 @@ impl Session {
             selection: Selection::default(),
             pictures,
             notices: Notices::default(),
-            history: History::default(),
+            history: InputHistories::default(),
             preview_count: 0,
             estimator: Estimator::default(),
             next_estimator: None,

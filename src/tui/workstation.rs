@@ -4,7 +4,7 @@ use super::app::App;
 use super::bars;
 use super::judging::{Ballot, Choice, Deck, JudgingScreen, Outcome};
 use super::message::{Effect, Message};
-use super::prepared::Prepared;
+use super::prepared::KeysAndColors;
 use super::session::Settings;
 use super::terminal::{self, Application, Exit, theme_of};
 use crate::engine::{Command, Event, Handle};
@@ -17,9 +17,14 @@ use ratatui::widgets::Widget as _;
 use std::path::Path;
 
 /// Runs the workstation until the operator quits and the engine has saved everything.
-pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
+pub fn run(
+    handle: Handle,
+    prepared: KeysAndColors,
+    settings: Settings,
+    log: &Path,
+) -> Result<Exit> {
     let words = Words::new(settings.language);
-    let Prepared { keymap, palette } = prepared;
+    let KeysAndColors { keymap, palette } = prepared;
     let theme = theme_of(palette);
     let pictures = settings.pictures;
     let workstation = |size| Workstation::new(App::new(size, theme, keymap, settings));

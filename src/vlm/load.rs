@@ -3,7 +3,7 @@
 use super::architecture::{Architecture, LoadStage, Network};
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::packing::Packing;
-use super::checkpoint::weight_cache::{self, Reader, WeightCache, Writer};
+use super::checkpoint::weight_cache::{self, CacheReader, CacheWriter, WeightCache};
 use super::checkpoint::weights::Weights;
 use super::device::LoadOptions;
 use super::memory::Memory;
@@ -104,7 +104,7 @@ impl Checkpoint {
         let Some(path) = path else {
             return load(&WeightCache::Off, progress);
         };
-        let cached = Reader::open(&path).and_then(|reader| {
+        let cached = CacheReader::open(&path).and_then(|reader| {
             let cache = reader.map(WeightCache::map);
             cache.map(|cache| load(&cache, progress)).transpose()
         });
@@ -113,7 +113,7 @@ impl Checkpoint {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "cached weights are unusable, rebuilding"),
         }
-        let cache = match Writer::create(&path) {
+        let cache = match CacheWriter::create(&path) {
             Ok(writer) => WeightCache::write(writer),
             Err(error) => {
                 tracing::warn!(%error, "cannot cache the quantized weights");
@@ -139,7 +139,7 @@ impl Checkpoint {
             return Ok(network);
         }
         // Mapping the file just written halves the memory of candle's quantized tensors.
-        match Reader::open(&path)? {
+        match CacheReader::open(&path)? {
             Some(reader) => {
                 drop(network);
                 load(&WeightCache::map(reader), progress)

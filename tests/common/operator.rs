@@ -14,7 +14,7 @@ use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::message::{Effect, Message};
 use labeler_tui::tui::picture::LoadedPicture;
-use labeler_tui::tui::theme::{Depth, Ground, Palette, Theme};
+use labeler_tui::tui::theme::{Depth, Ground, Theme, ThemeColors};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,7 +62,7 @@ impl Operator {
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
-            palette: Palette::load(None).unwrap(),
+            palette: ThemeColors::load(None).unwrap(),
         };
         let keymap = Keymap::load(None, None).unwrap();
         let fake = Fake::new(actions);

@@ -8,7 +8,7 @@ use super::{check_images_folder, find_image, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
-use crate::record::{Comparison, GroupId, Record, Vocabulary, compare};
+use crate::record::{GroupId, Record, RecordComparison, Vocabulary, compare};
 use crate::settings::CompareOptions;
 use crate::store::{self, Journal, LabelsFile, Prefer};
 use crate::text::{count, for_line, pad, plural};
@@ -104,14 +104,14 @@ fn records(
     Ok(records.collect())
 }
 
-fn table(comparison: &Comparison) -> String {
+fn table(comparison: &RecordComparison) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_table(&mut text, comparison);
     text
 }
 
-fn write_table(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
+fn write_table(text: &mut String, comparison: &RecordComparison) -> std::fmt::Result {
     let both = comparison.both;
     writeln!(
         text,

@@ -1,7 +1,7 @@
 //! Embeds each image and text of an outdir once, and ranks the images for every text.
 
 use crate::embed::ranking::{ImageIndex, Ranking};
-use crate::embed::vectors::{Key, VectorFile};
+use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{Retriever, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
@@ -33,14 +33,14 @@ pub struct Searched {
 
 /// Progress within the current stage.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
+pub struct StageProgress {
     pub stage: &'static str,
     pub done: usize,
     pub total: usize,
 }
 
 /// The result of a measurement.
-pub struct Measured {
+pub struct RetrievalMeasurement {
     /// Records whose image could be read, each with the ranks of its texts.
     pub records: Vec<(Searched, RetrievalResult)>,
     pub labels: BeforeAfter,
@@ -82,8 +82,8 @@ pub fn measure(
     retriever: &Retriever,
     background: Background,
     vectors: &mut VectorFile,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Measured> {
+    progress: &mut dyn FnMut(StageProgress),
+) -> Result<RetrievalMeasurement> {
     let mut embedder = Embedder {
         retriever,
         background,
@@ -115,7 +115,7 @@ pub fn measure(
     let (before, after) = (figures(&first), figures(&now));
     let computed = embedder.computed;
     let records = records.into_iter().map(|(record, _)| record);
-    Ok(Measured {
+    Ok(RetrievalMeasurement {
         records: records.zip(now).collect(),
         labels: BeforeAfter {
             before: before.0,
@@ -144,13 +144,13 @@ impl Embedder<'_> {
         &mut self,
         records: Vec<Searched>,
         unreadable: &mut Vec<(String, String)>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<(Searched, Key)>> {
+        progress: &mut dyn FnMut(StageProgress),
+    ) -> Result<Vec<(Searched, VectorKey)>> {
         let total = records.len();
         let mut found = Vec::with_capacity(total);
         let mut waiting = Vec::new();
         for (done, record) in records.into_iter().enumerate() {
-            progress(Progress {
+            progress(StageProgress {
                 stage: "images",
                 done,
                 total,
@@ -159,7 +159,7 @@ impl Embedder<'_> {
             let known = record
                 .sha256
                 .as_deref()
-                .map(|hash| Key::image(hash, preparation));
+                .map(|hash| VectorKey::image(hash, preparation));
             if let Some(key) = known
                 && self.vectors.holds(&key)
             {
@@ -168,7 +168,7 @@ impl Embedder<'_> {
             }
             match self.picture(&record) {
                 Ok((hash, picture)) => {
-                    let key = Key::image(&hash, preparation);
+                    let key = VectorKey::image(&hash, preparation);
                     waiting.push((key, picture));
                     found.push((record, key));
                 }
@@ -196,8 +196,8 @@ impl Embedder<'_> {
         Ok((hash, icon::picture(&icon, 1, self.background)))
     }
 
-    fn embed_images(&mut self, waiting: Vec<(Key, icon::Picture)>) -> Result<()> {
-        let (keys, pictures): (Vec<Key>, Vec<icon::Picture>) = waiting.into_iter().unzip();
+    fn embed_images(&mut self, waiting: Vec<(VectorKey, icon::Picture)>) -> Result<()> {
+        let (keys, pictures): (Vec<VectorKey>, Vec<icon::Picture>) = waiting.into_iter().unzip();
         let vectors = self.retriever.images.embed(&pictures)?;
         self.add(keys.into_iter().zip(vectors).collect())
     }
@@ -205,17 +205,17 @@ impl Embedder<'_> {
     /// Makes sure that each text has a vector.
     fn texts(
         &mut self,
-        records: &[(Searched, Key)],
-        progress: &mut dyn FnMut(Progress),
+        records: &[(Searched, VectorKey)],
+        progress: &mut dyn FnMut(StageProgress),
     ) -> Result<()> {
         let mut seen = HashSet::new();
-        let mut missing: Vec<(Key, &str)> = Vec::new();
+        let mut missing: Vec<(VectorKey, &str)> = Vec::new();
         for (record, _) in records {
             for labels in [&record.labels, &record.first] {
                 let (label, queries) = searched_texts(labels);
                 let texts = std::iter::once(label).chain(queries.iter().map(String::as_str));
                 for text in texts.filter(|text| seen.insert(*text)) {
-                    let key = Key::text(text);
+                    let key = VectorKey::text(text);
                     if !self.vectors.holds(&key) {
                         missing.push((key, text));
                     }
@@ -224,24 +224,24 @@ impl Embedder<'_> {
         }
         let total = missing.len();
         for (at, texts) in missing.chunks(SAVED_TOGETHER).enumerate() {
-            progress(Progress {
+            progress(StageProgress {
                 stage: "texts",
                 done: at * SAVED_TOGETHER,
                 total,
             });
-            let (keys, texts): (Vec<Key>, Vec<&str>) = texts.iter().copied().unzip();
+            let (keys, texts): (Vec<VectorKey>, Vec<&str>) = texts.iter().copied().unzip();
             let vectors = self.retriever.texts.embed(&texts)?;
             self.add(keys.into_iter().zip(vectors).collect())?;
         }
         Ok(())
     }
 
-    fn add(&mut self, vectors: Vec<(Key, Vector)>) -> Result<()> {
+    fn add(&mut self, vectors: Vec<(VectorKey, Vector)>) -> Result<()> {
         self.computed += vectors.len();
         self.vectors.add(&vectors)
     }
 
-    fn vector(&self, key: &Key) -> Result<Vector> {
+    fn vector(&self, key: &VectorKey) -> Result<Vector> {
         let missing = || Error::new(ErrorKind::Internal, "a vector that was computed is gone");
         self.vectors.get(key)?.ok_or_else(missing)
     }
@@ -250,7 +250,7 @@ impl Embedder<'_> {
 struct Search<'a> {
     embedder: &'a Embedder<'a>,
     index: &'a ImageIndex,
-    records: &'a [(Searched, Key)],
+    records: &'a [(Searched, VectorKey)],
 }
 
 impl Search<'_> {
@@ -259,7 +259,7 @@ impl Search<'_> {
         &mut self,
         texts_of: impl Fn(&Searched) -> &Labels,
         stage: &'static str,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(StageProgress),
     ) -> Result<Vec<RetrievalResult>> {
         let mut texts: Vec<(&str, usize)> = Vec::new();
         for (own, (record, _)) in self.records.iter().enumerate() {
@@ -270,14 +270,14 @@ impl Search<'_> {
         let total = texts.len();
         let mut findings = Vec::with_capacity(total);
         for texts in texts.chunks(SEARCHED_TOGETHER) {
-            progress(Progress {
+            progress(StageProgress {
                 stage,
                 done: findings.len(),
                 total,
             });
             let mut vectors = Vec::with_capacity(texts.len());
             for (text, _) in texts {
-                vectors.push(self.embedder.vector(&Key::text(text))?);
+                vectors.push(self.embedder.vector(&VectorKey::text(text))?);
             }
             let owns = texts.iter().map(|(_, own)| *own);
             let pairs: Vec<(&Vector, usize)> = vectors.iter().zip(owns).collect();

@@ -1,7 +1,7 @@
 //! `labeler-tui retrieval`: checks whether the texts of each record find its image among all
 //! images.
 
-use super::measure::{Measured, Progress, measure, records};
+use super::measure::{RetrievalMeasurement, StageProgress, measure, records};
 use super::open_with_bar;
 use crate::commands::{load_vocabulary, write_out};
 use crate::embed::named;
@@ -55,7 +55,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
         &retriever,
         background,
         &mut vectors,
-        &mut |at: Progress| {
+        &mut |at: StageProgress| {
             if at.stage != stage {
                 stage = at.stage;
                 bar.reset();
@@ -86,7 +86,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
 fn save(
     outdir: &Path,
     vocabulary: &Arc<Vocabulary>,
-    measured: &Measured,
+    measured: &RetrievalMeasurement,
     summary: &RetrievalSummary,
 ) -> Result<()> {
     let found = measured.records.iter();
@@ -100,7 +100,7 @@ fn save(
     Ok(())
 }
 
-fn json(measured: &Measured, summary: &RetrievalSummary) -> Value {
+fn json(measured: &RetrievalMeasurement, summary: &RetrievalSummary) -> Value {
     let finding = |finding: &SearchRank| {
         json!({
             "text": finding.text,
@@ -139,7 +139,7 @@ fn is_missed(found: &RetrievalResult) -> bool {
     found.is_miss(&found.label)
 }
 
-fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> String {
+fn table(measured: &RetrievalMeasurement, summary: &RetrievalSummary, outdir: &Path) -> String {
     let RetrieverName {
         retriever, adapter, ..
     } = &summary.by;

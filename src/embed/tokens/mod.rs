@@ -15,7 +15,7 @@ use tokenizers::{PaddingDirection, PaddingParams, Tokenizer, TruncationParams};
 
 /// The tokenizer of a retriever.
 pub struct TextTokens {
-    kind: Kind,
+    kind: TokenizerKind,
     normalization: Normalization,
     /// Maximum number of tokens of a text.
     length: usize,
@@ -23,7 +23,7 @@ pub struct TextTokens {
     fill: Option<Fill>,
 }
 
-enum Kind {
+enum TokenizerKind {
     /// A tokenizer that adds special tokens and truncates by itself.
     Whole(Box<Tokenizer>),
     Pieces {
@@ -44,12 +44,12 @@ pub struct TokenSpec {
     pub length: usize,
     pub vocab_size: usize,
     pub normalization: Normalization,
-    pub padding: Padding,
+    pub padding: TextPadding,
     pub config: TokenizerConfig,
 }
 
 /// Whether texts are padded.
-pub enum Padding {
+pub enum TextPadding {
     /// To a fixed length; the tower attends to the padding.
     Fixed {
         /// Default side, if the files do not specify one.
@@ -102,7 +102,7 @@ impl TextTokens {
             whole
                 .with_truncation(Some(most))
                 .context(ErrorKind::Model, format!("{shown} is not as expected"))?;
-            Ok((Kind::Whole(Box::new(whole)), padding))
+            Ok((TokenizerKind::Whole(Box::new(whole)), padding))
         };
         let (kind, padding) = match &files.tokenizer {
             TokenizerFiles::Whole(file) => whole(file.tokenizer()?, file.shown())?,
@@ -120,7 +120,7 @@ impl TextTokens {
                     .token_to_id(&end)
                     .ok_or_else(|| no_token(&end))?;
                 let model = Box::new(model);
-                (Kind::Pieces { model, end }, None)
+                (TokenizerKind::Pieces { model, end }, None)
             }
             TokenizerFiles::Parts { vocab, .. } => {
                 return Err(Error::new(
@@ -136,11 +136,11 @@ impl TextTokens {
             length,
             fill: None,
         };
-        if let Padding::Fixed { is_left } = spec.padding {
+        if let TextPadding::Fixed { is_left } = spec.padding {
             let pad = match (&padding, &tokens.kind) {
                 (Some(padding), _) if config.pad_token.is_none() => padding.pad_token.clone(),
-                (_, Kind::Whole(_)) => special(&config.pad_token, "<pad>"),
-                (_, Kind::Pieces { .. }) => special(&config.pad_token, "</s>"),
+                (_, TokenizerKind::Whole(_)) => special(&config.pad_token, "<pad>"),
+                (_, TokenizerKind::Pieces { .. }) => special(&config.pad_token, "</s>"),
             };
             let token = tokens.tokenizer().token_to_id(&pad);
             tokens.fill = Some(Fill {
@@ -161,8 +161,8 @@ impl TextTokens {
 
     fn tokenizer(&self) -> &Tokenizer {
         match &self.kind {
-            Kind::Whole(whole) => whole,
-            Kind::Pieces { model, .. } => &model.pieces,
+            TokenizerKind::Whole(whole) => whole,
+            TokenizerKind::Pieces { model, .. } => &model.pieces,
         }
     }
 
@@ -170,14 +170,14 @@ impl TextTokens {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let failure = "cannot tokenize";
         let mut ids = match &self.kind {
-            Kind::Whole(whole) => {
+            TokenizerKind::Whole(whole) => {
                 let encoding = whole.encode_fast(self.normalization.apply(text), true);
                 encoding
                     .context(ErrorKind::Model, failure)?
                     .get_ids()
                     .to_vec()
             }
-            Kind::Pieces { model, end } => {
+            TokenizerKind::Pieces { model, end } => {
                 // The first word starts with a space, as every word does.
                 let text = format!("{SPACE}{}", text.replace(SPACE, " "));
                 let text = model.prepare(&self.normalization.apply(&text));

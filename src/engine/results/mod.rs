@@ -39,7 +39,7 @@ pub struct Results {
     quality_retry: bool,
     /// Number of opinions for each uncertain answer.
     opinions: u32,
-    counts: Counts,
+    counts: RunCounts,
 }
 
 /// Further requests for a group that was answered earlier.
@@ -53,7 +53,7 @@ pub enum Resumed {
 
 /// Counts of this run.
 #[derive(Debug, Default)]
-struct Counts {
+struct RunCounts {
     /// Groups that needed no work when the run started.
     already: u64,
     /// Groups finished in this run.
@@ -69,7 +69,7 @@ struct Counts {
     retries: RetryCounts,
 }
 
-impl Counts {
+impl RunCounts {
     fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
@@ -89,7 +89,7 @@ impl Results {
             commit_automatically: options.commit_automatically,
             quality_retry: options.quality_retry,
             opinions: options.opinions,
-            counts: Counts::default(),
+            counts: RunCounts::default(),
         }
     }
 

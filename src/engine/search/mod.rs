@@ -6,7 +6,7 @@ use super::handle::EngineEnd;
 use super::journal::JournalAccess;
 use super::messages::{Event, Warning};
 use crate::embed::ranking::ImageIndex;
-use crate::embed::vectors::{Key, VectorFile};
+use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{TextEmbedder, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{GroupId, RetrieverName};
@@ -21,10 +21,10 @@ pub struct Search {
     front: EngineEnd,
     outdir: PathBuf,
     /// `None` before the first search. Dropped to end the thread.
-    requests: Option<Sender<Request>>,
+    requests: Option<Sender<SearchRequest>>,
 }
 
-struct Request {
+struct SearchRequest {
     text: String,
     by: RetrieverName,
     /// Groups of all images with a known SHA-256.
@@ -47,7 +47,7 @@ impl Search {
         let Some(summary) = summary else {
             return Ok(refused(no_vectors(&self.outdir)));
         };
-        let request = Request {
+        let request = SearchRequest {
             text: text.to_owned(),
             by: summary.by,
             images,
@@ -58,7 +58,7 @@ impl Search {
         })
     }
 
-    fn send(&mut self, request: Request) -> Result<()> {
+    fn send(&mut self, request: SearchRequest) -> Result<()> {
         let request = match &self.requests {
             Some(requests) => match requests.send(request) {
                 Ok(()) => return Ok(()),
@@ -116,7 +116,7 @@ struct Loaded {
 }
 
 impl Searcher {
-    fn run(mut self, requests: &Receiver<Request>) {
+    fn run(mut self, requests: &Receiver<SearchRequest>) {
         while let Ok(first) = requests.recv() {
             // The newest request wins.
             let request = requests.try_iter().last().unwrap_or(first);
@@ -132,8 +132,8 @@ impl Searcher {
     }
 
     /// Ranks all images that have a vector, most similar to the text first.
-    fn find(&mut self, request: Request) -> Result<Vec<GroupId>> {
-        let Request { text, by, images } = request;
+    fn find(&mut self, request: SearchRequest) -> Result<Vec<GroupId>> {
+        let SearchRequest { text, by, images } = request;
         let previous = self.loaded.take();
         let is_current = |loaded: &Loaded| loaded.by == by && loaded.images == images;
         let loaded = match previous {
@@ -172,7 +172,7 @@ impl Searcher {
         let preparation = named::preparation(by.background);
         let (mut groups, mut vectors) = (Vec::new(), Vec::new());
         for (group, sha256) in &images {
-            if let Some(vector) = file.get(&Key::image(sha256, preparation))? {
+            if let Some(vector) = file.get(&VectorKey::image(sha256, preparation))? {
                 groups.push(*group);
                 vectors.push(vector);
             }

@@ -7,12 +7,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Unbounded: the coordinator limits how many requests are prepared ahead.
 #[derive(Debug, Default)]
 pub struct PreparedQueue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     urgent: VecDeque<Box<LabelRequest>>,
     normal: VecDeque<Box<LabelRequest>>,
     /// Requests that were in flight when the labeler crashed. Each runs alone to find the culprit.
@@ -25,11 +25,11 @@ struct State {
 }
 
 impl PreparedQueue {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut QueueState)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
@@ -97,7 +97,7 @@ impl PreparedQueue {
     }
 }
 
-impl State {
+impl QueueState {
     fn next_urgent(&mut self) -> Option<Box<LabelRequest>> {
         let is_held_back = self.cancelled || self.paused || self.alone || !self.suspects.is_empty();
         let waiting = self.urgent.iter().filter(|request| request.urgent).count();

@@ -56,7 +56,7 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
     let start = Instant::now();
     let ticket = job.ticket;
     match without_panic(|| prepare(prompter, job)) {
-        Ok(Prepared {
+        Ok(PreparedRequest {
             request,
             measured,
             request_text,
@@ -105,13 +105,13 @@ fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
     icon::decode(&image_bytes(file)?).map_err(broken)
 }
 
-struct Prepared {
+struct PreparedRequest {
     request: LabelRequest,
     measured: Option<Measured>,
     request_text: RequestText,
 }
 
-fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
+fn prepare(prompter: &Prompter, job: &Job) -> Result<PreparedRequest, Failure> {
     let settings = &job.settings;
     let mut measured = None;
     let mut picture = None;
@@ -149,7 +149,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
         keep_prompt: job.keep_prompt,
         urgent: job.purpose == Purpose::Operator,
     };
-    Ok(Prepared {
+    Ok(PreparedRequest {
         request,
         measured,
         request_text,

@@ -3,7 +3,7 @@
 use super::completion::read_answer;
 use super::conformance::Conformance;
 use super::http::{Http, RetryPolicy, describe_error, read_body};
-use super::wire::{self, Agreement, Format};
+use super::wire::{self, SchemaFormat, ServerAgreement};
 use crate::error::Result;
 use crate::icon::Picture;
 use crate::labeler::{Answer, LabelRequest};
@@ -128,7 +128,7 @@ impl Server<'_> {
             let format = self.takes_schema(conformance).await;
             // Sends the schema as a run does, since a small model without one may generate broken
             // characters.
-            let format_in_use = *format.as_ref().unwrap_or(&Format::Plain);
+            let format_in_use = *format.as_ref().unwrap_or(&SchemaFormat::Plain);
             report.takes_schema = format.map(|format| format.name().to_owned());
             report.gives_probabilities = self.gives_probabilities(format_in_use).await;
         }
@@ -172,7 +172,7 @@ impl Server<'_> {
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
-            let answer = self.ask(picture, Format::Plain, false).await;
+            let answer = self.ask(picture, SchemaFormat::Plain, false).await;
             answer.map_err(|error| error.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
@@ -185,9 +185,9 @@ impl Server<'_> {
 
     /// Checks the ways to send the schema. The question does not request JSON, so only a server that
     /// enforces the schema answers in JSON.
-    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<Format, String> {
+    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<SchemaFormat, String> {
         let mut refusals = Vec::new();
-        for format in [Format::JsonSchema, Format::GuidedJson] {
+        for format in [SchemaFormat::JsonSchema, SchemaFormat::GuidedJson] {
             match self.ask(false, format, false).await {
                 Ok(answer) => {
                     let reading = conformance.read(self.schema, &answer.text);
@@ -206,7 +206,7 @@ impl Server<'_> {
         Err(refusals.join("; "))
     }
 
-    async fn gives_probabilities(&self, format: Format) -> Result<String, String> {
+    async fn gives_probabilities(&self, format: SchemaFormat) -> Result<String, String> {
         match self.ask(false, format, true).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
@@ -217,7 +217,7 @@ impl Server<'_> {
     async fn ask(
         &self,
         picture: bool,
-        format: Format,
+        format: SchemaFormat,
         logprobs: bool,
     ) -> Result<Answer, ServerError> {
         let png = match picture {
@@ -239,7 +239,7 @@ impl Server<'_> {
             keep_prompt: false,
             urgent: false,
         };
-        let agreement = Agreement { format, logprobs };
+        let agreement = ServerAgreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);
         let start = Instant::now();
         let request = self

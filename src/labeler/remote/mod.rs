@@ -26,10 +26,10 @@ use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http::{AnswerLimits, Http, describe_error, read_body};
-use pool::{Endpoint, Pool};
+use pool::{Endpoint, ServerPool};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
-use wire::{Agreement, Refusal};
+use wire::{RefusedFeature, ServerAgreement};
 
 /// How often a run checks for new requests and for cancellation while requests are in flight.
 const TICK: Duration = Duration::from_millis(20);
@@ -63,7 +63,7 @@ pub struct RemoteLabeler {
     options: RemoteOptions,
     retry: RetryPolicy,
     http: Http,
-    pool: Pool,
+    pool: ServerPool,
     conformance: RefCell<Conformance>,
     counts: RefCell<RemoteCounts>,
 }
@@ -76,7 +76,7 @@ impl RemoteLabeler {
         let http = Http::new(&options, &retry)?;
         http.check_servers(options.wait)?;
         Ok(Self {
-            pool: Pool::new(http.urls.clone(), options.concurrency, &retry),
+            pool: ServerPool::new(http.urls.clone(), options.concurrency, &retry),
             http,
             conformance: RefCell::new(Conformance::new()?),
             counts: RefCell::default(),
@@ -110,7 +110,7 @@ impl RemoteLabeler {
         let ticket = request.ticket;
         let (mut broken, mut queued) = (0, 0);
         // The reduced agreement for this item, and its server.
-        let mut reduced: Option<(&Endpoint, Agreement)> = None;
+        let mut reduced: Option<(&Endpoint, ServerAgreement)> = None;
         loop {
             let Some(lease) = self.pool.choose().await else {
                 let servers = Vec::new();
@@ -141,7 +141,7 @@ impl RemoteLabeler {
                     if !is_record
                         && let Some(agreement) =
                             self.pool
-                                .reduce_agreement(endpoint, agreement, Refusal::Ignored)
+                                .reduce_agreement(endpoint, agreement, RefusedFeature::Ignored)
                     {
                         reduced = Some((endpoint, agreement));
                         self.counts.borrow_mut().retries += 1;
@@ -218,8 +218,8 @@ impl RemoteLabeler {
     }
 
     /// Marks the tokens that the grammar forced, whose probabilities say nothing about the model.
-    fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, agreement: Agreement) {
-        if answer.tokens.is_empty() || agreement.format == wire::Format::Plain {
+    fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, agreement: ServerAgreement) {
+        if answer.tokens.is_empty() || agreement.format == wire::SchemaFormat::Plain {
             return;
         }
         let reading = self
@@ -250,7 +250,7 @@ impl RemoteLabeler {
         &self,
         endpoint: &Endpoint,
         body: String,
-        agreement: Agreement,
+        agreement: ServerAgreement,
         limits: AnswerLimits,
     ) -> ServerReply {
         {
@@ -305,7 +305,7 @@ impl RemoteLabeler {
             300..=399 => ServerReply::Refused {
                 status,
                 why: redirect,
-                refusal: Refusal::Other,
+                refusal: RefusedFeature::Other,
             },
             _ => {
                 let body = String::from_utf8_lossy(&bytes);
@@ -353,7 +353,7 @@ enum ServerReply {
     Refused {
         status: u16,
         why: ServerError,
-        refusal: Refusal,
+        refusal: RefusedFeature,
     },
     RateLimited {
         status: u16,
@@ -366,7 +366,7 @@ enum ServerReply {
 
 /// Last reported state of the servers.
 #[derive(PartialEq)]
-struct Reported {
+struct ReportedState {
     agreed: String,
     waiting: bool,
     counts: RemoteCounts,
@@ -386,7 +386,7 @@ impl RemoteLabeler {
         }
     }
 
-    fn report(&self, reported: &mut Reported, jobs: &mut dyn Jobs) {
+    fn report(&self, reported: &mut ReportedState, jobs: &mut dyn Jobs) {
         for notice in self.pool.take_notices() {
             jobs.push(LabelEvent::Notice(notice));
         }
@@ -403,8 +403,8 @@ impl RemoteLabeler {
         *reported = now;
     }
 
-    fn state(&self) -> Reported {
-        Reported {
+    fn state(&self) -> ReportedState {
+        ReportedState {
             agreed: self.pool.agreement_summary(),
             waiting: self.pool.all_unavailable(),
             counts: *self.counts.borrow(),

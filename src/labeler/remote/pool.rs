@@ -1,7 +1,7 @@
 //! Tracks the servers of a run: load, availability, and the features that each supports.
 
 use super::http::RetryPolicy;
-use super::wire::{Agreement, Format, Refusal};
+use super::wire::{RefusedFeature, SchemaFormat, ServerAgreement};
 use crate::labeler::{RequestedPause, ServerNotice};
 use crate::record::{FailureDetail, ServerError};
 use std::cell::{Cell, RefCell};
@@ -48,7 +48,7 @@ pub struct Endpoint {
     /// Unavailable, although it responds.
     responds: Cell<bool>,
     trial: Cell<Trial>,
-    agreement: Cell<Agreement>,
+    agreement: Cell<ServerAgreement>,
     /// Has answered with the schema that it was sent, so it supports schemas.
     takes_format: Cell<bool>,
     /// Number of answered items.
@@ -77,7 +77,7 @@ pub struct Endpoint {
 }
 
 /// All servers of a run. Used on one thread only.
-pub struct Pool {
+pub struct ServerPool {
     endpoints: Vec<Endpoint>,
     /// Maximum number of requests in flight.
     concurrency: usize,
@@ -98,13 +98,13 @@ pub struct Pool {
 }
 
 /// Counts a request as in flight until it is dropped, even if the request is abandoned.
-pub struct Lease<'a> {
+pub struct ServerLease<'a> {
     pub endpoint: &'a Endpoint,
     is_trial: bool,
     changed: &'a Notify,
 }
 
-impl Drop for Lease<'_> {
+impl Drop for ServerLease<'_> {
     fn drop(&mut self) {
         let in_flight = &self.endpoint.in_flight;
         in_flight.set(in_flight.get().saturating_sub(1));
@@ -124,7 +124,7 @@ impl Endpoint {
             unavailable: Cell::new(false),
             responds: Cell::new(true),
             trial: Cell::new(Trial::Closed),
-            agreement: Cell::new(Agreement::default()),
+            agreement: Cell::new(ServerAgreement::default()),
             takes_format: Cell::new(false),
             answers: Cell::new(0),
             refusals: Cell::new(0),
@@ -141,7 +141,7 @@ impl Endpoint {
         }
     }
 
-    pub fn agreement(&self) -> Agreement {
+    pub fn agreement(&self) -> ServerAgreement {
         self.agreement.get()
     }
 
@@ -160,7 +160,7 @@ impl Endpoint {
     }
 }
 
-impl Pool {
+impl ServerPool {
     /// `urls` have no trailing slash.
     pub fn new(urls: Vec<String>, concurrency: usize, retry: &RetryPolicy) -> Self {
         Self {
@@ -189,7 +189,7 @@ impl Pool {
     }
 
     /// Chooses the least busy available server; waits if there is none. `None` if all are excluded.
-    pub async fn choose(&self) -> Option<Lease<'_>> {
+    pub async fn choose(&self) -> Option<ServerLease<'_>> {
         loop {
             let changed = self.changed.notified();
             if self.endpoints.iter().all(Endpoint::is_excluded) {
@@ -209,7 +209,7 @@ impl Pool {
                 if is_trial {
                     endpoint.trial.set(Trial::Running);
                 }
-                return Some(Lease {
+                return Some(ServerLease {
                     endpoint,
                     is_trial,
                     changed: &self.changed,
@@ -290,7 +290,7 @@ impl Pool {
     }
 
     /// Records that a server has answered an item. On trial it is available again.
-    pub fn labeled(&self, lease: &Lease) {
+    pub fn labeled(&self, lease: &ServerLease) {
         let endpoint = lease.endpoint;
         endpoint.answers.set(endpoint.answers.get() + 1);
         endpoint.failures.set(0);
@@ -468,11 +468,11 @@ impl Pool {
     pub fn record_answer(
         &self,
         endpoint: &Endpoint,
-        sent: Agreement,
+        sent: ServerAgreement,
         is_complete: bool,
         with_logprobs: bool,
     ) {
-        if is_complete && sent.format != Format::Plain && sent == endpoint.agreement.get() {
+        if is_complete && sent.format != SchemaFormat::Plain && sent == endpoint.agreement.get() {
             endpoint.takes_format.set(true);
         }
         if sent.logprobs && !with_logprobs {
@@ -486,13 +486,13 @@ impl Pool {
     pub fn reduce_agreement(
         &self,
         endpoint: &Endpoint,
-        sent: Agreement,
-        refused: Refusal,
-    ) -> Option<Agreement> {
+        sent: ServerAgreement,
+        refused: RefusedFeature,
+    ) -> Option<ServerAgreement> {
         // A request sent before the last reduction says nothing about the current agreement.
         let current = sent == endpoint.agreement.get();
-        let known = current && refused != Refusal::Logprobs && endpoint.takes_format.get();
-        if known && refused == Refusal::Ignored {
+        let known = current && refused != RefusedFeature::Logprobs && endpoint.takes_format.get();
+        if known && refused == RefusedFeature::Ignored {
             return None;
         }
         let reduced = sent.without(refused)?;
@@ -501,10 +501,14 @@ impl Pool {
             let (from, to) = (sent.format.name(), reduced.format.name());
             let url = endpoint.url.clone();
             match refused {
-                Refusal::Format => self.report(ServerNotice::SchemaRefused { url, from, to }),
-                Refusal::Ignored => self.report(ServerNotice::SchemaIgnored { url, from, to }),
-                Refusal::Logprobs => self.report_without_logprobs(&url),
-                Refusal::Other => {}
+                RefusedFeature::Format => {
+                    self.report(ServerNotice::SchemaRefused { url, from, to })
+                }
+                RefusedFeature::Ignored => {
+                    self.report(ServerNotice::SchemaIgnored { url, from, to })
+                }
+                RefusedFeature::Logprobs => self.report_without_logprobs(&url),
+                RefusedFeature::Other => {}
             }
         }
         Some(reduced)
@@ -529,14 +533,14 @@ impl Pool {
     /// Describes the agreements for the user: the formats in use, and whether probabilities are
     /// missing.
     pub fn agreement_summary(&self) -> String {
-        let mut formats: Vec<Format> = self
+        let mut formats: Vec<SchemaFormat> = self
             .endpoints
             .iter()
             .map(|endpoint| endpoint.agreement.get().format)
             .collect();
         formats.sort_unstable();
         formats.dedup();
-        let mut names: Vec<_> = formats.into_iter().map(Format::name).collect();
+        let mut names: Vec<_> = formats.into_iter().map(SchemaFormat::name).collect();
         if self.is_without_logprobs.get() {
             names.push("no probabilities");
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How the record's schema is sent. The next way is used for a server that rejects one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Format {
+pub enum SchemaFormat {
     /// `response_format` of type `json_schema`, strict.
     JsonSchema,
     /// vLLM's own `guided_json`.
@@ -20,7 +20,7 @@ pub enum Format {
     Plain,
 }
 
-impl Format {
+impl SchemaFormat {
     pub fn name(self) -> &'static str {
         match self {
             Self::JsonSchema => "json_schema",
@@ -40,27 +40,27 @@ impl Format {
 
 /// Features that requests to a server use, reduced by its refusals so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Agreement {
-    pub format: Format,
+pub struct ServerAgreement {
+    pub format: SchemaFormat,
     pub logprobs: bool,
 }
 
-impl Default for Agreement {
+impl Default for ServerAgreement {
     fn default() -> Self {
         Self {
-            format: Format::JsonSchema,
+            format: SchemaFormat::JsonSchema,
             logprobs: true,
         }
     }
 }
 
-impl Agreement {
+impl ServerAgreement {
     /// Reduces the agreement after a refusal; `None` if nothing would change.
-    pub fn without(mut self, refused: Refusal) -> Option<Self> {
+    pub fn without(mut self, refused: RefusedFeature) -> Option<Self> {
         match refused {
-            Refusal::Format | Refusal::Ignored => self.format = self.format.next()?,
-            Refusal::Logprobs if self.logprobs => self.logprobs = false,
-            Refusal::Logprobs | Refusal::Other => return None,
+            RefusedFeature::Format | RefusedFeature::Ignored => self.format = self.format.next()?,
+            RefusedFeature::Logprobs if self.logprobs => self.logprobs = false,
+            RefusedFeature::Logprobs | RefusedFeature::Other => return None,
         }
         Some(self)
     }
@@ -82,14 +82,14 @@ pub fn request_body(
     model: &str,
     request: &LabelRequest,
     png: Option<&str>,
-    agreement: Agreement,
+    agreement: ServerAgreement,
 ) -> Value {
     let mut content = Vec::new();
     if let Some(png) = png {
         content.push(json!({"type": "image_url", "image_url": {"url": png}}));
     }
     let mut text = request.chat.user.clone();
-    if agreement.format == Format::Plain {
+    if agreement.format == SchemaFormat::Plain {
         text.push('\n');
         text.push_str(PLAIN_INSTRUCTION);
     }
@@ -107,14 +107,14 @@ pub fn request_body(
         body["seed"] = json!(seed >> 33);
     }
     match agreement.format {
-        Format::JsonSchema => {
+        SchemaFormat::JsonSchema => {
             body["response_format"] = json!({
                 "type": "json_schema",
                 "json_schema": {"name": "record", "strict": true, "schema": *request.schema},
             });
         }
-        Format::GuidedJson => body["guided_json"] = (*request.schema).clone(),
-        Format::Plain => {}
+        SchemaFormat::GuidedJson => body["guided_json"] = (*request.schema).clone(),
+        SchemaFormat::Plain => {}
     }
     if agreement.logprobs {
         body["logprobs"] = json!(true);
@@ -142,7 +142,7 @@ pub fn data_url(picture: &Picture) -> Result<String, image::ImageError> {
 
 /// Part of a request that a server does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RefusedFeature {
     Format,
     /// The schema was accepted, but the answer does not follow it.
     Ignored,
@@ -151,13 +151,13 @@ pub enum Refusal {
 }
 
 /// Determines from an error response which feature of the request is not supported.
-pub fn refusal(status: u16, body: &str, sent: Agreement) -> Refusal {
+pub fn refusal(status: u16, body: &str, sent: ServerAgreement) -> RefusedFeature {
     if !matches!(status, 400 | 404 | 415 | 422 | 501) {
-        return Refusal::Other;
+        return RefusedFeature::Other;
     }
     let body = body.to_lowercase();
     if sent.logprobs && body.contains("logprob") {
-        return Refusal::Logprobs;
+        return RefusedFeature::Logprobs;
     }
     let about_format = [
         "response_format",
@@ -169,10 +169,10 @@ pub fn refusal(status: u16, body: &str, sent: Agreement) -> Refusal {
         "regex",
         "pattern",
     ];
-    if sent.format != Format::Plain && about_format.iter().any(|word| body.contains(word)) {
-        return Refusal::Format;
+    if sent.format != SchemaFormat::Plain && about_format.iter().any(|word| body.contains(word)) {
+        return RefusedFeature::Format;
     }
-    Refusal::Other
+    RefusedFeature::Other
 }
 
 /// Whether a refusal is about the key, its credit, the URL or the model, not about an item.
@@ -266,7 +266,8 @@ mod tests {
             keep_prompt: false,
             urgent: false,
         };
-        let body = |sampling| request_body("m", &request(sampling), None, Agreement::default());
+        let body =
+            |sampling| request_body("m", &request(sampling), None, ServerAgreement::default());
         let first = body(Sampling::GREEDY);
         assert_eq!(first["temperature"], json!(0));
         assert_eq!(first.get("seed"), None);
@@ -280,22 +281,22 @@ mod tests {
 
     #[test]
     fn only_a_requested_feature_can_be_refused() {
-        let full = Agreement::default();
+        let full = ServerAgreement::default();
         let schema = r#"{"error": "Unsupported JSON schema: pattern"}"#;
-        assert_eq!(refusal(400, schema, full), Refusal::Format);
-        assert_eq!(refusal(401, schema, full), Refusal::Other);
+        assert_eq!(refusal(400, schema, full), RefusedFeature::Format);
+        assert_eq!(refusal(401, schema, full), RefusedFeature::Other);
         let logprobs = r#"{"detail": "logprobs is not supported"}"#;
-        assert_eq!(refusal(422, logprobs, full), Refusal::Logprobs);
-        let reduced = Agreement {
-            format: Format::Plain,
+        assert_eq!(refusal(422, logprobs, full), RefusedFeature::Logprobs);
+        let reduced = ServerAgreement {
+            format: SchemaFormat::Plain,
             logprobs: false,
         };
-        assert_eq!(refusal(400, schema, reduced), Refusal::Other);
-        assert_eq!(refusal(400, logprobs, reduced), Refusal::Other);
+        assert_eq!(refusal(400, schema, reduced), RefusedFeature::Other);
+        assert_eq!(refusal(400, logprobs, reduced), RefusedFeature::Other);
         // An error of vLLM.
         let long = r#"{"error":{"message":"max_tokens=2000 cannot be greater than
             max_model_len=1024. Please request fewer output tokens."}}"#;
-        assert_eq!(refusal(400, long, full), Refusal::Other);
+        assert_eq!(refusal(400, long, full), RefusedFeature::Other);
     }
 
     #[test]

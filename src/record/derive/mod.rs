@@ -4,7 +4,7 @@
 
 mod name;
 
-use super::fixes::Phrase;
+use super::fixes::TokenizedText;
 use super::rules::{is_readable, is_readable_name};
 use super::{ColorHistogram, Field, Labels, Vocabulary, Word};
 use name::NameReplacement;
@@ -70,7 +70,7 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
         .collect();
     let derived_text = |text: &str| {
         let text = names.apply(text)?;
-        let phrase = Phrase::new(&text, to, vocabulary);
+        let phrase = TokenizedText::new(&text, to, vocabulary);
         Some(phrase.recolored(&plan, &measured)?.text())
     };
     let mut derived = labels.clone();

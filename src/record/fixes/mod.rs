@@ -16,4 +16,4 @@ pub use facts::FixFacts;
 pub use offer::{Fix, fix};
 pub use preview::{FixExample, FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, SafeFix, safe_fixes};
-pub(super) use text::{Phrase, kind_of};
+pub(super) use text::{TokenizedText, kind_of};

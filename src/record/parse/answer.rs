@@ -36,7 +36,7 @@ impl AnswerForm {
         let reasons = labels.model_reasons.iter();
         let reasons: Vec<&str> = reasons.map(|reason| reason.code()).collect();
         match self {
-            Self::Record => json!(Answer {
+            Self::Record => json!(RecordAnswer {
                 labels,
                 quality_flags: json!({"is_uncertain": !reasons.is_empty(), REASONS: reasons}),
             })
@@ -60,7 +60,7 @@ impl AnswerForm {
 
 /// An answer in the form of a record.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct RecordAnswer<'a> {
     #[serde(flatten, serialize_with = "serialize_fields")]
     labels: &'a Labels,
     quality_flags: Value,

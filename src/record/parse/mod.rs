@@ -10,7 +10,7 @@ pub use confidence::{Token, confidence};
 use super::normalize::split_list;
 use super::{Failure, FailureCode, FailureDetail, Field, Labels, Reason, ReasonSource};
 use crate::text::clean_text;
-use reader::{Node, Reader, Text};
+use reader::{JsonReader, Node, Text};
 
 /// The number of opening braces to try before giving up on an answer.
 const MAX_TRIES: usize = 8;
@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Result<Parsed, Failure> {
 fn object(text: &str) -> Option<(Node, bool, bool)> {
     let opens = text.match_indices('{').map(|(at, _)| at);
     let mut tried = opens.take(MAX_TRIES).filter_map(|at| {
-        let (node, reader) = Reader::read(text, at);
+        let (node, reader) = JsonReader::read(text, at);
         let node = node.filter(|node| node.get("label_ko").is_some())?;
         let before = !text[..at].trim().is_empty();
         Some((node, reader.cut, reader.repaired || before))
@@ -67,7 +67,7 @@ fn object(text: &str) -> Option<(Node, bool, bool)> {
 /// The first array, converted to an object. An array that was cut must have no text before it.
 fn values(text: &str) -> Option<(Node, bool, bool)> {
     let at = text.find('[')?;
-    let (Some(Node::List(nodes)), reader) = Reader::read(text, at) else {
+    let (Some(Node::List(nodes)), reader) = JsonReader::read(text, at) else {
         return None;
     };
     let before = !text[..at].trim().is_empty();

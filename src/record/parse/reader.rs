@@ -36,7 +36,7 @@ impl Node {
     }
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct JsonReader<'a> {
     text: &'a str,
     at: usize,
     /// Whether the text ended inside the object.
@@ -46,7 +46,7 @@ pub(super) struct Reader<'a> {
     too_deep: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     /// Reads the object or array that starts at byte `at`.
     pub fn read(text: &'a str, at: usize) -> (Option<Node>, Self) {
         let mut reader = Self {

@@ -63,7 +63,7 @@ pub struct Source {
     only: OnlySource,
     run_id: Option<String>,
     naming: EquipmentName,
-    opened: Option<Database>,
+    opened: Option<ItemDatabase>,
 }
 
 impl Source {
@@ -87,7 +87,7 @@ impl Source {
     /// Opens the database unless it is locked. Returns the lock's holder if it is.
     fn try_to_open(&mut self) -> Result<Option<String>> {
         let run_id = self.run_id.clone();
-        match Database::open(&self.path, self.only, run_id, self.naming) {
+        match ItemDatabase::open(&self.path, self.only, run_id, self.naming) {
             Ok(database) => {
                 self.opened = Some(database);
                 Ok(None)
@@ -134,7 +134,7 @@ impl From<Error> for OpenError {
 }
 
 #[derive(Debug)]
-struct Database {
+struct ItemDatabase {
     path: PathBuf,
     base: PathBuf,
     connection: Connection,
@@ -148,7 +148,7 @@ struct Database {
     warnings: Vec<Said>,
 }
 
-impl Database {
+impl ItemDatabase {
     fn open(
         path: &Path,
         only: OnlySource,
@@ -323,7 +323,7 @@ impl Database {
     }
 }
 
-impl Database {
+impl ItemDatabase {
     /// Converts a row to events; empty if the row is not an item. The error says why it cannot be
     /// used.
     fn read_row(

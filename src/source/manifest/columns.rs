@@ -1,7 +1,7 @@
 //! Column names of manifests: our own, those of other programs, and those that the user maps.
 
 use crate::record::SourceType;
-use crate::settings::{Mapping, Names};
+use crate::settings::{Mapping, NameSource};
 
 /// Content of a manifest column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Columns {
             known,
             source_type: mapping.source_type,
             is_image_named: mapping.image_column.is_some(),
-            is_nameless: mapping.names == Names::None,
+            is_nameless: mapping.names == NameSource::None,
         }
     }
 

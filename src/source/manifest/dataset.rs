@@ -7,7 +7,7 @@ use super::forms::{form_of, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use crate::source::reading::{ItemSource, RowEvent, Sink, absolute, base_of};
-use crate::source::walk::{Found, Walk, skipped_warning};
+use crate::source::walk::{Walk, WalkedFile, skipped_warning};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub(super) fn open(
     let mut has_images = false;
     let mut walk = Walk::new(folder, outdir)?;
     for entry in walk.by_ref() {
-        let Found { path, relative } = entry?;
+        let WalkedFile { path, relative } = entry?;
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         has_images |= crate::source::folder::is_image(&path);

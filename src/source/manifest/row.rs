@@ -36,7 +36,7 @@ pub struct Row<'a> {
 
 /// A usable row, and problems with its optional values.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckedRow {
     pub row: SourceRow,
     pub notes: Vec<Said>,
 }
@@ -136,7 +136,7 @@ impl<'a> Row<'a> {
         base: &Path,
         prefix: &str,
         image: Option<Embedded>,
-    ) -> Result<Checked, Said> {
+    ) -> Result<CheckedRow, Said> {
         let mut notes = Vec::new();
         let is_ours = self.is_ours && image.is_none();
         let column_path = self.required(Column::Image)?;
@@ -184,7 +184,7 @@ impl<'a> Row<'a> {
             ocid: one_line(self.optional(Column::Ocid, &mut notes)),
             ranking: self.ranking(&mut notes),
         };
-        Ok(Checked {
+        Ok(CheckedRow {
             row: SourceRow {
                 item,
                 other_name: None,

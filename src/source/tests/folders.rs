@@ -1,7 +1,7 @@
 //! Tests of image folders.
 
 use super::*;
-use crate::settings::Names;
+use crate::settings::NameSource;
 
 fn images(dir: &Path) -> SourceOptions {
     options(SourceKind::Folder(dir.to_owned()))
@@ -81,18 +81,21 @@ fn names_come_from_the_file_or_the_text_beside_it() {
         ("blank.png", b"x"),
         ("blank.txt", b" \n"),
     ]);
-    let names = |names: Names| {
+    let names = |names: NameSource| {
         let mut options = images(dir.path());
         options.mapping.names = names;
         let read = read(&options).unwrap();
         let items = read.items.into_iter();
         items.map(|item| item.item_name).collect::<Vec<_>>()
     };
-    assert_eq!(names(Names::Auto), ["", "blank", "붉은 모자", "달빛 망토"]);
+    assert_eq!(
+        names(NameSource::Auto),
+        ["", "blank", "붉은 모자", "달빛 망토"]
+    );
     // A counter or a hash is no name, so it is never forced into a label.
-    assert_eq!(names(Names::Stem), ["", "blank", "", "달빛 망토"]);
-    assert_eq!(names(Names::Sidecar), ["붉은 모자"]);
-    assert_eq!(names(Names::None), [""; 4]);
+    assert_eq!(names(NameSource::Stem), ["", "blank", "", "달빛 망토"]);
+    assert_eq!(names(NameSource::Sidecar), ["붉은 모자"]);
+    assert_eq!(names(NameSource::None), [""; 4]);
 }
 
 /// The header of a journal of ours.

@@ -11,7 +11,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[derive(Debug, Default)]
 struct Grouped {
-    new: Vec<NewGroup>,
+    new: Vec<SourceGroup>,
     names: Vec<(u64, String, bool)>,
     paths: Vec<(u64, String)>,
     warnings: Vec<String>,

@@ -225,7 +225,7 @@ struct Import<'a> {
 }
 
 /// A stored record.
-struct StoredRecord {
+struct ExistingRecord {
     record: String,
     raw: Option<String>,
     label_key: String,
@@ -430,7 +430,7 @@ impl Import<'_> {
         Ok(draft)
     }
 
-    fn stored(&self, record: i64) -> Result<StoredRecord> {
+    fn stored(&self, record: i64) -> Result<ExistingRecord> {
         self.db
             .prepare_cached("SELECT record, raw, label_key, made_by FROM records WHERE id = ?1")
             .and_then(|mut select| select.query_row([record], stored_row))
@@ -439,7 +439,7 @@ impl Import<'_> {
 
     /// Whether the line equals any record that the group ever had.
     fn was_a_record(&self, id: GroupId, line: &Value) -> Result<bool> {
-        let records: Vec<StoredRecord> = self
+        let records: Vec<ExistingRecord> = self
             .db
             .prepare_cached(
                 "SELECT record, raw, label_key, made_by FROM records WHERE group_id = ?1",
@@ -496,8 +496,8 @@ impl Import<'_> {
     }
 }
 
-fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<StoredRecord> {
-    Ok(StoredRecord {
+fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<ExistingRecord> {
+    Ok(ExistingRecord {
         record: row.get(0)?,
         raw: row.get(1)?,
         label_key: row.get(2)?,
@@ -505,7 +505,7 @@ fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<StoredRecord> {
     })
 }
 
-impl StoredRecord {
+impl ExistingRecord {
     fn value(&self) -> Value {
         let text = self.raw.as_ref().unwrap_or(&self.record);
         // Invalid JSON equals no line.

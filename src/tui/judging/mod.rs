@@ -14,22 +14,22 @@ pub use deck::{Ballot, Card, Choice, Deck, Outcome, Question};
 pub(super) use screen::JudgingScreen;
 
 use super::terminal::{self, Exit, run_alone, theme_of};
-use super::theme::Palette;
+use super::theme::ThemeColors;
 use crate::error::Result;
 use crate::settings::LookOptions;
 use crate::wording::Words;
 use std::path::Path;
 
 /// Loads the colors. Fails where there is no terminal.
-pub fn prepare(look: &LookOptions) -> Result<Palette> {
-    let palette = Palette::load(look.theme.as_deref())?;
+pub fn prepare(look: &LookOptions) -> Result<ThemeColors> {
+    let palette = ThemeColors::load(look.theme.as_deref())?;
     terminal::check("judging", "use --json to print the judgments so far")?;
     Ok(palette)
 }
 
 /// Shows the cards until all are judged or the operator quits.
 pub fn judge(
-    palette: Palette,
+    palette: ThemeColors,
     look: &LookOptions,
     deck: Deck,
     ballot: &mut dyn Ballot,

@@ -121,7 +121,7 @@ impl<'a> Harness<'a> {
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
-            palette: Palette::load(None).unwrap(),
+            palette: ThemeColors::load(None).unwrap(),
         };
         let size = Size::new(width, height);
         let (words, pictures) = (Words::new(language), PictureChoice::Auto);

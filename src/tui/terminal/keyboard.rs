@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::input::{Decoder, Input};
 use super::probe::{Capabilities, Replies};
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::platform::{Signal, Signals, TerminalInput, Waited};
+use crate::platform::{ProcessSignal, Signals, TerminalInput, Waited};
 use crate::settings::PictureChoice;
 use crate::threads;
 use crate::tui::message::Message;
@@ -136,18 +136,18 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
         Signals::listen(&continued).context(ErrorKind::Internal, "listening for signals")?;
     let forward = move |signal| {
         let message = match signal {
-            Signal::Continued => Message::Resumed,
-            Signal::Resized => match terminal::size() {
+            ProcessSignal::Continued => Message::Resumed,
+            ProcessSignal::Resized => match terminal::size() {
                 Ok((width, height)) => Message::Resize(Size::new(width, height)),
                 // The reading thread notices that the terminal is gone.
                 Err(_) => return,
             },
-            Signal::Terminate | Signal::HangUp => Message::Terminate,
+            ProcessSignal::Terminate | ProcessSignal::HangUp => Message::Terminate,
         };
         // The first signal restores the screen and lets the engine save. A second one exits
         // immediately, which the journal always survives. A hang-up does not count as the second,
         // because it may arrive after the reading thread has noticed it.
-        if out.send(message).is_err() && signal == Signal::Terminate {
+        if out.send(message).is_err() && signal == ProcessSignal::Terminate {
             std::process::exit(i32::from(Exit::Interrupted.exit_status()));
         }
     };

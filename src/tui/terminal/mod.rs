@@ -14,7 +14,7 @@ pub use input::{Decoder, Input};
 pub use probe::Replies;
 
 use super::message::{Effect, Message};
-use super::theme::{Palette, Theme};
+use super::theme::{Theme, ThemeColors};
 use crate::engine::{Command, Event, Handle, connect};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::settings::PictureChoice;
@@ -83,7 +83,7 @@ pub fn run_alone<A: Application>(
 }
 
 /// The theme of a palette for this terminal.
-pub fn theme_of(palette: Palette) -> Theme {
+pub fn theme_of(palette: ThemeColors) -> Theme {
     Theme::detect(palette, |name| std::env::var(name).ok())
 }
 

@@ -10,7 +10,7 @@ use super::message::{Effect, Message};
 use super::picture::{self, Graphics};
 use super::records::Snapshot;
 use super::session::{Session, Settings};
-use super::theme::{Depth, Ground, Palette, Theme};
+use super::theme::{Depth, Ground, Theme, ThemeColors};
 use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::testing::VOCABULARY;
@@ -32,7 +32,7 @@ fn dark() -> Theme {
     Theme {
         depth: Depth::True,
         ground: Ground::Dark,
-        palette: Palette::load(None).unwrap(),
+        palette: ThemeColors::load(None).unwrap(),
     }
 }
 

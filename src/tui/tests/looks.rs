@@ -1,7 +1,7 @@
 //! Colors on the screen at every color depth.
 
 use super::*;
-use crate::tui::theme::{Depth, Ground, Palette, Theme};
+use crate::tui::theme::{Depth, Ground, Theme, ThemeColors};
 
 #[test]
 fn screens_differ_only_in_color_and_use_only_colors_that_the_terminal_has() {
@@ -9,7 +9,7 @@ fn screens_differ_only_in_color_and_use_only_colors_that_the_terminal_has() {
         [Ground::Dark, Ground::Light].map(|ground| Theme {
             depth,
             ground,
-            palette: Palette::load(None).unwrap(),
+            palette: ThemeColors::load(None).unwrap(),
         })
     });
     for (_, keys, _) in ACTION_KEYS {
@@ -56,7 +56,7 @@ fn a_color_value_has_swatches_if_the_terminal_can_show_them() {
         let theme = Theme {
             depth,
             ground: Ground::Dark,
-            palette: Palette::load(None).unwrap(),
+            palette: ThemeColors::load(None).unwrap(),
         };
         let mut bench = Bench::evening_in(theme, 120, 40);
         let cells = backgrounds(&mut bench, "[red]");

@@ -45,12 +45,12 @@ pub struct Colors {
 
 /// The colors for both kinds of background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Palette {
+pub struct ThemeColors {
     pub dark: Colors,
     pub light: Colors,
 }
 
-impl Palette {
+impl ThemeColors {
     /// Loads a theme by built-in name or path; `None` or `auto` loads the built-in colors for
     /// either background.
     pub fn load(choice: Option<&str>) -> Result<Self> {
@@ -100,12 +100,12 @@ struct ThemeFile {
 }
 
 impl ThemeFile {
-    fn palette(self, name: &str) -> Result<Palette> {
+    fn palette(self, name: &str) -> Result<ThemeColors> {
         let (Some(dark), Some(light)) = (self.dark.or(self.light), self.light.or(self.dark)) else {
             let cause = format!("the theme {name} has neither a table [dark] nor a table [light]");
             return Err(Error::new(ErrorKind::Usage, cause));
         };
-        Ok(Palette {
+        Ok(ThemeColors {
             dark: dark.colors(),
             light: light.colors(),
         })
@@ -214,13 +214,13 @@ mod tests {
     #[test]
     fn built_in_themes_can_be_loaded() {
         for (name, _) in BUILT_IN_THEMES {
-            Palette::load(Some(name)).unwrap();
+            ThemeColors::load(Some(name)).unwrap();
         }
-        let auto = Palette::load(None).unwrap();
-        assert_eq!(auto.dark, Palette::load(Some("dark")).unwrap().dark);
-        assert_eq!(auto.light, Palette::load(Some("light")).unwrap().light);
+        let auto = ThemeColors::load(None).unwrap();
+        assert_eq!(auto.dark, ThemeColors::load(Some("dark")).unwrap().dark);
+        assert_eq!(auto.light, ThemeColors::load(Some("light")).unwrap().light);
         // A theme with only one table uses it on both backgrounds.
-        let dark = Palette::load(Some("dark")).unwrap();
+        let dark = ThemeColors::load(Some("dark")).unwrap();
         assert_eq!(dark.dark, dark.light);
     }
 
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn every_theme_has_enough_contrast_in_16_colors() {
         for (name, _) in BUILT_IN_THEMES {
-            let palette = Palette::load(Some(name)).unwrap();
+            let palette = ThemeColors::load(Some(name)).unwrap();
             for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
                 if palette.dark == palette.light && (ground == 1.0) != (*name == "light") {
                     continue;
@@ -273,7 +273,7 @@ mod tests {
             Color::Rgb(r, g, b) => luminance([r, g, b]),
             other => panic!("{other}"),
         };
-        let palette = Palette::load(Some("high-contrast")).unwrap();
+        let palette = ThemeColors::load(Some("high-contrast")).unwrap();
         for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
             for ink in [
                 colors.accent,
@@ -297,7 +297,7 @@ mod tests {
         let file = dir.path().join("mine.toml");
         let cause = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            Palette::load(file.to_str()).unwrap_err().cause
+            ThemeColors::load(file.to_str()).unwrap_err().cause
         };
         assert!(cause("").contains("neither a table [dark] nor a table [light]"));
         assert!(cause("[dusk]\n").contains("dusk"));
@@ -305,7 +305,7 @@ mod tests {
         assert!(cause(&wrong).contains("`gray` is not a color such as #5fd7d7"));
         let wrong = DARK.replace("\"red\"", "\"bright red\"");
         assert!(cause(&wrong).contains("`bright red` is not one of"));
-        let error = Palette::load(Some("dusk")).unwrap_err();
+        let error = ThemeColors::load(Some("dusk")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(error.hint.unwrap().contains("high-contrast"));
     }

@@ -3,7 +3,7 @@
 mod file;
 mod nearest;
 
-pub use file::{BUILT_IN_THEMES, Palette};
+pub use file::{BUILT_IN_THEMES, ThemeColors};
 
 use crate::record::GroupState;
 use file::{Colors, Ink};
@@ -43,12 +43,12 @@ impl Ground {
 pub struct Theme {
     pub depth: Depth,
     pub ground: Ground,
-    pub palette: Palette,
+    pub palette: ThemeColors,
 }
 
 impl Theme {
     /// Reads `NO_COLOR`, `COLORTERM`, `TERM` and `COLORFGBG` through `env`.
-    pub fn detect(palette: Palette, env: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn detect(palette: ThemeColors, env: impl Fn(&str) -> Option<String>) -> Self {
         let term = env("TERM").unwrap_or_default();
         let depth = if env("NO_COLOR").is_some_and(|value| !value.is_empty()) || term == "dumb" {
             Depth::None
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_environment_decides_the_depth() {
         let with = |pairs: &'static [(&str, &str)]| {
-            Theme::detect(Palette::load(None).unwrap(), move |name| {
+            Theme::detect(ThemeColors::load(None).unwrap(), move |name| {
                 pairs
                     .iter()
                     .find(|(key, _)| *key == name)
@@ -252,7 +252,7 @@ mod tests {
         let theme = Theme {
             depth: Depth::Ansi16,
             ground: Ground::Dark,
-            palette: Palette::load(None).unwrap(),
+            palette: ThemeColors::load(None).unwrap(),
         };
         assert_eq!(theme.dim(), Style::new().add_modifier(Modifier::DIM));
         for gray in 0..=255 {

@@ -1,7 +1,7 @@
 //! Word diff of two texts.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum DiffKind {
     Kept,
     Removed,
     Inserted,
@@ -11,7 +11,7 @@ pub enum Change {
 const MAX_PAIRS: usize = 1 << 22;
 
 /// The changes from `old` to `new` in reading order, keeping as many common words as possible.
-pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
+pub fn differences(old: &[String], new: &[String]) -> Vec<(DiffKind, String)> {
     let both = |(a, b): &(&String, &String)| a == b;
     let begin = old.iter().zip(new).take_while(both).count();
     let (old_rest, new_rest) = (&old[begin..], &new[begin..]);
@@ -19,22 +19,22 @@ pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
     let end = ends.take_while(both).count();
     let old_rest = &old_rest[..old_rest.len() - end];
     let new_rest = &new_rest[..new_rest.len() - end];
-    let all = |change: Change, words: &[String]| -> Vec<(Change, String)> {
+    let all = |change: DiffKind, words: &[String]| -> Vec<(DiffKind, String)> {
         words.iter().map(|word| (change, word.clone())).collect()
     };
-    let mut out = all(Change::Kept, &old[..begin]);
+    let mut out = all(DiffKind::Kept, &old[..begin]);
     if old_rest.len().saturating_mul(new_rest.len()) > MAX_PAIRS {
-        out.extend(all(Change::Removed, old_rest));
-        out.extend(all(Change::Inserted, new_rest));
+        out.extend(all(DiffKind::Removed, old_rest));
+        out.extend(all(DiffKind::Inserted, new_rest));
     } else {
         out.extend(longest_common(old_rest, new_rest));
     }
-    out.extend(all(Change::Kept, &old[old.len() - end..]));
+    out.extend(all(DiffKind::Kept, &old[old.len() - end..]));
     out
 }
 
 /// The changes between two lists by their longest common subsequence.
-fn longest_common(old: &[String], new: &[String]) -> Vec<(Change, String)> {
+fn longest_common(old: &[String], new: &[String]) -> Vec<(DiffKind, String)> {
     // The most words that can be kept from each position on.
     let columns = new.len() + 1;
     let mut kept = vec![0_usize; (old.len() + 1) * columns];
@@ -53,16 +53,16 @@ fn longest_common(old: &[String], new: &[String]) -> Vec<(Change, String)> {
     while row < old.len() || column < new.len() {
         let here = row * columns + column;
         let (change, word) = match (old.get(row), new.get(column)) {
-            (Some(word), Some(other)) if word == other => (Change::Kept, word),
+            (Some(word), Some(other)) if word == other => (DiffKind::Kept, word),
             (Some(word), Some(_)) if kept[here + columns] >= kept[here + 1] => {
-                (Change::Removed, word)
+                (DiffKind::Removed, word)
             }
-            (_, Some(other)) => (Change::Inserted, other),
-            (Some(word), None) => (Change::Removed, word),
+            (_, Some(other)) => (DiffKind::Inserted, other),
+            (Some(word), None) => (DiffKind::Removed, word),
             (None, None) => break,
         };
-        row += usize::from(change != Change::Inserted);
-        column += usize::from(change != Change::Removed);
+        row += usize::from(change != DiffKind::Inserted);
+        column += usize::from(change != DiffKind::Removed);
         out.push((change, word.clone()));
     }
     out
@@ -80,9 +80,9 @@ mod tests {
         let parts = differences(&words(old), &words(new)).into_iter();
         let parts: Vec<String> = parts
             .map(|(change, word)| match change {
-                Change::Kept => word,
-                Change::Removed => format!("-{word}"),
-                Change::Inserted => format!("+{word}"),
+                DiffKind::Kept => word,
+                DiffKind::Removed => format!("-{word}"),
+                DiffKind::Inserted => format!("+{word}"),
             })
             .collect();
         parts.join(" ")
@@ -111,25 +111,25 @@ mod tests {
             [begin].into_iter().chain(middle).chain([end]).collect()
         };
         let parts = differences(&long(0), &long(50_000));
-        let changes: Vec<Change> = parts.iter().map(|(change, _)| *change).collect();
-        assert_eq!(changes[..2], [Change::Kept, Change::Removed]);
+        let changes: Vec<DiffKind> = parts.iter().map(|(change, _)| *change).collect();
+        assert_eq!(changes[..2], [DiffKind::Kept, DiffKind::Removed]);
         assert_eq!(
             changes[100_000..100_002],
-            [Change::Removed, Change::Inserted]
+            [DiffKind::Removed, DiffKind::Inserted]
         );
-        assert_eq!(changes[200_000..], [Change::Inserted, Change::Kept]);
+        assert_eq!(changes[200_000..], [DiffKind::Inserted, DiffKind::Kept]);
     }
 
     proptest::proptest! {
         #[test]
         fn both_texts_can_be_rebuilt_from_the_changes(old in "([ab] ){0,12}", new in "([abc] ){0,12}") {
             let parts = differences(&words(&old), &words(&new));
-            let without = |left_out: Change| -> Vec<String> {
+            let without = |left_out: DiffKind| -> Vec<String> {
                 let kept = parts.iter().filter(|(change, _)| *change != left_out);
                 kept.map(|(_, word)| word.clone()).collect()
             };
-            assert_eq!(without(Change::Inserted), words(&old));
-            assert_eq!(without(Change::Removed), words(&new));
+            assert_eq!(without(DiffKind::Inserted), words(&old));
+            assert_eq!(without(DiffKind::Removed), words(&new));
         }
     }
 }

@@ -6,7 +6,7 @@ mod pieces;
 mod text_edit;
 mod wide;
 
-pub use diff::{Change, differences};
+pub use diff::{DiffKind, differences};
 pub use pieces::{Piece, Pieces, draw_pieces, press_at};
 pub use text_edit::TextEdit;
 pub use wide::normalize_wide;

@@ -141,7 +141,7 @@ const BLOCK: usize = 32;
 
 /// The stored tensors of a packed matrix, except its scales.
 #[derive(Debug)]
-pub struct Parts<T> {
+pub struct PackedParts<T> {
     pub numbers: T,
     pub zeros: T,
     /// The group of each input, if stored.
@@ -172,7 +172,7 @@ impl<'a> PackedMatrix<'a> {
     pub fn new(
         packing: Packing,
         [rows, columns]: [usize; 2],
-        parts: Parts<&'a [u8]>,
+        parts: PackedParts<&'a [u8]>,
         scales: Vec<f32>,
     ) -> Result<Self> {
         let per_word = packing.per_word();
@@ -392,7 +392,7 @@ mod tests {
 
     impl Example {
         fn matrix(&self) -> PackedMatrix<'_> {
-            let parts = Parts {
+            let parts = PackedParts {
                 numbers: &self.numbers[..],
                 zeros: &self.zeros[..],
                 groups: self.groups.as_deref(),
@@ -454,7 +454,7 @@ mod tests {
     fn parts_of_the_wrong_size_are_an_error() {
         let good = example(INT4, |column| column / 32, true);
         let new = |numbers: &[u8], zeros: &[u8], groups: &[u8], scales: &[f32]| {
-            let parts = Parts {
+            let parts = PackedParts {
                 numbers,
                 zeros,
                 groups: Some(groups),

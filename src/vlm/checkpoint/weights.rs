@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "mapped files")]
 
 use super::files::{CheckpointFile, FileData};
-use super::packing::{PackedMatrix, Packing, Parts};
+use super::packing::{PackedMatrix, PackedParts, Packing};
 use super::refusals::{self, USE_ORIGINAL};
 use super::tensor_list::ExpectedTensor;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -66,7 +66,7 @@ struct Location {
 /// A packed matrix, which is stored as several tensors.
 struct Packed {
     packing: Packing,
-    parts: Parts<Location>,
+    parts: PackedParts<Location>,
     scales: Location,
     /// `[outputs, inputs]`.
     shape: [usize; 2],
@@ -74,7 +74,7 @@ struct Packed {
 
 impl Packed {
     fn parts(&self) -> impl Iterator<Item = &Location> {
-        let Parts {
+        let PackedParts {
             numbers,
             zeros,
             groups,
@@ -156,7 +156,7 @@ impl Weights {
                     format!("{layer} does not match quantization_config"),
                 ));
             };
-            let parts = Parts {
+            let parts = PackedParts {
                 numbers,
                 zeros,
                 groups,
@@ -417,7 +417,7 @@ impl Weights {
         };
         let count = scales.shape.iter().product::<usize>();
         let numbers = Tensor::from_raw_buffer(self.bytes(scales), dtype, &[count], &Device::Cpu)?;
-        let parts = Parts {
+        let parts = PackedParts {
             numbers: self.bytes(&packed.parts.numbers),
             zeros: self.bytes(&packed.parts.zeros),
             groups: packed.parts.groups.as_ref().map(|part| self.bytes(part)),

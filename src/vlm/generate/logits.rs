@@ -1,7 +1,7 @@
 //! The logits of one row. On the CPU they are read in place. From an accelerator, only the largest
 //! are fetched, and the full row only if those are not enough.
 
-use super::sampling::{Choice, Mask, Sampler, tokens_of};
+use super::sampling::{Mask, SampledToken, Sampler, tokens_of};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::vlm::nn::ops::with_slice;
 use crate::vlm::nn::simd::log_sum_exp;
@@ -106,7 +106,7 @@ impl LogitRow {
         allowed: Option<&Mask>,
         known: Option<u32>,
         banned: &[u32],
-    ) -> Result<Choice> {
+    ) -> Result<SampledToken> {
         if let Self::Top(top) = self
             && sampler.is_greedy()
             && allowed.is_none()
@@ -138,7 +138,7 @@ impl LogitRow {
             let choice = sampler.choose(Some(&candidates), &logits, banned)?;
             match known.map(|known| candidates.binary_search(&known)) {
                 None => Ok(choice),
-                Some(Ok(at)) => Ok(Choice {
+                Some(Ok(at)) => Ok(SampledToken {
                     token: candidates[at],
                     logprob: logits[at] - log_sum_exp(&logits),
                 }),
@@ -170,7 +170,7 @@ impl LogitRow {
 impl TopLogits {
     /// The first token with the largest logit that is not banned. `None` if it may not be among the
     /// fetched ones.
-    fn choose(&self, banned: &[u32]) -> Option<Choice> {
+    fn choose(&self, banned: &[u32]) -> Option<SampledToken> {
         let mut best: Option<(u32, f32)> = None;
         for (first, logits) in &self.runs {
             for (token, logit) in (*first..).zip(logits) {
@@ -180,7 +180,7 @@ impl TopLogits {
                 }
             }
         }
-        best.map(|(token, logit)| Choice {
+        best.map(|(token, logit)| SampledToken {
             token,
             logprob: logit - self.log_sum,
         })

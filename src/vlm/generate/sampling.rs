@@ -61,7 +61,7 @@ pub struct Sampler {
 
 /// A chosen token and its natural log-probability among the tokens that have logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Choice {
+pub struct SampledToken {
     pub token: u32,
     pub logprob: f32,
 }
@@ -86,7 +86,7 @@ impl Sampler {
         tokens: Option<&[u32]>,
         logits: &[f32],
         banned: &[u32],
-    ) -> Result<Choice> {
+    ) -> Result<SampledToken> {
         let token_at = |at: usize| tokens.map_or(at as u32, |tokens| tokens[at]);
         let open = |at: usize| banned.is_empty() || !banned.contains(&token_at(at));
         let mut best: Option<(usize, f32)> = None;
@@ -123,7 +123,7 @@ impl Sampler {
         } else {
             best
         };
-        Ok(Choice {
+        Ok(SampledToken {
             token: token_at(at),
             logprob: logits[at] - log_sum_exp(logits),
         })

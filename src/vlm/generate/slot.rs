@@ -3,7 +3,7 @@
 use super::logits::LogitRow;
 use super::prompt_cache::PromptKey;
 use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, model_error};
-use super::sampling::{Choice, Constraint, Mask, Sampler};
+use super::sampling::{Constraint, Mask, SampledToken, Sampler};
 use crate::error::{Error, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
@@ -195,7 +195,7 @@ impl Slot {
             None => None,
         };
         let choice = logits.choose(&mut self.sampler, allowed.as_deref(), known, banned)?;
-        let Choice { token, logprob } = choice;
+        let SampledToken { token, logprob } = choice;
         let chosen = GeneratedToken {
             id: token,
             logprob: Some(logprob),

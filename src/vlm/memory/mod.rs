@@ -10,7 +10,7 @@ use super::checkpoint::weight_cache::WeightCache;
 use super::device::{self, LoadOptions};
 use super::model::cache_spec;
 use super::nn::Backend;
-use super::nn::linear::{Form, Quantization};
+use super::nn::linear::{MatrixFormat, Quantization};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform;
 use crate::settings::ModelOptions;
@@ -85,7 +85,7 @@ impl<'a> Memory<'a> {
             let matrix = |quantization| {
                 let columns = tensor.shape.last().copied().unwrap_or(1);
                 let shape = (numbers / columns.max(1), columns);
-                Form::of(quantization, columns, on_cpu).bytes(shape, self.load.dtype)
+                MatrixFormat::of(quantization, columns, on_cpu).bytes(shape, self.load.dtype)
             };
             match tensor.role {
                 Role::Layer => matrix(quantization),

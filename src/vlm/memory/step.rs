@@ -15,7 +15,7 @@ use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, Role};
 use crate::vlm::device::LoadOptions;
 use crate::vlm::generate::scheduler::VISION_PATCHES;
 use crate::vlm::nn::kv::pool::score_dtype;
-use crate::vlm::nn::linear::{Form, Quantization};
+use crate::vlm::nn::linear::{MatrixFormat, Quantization};
 use candle_core::DType;
 
 /// Upper bounds of a step's size.
@@ -77,11 +77,13 @@ fn quantization_of(role: Role, layers: Option<Quantization>) -> Option<Quantizat
 fn dequantized(shape: &[usize], quantization: Option<Quantization>, dtype: DType) -> usize {
     let numbers: usize = shape.iter().product();
     let columns = shape.last().copied().unwrap_or(1);
-    match (Form::of(quantization, columns, false), dtype) {
-        (Form::Dense | Form::Int8(_), _) => 0,
-        (Form::Quantized(_), DType::F32 | DType::F16) => numbers * dtype.size_in_bytes(),
+    match (MatrixFormat::of(quantization, columns, false), dtype) {
+        (MatrixFormat::Dense | MatrixFormat::Int8(_), _) => 0,
+        (MatrixFormat::Quantized(_), DType::F32 | DType::F16) => numbers * dtype.size_in_bytes(),
         // Dequantized to fp16 first.
-        (Form::Quantized(_), _) => numbers * (DType::F16.size_in_bytes() + dtype.size_in_bytes()),
+        (MatrixFormat::Quantized(_), _) => {
+            numbers * (DType::F16.size_in_bytes() + dtype.size_in_bytes())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The gate and up projections of a gated MLP (SwiGLU), computed together.
 
 use super::int8::{Int8Matrix, can_gate, gated_row};
-use super::linear::{Form, Linear, Placement, packed};
+use super::linear::{Linear, MatrixFormat, Placement, packed};
 use super::ops;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::{Result, Tensor};
@@ -27,7 +27,7 @@ impl Gated {
     ) -> Result<Self> {
         let parts = [(gate, rows), (up, rows)];
         let bits = match placement.form(placement.quantization, columns) {
-            Form::Int8(bits) if !bias && can_gate(rows) => bits,
+            MatrixFormat::Int8(bits) if !bias && can_gate(rows) => bits,
             _ => {
                 let both = Linear::load_stacked(weights, placement, &parts, columns, bias)?;
                 return Ok(Self::Stacked(both));

@@ -52,7 +52,7 @@ impl Quantization {
 
 /// The in-memory format of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum MatrixFormat {
     Dense,
     /// Packed for our own kernel.
     Int8(Bits),
@@ -60,7 +60,7 @@ pub enum Form {
     Quantized(GgmlDType),
 }
 
-impl Form {
+impl MatrixFormat {
     /// The format of matrices with `columns` columns.
     pub fn of(quantization: Option<Quantization>, columns: usize, on_cpu: bool) -> Self {
         let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
@@ -96,8 +96,8 @@ pub struct Placement {
 
 impl Placement {
     /// The format of matrices with `columns` columns.
-    pub fn form(&self, quantization: Option<Quantization>, columns: usize) -> Form {
-        Form::of(quantization, columns, self.device.is_cpu())
+    pub fn form(&self, quantization: Option<Quantization>, columns: usize) -> MatrixFormat {
+        MatrixFormat::of(quantization, columns, self.device.is_cpu())
     }
 
     /// Whether dense matrices are packed for our own kernel.
@@ -243,12 +243,12 @@ impl Linear {
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
         let name = names.join("+");
         let dtype = match placement.form(quantization, columns) {
-            Form::Dense => return dense(stored()?, placement),
-            Form::Int8(bits) => {
+            MatrixFormat::Dense => return dense(stored()?, placement),
+            MatrixFormat::Int8(bits) => {
                 let matrix = packed(weights, placement, &name, bits, parts, columns, |row| row)?;
                 return Ok(Matrix::Int8(matrix));
             }
-            Form::Quantized(dtype) => dtype,
+            MatrixFormat::Quantized(dtype) => dtype,
         };
         let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
         let quantized = placement
@@ -528,14 +528,14 @@ mod tests {
             let matrix = Tensor::rand(-1f32, 1f32, (rows, columns), &Device::Cpu).unwrap();
             let numbers = matrix.to_vec2::<f32>().unwrap();
             for kind in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {
-                let form = Form::of(kind, columns, true);
+                let form = MatrixFormat::of(kind, columns, true);
                 let matrix = match form {
-                    Form::Dense => Matrix::Dense(matrix.to_dtype(DType::BF16).unwrap()),
-                    Form::Quantized(dtype) => {
+                    MatrixFormat::Dense => Matrix::Dense(matrix.to_dtype(DType::BF16).unwrap()),
+                    MatrixFormat::Quantized(dtype) => {
                         let quantized = QTensor::quantize(&matrix, dtype).unwrap();
                         Matrix::Quantized(Arc::new(quantized))
                     }
-                    Form::Int8(bits) => {
+                    MatrixFormat::Int8(bits) => {
                         let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&numbers[row]);
                         let int8 = Int8Matrix::pack((rows, columns), bits, &read).unwrap();
                         Matrix::Int8(Arc::new(int8))

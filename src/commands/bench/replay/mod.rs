@@ -31,7 +31,7 @@ const MAX_BYTES: u64 = 256 << 20;
 const NEW_TOKENS: usize = 384;
 
 /// An icon and the record to generate for it.
-pub struct Replayed {
+pub struct ReplayedRecord {
     item: Item,
     labels: Labels,
 }
@@ -48,7 +48,7 @@ struct PromptFields {
 }
 
 /// Reads the records, and finds their images.
-pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
+pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<ReplayedRecord>> {
     let reading = || format!("reading {}", file.display());
     let opened = open_to_read(file).map_err(unreadable(ErrorKind::Usage, reading()))?;
     let mut reader = BufReader::new(opened);
@@ -84,7 +84,7 @@ pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
             serde_json::from_slice(&line).context(ErrorKind::Usage, within())?;
         let labels: Labels = serde_json::from_slice(&line).context(ErrorKind::Usage, within())?;
         let image = image(options, file, &fields.image_path)?;
-        records.push(Replayed {
+        records.push(ReplayedRecord {
             item: Item {
                 file: Some(image.into()),
                 image_path: fields.image_path,
@@ -126,7 +126,7 @@ pub fn run(
     options: &BenchOptions,
     opened: &Opened,
     limits: GeneratorOptions,
-    records: &[Replayed],
+    records: &[ReplayedRecord],
 ) -> Result<Value> {
     let prompter = prompter(&opened.name, options.prompt.as_deref())?;
     // Computed first, so that only the work of a real run is timed.
@@ -167,7 +167,7 @@ struct ReplayAnswer {
     rejected_fields: Vec<String>,
 }
 
-impl Replayed {
+impl ReplayedRecord {
     fn answer(&self, prompter: &Prompter) -> Result<ReplayAnswer> {
         let text = prompter.form().write(&self.labels);
         let colors = question_with_colors(prompter, &self.item)?.2;

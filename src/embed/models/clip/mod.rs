@@ -6,7 +6,7 @@ mod vision;
 
 use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
-use crate::embed::tokens::{Normalization, Padding, TokenSpec, TokenizerConfig};
+use crate::embed::tokens::{Normalization, TextPadding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::check_sizes;
@@ -100,7 +100,7 @@ impl<T: TextSide> Architecture for Clip<T> {
             length: self.text_sizes().length(),
             vocab_size: self.text_sizes().vocab_size(),
             normalization: Normalization::None,
-            padding: Padding::None,
+            padding: TextPadding::None,
             config: TokenizerConfig::read(files)?,
         })
     }

@@ -7,7 +7,7 @@ mod vision;
 
 use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
-use crate::embed::tokens::{Normalization, Padding, TokenSpec, TokenizerConfig};
+use crate::embed::tokens::{Normalization, TextPadding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::invalid;
@@ -75,7 +75,7 @@ impl Architecture for Siglip {
             length: self.text_config.max_position_embeddings,
             vocab_size: self.text_config.vocab_size,
             normalization,
-            padding: Padding::Fixed { is_left },
+            padding: TextPadding::Fixed { is_left },
             config,
         })
     }

@@ -1,7 +1,7 @@
 //! Makes the colors of a record match the pixels.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::Phrase;
+use crate::record::fixes::text::TokenizedText;
 use crate::record::rules::distinct;
 use crate::record::{Field, Labels, Word};
 use crate::text::clean_text;
@@ -108,7 +108,7 @@ fn recolored_text(
     context: &FixContext,
 ) -> Option<String> {
     let rules = &context.rules;
-    let mut phrase = Phrase::new(text, rules.item_name, rules.vocabulary);
+    let mut phrase = TokenizedText::new(text, rules.item_name, rules.vocabulary);
     let planned = plan.iter().filter(|(from, _)| phrase.has_color(from));
     let planned: Vec<_> = planned.collect();
     if planned.is_empty() {
@@ -135,7 +135,7 @@ fn main_color<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<&'a Word>
 pub fn name_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let color = main_color(labels, context)?;
     let rules = &context.rules;
-    let label = Phrase::new(labels.label_ko(), rules.item_name, rules.vocabulary);
+    let label = TokenizedText::new(labels.label_ko(), rules.item_name, rules.vocabulary);
     let label = label.with_color(color)?.text();
     Some(list_main(labels, context)?.with(Field::LabelKo, [label]))
 }

@@ -2,7 +2,7 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
-    ColorUse, Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words,
+    ColorUse, Shape, TokenizedText, in_shape, is_answer, item_kind, kind_at_end, known_words,
 };
 use crate::record::{Field, Labels, Word};
 use crate::text::{particles::with_particle, words};
@@ -78,7 +78,7 @@ fn material(labels: &Labels, context: &FixContext) -> Option<String> {
 /// Adds the largest color that the label does not name, to tell it from an equal label.
 pub fn tell_apart(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let vocabulary = context.rules.vocabulary;
-    let label = Phrase::new(labels.label_ko(), context.rules.item_name, vocabulary);
+    let label = TokenizedText::new(labels.label_ko(), context.rules.item_name, vocabulary);
     let colors = context.rules.colors?.unclaimed(&[], vocabulary);
     let mut colors = colors.into_iter().map(|(word, _)| word);
     let color = colors.find(|word| !label.has_color(word))?;

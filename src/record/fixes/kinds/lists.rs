@@ -3,7 +3,7 @@
 use super::name::is_of_name;
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
-    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
+    ItemKind, Shape, TokenizedText, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
 };
 use crate::record::normalize::unique;
 use crate::record::rules::{MIN_QUERIES, MIN_TAGS, distinct};
@@ -144,7 +144,7 @@ pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> 
     let mut fixed = labels.clone().without_repetition(name);
     let label = without_redundant_clauses(fixed.label_ko(), name);
     let label = one_clause(&label, context).unwrap_or(label);
-    let label = Phrase::new(&label, name, vocabulary).without_repeated_colors();
+    let label = TokenizedText::new(&label, name, vocabulary).without_repeated_colors();
     fixed.set(Field::LabelKo, [label.text()]);
     let fixed = fixed.without_repetition(name);
     let too_few = |labels: &Labels| labels.values(Field::QueryVariantsKo).len() < MIN_QUERIES;

@@ -18,7 +18,7 @@ const MIXES: [&str; 10] = [
 const COLOR_NOUNS: [&str; 6] = ["컬러", "색상", "색조", "톤", "계열", "빛깔"];
 
 #[derive(Debug, Clone, PartialEq)]
-struct Token {
+struct TextToken {
     /// Blanks and punctuation before the word.
     before: String,
     word: String,
@@ -26,14 +26,14 @@ struct Token {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Phrase<'a> {
-    tokens: Vec<Token>,
+pub struct TokenizedText<'a> {
+    tokens: Vec<TextToken>,
     after: String,
     name: &'a str,
     vocabulary: &'a Vocabulary,
 }
 
-impl<'a> Phrase<'a> {
+impl<'a> TokenizedText<'a> {
     pub fn new(text: &str, name: &'a str, vocabulary: &'a Vocabulary) -> Self {
         let text: String = clean_text(text).nfc().collect();
         let mut phrase = Self {
@@ -49,7 +49,7 @@ impl<'a> Phrase<'a> {
         phrase.push(parts.next().unwrap_or_default());
         for part in parts {
             let before = std::mem::take(&mut phrase.after);
-            phrase.tokens.push(Token {
+            phrase.tokens.push(TextToken {
                 before,
                 word: name.to_owned(),
                 is_name: true,
@@ -66,7 +66,7 @@ impl<'a> Phrase<'a> {
             let (word, left) = split_word(from);
             let mut before = before.to_owned();
             before.insert_str(0, &std::mem::take(&mut self.after));
-            self.tokens.push(Token {
+            self.tokens.push(TextToken {
                 before,
                 word: word.to_owned(),
                 is_name: false,
@@ -205,7 +205,7 @@ impl<'a> Phrase<'a> {
         let before = std::mem::replace(&mut self.tokens[at].before, " ".to_owned());
         self.tokens.insert(
             at,
-            Token {
+            TextToken {
                 before,
                 word: text,
                 is_name: false,
@@ -345,7 +345,7 @@ mod tests {
                 "레드 클로버 하얀 모자",
             ),
         ] {
-            let phrase = Phrase::new(before, "레드 클로버", &vocabulary);
+            let phrase = TokenizedText::new(before, "레드 클로버", &vocabulary);
             let replaced = phrase
                 .replace_color(word(&vocabulary, from), word(&vocabulary, to))
                 .unwrap();
@@ -360,7 +360,7 @@ mod tests {
         let plan = plan.map(|(from, to)| (word(&vocabulary, from), word(&vocabulary, to)));
         let others = ["blue", "gold"].map(|color| word(&vocabulary, color));
         let recolored = |before: &str, others: &[&Word]| {
-            let phrase = Phrase::new(before, "눈꽃", &vocabulary);
+            let phrase = TokenizedText::new(before, "눈꽃", &vocabulary);
             Some(phrase.recolored(&plan, others)?.text())
         };
         for (before, after) in [
@@ -395,7 +395,7 @@ mod tests {
             ),
             ("리본이 달린 망토", "리본이 달린 하얀 망토"),
         ] {
-            let phrase = Phrase::new(before, "눈꽃 모자", &vocabulary);
+            let phrase = TokenizedText::new(before, "눈꽃 모자", &vocabulary);
             let named = phrase.with_color(word(&vocabulary, "white")).unwrap();
             assert_eq!(named.text(), after);
         }
@@ -421,7 +421,7 @@ mod tests {
             ("검은색으로 빛나는 망토", None),
             ("색상이 검은색인 망토", None),
         ] {
-            let phrase = Phrase::new(before, "눈꽃", &vocabulary);
+            let phrase = TokenizedText::new(before, "눈꽃", &vocabulary);
             let left = phrase.remove_color(word(&vocabulary, "black"));
             assert_eq!(left.map(|left| left.text()).as_deref(), after);
         }

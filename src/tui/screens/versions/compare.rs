@@ -4,7 +4,7 @@
 use crate::record::{Field, Labels};
 use crate::text::{fit, for_screen, pad, width, wrap};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{Change, differences};
+use crate::tui::widgets::{DiffKind, differences};
 use crate::wording::Words;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -114,9 +114,9 @@ impl VersionComparison<'_> {
         for (change, text) in differences(&old, &new) {
             // Each has a sign as well as a color, for screens without colors.
             let (sign, style) = match change {
-                Change::Kept => ("", self.theme.text()),
-                Change::Removed => ("-", self.removed()),
-                Change::Inserted => ("+", self.inserted()),
+                DiffKind::Kept => ("", self.theme.text()),
+                DiffKind::Removed => ("-", self.removed()),
+                DiffKind::Inserted => ("+", self.inserted()),
             };
             for (row, text) in wrap(&format!("{sign}{text}"), cells)
                 .into_iter()

@@ -31,15 +31,15 @@ struct Entry {
 
 type Table = BTreeMap<String, Entry>;
 
-/// Writes matrices one by one. The target file does not exist before [`Writer::finish`].
-pub struct Writer {
+/// Writes matrices one by one. The target file does not exist before [`CacheWriter::finish`].
+pub struct CacheWriter {
     target: PathBuf,
     file: tempfile::NamedTempFile,
     table: Table,
     at: usize,
 }
 
-impl Writer {
+impl CacheWriter {
     pub fn create(target: &Path) -> Result<Self> {
         let failure = format!("cannot write {}", target.display());
         let folder = target.parent().unwrap_or(Path::new("."));
@@ -102,7 +102,7 @@ impl Writer {
 }
 
 /// A mapped cache file.
-pub struct Reader {
+pub struct CacheReader {
     map: Arc<Mmap>,
     table: Table,
 }
@@ -120,7 +120,7 @@ fn table(bytes: &[u8]) -> Option<Table> {
     }
 }
 
-impl Reader {
+impl CacheReader {
     /// Opens a cache file. `None` if it does not exist.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let failure = || format!("cannot read {}", path.display());

@@ -17,7 +17,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use file::{Reader, Writer};
+pub use file::{CacheReader, CacheWriter};
 
 /// Must change whenever tensor names or the layout in the file change.
 const LAYOUT: &str = "labeler-tui quantized weights 4";
@@ -85,17 +85,17 @@ pub enum WeightCache {
     #[default]
     Off,
     /// Adds each quantized tensor to a file; `None` after a failure or once finished.
-    Write(Arc<Mutex<Option<Writer>>>),
+    Write(Arc<Mutex<Option<CacheWriter>>>),
     /// Reads the tensors from a file.
-    Map(Arc<Reader>),
+    Map(Arc<CacheReader>),
 }
 
 impl WeightCache {
-    pub fn write(writer: Writer) -> Self {
+    pub fn write(writer: CacheWriter) -> Self {
         Self::Write(Arc::new(Mutex::new(Some(writer))))
     }
 
-    pub fn map(reader: Reader) -> Self {
+    pub fn map(reader: CacheReader) -> Self {
         Self::Map(Arc::new(reader))
     }
 

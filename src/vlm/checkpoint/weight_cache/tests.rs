@@ -24,7 +24,7 @@ fn tensor(
 fn mapped_weights_compute_the_same_as_written_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sub/q.weights");
-    let written = WeightCache::write(Writer::create(&path).unwrap());
+    let written = WeightCache::write(CacheWriter::create(&path).unwrap());
     let shapes = [
         ("small", GgmlDType::Q8_0, (3, 32)),
         ("packed", GgmlDType::Q8_0, (48, 256)),
@@ -35,7 +35,7 @@ fn mapped_weights_compute_the_same_as_written_ones() {
     }
     assert!(!path.exists());
     assert!(written.finish().unwrap());
-    let mapped = WeightCache::map(Reader::open(&path).unwrap().unwrap());
+    let mapped = WeightCache::map(CacheReader::open(&path).unwrap().unwrap());
     for (name, dtype, shape) in shapes {
         let expected = tensor(&WeightCache::Off, name, dtype, shape).tensor;
         let quantize = || panic!("it is in the file");
@@ -66,7 +66,7 @@ fn mapped_weights_compute_the_same_as_written_ones() {
 
 /// Reads the bytes of `name` out of the file.
 fn read(
-    reader: Reader,
+    reader: CacheReader,
     name: &str,
     kind: &str,
     shape: (usize, usize),
@@ -85,9 +85,9 @@ fn read(
 fn missing_mismatched_or_damaged_weights_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.weights");
-    assert!(Reader::open(&path).unwrap().is_none());
+    assert!(CacheReader::open(&path).unwrap().is_none());
     let data: Vec<u8> = (0..5000u32).map(|i| (i * 31 % 251) as u8).collect();
-    let written = WeightCache::write(Writer::create(&path).unwrap());
+    let written = WeightCache::write(CacheWriter::create(&path).unwrap());
     for (name, data) in [("a", &data), ("b", &data[..100].to_vec())] {
         let made = written.matrix(
             name,
@@ -100,7 +100,7 @@ fn missing_mismatched_or_damaged_weights_are_errors() {
         assert_eq!(made.unwrap(), *data);
     }
     written.finish().unwrap();
-    let open = || Reader::open(&path).unwrap().unwrap();
+    let open = || CacheReader::open(&path).unwrap().unwrap();
     assert_eq!(read(open(), "a", "int8", (64, 256)).unwrap(), data);
     assert_eq!(read(open(), "b", "int8", (64, 256)).unwrap(), data[..100]);
     assert!(read(open(), "c", "int8", (64, 256)).is_err());
@@ -109,7 +109,7 @@ fn missing_mismatched_or_damaged_weights_are_errors() {
 
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
-    assert!(Reader::open(&path).is_err());
+    assert!(CacheReader::open(&path).is_err());
     let length = bytes.len();
     for (at, is_in_table) in [
         (0, false),
@@ -121,7 +121,7 @@ fn missing_mismatched_or_damaged_weights_are_errors() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
         std::fs::write(&path, flipped).unwrap();
-        match Reader::open(&path) {
+        match CacheReader::open(&path) {
             Ok(reader) => {
                 assert!(!is_in_table, "byte {at}");
                 let got = read(reader.unwrap(), "a", "int8", (64, 256));
@@ -137,7 +137,7 @@ fn missing_mismatched_or_damaged_weights_are_errors() {
         &bytes[..1000],
     ] {
         std::fs::write(&path, junk).unwrap();
-        assert!(Reader::open(&path).is_err());
+        assert!(CacheReader::open(&path).is_err());
     }
 }
 

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Pool {
     spec: Arc<CacheSpec>,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PoolState {
     /// Keys and values of each layer, `(2, kv_heads, slots, tokens, head_dim)`; empty until tokens
     /// are reserved.
     layers: Vec<Tensor>,
@@ -48,7 +48,7 @@ impl Pool {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         // A panic cannot leave the state inconsistent, since every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,7 +153,7 @@ pub(crate) fn score_dtype(dtype: DType) -> DType {
     }
 }
 
-impl State {
+impl PoolState {
     /// Changes the number and length of slots; neither ever shrinks.
     fn resize(&mut self, spec: &CacheSpec, slots: usize, tokens: usize) -> Result<()> {
         let shape = |slots, tokens| (2, spec.shape.kv_heads, slots, tokens, spec.shape.head_dim);

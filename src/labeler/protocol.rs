@@ -3,8 +3,7 @@
 use super::report::{ModelInfo, ModelNotice, OnLoad, RemoteCounts, ServerNotice};
 use crate::error::Result;
 use crate::icon::Picture;
-use crate::prompt::Chat;
-use crate::record::{FailureDetail, GroupId, Timings, TokenCounts};
+use crate::record::{Chat, FailureDetail, GroupId, Timings, TokenCounts};
 use crate::vlm::Sampling;
 use std::sync::Arc;
 

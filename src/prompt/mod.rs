@@ -9,7 +9,7 @@ pub use file::{Prompt, builtin_prompts};
 
 use crate::error::{ErrorKind, Result, unreadable};
 use crate::record::{
-    AnswerForm, ApprovedRecord, AttemptSettings, ColorHistogram, Item, Vocabulary,
+    AnswerForm, ApprovedRecord, AttemptSettings, Chat, ColorHistogram, Item, Vocabulary,
 };
 use crate::settings::{Lang, PromptOptions};
 use crate::text::{clean_text, hex};
@@ -20,21 +20,9 @@ use std::sync::Arc;
 /// Longest description in the prompt, in characters. The icon is more informative than a long text.
 const MAX_DESCRIPTION: usize = 160;
 
-/// One chat turn: a system text, then a user turn with `images` pictures followed by `user`. Chat
-/// markers inside the texts are tokenized as plain text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chat {
-    /// `None` uses the default of the model's chat template.
-    pub system: Option<String>,
-    pub user: String,
-    pub images: usize,
-}
-
-impl Chat {
-    /// SHA-256 of the texts.
-    pub fn digest(&self) -> String {
-        digest(&[self.system.as_deref().unwrap_or_default(), &self.user])
-    }
+/// SHA-256 of the texts of a chat turn.
+pub fn chat_digest(chat: &Chat) -> String {
+    digest(&[chat.system.as_deref().unwrap_or_default(), &chat.user])
 }
 
 /// Builds the prompt for each item: a system text that is constant for a run, a short user text, and

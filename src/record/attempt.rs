@@ -35,6 +35,16 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+/// One chat turn: a system text, then a user turn with `images` pictures followed by `user`. Chat
+/// markers inside the texts are tokenized as plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// `None` uses the default of the model's chat template.
+    pub system: Option<String>,
+    pub user: String,
+    pub images: usize,
+}
+
 /// The prompt text of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestText {

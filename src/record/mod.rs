@@ -28,7 +28,7 @@ pub mod testing;
 mod vocabulary;
 
 pub use attempt::{
-    Attempt, AttemptSettings, Background, FieldConfidence, RequestText, Timings, TokenCounts,
+    Attempt, AttemptSettings, Background, Chat, FieldConfidence, RequestText, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{FieldComparison, ReasonComparison, RecordComparison, compare, pairs};

@@ -16,7 +16,7 @@ use super::nn::ops;
 use super::nn::rope::Position;
 use crate::error::Result;
 use crate::icon::Picture;
-use crate::prompt::Chat;
+use crate::record::Chat;
 use candle_core::Tensor;
 use std::fmt::Debug;
 

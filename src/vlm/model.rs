@@ -17,7 +17,7 @@ use super::nn::linear::{Linear, Placement};
 use super::nn::rope::Position;
 use crate::error::Result;
 use crate::icon::Picture;
-use crate::prompt::Chat;
+use crate::record::Chat;
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;

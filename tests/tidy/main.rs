@@ -57,6 +57,13 @@ const FRONT_ENDS_SEE: [&str; 13] = [
     "outdir::notice",
 ];
 
+/// Modules of layer 1 that the models may use.
+const MODELS_SEE: [&str; 3] = [
+    "icon",     // The options of a model.
+    "settings", // Opens the file of the vectors, which is in the outdir.
+    "outdir",
+];
+
 /// Intentional cycles, by folder.
 const CYCLES: [&str; 1] = [
     // A dialog may open another: `Dialog` lists them all, and each may return the next one.
@@ -244,6 +251,16 @@ fn front_ends_use_only_the_engines_messages_and_handle() {
         layer(from) == Some(4)
             && !to.name.starts_with(own)
             && !FRONT_ENDS_SEE.iter().any(|may| is_in(&name, may))
+    });
+}
+
+#[test]
+fn models_use_only_icons_and_their_options() {
+    assert_no_use(|from, to| {
+        let name = to.name.join("::");
+        layer(from) == Some(2)
+            && layer(to) == Some(1)
+            && !MODELS_SEE.iter().any(|may| is_in(&name, may))
     });
 }
 

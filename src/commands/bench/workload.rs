@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
-use crate::prompt::{Chat, Prompter};
-use crate::record::{AttemptSettings, Background, ColorHistogram, Item};
+use crate::prompt::Prompter;
+use crate::record::{AttemptSettings, Background, Chat, ColorHistogram, Item};
 use crate::settings::{
     BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
     SourceOptions,

@@ -135,8 +135,7 @@ impl QueueState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Chat;
-    use crate::record::GroupId;
+    use crate::record::{Chat, GroupId};
     use crate::vlm::Sampling;
     use std::sync::Arc;
 

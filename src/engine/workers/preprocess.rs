@@ -5,7 +5,7 @@ use crate::engine::queue::{Job, Purpose};
 use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
-use crate::prompt::Prompter;
+use crate::prompt::{Prompter, chat_digest};
 use crate::record::{
     Appearance, ApprovedRecord, Failure, FailureCode, FailureDetail, GroupId, ImageLocation,
     Recoloring, RequestText,
@@ -132,7 +132,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<PreparedRequest, Failure> {
     let examples = examples(prompter, job, measured.as_ref());
     let chat = prompter.chat(&job.item, settings, colors, &examples);
     let request_text = RequestText {
-        digest: chat.digest(),
+        digest: chat_digest(&chat),
         examples: examples.iter().map(|example| example.record).collect(),
     };
     let request = LabelRequest {

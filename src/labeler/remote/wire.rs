@@ -225,8 +225,7 @@ pub fn retry_after(value: &str) -> Option<RequestedPause> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Chat;
-    use crate::record::GroupId;
+    use crate::record::{Chat, GroupId};
     use crate::vlm::Sampling;
     use std::sync::Arc;
 

@@ -192,4 +192,7 @@ fn what_a_server_says_is_redacted_through_a_proxy_too() {
         redacted.to_string(),
         "answered 401: [key] is wrong (through the proxy http://proxy)"
     );
+    // The key in journals.
+    let stored = serde_json::to_value(&redacted).unwrap();
+    assert_eq!(stored["fault"]["status"], 401);
 }

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::family::Tower;
 use crate::error::{Error, ErrorKind, Result};
-use crate::prompt::Chat;
+use crate::record::Chat;
 use crate::vlm::checkpoint::files::CheckpointFiles;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer, TokenizerSpec};
 
@@ -105,7 +105,7 @@ pub fn tokens<T: Tower>(
 
 #[cfg(test)]
 mod tests {
-    use crate::prompt::Chat;
+    use crate::record::Chat;
     use crate::vlm::testing::{FIXTURES, cases, folder, open};
 
     #[test]

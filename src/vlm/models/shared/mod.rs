@@ -13,7 +13,7 @@ pub mod vision;
 
 use crate::error::Result;
 use crate::icon::Picture;
-use crate::prompt::Chat;
+use crate::record::Chat;
 use crate::vlm::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, LoadStage, ModelSpec, Network,
 };

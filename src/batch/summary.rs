@@ -32,10 +32,10 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
         rows => format!(" in {rows} rows"),
     };
     lines.push(format!(
-        "{} records ({} new) of {} images{rows}, {}",
-        summary.records,
+        "{} ({} new) of {}{rows}, {}",
+        plural(summary.records as usize, "record"),
         summary.new_records,
-        summary.groups,
+        plural(summary.groups as usize, "image"),
         duration(summary.seconds)
     ));
     if summary.refused > 0 {
@@ -91,6 +91,12 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
         lines.push(format!(
             "derived: {} (from the record of another color of the same icon)",
             summary.derived
+        ));
+    }
+    if summary.offered > 0 {
+        lines.push(format!(
+            "new answers: {} (they differ from the drafts and wait in the workstation)",
+            summary.offered
         ));
     }
     if summary.retries.made > 0 {
@@ -151,7 +157,7 @@ fn stage_line(summary: &Summary) -> Option<String> {
 
 fn retry_line(retries: RetryCounts) -> String {
     format!(
-        "quality retries: {}, of which {} gave a better record, {} one without a reason",
+        "quality retries: {}, of which {} gave a better record, {} without a reason",
         retries.made, retries.better, retries.without_reason
     )
 }
@@ -196,7 +202,7 @@ pub fn json(summary: &Summary) -> Value {
             "made": retries.made, "better": retries.better,
             "without_reason": retries.without_reason,
         },
-        "waiting": summary.waiting, "open": summary.open, "committed": summary.committed,
+        "offered": summary.offered, "waiting": summary.waiting, "open": summary.open, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
     });
@@ -250,6 +256,7 @@ mod tests {
             unmarked: 2,
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
             failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 5)],
+            offered: 2,
             retries: RetryCounts {
                 made: 4,
                 better: 3,
@@ -271,7 +278,8 @@ mod tests {
                 "withheld edits: 1 (the image of the edited text is no longer at its path)",
                 "  icons/\u{fffd}a.png",
                 "damaged: 1 (the record in the journal differs from what was committed)",
-                "quality retries: 4, of which 3 gave a better record, 1 one without a reason",
+                "new answers: 2 (they differ from the drafts and wait in the workstation)",
+                "quality retries: 4, of which 3 gave a better record, 1 without a reason",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",
                 "  \u{fffd}[2J모자 0",

@@ -357,6 +357,8 @@ pub struct Summary {
     pub requests: u64,
     /// Records derived from another icon of the same drawing.
     pub derived: u64,
+    /// Answers of this run that wait to be compared with the draft.
+    pub offered: u64,
     /// Records in the outdir, from any source.
     pub committed: u64,
     /// Those of them that are uncertain.

@@ -144,6 +144,19 @@ fn redo_offers_a_new_answer_and_replaces_nothing() {
     assert_eq!(names, ["눈꽃 모자"]);
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
     assert_eq!(list(&desk, "reason:color_mismatch").len(), 1);
+    assert_eq!(list(&desk, "state:offered").len(), 1);
+}
+
+#[test]
+fn an_answer_equal_to_the_record_is_not_offered() {
+    let desk = desk();
+    let events = desk.batch(&["--resume", "--json", "--redo", ""]).expect(0);
+    let summary = events.events().pop().unwrap();
+    assert_eq!(
+        (&summary["requests"], &summary["offered"]),
+        (&json!(2), &json!(0))
+    );
+    assert!(list(&desk, "state:offered").is_empty());
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn a_failed_item_that_left_the_source_does_not_count() {
         ended.out
     );
     assert!(
-        ended.out.contains("1 records (0 new) of 1 images"),
+        ended.out.contains("1 record (0 new) of 1 image"),
         "{}",
         ended.out
     );

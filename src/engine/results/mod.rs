@@ -68,6 +68,8 @@ struct RunCounts {
     open: u64,
     requests: u64,
     derived: u64,
+    /// Answers that wait to be compared with the draft.
+    offered: u64,
     retries: RetryCounts,
 }
 
@@ -368,6 +370,7 @@ impl Results {
         }
         if let Some(summary) = journal.with(|journal| journal.summary(group))? {
             self.counts.uncertain += u64::from(is_first && !summary.reasons.is_empty());
+            self.counts.offered += u64::from(summary.offered && derived_from.is_none());
             let (name, reasons) = (&summary.name, &summary.reasons);
             match &derived_from {
                 Some(from) => tracing::info!(%name, ?reasons, derived_from = %from, "labeled"),
@@ -470,6 +473,7 @@ impl Results {
             new_records: counts.new_records,
             requests: counts.requests,
             derived: counts.derived,
+            offered: counts.offered,
             open: counts.open,
             waiting: groups.saturating_sub(finished),
             failures: counts.failures(),

@@ -41,7 +41,7 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
     let kind = kind.and_then(|word| vocabulary.find_exact(Field::ItemTypeGuess, word));
     let noun = kind.and_then(|kind| kind.ko.first());
     let noun = noun.map_or(ITEM, String::as_str);
-    // `모자` and `털모자` are words for a hat; for an unknown type, any word for a type will do.
+    // `모자` and `베레모` are words for a hat; for an unknown type, any word for a type will do.
     let is_noun = |word: &str| {
         let found = vocabulary.find_exact(Field::ItemTypeGuess, word);
         word == noun || found.is_some_and(|found| kind.is_none_or(|kind| kind == found))
@@ -116,7 +116,7 @@ mod tests {
             ("달빛", "남색 달빛 모자", Some("남색 모자")),
             ("달빛", "남색 모자 달빛", Some("남색 모자")),
             ("달빛 별", "달빛 별", None),
-            ("달빛", "검은 털모자 달빛", Some("검은 털모자")),
+            ("달빛", "검은 베레모 달빛", Some("검은 베레모")),
             (
                 "달빛",
                 "달빛: 금색 단추가 달린 모자",

@@ -359,7 +359,7 @@ fn an_earlier_journal_gets_its_checksums_and_versions() {
 }
 
 /// Enough records to make the files large.
-const MANY: usize = 250;
+const MANY: usize = 450;
 
 /// A journal with large files. All records but the last are exported.
 fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
@@ -377,7 +377,7 @@ fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     }
     journal.export().unwrap();
     let length = std::fs::metadata(outdir.join(LABELS)).unwrap().len();
-    assert!(length > 600_000, "{length} bytes are not large");
+    assert!(length > 1_050_000, "{length} bytes are not large");
     (journal, ids)
 }
 

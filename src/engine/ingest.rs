@@ -6,7 +6,7 @@ use crate::export::SourceRead;
 use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
-use crate::store::{ExtraRows, KnownGroup, NewGroup};
+use crate::store::{KnownGroup, NewGroup};
 use crate::text::Said;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -108,8 +108,6 @@ impl Ingest {
                         order: group.order,
                         item: group.item,
                         sha256: group.sha256,
-                        rows: 1,
-                        other_names: Vec::new(),
                     });
                 }
                 GroupEvent::Name {
@@ -160,17 +158,11 @@ impl Ingest {
     /// Saves the pending names. Returns the groups whose summary has changed.
     fn save_names(&mut self, journal: &mut JournalAccess) -> Result<Vec<GroupId>> {
         self.pending_names = 0;
-        let members: Vec<ExtraRows> = std::mem::take(&mut self.names)
+        let names: Vec<(GroupId, Vec<String>)> = std::mem::take(&mut self.names)
             .into_iter()
-            .filter_map(|(order, names)| {
-                Some(ExtraRows {
-                    group: self.group(order)?,
-                    rows: 0,
-                    names,
-                })
-            })
+            .filter_map(|(order, names)| Some((self.group(order)?, names)))
             .collect();
-        journal.with(|journal| journal.add_names(&members))
+        journal.with(|journal| journal.add_names(&names))
     }
 
     fn group(&self, order: u64) -> Option<GroupId> {

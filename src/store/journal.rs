@@ -16,7 +16,7 @@ use super::import::{self, Imported, LabelsFile};
 use super::learning::Learning;
 use super::queries::{self, Counts, KnownGroup};
 use super::review_records::{self, StoredRecord};
-use super::source_reading::{self, ExtraRows, NewGroup, SourceReading, Upserted};
+use super::source_reading::{self, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
 use super::tables::drafts::{first_text, read_draft_of};
@@ -143,10 +143,10 @@ impl Journal {
         source_reading::add_paths(self.database.write(), paths)
     }
 
-    /// Adds rows and names to known groups, in one transaction. A group without a name takes the
+    /// Adds names to known groups, in one transaction. A group without a name takes the
     /// first one, and its drafts are checked again. Returns the groups whose summaries changed.
-    pub fn add_names(&mut self, members: &[ExtraRows]) -> Result<Vec<GroupId>> {
-        source_reading::add_names(self.database.write(), &self.vocabulary, members)
+    pub fn add_names(&mut self, names: &[(GroupId, Vec<String>)]) -> Result<Vec<GroupId>> {
+        source_reading::add_names(self.database.write(), &self.vocabulary, names)
     }
 
     /// Stores measurements of images, in one transaction: the colors that the color rules compare

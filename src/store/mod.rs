@@ -37,7 +37,7 @@ pub use recovery::{
     restore,
 };
 pub use review_records::{ReviewRecord, StoredRecord};
-pub use source_reading::{ExtraRows, NewGroup, Upserted};
+pub use source_reading::{NewGroup, Upserted};
 pub use tables::meta::Content;
 
 #[cfg(test)]

@@ -21,10 +21,6 @@ pub struct NewGroup {
     pub item: Item,
     /// Hash of the image; `None` if there is no file or it was not read.
     pub sha256: Option<String>,
-    /// Number of source rows in the group.
-    pub rows: u64,
-    /// Names in the other rows.
-    pub other_names: Vec<String>,
 }
 
 /// Result of matching one [`NewGroup`].
@@ -39,14 +35,6 @@ pub struct Upserted {
     pub moved: bool,
     /// The journal's data about the group changed.
     pub changed: bool,
-}
-
-/// Further rows of a known group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExtraRows {
-    pub group: GroupId,
-    pub rows: u64,
-    pub names: Vec<String>,
 }
 
 /// Tracks the groups that the source has named in this run.
@@ -125,21 +113,19 @@ pub fn add_paths(db: &mut Connection, paths: &[(GroupId, String)]) -> Result<()>
     transaction.commit().map_err(journal_error("saving paths"))
 }
 
-/// Adds rows and names to known groups, in one transaction. Returns the groups whose summaries
-/// changed.
+/// Adds names to known groups, in one transaction. Returns the groups whose summaries changed.
 pub fn add_names(
     db: &mut Connection,
     vocabulary: &Vocabulary,
-    members: &[ExtraRows],
+    names: &[(GroupId, Vec<String>)],
 ) -> Result<Vec<GroupId>> {
     let transaction = db.transaction().map_err(journal_error("saving names"))?;
     let mut updater = GroupUpdater::new(&transaction, vocabulary);
     let mut changed = Vec::new();
-    for member in members {
-        let mut row = read_group(&transaction, member.group)?;
-        row.rows += member.rows;
-        if updater.save_with_names(member.group, &mut row, &member.names)? {
-            changed.push(member.group);
+    for (group, names) in names {
+        let mut row = read_group(&transaction, *group)?;
+        if updater.save_with_names(*group, &mut row, names)? {
+            changed.push(*group);
         }
     }
     changed.extend(updater.finish()?);
@@ -246,9 +232,8 @@ impl Upsert<'_> {
         let was_displaced = is_displaced(self.updater.db, id)?;
         self.assign_path(&path, by_path, id)?;
         if is_named {
-            row.rows += group.rows;
-            let mut names = vec![group.item.item_name.clone()];
-            names.extend(group.other_names.iter().cloned());
+            row.rows += 1;
+            let names = [group.item.item_name.clone()];
             self.updater.save_with_names(id, &mut row, &names)?;
             return Ok(Upserted {
                 id,
@@ -318,7 +303,7 @@ impl Upsert<'_> {
         path: &str,
         before: Option<GroupId>,
     ) -> Result<Upserted> {
-        let row = row_of(group, &group.other_names);
+        let row = row_of(group, &[]);
         let id = insert_group(self.updater.db, &row)?;
         self.assign_path(path, before, id)?;
         self.updater.states.write(id, &CurrentState::default())?;
@@ -351,11 +336,7 @@ impl Upsert<'_> {
 /// Returns a group's row with the data of the source; earlier names are kept.
 fn updated_row(row: &GroupRow, group: &NewGroup) -> GroupRow {
     let earlier = std::iter::once(&row.item.item_name);
-    let names: Vec<String> = earlier
-        .chain(&group.other_names)
-        .chain(&row.other_names)
-        .cloned()
-        .collect();
+    let names: Vec<String> = earlier.chain(&row.other_names).cloned().collect();
     row_of(group, &names)
 }
 
@@ -366,7 +347,7 @@ fn row_of(group: &NewGroup, other_names: &[String]) -> GroupRow {
         sha256: group.sha256.clone(),
         item: group.item.clone(),
         other_names: Vec::new(),
-        rows: group.rows,
+        rows: 1,
     };
     add_new_names(&mut row, other_names);
     row

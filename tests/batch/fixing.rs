@@ -161,7 +161,7 @@ fn an_answer_equal_to_the_record_is_not_offered() {
 
 #[test]
 fn redo_of_failed_items_counts_their_outcome() {
-    let mut desk = Desk::new();
+    let mut desk = Desk::with_icons(&["눈꽃 모자"]);
     desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
     desk.batch(&[]).expect(3);
     desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);

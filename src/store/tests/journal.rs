@@ -4,7 +4,7 @@ use super::*;
 use crate::icon::Measured;
 use crate::outdir::{ERRORS, KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
-use crate::store::{Basis, ExtraRows, Merged};
+use crate::store::{Basis, Merged};
 
 #[test]
 fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
@@ -96,12 +96,9 @@ fn names_are_merged_and_each_source_pass_recounts_rows() {
     for _ in 0..2 {
         let ids = add(&mut journal, &["반지"]);
         journal
-            .add_names(&[ExtraRows {
-                group: ids[0],
-                rows: 3,
-                names: list(&["반지", "은반지", "금반지", "은반지"]),
-            }])
+            .add_names(&[(ids[0], list(&["반지", "은반지", "금반지", "은반지"]))])
             .unwrap();
+        journal.add_rows(&[(ids[0], 3)]).unwrap();
         let detail = journal.detail(ids[0]).unwrap().unwrap();
         assert_eq!(detail.other_names, ["은반지", "금반지"]);
         assert_eq!(detail.rows, 4);

@@ -113,8 +113,6 @@ fn group(order: u64, name: &str) -> NewGroup {
         order,
         item: item(name),
         sha256: Some(format!("sha-{name}")),
-        rows: 1,
-        other_names: vec![],
     }
 }
 

@@ -3,7 +3,6 @@
 use super::import::line;
 use super::*;
 use crate::outdir::LABELS;
-use crate::store::ExtraRows;
 
 /// The image of item `from` under the name `to`.
 fn renamed(order: u64, from: &str, to: &str) -> NewGroup {
@@ -151,12 +150,8 @@ fn an_image_without_a_name_takes_and_keeps_that_of_another_row() {
     let (mut journal, ids) = labeled(dir.path(), &["", "반지"]);
     let id = ids[0];
     let named = |journal: &mut Outdir| {
-        let rows = ExtraRows {
-            group: id,
-            rows: 1,
-            names: list(&["설산", "눈꽃 모자"]),
-        };
-        journal.add_names(&[rows]).unwrap()
+        let names = list(&["설산", "눈꽃 모자"]);
+        journal.add_names(&[(id, names)]).unwrap()
     };
     assert_eq!(named(&mut journal), [id]);
     let known = |journal: &Journal| {

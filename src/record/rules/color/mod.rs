@@ -289,21 +289,26 @@ fn shares<'a>(colors: &[([f32; 3], f32)], vocabulary: &'a Vocabulary) -> Vec<(&'
     let words = vocabulary.entries(Field::Colors);
     let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
     for (color, share) in colors {
-        let nearest = nearest_color(vocabulary, *color);
-        let total = shares.iter_mut().find(|(word, _)| Some(*word) == nearest);
-        if let Some((_, total)) = total {
-            *total += share;
+        if let Some(nearest) = nearest(words, *color) {
+            shares[nearest].1 += share;
         }
     }
     shares
 }
 
+/// Index of the word closest to a color; `None` if no word has an anchor.
+fn nearest(words: &[Word], color: [f32; 3]) -> Option<usize> {
+    let distances = words.iter().map(|word| distance(word, color));
+    let found = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+    found
+        .filter(|(_, distance)| distance.is_finite())
+        .map(|(at, _)| at)
+}
+
 /// The color word closest to an OKLab color; `None` if the vocabulary has no colors.
 pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
-    let words = vocabulary.entries(Field::Colors).iter();
-    words
-        .filter(|word| !word.anchors.is_empty())
-        .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
+    let words = vocabulary.entries(Field::Colors);
+    nearest(words, color).map(|at| &words[at])
 }
 
 /// Whether the word can describe an OKLab color, directly or by one of its shades.
@@ -315,7 +320,7 @@ pub fn word_matches_color(word: &Word, color: [f32; 3], vocabulary: &Vocabulary)
 }
 
 fn chroma([_, a, b]: [f32; 3]) -> f32 {
-    a.hypot(b)
+    (a * a + b * b).sqrt()
 }
 
 fn is_gray(color: [f32; 3]) -> bool {

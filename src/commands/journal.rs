@@ -2,7 +2,7 @@
 
 use super::{load_vocabulary, write_out};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{self, ComparedFile, ExportIssues, Exports, SourceRead};
+use crate::export::{self, ComparedFile, ExportIssues, Exports, MissingImages};
 use crate::outdir::{JOURNAL, KEPT};
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
@@ -136,7 +136,7 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;
     // The next run with the source finds out which images are gone.
-    exports.update(&mut journal, SourceRead::Partly)?;
+    exports.update(&mut journal, MissingImages::MayTurnUp)?;
     line(
         text,
         format_args!(

@@ -72,10 +72,10 @@ fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<
     places.find(|place| place.is_file()).map(Into::into)
 }
 
-/// The latest audit; `None` if no judgment counts.
+/// The latest audit; `None` if it has no verdict yet.
 fn judged_audit(journal: &Journal) -> Result<Option<AuditEstimate>> {
     let audit = journal.audit(None, AuditEstimate::WIDTH)?;
-    Ok(audit.filter(|audit| audit.judged > 0))
+    Ok(audit.filter(|audit| audit.right + audit.wrong > 0))
 }
 
 /// The result of the latest audit, as text for an export.

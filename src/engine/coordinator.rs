@@ -141,7 +141,7 @@ impl Coordinator {
                 None => self.wait()?,
             }
             self.exports
-                .follow(&mut self.journal, self.ingest.source_read())?;
+                .follow(&mut self.journal, self.ingest.missing_images())?;
             self.emit_notices();
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Coordinator {
         if is_idle && !self.idle_emitted {
             self.results.metrics().rest(Instant::now());
             self.exports
-                .request(&mut self.journal, self.ingest.source_read())?;
+                .request(&mut self.journal, self.ingest.missing_images())?;
             self.emit_notices();
             self.front.emit(Event::Idle);
         }
@@ -490,7 +490,7 @@ impl Coordinator {
         }
         if effects.export {
             self.exports
-                .request(&mut self.journal, self.ingest.source_read())?;
+                .request(&mut self.journal, self.ingest.missing_images())?;
         }
         self.emit_groups(&effects.changed)?;
         for event in effects.events {

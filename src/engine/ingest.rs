@@ -2,7 +2,7 @@
 
 use super::journal::JournalAccess;
 use crate::error::Result;
-use crate::export::SourceRead;
+use crate::export::MissingImages;
 use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
@@ -260,10 +260,10 @@ impl Ingest {
         self.rows.is_some()
     }
 
-    pub fn source_read(&self) -> SourceRead {
+    pub fn missing_images(&self) -> MissingImages {
         match self.has_ended() {
-            true => SourceRead::Fully,
-            false => SourceRead::Partly,
+            true => MissingImages::AreGone,
+            false => MissingImages::MayTurnUp,
         }
     }
 

@@ -125,7 +125,7 @@ impl RequestQueue {
         self.later.push_back(request);
     }
 
-    /// Appends an operator's retry for each group, or changes the settings of its waiting retry.
+    /// Appends an operator's retry for each group. It replaces a waiting retry or first attempt.
     pub fn retry(&mut self, groups: &[GroupId], how: &Retry) {
         let settings = AttemptSettings {
             strict: how.strict || self.settings.strict,
@@ -138,8 +138,10 @@ impl RequestQueue {
         let wanted: HashSet<GroupId> = groups.iter().copied().collect();
         let mut queued: HashSet<GroupId> = HashSet::new();
         for request in &mut self.urgent {
-            if request.purpose == Purpose::Operator && wanted.contains(&request.group) {
+            let is_replaced = matches!(request.purpose, Purpose::Operator | Purpose::Repair);
+            if is_replaced && wanted.contains(&request.group) {
                 request.settings = settings.clone();
+                request.purpose = Purpose::Operator;
                 queued.insert(request.group);
             }
         }
@@ -156,14 +158,19 @@ impl RequestQueue {
         self.todo.retain(|group| !queued.contains(group));
     }
 
-    /// Retries the groups that do not wait for their first answer.
+    /// Retries the groups that do not wait for an answer anyway.
     pub fn redo(&mut self, groups: &[GroupId]) {
-        let is_first = |job: &&Job| job.purpose.is_first_answer();
-        let outstanding = self.outstanding.values().filter(is_first);
-        let outstanding = outstanding.map(|job| job.group);
-        let unanswered: HashSet<GroupId> = self.todo.iter().copied().chain(outstanding).collect();
+        let urgent = self.urgent.iter();
+        let urgent = urgent.map(|request| (request.group, &request.purpose));
+        let outstanding = self.outstanding.values();
+        let outstanding = outstanding.map(|job| (job.group, &job.purpose));
+        let requested = urgent.chain(outstanding);
+        let requested =
+            requested.filter(|(_, purpose)| !matches!(purpose, Purpose::Opinion { .. }));
+        let mut waiting: HashSet<GroupId> = requested.map(|(group, _)| group).collect();
+        waiting.extend(&self.todo);
         let groups = groups.iter().copied();
-        let groups: Vec<GroupId> = groups.filter(|group| !unanswered.contains(group)).collect();
+        let groups: Vec<GroupId> = groups.filter(|group| !waiting.contains(group)).collect();
         self.retry(&groups, &Retry::default());
     }
 

@@ -28,6 +28,12 @@ impl OutdirWords {
     /// Appends the synonym of a change to the file and returns the new vocabulary; `None` if the change
     /// does not add a synonym.
     pub fn add(&self, change: &Change) -> Result<Option<Arc<Vocabulary>>> {
+        if let Change::Synonym { to, .. } = change
+            && to.contains(',')
+        {
+            let cause = format!("{to} is more than one word");
+            return Err(Error::new(ErrorKind::Usage, cause));
+        }
         let mut text = read_vocabulary(&self.outdir)?;
         let Some(entry) = self.entry(change, &text)? else {
             return Ok(None);
@@ -76,10 +82,6 @@ impl OutdirWords {
         let Change::Synonym { field, from, to } = change else {
             return Ok(None);
         };
-        if to.contains(',') {
-            let cause = format!("{to} is more than one word");
-            return Err(Error::new(ErrorKind::Usage, cause));
-        }
         let vocabulary = self.read(text)?;
         let word = vocabulary.find_exact(*field, to);
         let word = word.map_or(to, |word| &word.word);

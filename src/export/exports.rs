@@ -5,7 +5,7 @@
 //! workstation, large files are written on a thread of their own, see
 //! [`staged`](super::staged).
 
-use super::exporters::{Exporter, SourceRead, exporters};
+use super::exporters::{Exporter, MissingImages, exporters};
 use super::selection::{ExportIssues, Selection};
 use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
@@ -103,36 +103,36 @@ impl Exports {
         self.check_targets(journal)?;
         self.import(journal, Prefer::Journal)?;
         self.remember_lines(journal)?;
-        self.update(journal, SourceRead::Fully)
+        self.update(journal, MissingImages::AreGone)
     }
 
     /// Updates the files that are updated during a run, if the last export was long enough ago.
     /// Called after every record. Returns whether a file was stale.
-    pub fn update_if_due(&mut self, journal: &mut Journal, source: SourceRead) -> Result<bool> {
-        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, Scope::DuringRun, source)?)
+    pub fn update_if_due(&mut self, journal: &mut Journal, missing: MissingImages) -> Result<bool> {
+        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, Scope::DuringRun, missing)?)
     }
 
     /// Requests an update of all files after an operator's step. Small files are updated at once,
     /// large ones in the background, by later calls of [`Self::poll`].
-    pub fn request_update(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
+    pub fn request_update(&mut self, journal: &mut Journal, missing: MissingImages) -> Result<()> {
         self.is_update_requested = true;
-        self.poll(journal, source)
+        self.poll(journal, missing)
     }
 
     /// Starts and finishes background exports of large files, and updates small ones. Called
     /// repeatedly in the workstation, so that the operator never waits for an export.
-    pub fn poll(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
+    pub fn poll(&mut self, journal: &mut Journal, missing: MissingImages) -> Result<()> {
         if let Some(background) = &self.background {
             let Some(result) = background.result() else {
                 return Ok(());
             };
-            let source = background.source;
+            let missing = background.missing;
             self.background = None;
             return match result {
-                Ok(prepared) => self.install(journal, prepared, source),
+                Ok(prepared) => self.install(journal, prepared, missing),
                 Err(error) => {
                     tracing::warn!(%error, "writing the exports in the foreground instead");
-                    self.update(journal, source)
+                    self.update(journal, missing)
                 }
             };
         }
@@ -148,15 +148,15 @@ impl Exports {
             true => Scope::All,
             false => Scope::DuringRun,
         };
-        let stale = self.stale(journal, scope, source)?;
+        let stale = self.stale(journal, scope, missing)?;
         match is_small {
             _ if stale.is_empty() => {}
-            true => self.write(journal, source, &stale)?,
-            false => match BackgroundExport::start(journal, stale.clone(), source) {
+            true => self.write(journal, missing, &stale)?,
+            false => match BackgroundExport::start(journal, stale.clone(), missing) {
                 Ok(background) => self.background = Some(background),
                 Err(error) => {
                     tracing::warn!(%error, "writing the exports in the foreground instead");
-                    self.write(journal, source, &stale)?;
+                    self.write(journal, missing, &stale)?;
                 }
             },
         }
@@ -173,12 +173,12 @@ impl Exports {
     }
 
     /// Updates all files.
-    pub fn update(&mut self, journal: &mut Journal, source: SourceRead) -> Result<()> {
+    pub fn update(&mut self, journal: &mut Journal, missing: MissingImages) -> Result<()> {
         if let Some(background) = self.background.take() {
             // It lacks the newest changes.
             background.abandon();
         }
-        self.write_stale(journal, Scope::All, source)?;
+        self.write_stale(journal, Scope::All, missing)?;
         self.is_update_requested = false;
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Exports {
         self.check_targets(journal)?;
         self.import(journal, Prefer::File)?;
         self.remember_lines(journal)?;
-        self.update(journal, SourceRead::Fully)
+        self.update(journal, MissingImages::AreGone)
     }
 
     /// Rejects links to other programs' files, and removes leftover temporary files.
@@ -282,25 +282,25 @@ impl Exports {
         &mut self,
         journal: &mut Journal,
         scope: Scope,
-        source: SourceRead,
+        missing: MissingImages,
     ) -> Result<bool> {
-        let stale = self.stale(journal, scope, source)?;
+        let stale = self.stale(journal, scope, missing)?;
         if stale.is_empty() {
             return Ok(false);
         }
-        self.write(journal, source, &stale)?;
+        self.write(journal, missing, &stale)?;
         Ok(true)
     }
 
     /// Returns the stale files by their index in the list of exporters.
-    fn stale(&self, journal: &Journal, scope: Scope, source: SourceRead) -> Result<Vec<usize>> {
+    fn stale(&self, journal: &Journal, scope: Scope, missing: MissingImages) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
             let is_needed = self.creates(exporter.as_ref()) || self.outdir.join(name).exists();
             let is_included = match scope {
                 Scope::All => true,
-                Scope::DuringRun => exporter.is_updated_during_run(source),
+                Scope::DuringRun => exporter.is_updated_during_run(missing),
             };
             if is_included && is_needed && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
@@ -314,9 +314,14 @@ impl Exports {
         exporter.is_always_written() || self.requested.contains(&exporter.name())
     }
 
-    fn write(&mut self, journal: &mut Journal, source: SourceRead, stale: &[usize]) -> Result<()> {
+    fn write(
+        &mut self,
+        journal: &mut Journal,
+        missing: MissingImages,
+        stale: &[usize],
+    ) -> Result<()> {
         let prepared = prepare(journal, &self.outdir, stale)?;
-        self.install(journal, prepared, source)
+        self.install(journal, prepared, missing)
     }
 
     /// Replaces files with new ones.
@@ -324,7 +329,7 @@ impl Exports {
         &mut self,
         journal: &mut Journal,
         prepared: Prepared,
-        source: SourceRead,
+        missing: MissingImages,
     ) -> Result<()> {
         let begun = Instant::now();
         let withheld = match &prepared.selection {
@@ -334,7 +339,7 @@ impl Exports {
             }
             None => &[],
         };
-        if source == SourceRead::Fully {
+        if missing == MissingImages::AreGone {
             self.keep_aside(LABELS, withheld, KeptBecause::ImageIsGone)?;
         }
         for new in prepared.files {
@@ -342,7 +347,7 @@ impl Exports {
             let name = exporter.name();
             self.replace(journal, new)?;
             // Otherwise the file stays stale, so that withheld lines are saved later.
-            if source == SourceRead::Fully || withheld.is_empty() {
+            if missing == MissingImages::AreGone || withheld.is_empty() {
                 journal.meta_set(&exported_key(name), &version.to_string())?;
             }
         }

@@ -15,7 +15,7 @@ mod target;
 pub use audit_summary::AuditSummary;
 pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{DatasetProgress, Exported, LeftOut, dataset_formats, export_dataset};
-pub use exporters::{SourceRead, check_outdir, files};
+pub use exporters::{MissingImages, check_outdir, files};
 pub use exports::{Exports, OutputFile};
 pub use report::{ReportPage, Reported, write_report};
 pub use selection::{ExportIssues, exported_records};

@@ -1,7 +1,7 @@
 //! Writes new export files without installing them. Large ones are written on a thread of their
 //! own, from a snapshot of the journal.
 
-use super::exporters::{SourceRead, exporters};
+use super::exporters::{MissingImages, exporters};
 use super::selection::{ExportView, Selection};
 use super::target::{Fingerprint, Target, Written};
 use crate::error::{Error, Result};
@@ -81,11 +81,11 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
 pub(super) struct BackgroundExport {
     done: Receiver<Result<Prepared>>,
     /// The value at its start.
-    pub source: SourceRead,
+    pub missing: MissingImages,
 }
 
 impl BackgroundExport {
-    pub fn start(journal: &Journal, stale: Vec<usize>, source: SourceRead) -> Result<Self> {
+    pub fn start(journal: &Journal, stale: Vec<usize>, missing: MissingImages) -> Result<Self> {
         let snapshot = journal.snapshot()?;
         let outdir = journal.outdir().to_owned();
         let (sender, done) = bounded(1);
@@ -100,7 +100,7 @@ impl BackgroundExport {
                 let _ = panicked.send(Err(error));
             },
         )?;
-        Ok(Self { done, source })
+        Ok(Self { done, missing })
     }
 
     /// Returns the result; `None` while it is running.

@@ -72,7 +72,10 @@ pub fn add(
         None => {
             let answered = texts.add_answer(id, attempt, &mut current)?;
             match merged {
-                Some(merged) => current.answered(texts.insert_merged(id, attempt, merged)?),
+                Some(merged) => {
+                    let version = texts.insert_merged(id, attempt, merged)?;
+                    texts.show_or_offer(version, &merged.labels, &mut current)?
+                }
                 None => answered,
             }
         }
@@ -98,24 +101,38 @@ impl Texts<'_> {
     /// Stores the text or the failure of an attempt. Returns whether the text became the draft.
     fn add_answer(&self, id: i64, attempt: &Attempt, current: &mut CurrentState) -> Result<bool> {
         let had_failure = current.failure.is_some();
-        if let Some(draft) = self.insert_answer(id, attempt)? {
+        if let Some(version) = self.insert_answer(id, attempt)?
+            && let Some(labels) = &attempt.labels
+        {
             if had_failure {
                 // The item leaves `labels_errors.jsonl`.
                 bump_version(self.db, Content::Failures)?;
             }
-            let is_draft = current.answered(draft);
-            if let Some(shown) = current.review.draft.filter(|_| !is_draft)
-                && Some(&read_draft(self.db, shown)?.labels) == attempt.labels.as_ref()
-            {
-                current.dismiss_answer();
-            }
-            return Ok(is_draft);
+            return self.show_or_offer(version, labels, current);
         }
         if let Some(failure) = &attempt.failure {
             let failure = insert_failure(self.db, self.group, &attempt.at, failure)?;
             current.failure = Some(failure);
         }
         Ok(false)
+    }
+
+    /// Makes an answer the draft, or offers it unless it is equal to the draft. Returns whether it
+    /// became the draft.
+    fn show_or_offer(
+        &self,
+        version: i64,
+        labels: &Labels,
+        current: &mut CurrentState,
+    ) -> Result<bool> {
+        let is_draft = current.answered(version);
+        if let Some(draft) = current.review.draft
+            && !is_draft
+            && read_draft(self.db, draft)?.labels == *labels
+        {
+            current.dismiss_answer();
+        }
+        Ok(is_draft)
     }
 
     /// Stores the text of an attempt and returns its number; `None` if it has none.

@@ -144,6 +144,19 @@ fn an_audit_is_judged_blind_resumed_and_reported_everywhere() {
 }
 
 #[test]
+fn a_blind_comparison_of_sets_without_a_common_image_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    good_records(dir.path(), "first.jsonl", "붉은");
+    let other = std::fs::read_to_string(dir.path().join("first.jsonl")).unwrap();
+    let other = other.replace(".png", "-2.png");
+    std::fs::write(dir.path().join("second.jsonl"), other).unwrap();
+    let blind = ["compare", "first.jsonl", "second.jsonl", "--blind"];
+    let (status, output) = Operator::start(dir.path(), &blind).leave();
+    assert_eq!(status, 2);
+    assert!(output.contains("no image is in both sets"), "{output}");
+}
+
+#[test]
 fn votes_of_a_blind_comparison_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     good_records(dir.path(), "first/labels.jsonl", "붉은");

@@ -69,11 +69,14 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         "peak_resident_bytes": platform::peak_resident_memory(),
         "seconds": seconds,
         "vision_seconds": null,
+        "head_seconds": null,
         "sampling_seconds": null,
         "prefill_tokens_per_second": null,
         "decode_tokens_per_second": rate(new),
         "seconds_per_step_by_batch": null,
         "icons_per_minute": rate(60 * icons),
+        "shared_prompt_seconds": null,
+        "icons_per_minute_after_shared_prompt": null,
         "weight_bytes_per_step": null,
     }))
 }

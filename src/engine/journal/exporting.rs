@@ -2,7 +2,7 @@
 
 use super::JournalAccess;
 use crate::error::Result;
-use crate::export::{ExportIssues, Exports, OutputFile, SourceRead};
+use crate::export::{ExportIssues, Exports, MissingImages, OutputFile};
 use crate::outdir::FileNotice;
 use crate::settings::EngineOptions;
 
@@ -24,31 +24,31 @@ impl Exporting {
     }
 
     /// Updates the exports if they are due.
-    pub fn follow(&mut self, journal: &mut JournalAccess, source: SourceRead) -> Result<()> {
+    pub fn follow(&mut self, journal: &mut JournalAccess, missing: MissingImages) -> Result<()> {
         let exports = &mut self.exports;
         match self.is_unattended {
             true => {
-                journal.with(|journal| exports.update_if_due(journal, source))?;
+                journal.with(|journal| exports.update_if_due(journal, missing))?;
             }
-            false => journal.with(|journal| exports.poll(journal, source))?,
+            false => journal.with(|journal| exports.poll(journal, missing))?,
         }
         Ok(())
     }
 
     /// Requests an update of all exports after a step. In the workstation it happens soon, so that the
     /// operator does not wait.
-    pub fn request(&mut self, journal: &mut JournalAccess, source: SourceRead) -> Result<()> {
+    pub fn request(&mut self, journal: &mut JournalAccess, missing: MissingImages) -> Result<()> {
         let exports = &mut self.exports;
         journal.with(|journal| match self.is_unattended {
-            true => exports.update(journal, source),
-            false => exports.request_update(journal, source),
+            true => exports.update(journal, missing),
+            false => exports.request_update(journal, missing),
         })
     }
 
-    /// Updates all exports now, with what is known at the end of the source.
+    /// Updates all exports now. Images that are not at their paths are taken as gone.
     pub fn update(&mut self, journal: &mut JournalAccess) -> Result<()> {
         let exports = &mut self.exports;
-        journal.with(|journal| exports.update(journal, SourceRead::Fully))
+        journal.with(|journal| exports.update(journal, MissingImages::AreGone))
     }
 
     /// Counts the records that are not exported unchanged.

@@ -68,8 +68,8 @@ struct RunCounts {
     open: u64,
     requests: u64,
     derived: u64,
-    /// Answers that wait to be compared with the draft.
-    offered: u64,
+    /// Groups whose new answer waits to be compared with the draft.
+    offered: HashSet<GroupId>,
     retries: RetryCounts,
 }
 
@@ -363,14 +363,17 @@ impl Results {
             finished: vec![group],
             ..Effects::changed(changed)
         };
-        self.counts.failed.remove(&group);
-        let is_first = self.counts.finish(group);
+        let had_failed = self.counts.failed.remove(&group).is_some();
+        let is_first = self.counts.finish(group) || had_failed;
         if is_first && derived_from.is_none() {
             effects.requests = self.missing_opinions(group, journal)?;
         }
         if let Some(summary) = journal.with(|journal| journal.summary(group))? {
             self.counts.uncertain += u64::from(is_first && !summary.reasons.is_empty());
-            self.counts.offered += u64::from(summary.offered && derived_from.is_none());
+            match summary.offered {
+                true => self.counts.offered.insert(group),
+                false => self.counts.offered.remove(&group),
+            };
             let (name, reasons) = (&summary.name, &summary.reasons);
             match &derived_from {
                 Some(from) => tracing::info!(%name, ?reasons, derived_from = %from, "labeled"),
@@ -473,7 +476,7 @@ impl Results {
             new_records: counts.new_records,
             requests: counts.requests,
             derived: counts.derived,
-            offered: counts.offered,
+            offered: counts.offered.len() as u64,
             open: counts.open,
             waiting: groups.saturating_sub(finished),
             failures: counts.failures(),

@@ -1,9 +1,10 @@
 //! Builds captions from records.
 
+use crate::record::fixes::NO_TYPES;
 use crate::record::{Field, Record, Vocabulary};
 use crate::settings::Caption;
 use crate::text::particles::{self, stem};
-use crate::text::{clean_text, words};
+use crate::text::{clean_text, split_word, without, words};
 
 /// Returns the captions of a record in the order of `kinds`, without duplicates.
 pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabulary) -> Vec<String> {
@@ -37,21 +38,34 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
     if name.is_empty() || !label.contains(&name) {
         return (!label.is_empty()).then_some(label);
     }
+    let types = vocabulary.entries(Field::ItemTypeGuess).iter();
+    let types = types.filter(|word| !NO_TYPES.contains(&word.word.as_str()));
     let kind = record.labels.text(Field::ItemTypeGuess);
     let kind = kind.and_then(|word| vocabulary.find_exact(Field::ItemTypeGuess, word));
-    let noun = kind.and_then(|kind| kind.ko.first());
-    let noun = noun.map_or(ITEM, String::as_str);
-    // `모자` and `베레모` are words for a hat; for an unknown type, any word for a type will do.
-    let is_noun = |word: &str| {
-        let found = vocabulary.find_exact(Field::ItemTypeGuess, word);
-        word == noun || found.is_some_and(|found| kind.is_none_or(|kind| kind == found))
+    let kind = kind.filter(|kind| types.clone().any(|known| known == *kind));
+    // For an unknown type, any word for a type will do.
+    let nouns: Vec<&String> = match kind {
+        Some(kind) => kind.ko.iter().collect(),
+        None => types.flat_map(|kind| &kind.ko).collect(),
     };
-    let names_kind = |text: &str| words(text).any(|word| is_noun(word) || is_noun(stem(word)));
+    let ends_in =
+        |word: &str, noun: &str| word == noun || noun.chars().count() > 1 && word.ends_with(noun);
+    let is_noun = |word: &str| nouns.iter().any(|noun| ends_in(word, noun));
+    let noun = match kind {
+        Some(kind) => kind.ko.first(),
+        // `팬더 말풍선 반지` is a ring.
+        None => {
+            let of_name = nouns.iter().filter(|noun| ends_in(&name, noun));
+            of_name.max_by_key(|noun| noun.len()).copied()
+        }
+    };
+    let noun = noun.map_or(ITEM, String::as_str);
+    let names_kind = |word: &str| is_noun(word) || is_noun(stem(word));
     // In `name: description`, the description may be a complete caption.
     let described = label.strip_prefix(&name);
     let described = described.and_then(|rest| rest.trim_start().strip_prefix(':'));
     let label = match described {
-        Some(text) if names_kind(&text.replace(&name, " ")) => text.to_owned(),
+        Some(text) if words(&without(text, &name)).any(names_kind) => text.to_owned(),
         _ => label,
     };
     let mut parts = label.split(&name);
@@ -64,7 +78,7 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
         let before = text.trim_end();
         if before.rsplit(' ').next().is_some_and(is_noun) {
             text.truncate(before.len());
-        } else if particle.is_empty() && rest.trim_start().split(' ').next().is_some_and(is_noun) {
+        } else if particle.is_empty() && names_kind(split_word(rest.trim_start()).0) {
             text.push_str(rest);
             continue;
         } else {
@@ -75,7 +89,7 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
         text.push_str(rest);
     }
     let text = clean_text(text.trim_matches([' ', ',', ':']));
-    (!text.is_empty() && text != noun).then_some(text)
+    (!text.is_empty() && text != noun && !is_noun(&text)).then_some(text)
 }
 
 #[cfg(test)]
@@ -116,7 +130,9 @@ mod tests {
             ("달빛", "남색 달빛 모자", Some("남색 모자")),
             ("달빛", "남색 모자 달빛", Some("남색 모자")),
             ("달빛 별", "달빛 별", None),
-            ("달빛", "검은 베레모 달빛", Some("검은 베레모")),
+            ("달빛", "검은 털모자 달빛", Some("검은 털모자")),
+            ("달빛", "달빛 모자는 남색이다", Some("모자는 남색이다")),
+            ("달빛", "달빛 모자, 금색 단추", Some("모자, 금색 단추")),
             (
                 "달빛",
                 "달빛: 금색 단추가 달린 모자",
@@ -144,11 +160,22 @@ mod tests {
             ("달빛: 황금색 반지", Some("황금색 반지")),
             ("달빛", None),
         ] {
-            let mut record = record("달빛", label);
-            record.labels.set(Field::ItemTypeGuess, [""; 0]);
-            let text = without_name(&record, &vocabulary);
-            assert_eq!(text.as_deref(), expected, "{label}");
+            for kind in [&[][..], &["unknown"]] {
+                let mut record = record("달빛", label);
+                record.labels.set(Field::ItemTypeGuess, kind.to_vec());
+                let text = without_name(&record, &vocabulary);
+                assert_eq!(text.as_deref(), expected, "{label}");
+            }
         }
+    }
+
+    #[test]
+    fn the_end_of_the_name_may_tell_the_type() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let mut record = record("팬더 반지", "검은색 팬더 반지");
+        record.labels.set(Field::ItemTypeGuess, [""; 0]);
+        let text = without_name(&record, &vocabulary);
+        assert_eq!(text.as_deref(), Some("검은색 반지"));
     }
 
     #[test]

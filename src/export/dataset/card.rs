@@ -7,7 +7,8 @@ use crate::export::audit_summary::AuditSummary;
 use crate::record::{Field, Reason, RetrievalSummary};
 use crate::settings::{DatasetOptions, PathStyle};
 use crate::text::{count, plural};
-use std::collections::BTreeMap;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// How many values of a field are listed.
@@ -17,6 +18,7 @@ const MAX_LISTED: usize = 12;
 #[derive(Debug)]
 pub(super) struct Statistics {
     splits: Vec<SplitCounts>,
+    image_extensions: BTreeSet<&'static str>,
     by_model: BTreeMap<(String, String), usize>,
     by_reason: BTreeMap<Reason, usize>,
     by_type: BTreeMap<String, usize>,
@@ -43,6 +45,7 @@ impl Statistics {
         });
         Self {
             splits: splits.collect(),
+            image_extensions: BTreeSet::new(),
             by_model: BTreeMap::new(),
             by_reason: BTreeMap::new(),
             by_type: BTreeMap::new(),
@@ -57,6 +60,7 @@ impl Statistics {
         of_split.images += 1;
         of_split.captions += example.captions.len();
         of_split.uncertain += usize::from(record.quality_flags.is_uncertain);
+        self.image_extensions.insert(example.extension);
         let made_by = (record.model.clone(), record.prompt_version.clone());
         *self.by_model.entry(made_by).or_default() += 1;
         for reason in &record.quality_flags.reasons {
@@ -129,6 +133,12 @@ impl Card<'_> {
             for (split, files) in files {
                 writeln!(text, "  - split: {split}\n    path: \"{files}\"")?;
             }
+        }
+        let extensions: Vec<&str> = self.statistics.image_extensions.iter().copied().collect();
+        if let [extension] = extensions[..]
+            && let Some(features) = self.format.features(extension)
+        {
+            writeln!(text, "dataset_info: {}", json!({ "features": features }))?;
         }
         writeln!(text, "---\n")
     }

@@ -1,6 +1,6 @@
 //! `labels_errors.jsonl`: items without a record, and the reason.
 
-use super::exporter::{Exporter, SourceRead};
+use super::exporter::{Exporter, MissingImages};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::selection::ExportView;
 use crate::export::target::Sink;
@@ -62,9 +62,9 @@ impl Exporter for Errors {
         Content::Failures
     }
 
-    fn is_updated_during_run(&self, source: SourceRead) -> bool {
+    fn is_updated_during_run(&self, missing: MissingImages) -> bool {
         // Only then is it known which lines of an earlier, lost journal are about items of this one.
-        source == SourceRead::Fully
+        missing == MissingImages::AreGone
     }
 
     fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {

@@ -5,13 +5,12 @@ use crate::export::selection::ExportView;
 use crate::export::target::Sink;
 use crate::store::{Content, Journal};
 
-/// How far the source has been read when a file is written.
+/// What becomes of images that are not at their paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceRead {
-    /// An image that is not at its path may still be found at another one.
-    Partly,
-    /// An image that is not at its path is gone.
-    Fully,
+pub enum MissingImages {
+    /// The source may still show them at other paths.
+    MayTurnUp,
+    AreGone,
 }
 
 /// Writes one file of an outdir from the journal.
@@ -35,7 +34,7 @@ pub(in crate::export) trait Exporter: std::fmt::Debug + Send {
     }
 
     /// Whether the file is updated during a run, not only at its end.
-    fn is_updated_during_run(&self, _: SourceRead) -> bool {
+    fn is_updated_during_run(&self, _: MissingImages) -> bool {
         true
     }
 

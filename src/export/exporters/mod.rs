@@ -7,7 +7,7 @@ mod labels_jsonl;
 pub(super) mod parquet;
 
 pub(super) use exporter::Exporter;
-pub use exporter::SourceRead;
+pub use exporter::MissingImages;
 
 use crate::error::Result;
 use crate::outdir;

@@ -1,6 +1,6 @@
 //! `labels.parquet`: the same records, with fixed column types even if a column is empty.
 
-use super::exporter::{Exporter, SourceRead};
+use super::exporter::{Exporter, MissingImages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::selection::ExportView;
 use crate::export::target::Sink;
@@ -45,7 +45,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn is_updated_during_run(&self, _: SourceRead) -> bool {
+    fn is_updated_during_run(&self, _: MissingImages) -> bool {
         false
     }
 

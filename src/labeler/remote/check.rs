@@ -21,13 +21,13 @@ const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What a trial request asks for.
 #[derive(Clone, Copy)]
-struct Question {
+struct TrialRequest {
     format: SchemaFormat,
     picture: bool,
     logprobs: bool,
 }
 
-impl Question {
+impl TrialRequest {
     fn of(format: SchemaFormat) -> Self {
         Self {
             format,
@@ -190,12 +190,12 @@ impl Server<'_> {
     /// Checks whether a picture makes the prompt longer.
     async fn takes_images(&self) -> Result<String, String> {
         let ask = async |picture| {
-            let question = Question {
+            let trial = TrialRequest {
                 picture,
-                ..Question::of(SchemaFormat::Plain)
+                ..TrialRequest::of(SchemaFormat::Plain)
             };
-            let answer = self.ask(question).await;
-            answer.map_err(|fault| fault.to_string())
+            let answer = self.ask(trial).await;
+            answer.map_err(|error| error.to_string())
         };
         let (with, without) = (ask(true).await?, ask(false).await?);
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
@@ -205,12 +205,12 @@ impl Server<'_> {
         }
     }
 
-    /// Checks the ways to send the schema. The question does not request JSON, so only a server that
+    /// Checks the ways to send the schema. The prompt does not request JSON, so only a server that
     /// enforces the schema answers in JSON.
     async fn takes_schema(&self, conformance: &mut Conformance) -> Result<SchemaFormat, String> {
         let mut refusals = Vec::new();
         for format in [SchemaFormat::JsonSchema, SchemaFormat::GuidedJson] {
-            match self.ask(Question::of(format)).await {
+            match self.ask(TrialRequest::of(format)).await {
                 Ok(answer) => {
                     let reading = conformance.read(self.schema, &answer.text);
                     if reading.is_ok_and(|reading| reading.conforms()) {
@@ -229,23 +229,23 @@ impl Server<'_> {
     }
 
     async fn gives_probabilities(&self, format: SchemaFormat) -> Result<String, String> {
-        let question = Question {
+        let trial = TrialRequest {
             logprobs: true,
-            ..Question::of(format)
+            ..TrialRequest::of(format)
         };
-        match self.ask(question).await {
+        match self.ask(trial).await {
             Ok(answer) if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             Ok(_) => Ok("yes".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    async fn ask(&self, question: Question) -> Result<Answer, ServerError> {
-        let Question {
+    async fn ask(&self, trial: TrialRequest) -> Result<Answer, ServerError> {
+        let TrialRequest {
             format,
             picture,
             logprobs,
-        } = question;
+        } = trial;
         let png = match picture {
             true => Some(red_square()?),
             false => None,

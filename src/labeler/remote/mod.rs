@@ -124,8 +124,8 @@ impl RemoteLabeler {
             }
             drop(lease);
             let pause = match tries.handle(endpoint, agreement, reply).await? {
-                Next::Done(answer) => return Ok(*answer),
-                Next::Retry { pause } => pause,
+                AfterReply::Done(answer) => return Ok(*answer),
+                AfterReply::Retry { pause } => pause,
             };
             self.counts.borrow_mut().retries += 1;
             if !pause.is_zero() {
@@ -259,12 +259,12 @@ fn picture_url(request: &LabelRequest) -> Result<Option<String>, FailureDetail> 
 }
 
 /// What comes after a server's reply to a request for an item.
-enum Next {
+enum AfterReply {
     Done(Box<Answer>),
     Retry { pause: Duration },
 }
 
-impl Next {
+impl AfterReply {
     const RETRY_NOW: Self = Self::Retry {
         pause: Duration::ZERO,
     };
@@ -295,7 +295,7 @@ impl<'a> Tries<'a> {
         endpoint: &'a Endpoint,
         agreement: ServerAgreement,
         reply: ServerReply,
-    ) -> Result<Next, FailureDetail> {
+    ) -> Result<AfterReply, FailureDetail> {
         let RemoteLabeler { pool, http, .. } = self.labeler;
         match reply {
             ServerReply::Answer(answer) => self.answered(endpoint, agreement, answer),
@@ -307,7 +307,7 @@ impl<'a> Tries<'a> {
                 pool.answered(endpoint);
                 if let Some(reduced) = pool.reduce_agreement(endpoint, agreement, refusal) {
                     self.reduced = Some((endpoint, reduced));
-                    return Ok(Next::RETRY_NOW);
+                    return Ok(AfterReply::RETRY_NOW);
                 }
                 let why = http.describe(&endpoint.url, why);
                 let about_server = wire::is_about_server(status);
@@ -316,7 +316,7 @@ impl<'a> Tries<'a> {
                         url: endpoint.url.clone(),
                         why,
                     }),
-                    false => Ok(Next::RETRY_NOW),
+                    false => Ok(AfterReply::RETRY_NOW),
                 }
             }
             ServerReply::RateLimited { status, after } => {
@@ -326,7 +326,7 @@ impl<'a> Tries<'a> {
             ServerReply::Unreachable(why) => {
                 // Pauses the run and does not count as a failed try of the item.
                 pool.record_unreachable(endpoint, &http.describe(&endpoint.url, why));
-                Ok(Next::RETRY_NOW)
+                Ok(AfterReply::RETRY_NOW)
             }
             ServerReply::Broken(why) => {
                 let why = http.describe(&endpoint.url, why);
@@ -341,7 +341,7 @@ impl<'a> Tries<'a> {
         endpoint: &'a Endpoint,
         agreement: ServerAgreement,
         mut answer: Box<Answer>,
-    ) -> Result<Next, FailureDetail> {
+    ) -> Result<AfterReply, FailureDetail> {
         let RemoteLabeler { pool, .. } = self.labeler;
         let parsed = crate::record::parse(&answer.text);
         if (self.labeler).repeats_key(&answer.text, parsed.as_ref().ok()) {
@@ -354,14 +354,14 @@ impl<'a> Tries<'a> {
                 pool.reduce_agreement(endpoint, agreement, RefusedFeature::Ignored)
         {
             self.reduced = Some((endpoint, reduced));
-            return Ok(Next::RETRY_NOW);
+            return Ok(AfterReply::RETRY_NOW);
         }
         let with_logprobs = !answer.tokens.is_empty() || answer.text.is_empty();
         let is_complete = is_record && !answer.truncated;
         pool.record_answer(endpoint, agreement, is_complete, with_logprobs);
         self.labeler
             .mark_forced(self.request, &mut answer, agreement);
-        Ok(Next::Done(answer))
+        Ok(AfterReply::Done(answer))
     }
 
     fn rate_limited(
@@ -369,7 +369,7 @@ impl<'a> Tries<'a> {
         endpoint: &Endpoint,
         status: u16,
         after: Option<RequestedPause>,
-    ) -> Result<Next, FailureDetail> {
+    ) -> Result<AfterReply, FailureDetail> {
         let RemoteLabeler { pool, retry, .. } = self.labeler;
         self.queued += 1;
         if self.queued > retry.max_rate_limited {
@@ -381,7 +381,7 @@ impl<'a> Tries<'a> {
         }
         pool.rate_limited(endpoint, status, self.queued, after);
         let after = after.map_or(Duration::ZERO, |pause| pause.wait);
-        Ok(Next::Retry {
+        Ok(AfterReply::Retry {
             pause: after.max(self.labeler.backoff(self.queued)),
         })
     }
@@ -390,20 +390,20 @@ impl<'a> Tries<'a> {
         &mut self,
         endpoint: &Endpoint,
         why: ServerError,
-    ) -> Result<Next, FailureDetail> {
+    ) -> Result<AfterReply, FailureDetail> {
         let RemoteLabeler { pool, retry, .. } = self.labeler;
         self.broken += 1;
         let is_excluded = pool
             .record_failure(endpoint, self.request.ticket, &why)
             .await;
         match is_excluded {
-            true => Ok(Next::RETRY_NOW),
+            true => Ok(AfterReply::RETRY_NOW),
             false if self.broken >= retry.tries => Err(FailureDetail::ServerFailed {
                 url: endpoint.url.clone(),
                 why,
                 times: self.broken,
             }),
-            false => Ok(Next::Retry {
+            false => Ok(AfterReply::Retry {
                 pause: self.labeler.backoff(self.broken),
             }),
         }

@@ -204,6 +204,8 @@ fn strict_parsing_rejects_any_error() {
     };
     for (filter, why) in [
         ("tag:", "`tag:` has no value"),
+        ("state:,", "`state:,` has no value"),
+        (&"(".repeat(9999), "more than 64 parentheses"),
         (
             "hue:red",
             "no key `hue`; quote a word that contains a colon",

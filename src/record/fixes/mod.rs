@@ -16,4 +16,5 @@ pub use facts::FixFacts;
 pub use offer::{Fix, fix};
 pub use preview::{FixExample, FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, SafeFix, safe_fixes};
+pub use text::NO_TYPES;
 pub(super) use text::{TokenizedText, kind_of};

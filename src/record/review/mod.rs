@@ -388,7 +388,7 @@ impl CurrentState {
         shown
     }
 
-    /// Offers the newest answer no longer, because it is equal to the draft.
+    /// Does not offer the newest answer.
     pub fn dismiss_answer(&mut self) {
         self.review.seen = self.answer;
     }

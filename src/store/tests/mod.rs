@@ -19,7 +19,7 @@ mod versions;
 use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
-use crate::export::{Exports, SourceRead};
+use crate::export::{Exports, MissingImages};
 use crate::outdir::{FileNotice, PARQUET};
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
@@ -55,19 +55,20 @@ struct Outdir {
 
 impl Outdir {
     fn export(&mut self) -> Result<()> {
-        self.exports.update(&mut self.journal, SourceRead::Fully)
+        self.exports
+            .update(&mut self.journal, MissingImages::AreGone)
     }
 
     fn export_with_parquet(&mut self) -> Result<()> {
         let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
-        exports.update(&mut self.journal, SourceRead::Fully)?;
+        exports.update(&mut self.journal, MissingImages::AreGone)?;
         self.notices.extend(notice_texts(exports.take_notices()));
         Ok(())
     }
 
     fn export_if_due(&mut self) -> Result<bool> {
         self.exports
-            .update_if_due(&mut self.journal, SourceRead::Fully)
+            .update_if_due(&mut self.journal, MissingImages::AreGone)
     }
 
     fn take_notices(&mut self) -> Vec<String> {

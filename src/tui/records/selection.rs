@@ -40,10 +40,13 @@ impl Selection {
     }
 
     pub fn toggle(&mut self, id: GroupId) {
-        if !self.groups.remove(&id) {
-            self.groups.insert(id);
-        }
-        self.anchor = Some(id);
+        self.anchor = match self.groups.remove(&id) {
+            true => None,
+            false => {
+                self.groups.insert(id);
+                Some(id)
+            }
+        };
     }
 
     /// Selects the records of `shown` from the last selected one to `row`, or only `row` if none was

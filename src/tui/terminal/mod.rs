@@ -107,13 +107,13 @@ impl LoopEnd {
 }
 
 /// Why the loop ends.
-enum Ending {
+enum LoopExit {
     Quit,
     TerminalGone(io::Error),
     Failed(Error),
 }
 
-impl From<io::Error> for Ending {
+impl From<io::Error> for LoopExit {
     fn from(error: io::Error) -> Self {
         Self::TerminalGone(error)
     }
@@ -160,9 +160,9 @@ fn run_loop<A: Application>(
         }
     };
     match ending {
-        Ending::Quit => Ok(event_loop.end),
-        Ending::TerminalGone(error) => Ok(event_loop.end.terminal_gone(&error)),
-        Ending::Failed(error) => Err(error),
+        LoopExit::Quit => Ok(event_loop.end),
+        LoopExit::TerminalGone(error) => Ok(event_loop.end.terminal_gone(&error)),
+        LoopExit::Failed(error) => Err(error),
     }
 }
 
@@ -185,10 +185,10 @@ struct EventLoop<'a, A> {
 }
 
 impl<A: Application> EventLoop<'_, A> {
-    fn turn(&mut self) -> Result<(), Ending> {
+    fn turn(&mut self) -> Result<(), LoopExit> {
         self.effects.extend(self.app.prepare_frame());
         for effect in std::mem::take(&mut self.effects) {
-            self.perform(effect)?;
+            self.apply_effect(effect)?;
         }
         self.draw_if_due()?;
         let mut next = self.channels.wait(self.stale.then_some(MIN_FRAME_INTERVAL));
@@ -203,7 +203,7 @@ impl<A: Application> EventLoop<'_, A> {
         Ok(())
     }
 
-    fn perform(&mut self, effect: Effect) -> Result<(), Ending> {
+    fn apply_effect(&mut self, effect: Effect) -> Result<(), LoopExit> {
         match effect {
             Effect::Send(command) => self.handle.send(command),
             // A thread that has ended reports its failure itself.
@@ -215,7 +215,7 @@ impl<A: Application> EventLoop<'_, A> {
                 suspend(&self.continued)?;
                 self.redraw();
             }
-            Effect::Quit => return Err(Ending::Quit),
+            Effect::Quit => return Err(LoopExit::Quit),
         }
         Ok(())
     }
@@ -224,7 +224,7 @@ impl<A: Application> EventLoop<'_, A> {
         (self.terminal.needs_clear, self.urgent) = (true, true);
     }
 
-    fn draw_if_due(&mut self) -> Result<(), Ending> {
+    fn draw_if_due(&mut self) -> Result<(), LoopExit> {
         let is_due = self.drawn_at.elapsed() >= MIN_FRAME_INTERVAL;
         if !self.stale || !(self.urgent || is_due) {
             return Ok(());
@@ -239,7 +239,7 @@ impl<A: Application> EventLoop<'_, A> {
         Ok(())
     }
 
-    fn handle(&mut self, event: LoopEvent) -> Result<(), Ending> {
+    fn handle(&mut self, event: LoopEvent) -> Result<(), LoopExit> {
         self.stale |= !matches!(event, LoopEvent::Check);
         match event {
             LoopEvent::Message(message) => self.message(*message)?,
@@ -254,21 +254,21 @@ impl<A: Application> EventLoop<'_, A> {
                 self.urgent = true;
                 let draws_pixels = capabilities.graphics.draws_pixels();
                 let loading = self.channels.load_pictures_for(capabilities.graphics);
-                loading.map_err(Ending::Failed)?;
+                loading.map_err(LoopExit::Failed)?;
                 if let Some(ground) = capabilities.ground {
                     self.update(Message::Ground(ground));
                 }
                 self.update(Message::Pixels(draws_pixels));
             }
             LoopEvent::EngineGone if self.app.has_ended() => {}
-            LoopEvent::EngineGone => return Err(Ending::Failed(engine_gone(self.log))),
-            LoopEvent::Failed(error) => return Err(Ending::Failed(error)),
+            LoopEvent::EngineGone => return Err(LoopExit::Failed(engine_gone(self.log))),
+            LoopEvent::Failed(error) => return Err(LoopExit::Failed(error)),
         }
         Ok(())
     }
 
     /// Passes a message to the application, after what it means for the loop itself.
-    fn message(&mut self, message: Message) -> Result<(), Ending> {
+    fn message(&mut self, message: Message) -> Result<(), LoopExit> {
         self.urgent |= !matches!(message, Message::Engine(_));
         let is_typed = matches!(
             message,

@@ -22,6 +22,13 @@ pub trait Format {
         false
     }
 
+    /// Returns the types of the columns as Hugging Face datasets names them in a card, if it cannot
+    /// infer them from the files. `image` is the extension of all images.
+    fn features(&self, image: &str) -> Option<serde_json::Value> {
+        let _ = image;
+        None
+    }
+
     /// Returns the pattern of a split's files, for the front matter of the card.
     fn data_files(&self, split: &str) -> Option<String> {
         let _ = split;

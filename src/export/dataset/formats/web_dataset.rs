@@ -5,11 +5,13 @@ use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
+use crate::export::exporters::parquet::record_fields;
 use crate::export::target::{Sink, Target};
 use crate::outdir::file_error;
 use crate::record::Record;
+use arrow_schema::{DataType, Field};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub struct WebDataset;
 
@@ -31,11 +33,41 @@ impl Format for WebDataset {
         Some(format!("{split}/*.tar"))
     }
 
+    fn features(&self, image: &str) -> Option<Value> {
+        let text = |name: &str| json!({ "name": name, "dtype": "string" });
+        let mut record = vec![
+            text("key"),
+            json!({ "name": "captions", "sequence": "string" }),
+        ];
+        record.extend(record_fields().iter().map(feature));
+        Some(json!([
+            text("__key__"),
+            text("__url__"),
+            { "name": image, "dtype": "image" },
+            text("txt"),
+            { "name": "json", "struct": record },
+        ]))
+    }
+
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
         Ok(Box::new(WebDatasetWriter {
             split,
             shards: Shards::new(split, shard, begin),
         }))
+    }
+}
+
+/// Returns the type of a column of the record.
+fn feature(field: &Field) -> Value {
+    let name = field.name();
+    match field.data_type() {
+        DataType::Struct(inner) => {
+            let inner: Vec<Value> = inner.iter().map(|field| feature(field)).collect();
+            json!({ "name": name, "struct": inner })
+        }
+        DataType::List(_) => json!({ "name": name, "sequence": "string" }),
+        DataType::Boolean => json!({ "name": name, "dtype": "bool" }),
+        _ => json!({ "name": name, "dtype": "string" }),
     }
 }
 

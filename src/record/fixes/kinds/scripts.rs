@@ -4,7 +4,7 @@ use crate::record::fixes::FixContext;
 use crate::record::normalize::unique;
 use crate::record::rules::foreign_in;
 use crate::record::{Field, Labels, Vocabulary};
-use crate::text::clean_text;
+use crate::text::{Language, clean_text};
 
 /// Translates foreign words that the vocabulary knows into Korean.
 pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
@@ -23,7 +23,7 @@ pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
 }
 
 /// Removes foreign words: the entire value from a list, only the word from a sentence. `None` if
-/// nothing of a field would remain.
+/// nothing of the label, the tags or the queries would remain.
 pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
@@ -41,7 +41,8 @@ pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
                 })
                 .collect(),
         };
-        if values.iter().all(String::is_empty) && !labels.values(field).is_empty() {
+        let is_needed = field.language() == Some(Language::Korean);
+        if is_needed && values != labels.values(field) && values.iter().all(String::is_empty) {
             return None;
         }
         fixed.set(field, values);

@@ -436,6 +436,8 @@ fn foreign_words_are_translated_or_removed() {
         dropped.values(Field::TagsKo),
         ["모자", "리본", "겨울", "눈꽃"]
     );
+    let only = mixed.with(Field::TagsKo, ["可爱"]);
+    assert_eq!(applied(reason, FixKind::DropWords, &only, &facts), None);
     let english =
         labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
     let translated = applied(reason, FixKind::TranslateWords, &english, &facts).unwrap();

@@ -5,7 +5,7 @@ use crate::record::{Field, Labels, Vocabulary, Word};
 use crate::text::{clean_text, particles, without, words};
 
 /// Types that carry no information.
-const NO_TYPES: [&str; 2] = ["other", "unknown"];
+pub const NO_TYPES: [&str; 2] = ["other", "unknown"];
 /// General types that have more specific ones.
 const WIDE_TYPES: [&str; 4] = ["weapon", "secondary weapon", "accessory", "pocket item"];
 /// Words at the end of a label that readers take as an item type although the vocabulary does not.

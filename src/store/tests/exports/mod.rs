@@ -384,7 +384,7 @@ fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
 impl Outdir {
     fn request_update(&mut self) {
         self.exports
-            .request_update(&mut self.journal, SourceRead::Fully)
+            .request_update(&mut self.journal, MissingImages::AreGone)
             .unwrap();
     }
 
@@ -394,7 +394,7 @@ impl Outdir {
         while lines(outdir, LABELS).len() != count {
             assert!(std::time::Instant::now() < end, "the export never came");
             self.exports
-                .poll(&mut self.journal, SourceRead::Fully)
+                .poll(&mut self.journal, MissingImages::AreGone)
                 .unwrap();
             std::thread::yield_now();
         }
@@ -449,7 +449,7 @@ fn records_committed_during_a_background_export_are_exported_next() {
         assert!(std::time::Instant::now() < end, "the export never came");
         journal
             .exports
-            .poll(&mut journal.journal, SourceRead::Fully)
+            .poll(&mut journal.journal, MissingImages::AreGone)
             .unwrap();
         std::thread::yield_now();
     }
@@ -480,7 +480,7 @@ fn a_failed_background_export_is_reported_and_repeated() {
         assert!(std::time::Instant::now() < end, "no error came");
         if let Err(error) = journal
             .exports
-            .request_update(&mut journal.journal, SourceRead::Fully)
+            .request_update(&mut journal.journal, MissingImages::AreGone)
         {
             break error;
         }

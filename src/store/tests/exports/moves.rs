@@ -65,7 +65,7 @@ impl Folder {
             }
             // Sometimes an export comes before the source was read completely.
             if at % 2 == 0 {
-                let source = SourceRead::Partly;
+                let source = MissingImages::MayTurnUp;
                 journal
                     .exports
                     .update(&mut journal.journal, source)

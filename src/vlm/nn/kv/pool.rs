@@ -163,8 +163,9 @@ impl PoolState {
             self.layers = layers.collect::<Result<_>>()?;
         } else {
             // One after another, which takes the least memory. If it runs out, the layers so far have
-            // grown already, and the next call grows the others.
+            // grown already, and steps fail until a later call grows the others.
             for layer in &mut self.layers {
+                let tokens = tokens.max(layer.dim(3)?);
                 if tokens > layer.dim(3)? {
                     let longer = zeros(layer.dim(2)?, tokens)?;
                     longer.slice_set(layer, 3, 0)?;

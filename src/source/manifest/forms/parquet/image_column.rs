@@ -115,7 +115,7 @@ impl ImageColumn {
             && !self.is_struct
             && !text.contains(char::is_control)
         {
-            return Some(Image::Path(text.to_owned()));
+            return Some(Image::Path(text.to_owned())).filter(|_| !text.is_empty());
         }
         Some(Image::Bytes(Embedded::new(location, path, bytes)))
     }

@@ -303,11 +303,12 @@ impl<B: Ballot> Application for JudgingScreen<B> {
         self.frames
     }
 
-    fn drawn(&mut self) {
+    fn drawn(&mut self) -> bool {
         self.frames += 1;
         if !self.state.is_too_small() && self.state.is_complete() {
             self.seen_at.get_or_insert(self.frames);
         }
+        false
     }
 
     fn title(&self) -> String {

@@ -184,6 +184,19 @@ pub fn of_counts(
     matches.best()
 }
 
+/// Moves the completion with this value to the first row, or adds it there.
+pub fn put_first(completions: &mut Vec<Completion>, value: &str) {
+    let at = completions.iter().position(|have| have.value == value);
+    let first = match at {
+        Some(at) => completions.remove(at),
+        None => Completion {
+            value: value.to_owned(),
+            note: String::new(),
+        },
+    };
+    completions.insert(0, first);
+}
+
 /// A field's current values, in order, to choose one of them.
 pub fn of_values(values: &[String], word: &str) -> Vec<Completion> {
     let mut matches = Matches::new(word);

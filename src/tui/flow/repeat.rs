@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Repeats {
     last: Option<Change>,
+    /// The edit before the last one.
+    earlier: Option<Change>,
     /// The keys of the last recording.
     keys: Vec<KeyEvent>,
     /// The keys of the running recording.
@@ -37,7 +39,14 @@ impl Repeats {
     /// Remembers a change, if it can be repeated.
     pub fn remember(&mut self, change: &Change) {
         if can_repeat(change) {
-            self.last = Some(change.clone());
+            self.earlier = self.last.replace(change.clone());
+        }
+    }
+
+    /// Returns to the edit before `change`, which changed nothing.
+    pub fn forget(&mut self, change: &Change) {
+        if self.last.as_ref() == Some(change) {
+            self.last = self.earlier.take();
         }
     }
 

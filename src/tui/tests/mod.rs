@@ -12,6 +12,7 @@ mod mouse;
 mod queue;
 mod trouble;
 mod versions;
+mod words;
 
 use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};

@@ -155,7 +155,8 @@ impl<B: Ballot> JudgingScreen<B> {
             KeyCode::Char('q') => self.effects.push(Effect::Quit),
             _ if self.state.is_too_small() => {}
             KeyCode::Esc if self.state.picking_field => self.state.picking_field = false,
-            KeyCode::Esc => self.state.zoomed = false,
+            KeyCode::Esc if self.state.zoomed => self.state.zoomed = false,
+            KeyCode::Esc => self.effects.push(Effect::Quit),
             KeyCode::Backspace | KeyCode::Char('u') if self.state.picking_field => {
                 self.state.picking_field = false
             }

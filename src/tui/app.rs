@@ -361,6 +361,7 @@ impl App {
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
+                    session.engine.changing = None;
                     handlers::report_step(&step, &groups, session);
                 }
                 self.ask_again_to_quit();

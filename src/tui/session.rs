@@ -332,6 +332,9 @@ impl Session {
                 self.retries.request(*id, reasons);
             }
         }
+        if self.engine.sent(&command) {
+            self.notices.dismiss();
+        }
         self.effects.push(Effect::Send(command));
     }
 

@@ -71,3 +71,23 @@ fn an_edit_that_changed_nothing_is_not_repeated() {
     };
     assert_eq!(value, "여름");
 }
+
+#[test]
+fn a_change_of_many_records_is_announced_until_it_is_done() {
+    for (language, text) in [
+        (Language::English, "changing 5 records..."),
+        (Language::Korean, "레코드 5건을 바꾸는 중..."),
+    ] {
+        let mut bench = Bench::evening_for(language, 120, 40);
+        bench.keys("F5 down m \"보석");
+        bench.waiting = Some(Default::default());
+        bench.keys("enter j");
+        assert!(bench.screen().contains(text), "{}", bench.screen());
+        for command in bench.waiting.take().unwrap() {
+            for answer in bench.play(command) {
+                bench.message(answer);
+            }
+        }
+        assert!(!bench.screen().contains(text), "{}", bench.screen());
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::bars::{self, Press};
 use super::dialogs::Dialog;
-use super::engine_status::ModelState;
+use super::events;
 use super::flow::{Clicks, Visibility};
 use super::handlers::{self, ActionContext};
 use super::keymap::{Action, Key, KeyContext, KeySequence, Keymap, Lookup};
@@ -88,11 +88,19 @@ impl App {
             _ => true,
         };
         match message {
-            Message::Key(key, frames) if key.kind != KeyEventKind::Release => {
+            Message::Key(key, _) if key.kind == KeyEventKind::Release => {}
+            Message::Key(key, frames) if self.session.repeats.is_playing() => match key.code {
+                KeyCode::Esc => {
+                    self.session.repeats.stop_playing();
+                    self.sequence.clear();
+                }
+                _ => self.session.repeats.hold(key, frames),
+            },
+            Message::Mouse(..) | Message::Paste(_) if self.session.repeats.is_playing() => {}
+            Message::Key(key, frames) => {
                 self.frames_at_key = frames;
                 self.handle_and_record_key(&key);
             }
-            Message::Key(..) => {}
             Message::Mouse(mouse, frames) => {
                 self.frames_at_key = frames;
                 self.mouse(&mouse);
@@ -138,23 +146,37 @@ impl App {
         }
     }
 
-    /// Plays the recorded keys; stops at the first one that is refused.
     fn play(&mut self) {
-        let Some(keys) = self.session.repeats.start_playing() else {
-            return self.session.warn(self.session.words.keys_busy());
-        };
-        if keys.is_empty() {
-            self.session.notify(self.session.words.no_keys_yet());
+        match self.session.repeats.start_playing() {
+            None => self.session.warn(self.session.words.keys_busy()),
+            Some(0) => self.session.notify(self.session.words.no_keys_yet()),
+            Some(_) => {}
         }
-        for key in keys {
-            self.refused = false;
-            self.key(&key);
-            if self.refused {
-                break;
-            }
+    }
+
+    /// Plays the next recorded key once the frame shows what the earlier keys did; stops at the
+    /// first key that is refused. Returns whether a frame should follow at once.
+    fn play_next(&mut self, frame_is_complete: bool) -> bool {
+        let repeats = &mut self.session.repeats;
+        let Some(key) = frame_is_complete.then(|| repeats.next_key()).flatten() else {
+            return false;
+        };
+        self.frames_at_key = self.session.seen.frames();
+        self.refused = false;
+        self.key(&key);
+        if self.refused {
+            self.session.repeats.stop_playing();
+        } else if self.session.repeats.is_played() {
+            self.session.repeats.end_playing();
+        } else {
+            return true;
         }
         self.sequence.clear();
-        self.session.repeats.stop_playing();
+        while let Some((key, frames)) = self.session.repeats.next_held() {
+            self.frames_at_key = frames;
+            self.handle_and_record_key(&key);
+        }
+        true
     }
 
     fn key(&mut self, event: &KeyEvent) {
@@ -328,13 +350,7 @@ impl App {
 
     fn handle_event(&mut self, event: Event) {
         let session = &mut self.session;
-        let words = session.words;
         match event {
-            Event::Groups(groups) => {
-                session.update_records(groups);
-                session.queue.refresh();
-            }
-            Event::Detail(detail) => session.put_detail(*detail),
             Event::Stepped {
                 step,
                 groups,
@@ -345,6 +361,7 @@ impl App {
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
+                    session.engine.changing = None;
                     handlers::report_step(&step, &groups, session);
                 }
                 self.ask_again_to_quit();
@@ -354,7 +371,6 @@ impl App {
                     form.set_preview(&groups, preview);
                 }
             }
-            Event::Vocabulary(vocabulary) => session.set_vocabulary(vocabulary),
             Event::FixPreview {
                 groups,
                 kind,
@@ -364,75 +380,13 @@ impl App {
                     form.set_preview(&groups, kind, preview);
                 }
             }
-            Event::Remembered { key, value } => {
-                if let Some(filter) = session.history.restore(&key, &value) {
-                    session.queue.restore_filter(filter);
-                }
-                session.queue.refresh();
-            }
-            Event::Learned(estimator) => session.learn(*estimator),
-            Event::Found { text, groups } => session.show_search_results(text, groups),
-            Event::Audited(estimate) => session.audit = estimate,
-            Event::AuditDrawn { .. } => session.notify(words.no_record_to_audit()),
-            Event::SourceRead { pictures, .. } => {
-                session.records.set_source_read();
-                session.notify_moved(&pictures);
-            }
-            Event::ModelReady(info) => session.engine.model = ModelState::Ready(info),
-            Event::ModelFailed(error) => {
-                let cause = words.cause(&error);
-                session.notices.log_error(words.model_error(cause));
-                session.warn(words.goes_on_without_model(cause));
-                session.engine.model = ModelState::Failed(error);
-            }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => {
                 session.engine.blocked = None;
-                session.notify(words.saved_again());
+                session.notify(session.words.saved_again());
                 self.ask_again_to_quit();
             }
-            Event::Labeled {
-                group,
-                reasons,
-                offered,
-                ..
-            } => {
-                session.engine.add_labeled(group);
-                session.notify_answer(group, reasons.len(), offered);
-            }
-            Event::Idle => {
-                if session.engine.should_ring() {
-                    let left = bars::window_title(session);
-                    session.request(Effect::Ring(left));
-                }
-            }
-            Event::Failed {
-                group,
-                name,
-                code,
-                detail,
-                ..
-            } => {
-                let detail = detail.said();
-                let detail = words.said(&detail);
-                let text = words.failed_with(name, words.failure_code(code), detail);
-                session.notify_failed(group, text);
-            }
-            Event::Warning(warning) => {
-                let text = words.warning(&warning);
-                session.notices.log_error(text.clone());
-                session.warn(text);
-            }
-            Event::Stopped(_) => {
-                session.engine.ended = true;
-                session.request(Effect::Quit);
-            }
-            Event::Broken(broken) => {
-                let error = words.broken(&broken);
-                session.warn(words.engine_stopped(&error.cause));
-                session.engine.ended = true;
-                session.engine.broken = Some(error);
-            }
+            event => events::update(event, session),
         }
     }
 
@@ -525,19 +479,23 @@ impl App {
         }
     }
 
-    /// Records that the prepared frame is on the screen; returns the number of frames so far.
-    pub fn drawn(&mut self) -> u64 {
+    /// Records that the prepared frame is on the screen. Returns whether the next frame should
+    /// follow at once, because recorded keys are being played.
+    pub fn drawn(&mut self) -> bool {
         let session = &mut self.session;
         let shown = match self.dialog.is_some() || session.is_too_small() {
             true => Visibility::Hidden,
             false => self.screens.shown().record_visibility(session),
         };
         session.seen.drawn(session.queue.current(), shown);
-        session.seen.frames()
+        let is_complete = self.dialog.is_some() || shown == Visibility::Full;
+        let is_coming = session.is_loading() && !session.is_too_small() && !session.engine.ended;
+        self.play_next(is_complete || !is_coming)
     }
 
     /// Records a frame in which something else covers the workstation.
     pub fn covered(&mut self) {
+        self.session.repeats.stop_playing();
         self.session.seen.drawn(None, Visibility::Hidden);
     }
 

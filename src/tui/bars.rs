@@ -79,22 +79,30 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
         GroupState::Waiting,
         GroupState::Rejected,
     ];
+    let counts = counts.map(|state| (state, session.records.groups().count(state)));
+    let counts: Vec<(GroupState, u64)> = counts.into_iter().filter(|(_, n)| *n > 0).collect();
+    let short = |(state, n): (GroupState, u64)| format!("{}{} ", sign(state), count(n));
     let reserved = width(&right).min(room / 3) + 1;
-    for state in counts {
-        let n = session.records.groups().count(state);
-        if n == 0 {
-            continue;
-        }
-        let text = if room >= 110 {
-            format!("{}{} {}  ", sign(state), count(n), words.state(state))
-        } else {
-            format!("{}{} ", sign(state), count(n))
+    for (at, (state, n)) in counts.iter().copied().enumerate() {
+        let left = usize::from(area.right().saturating_sub(x)).saturating_sub(reserved);
+        let others = counts[at + 1..].iter().map(|other| width(&short(*other)));
+        let named = format!("{}{} {}  ", sign(state), count(n), words.state(state));
+        // The names of the states give way to their counts.
+        let text = match room >= 110 && width(&named) + others.sum::<usize>() <= left {
+            true => named,
+            false => short((state, n)),
         };
-        let left = usize::from(area.right().saturating_sub(x));
-        if width(&text) + reserved > left {
+        if width(&text) > left {
             break;
         }
-        x = put(buf, x, area.y, left as u16, &text, theme.state(state));
+        x = put(
+            buf,
+            x,
+            area.y,
+            width(&text) as u16,
+            &text,
+            theme.state(state),
+        );
     }
     let left = usize::from(area.right().saturating_sub(x));
     let cells = width(&right).min(left);
@@ -175,12 +183,14 @@ pub fn hint_pieces(
         width: end.saturating_sub(area.x),
         ..area
     });
-    // Trouble is shown until it is over; a notice replaces it for a moment.
-    let trouble = session.trouble().map(|text| Notice {
-        text,
-        is_warning: true,
-    });
-    if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
+    // Trouble and work are shown until they are over; a notice replaces them for a moment.
+    let lasting = match (session.trouble(), session.engine.changing) {
+        (Some(text), _) => Some((text, true)),
+        (None, Some(n)) => Some((session.words.changing(session.words.records(n)), false)),
+        (None, None) => None,
+    };
+    let lasting = lasting.map(|(text, is_warning)| Notice { text, is_warning });
+    if let Some(notice) = session.notices.current().or(lasting.as_ref()) {
         match notice.is_warning {
             true => line.add(&format!("! {}", notice.text), theme.bad(), None),
             false => line.add(&notice.text, theme.good(), None),

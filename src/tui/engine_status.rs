@@ -1,7 +1,7 @@
 //! The engine's last reports: state of the model, progress of the run, whether saving works.
 
 use super::keymap::{Action, KeyContext, Keymap};
-use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
+use crate::engine::{Blocked, Command, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
 use crate::record::{GroupId, PastStep};
 use crate::wording::Words;
@@ -27,6 +27,8 @@ pub struct EngineStatus {
     /// The steps that undo would revert and redo would repeat.
     pub undo: Option<PastStep>,
     pub redo: Option<PastStep>,
+    /// How many records the engine is changing in one step, if they are many.
+    pub changing: Option<usize>,
     /// Set while nothing can be saved.
     pub blocked: Option<Blocked>,
     pub ended: bool,
@@ -48,10 +50,26 @@ impl EngineStatus {
             paused: false,
             undo: None,
             redo: None,
+            changing: None,
             blocked: None,
             ended: false,
             broken: None,
         }
+    }
+
+    /// Notes a step that was sent; returns whether it changes many records.
+    pub fn sent(&mut self, command: &Command) -> bool {
+        let records = |step: &Option<PastStep>| step.as_ref().map_or(0, |step| step.records);
+        let records = match command {
+            Command::Apply { groups, .. } => groups.len(),
+            Command::Undo => records(&self.undo),
+            Command::Redo => records(&self.redo),
+            _ => 0,
+        };
+        if records > 1 {
+            self.changing = Some(records);
+        }
+        records > 1
     }
 
     pub fn add_labeled(&mut self, id: GroupId) {

@@ -84,7 +84,8 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
             }
         }
         Step::Done(report) if report.records > 0 => session.track_pace(&report.change, groups),
-        Step::Done(_) | Step::NothingToUndo | Step::NothingToRedo => {}
+        Step::Done(report) => session.repeats.forget(&report.change),
+        Step::NothingToUndo | Step::NothingToRedo => {}
     }
     let name = about.map(|id| session.name_of(id)).unwrap_or_default();
     let report = session.words.step(step, groups.len(), &name);

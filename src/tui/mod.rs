@@ -4,6 +4,7 @@ pub mod app;
 mod bars;
 pub mod dialogs;
 mod engine_status;
+mod events;
 mod flow;
 mod handlers;
 mod input_history;

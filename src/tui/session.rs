@@ -212,6 +212,11 @@ impl Session {
         Some(self.detail()?.confused.as_ref()?.group)
     }
 
+    /// Whether the detail of the current record or a picture on the screen is still missing.
+    pub fn is_loading(&self) -> bool {
+        (self.current().is_some() && self.detail().is_none()) || self.pictures.are_loading()
+    }
+
     /// The labels of the current record's draft.
     pub fn labels(&self) -> Option<&Labels> {
         Some(&self.detail()?.draft.as_ref()?.labels)
@@ -326,6 +331,9 @@ impl Session {
                     .map_or(0, |summary| summary.reasons.len());
                 self.retries.request(*id, reasons);
             }
+        }
+        if self.engine.sent(&command) {
+            self.notices.dismiss();
         }
         self.effects.push(Effect::Send(command));
     }

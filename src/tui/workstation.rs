@@ -168,15 +168,13 @@ impl Application for Workstation {
         self.app.session().seen.frames()
     }
 
-    fn drawn(&mut self) {
+    fn drawn(&mut self) -> bool {
         match &mut self.audit {
             Some(audit) => {
-                audit.screen.drawn();
                 self.app.covered();
+                audit.screen.drawn()
             }
-            None => {
-                self.app.drawn();
-            }
+            None => self.app.drawn(),
         }
     }
 

@@ -41,6 +41,7 @@ words! {
         / "대기열보다 먼저 다시 묻습니다: {about}",
     nothing_left_here: "nothing is left to review in this list"
         / "이 목록에는 검토할 것이 남지 않았습니다",
+    changing(records): "changing {records}..." / "{records}{을} 바꾸는 중...",
     searching(text): "searching for {text}..." / "{text} 검색 중...",
     found_by(text): "all icons, most similar to {text} first"
         / "모든 아이콘을 {text}{과} 비슷한 것부터 보입니다",

@@ -56,8 +56,8 @@ words! {
     list_states: "States" / "상태",
     list_uncertainty: "Uncertainty" / "불확실도",
     no_word_here: "There is no word in this list." / "이 목록에는 단어가 없습니다.",
-    no_words_to_change(list): "{list} come from the records and cannot be edited as words. Enter shows the records."
-        / "{list}{은} 레코드에서 나온 것이라 고칠 단어가 아닙니다. Enter로 레코드를 봅니다.",
+    no_words_to_change(list): "{list} come from the records and cannot be edited as words"
+        / "{list}{은} 레코드에서 나온 것이라 고칠 단어가 아닙니다",
     nothing_to_count: "Nothing to count yet." / "아직 셀 것이 없습니다.",
     found_on(names): "on {names}" / "쓰인 곳: {names}",
     probably_synonym(word): "probably a synonym of {word}" / "{word}의 동의어로 보입니다",

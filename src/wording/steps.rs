@@ -60,6 +60,7 @@ words! {
     had_it(n): "{n} had it already" / "{n}건에는 이미 있습니다",
     one_lacks_it: "1 does not have it" / "1건에는 없습니다",
     lack_it(n): "{n} do not have it" / "{n}건에는 없습니다",
+    same_word: "it is the same word" / "같은 단어입니다",
     one_does_not_hold_it: "1 does not hold it" / "1건에는 들어 있지 않습니다",
     do_not_hold_it(n): "{n} do not hold it" / "{n}건에는 들어 있지 않습니다",
     cannot_be_fixed(n): "{n} cannot be fixed this way" / "{n}건은 이렇게 고칠 수 없습니다",
@@ -296,6 +297,9 @@ impl Words {
         let n = report.untouched;
         let untouched = match &report.change {
             Change::Add { .. } => some(n, &self.had_it(1), Self::had_it),
+            Change::Rename { from, to, .. } | Change::Synonym { from, to, .. } if from == to => {
+                Some(self.same_word().to_owned())
+            }
             Change::Remove { .. } | Change::Rename { .. } | Change::Synonym { .. } => {
                 some(n, self.one_lacks_it(), Self::lack_it)
             }

@@ -154,8 +154,11 @@ impl Operator {
             let effects = self.app.prepare_frame();
             self.carry_out(effects);
             if !std::mem::take(&mut self.sent) && self.idle {
-                self.frames = self.app.drawn();
-                return;
+                let again = self.app.drawn();
+                self.frames = self.app.session().seen.frames();
+                if !again {
+                    return;
+                }
             }
             self.engine
                 .send(Command::PreviewVocabulary { groups: Vec::new() });

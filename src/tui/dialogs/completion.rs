@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 const MAX_COMPLETIONS: usize = 8;
+/// Cells kept for a note beside long values.
+const MAX_COUNT: usize = 8;
 
 /// A value with a note: how often it is in use, or its name in the other language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +184,19 @@ pub fn of_counts(
     let mut matches = Matches::new(word);
     matches.add_used(field, counts, session);
     matches.best()
+}
+
+/// Moves the completion with this value to the first row, or adds it there.
+pub fn put_first(completions: &mut Vec<Completion>, value: &str) {
+    let at = completions.iter().position(|have| have.value == value);
+    let first = match at {
+        Some(at) => completions.remove(at),
+        None => Completion {
+            value: value.to_owned(),
+            note: String::new(),
+        },
+    };
+    completions.insert(0, first);
 }
 
 /// A field's current values, in order, to choose one of them.
@@ -368,7 +383,11 @@ pub fn draw(
 ) {
     clear(area, buf);
     let notes = longest(completions, |completion| &completion.note);
-    let cells = usize::from(area.width).saturating_sub(notes + 4).max(8);
+    let values = longest(completions, |completion| &completion.value);
+    let room = usize::from(area.width).saturating_sub(4);
+    // An explanation gives way to the values; a count does not.
+    let least = values.min(room.saturating_sub(notes.min(MAX_COUNT)));
+    let cells = room.saturating_sub(notes).max(least);
     for ((row, completion), y) in completions
         .iter()
         .enumerate()

@@ -1,11 +1,12 @@
 //! The palette: finds an action by name and runs it.
 
 use super::{DialogPlace, KeyHint, Modal, Next};
-use crate::text::{Language, fit, pad, width};
+use crate::text::{Language, fit, pad, width, wrap};
 use crate::tui::keymap::{ACTIONS, ActionInfo, collapse_digits};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inside_border;
-use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, focused_pane};
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, focused_pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -17,7 +18,7 @@ pub struct ActionPalette {
 }
 
 fn area(place: &DialogPlace) -> Rect {
-    place.box_of(76, 20)
+    place.box_of(140, 20)
 }
 
 /// Actions whose name or description contains every word; matches in the name come first.
@@ -42,7 +43,29 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
     found
 }
 
+/// Cells before a description: mark, name and keys.
+const HEAD: usize = 34;
+/// A description cut to fewer cells is useless.
+const MIN_DESCRIPTION: usize = 20;
+
 impl ActionPalette {
+    /// The rows of the actions, and the whole description of the selected one below them if its row
+    /// has no room for it.
+    fn split(&self, inner: Rect, found: &[&ActionInfo], words: Words) -> (usize, Vec<String>) {
+        let rows = usize::from(inner.height.saturating_sub(1));
+        let cells = usize::from(inner.width);
+        let selected = found.get(self.selected);
+        let whole = selected.map_or("", |info| words.phrase(info.description));
+        let below = match width(whole) + HEAD > cells {
+            true => wrap(whole, cells),
+            false => Vec::new(),
+        };
+        match rows.checked_sub(below.len()) {
+            Some(rows) if rows >= below.len() => (rows, below),
+            _ => (rows, Vec::new()),
+        }
+    }
+
     /// The first row on screen.
     fn top(&self, rows: usize) -> usize {
         (self.selected + 1).saturating_sub(rows.max(1))
@@ -72,13 +95,13 @@ impl Modal for ActionPalette {
         Next::stay()
     }
 
-    fn click(&mut self, at: Position, place: &DialogPlace, _: &Session) -> Option<KeyCode> {
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
         let inner = inside_border(area(place));
         let line = usize::from(at.y.checked_sub(inner.y + 1)?);
-        let rows = usize::from(inner.height.saturating_sub(1));
+        let found = matches(self.edit.text());
+        let (rows, _) = self.split(inner, &found, session.words);
         let row = self.top(rows) + line;
-        let found = matches(self.edit.text()).len();
-        if !inner.contains(at) || line >= rows || row >= found {
+        if !inner.contains(at) || line >= rows || row >= found.len() {
             return None;
         }
         self.selected = row;
@@ -101,9 +124,13 @@ impl Modal for ActionPalette {
         let words = session.words;
         let inner = focused_pane(theme, area, words.do_what(), buf);
         edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
-        let rows = usize::from(inner.height.saturating_sub(1));
         let found = matches(self.edit.text());
+        let (rows, below) = self.split(inner, &found, words);
         let top = self.top(rows);
+        let bottom = inner.bottom().saturating_sub(below.len() as u16);
+        for (line, y) in below.iter().zip(bottom..) {
+            put(buf, inner.x, y, inner.width, line, theme.dim());
+        }
         for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
             let keys = session.keymap.keys_of(place.context, info.action);
             let keys = collapse_digits(keys).join(" ");
@@ -115,9 +142,10 @@ impl Modal for ActionPalette {
                 Language::Korean => words.phrase(info.short),
             };
             let head = format!("{mark} {} {}", pad(name, 16), pad(&keys, 14));
-            // A description cut to a few letters is useless.
             let text = match usize::from(inner.width).saturating_sub(width(&head) + 1) {
-                cells @ 20.. => format!("{head} {}", fit(words.phrase(info.description), cells)),
+                cells @ MIN_DESCRIPTION.. => {
+                    format!("{head} {}", fit(words.phrase(info.description), cells))
+                }
                 _ => head,
             };
             let style = if here { theme.cursor() } else { theme.text() };

@@ -306,25 +306,35 @@ fn draw_end(screen: &Judging, body: Rect, buf: &mut Buffer) {
 pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
     let (theme, words) = (&screen.theme, screen.words);
     let mut line = Pieces::of(area);
+    // The way out is always shown, on a narrow screen without its name.
+    let way_out = match screen.card() {
+        None => ("Enter", words.leaves()),
+        Some(_) if screen.picking_field => ("Esc", words.cancels()),
+        Some(_) if area.width < 50 => ("q", ""),
+        Some(_) => ("q", words.leaves()),
+    };
+    let cells = |(key, what): (&str, &str)| match what {
+        "" => width(key),
+        what => width(key) + 1 + width(what),
+    };
+    let before_last = usize::from(area.right()).saturating_sub(cells(way_out) + 2);
     if let Some(notice) = screen.notices.current() {
         let style = if notice.is_warning {
             theme.bad()
         } else {
             theme.good()
         };
-        line.add(&notice.text, style, None);
+        let room = before_last.saturating_sub(usize::from(line.x));
+        line.add(&fit(&notice.text, room), style, None);
         line.x += 2;
     }
     let mut keys: Vec<(&str, &str)> = Vec::new();
-    if screen.card().is_none() {
-        keys.push(("Enter", words.leaves()));
-    } else if screen.picking_field {
+    if screen.picking_field {
         let fields = screen.card().map_or(0, |card| Judging::fields(card).len());
         line.add(&format!("1-{fields} "), theme.key(), None);
         line.add(words.the_wrong_field(), theme.dim(), None);
         line.x += 2;
-        keys.push(("Esc", words.cancels()));
-    } else {
+    } else if screen.card().is_some() {
         match screen.deck.question {
             Question::IsRight => keys.extend([
                 ("1", words.verdict_right()),
@@ -338,25 +348,30 @@ pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
             ]),
         }
     }
-    if screen.top < max_scroll(screen) {
-        keys.push(("Down", words.more_text()));
-    }
     if screen.can_go_back() && !screen.picking_field {
         keys.push(("u", words.takes_back()));
+    }
+    if screen.top < max_scroll(screen) {
+        keys.push(("Down", words.more_text()));
     }
     if screen.card().is_some() && !screen.picking_field {
         keys.push(("z", words.zooms()));
         keys.push(("b", words.changes_ground()));
-        keys.push(("q", words.leaves()));
     }
-    for (key, what) in keys {
-        let cells = width(key) + 1 + width(what);
-        if cells > usize::from(area.right().saturating_sub(line.x)) {
-            break;
+    match screen.card() {
+        Some(_) if !screen.picking_field => keys.push(way_out),
+        _ => keys.insert(0, way_out),
+    }
+    for hint in keys {
+        if hint != way_out && usize::from(line.x) + cells(hint) > before_last {
+            continue;
         }
+        let (key, what) = hint;
         let press = Key::parse(key).ok();
-        line.add(&format!("{key} "), theme.key(), press);
-        line.add(what, theme.dim(), press);
+        line.add(key, theme.key(), press);
+        if !what.is_empty() {
+            line.add(&format!(" {what}"), theme.dim(), press);
+        }
         line.x += 2;
     }
     line.all

@@ -155,7 +155,8 @@ impl<B: Ballot> JudgingScreen<B> {
             KeyCode::Char('q') => self.effects.push(Effect::Quit),
             _ if self.state.is_too_small() => {}
             KeyCode::Esc if self.state.picking_field => self.state.picking_field = false,
-            KeyCode::Esc => self.state.zoomed = false,
+            KeyCode::Esc if self.state.zoomed => self.state.zoomed = false,
+            KeyCode::Esc => self.effects.push(Effect::Quit),
             KeyCode::Backspace | KeyCode::Char('u') if self.state.picking_field => {
                 self.state.picking_field = false
             }
@@ -303,11 +304,12 @@ impl<B: Ballot> Application for JudgingScreen<B> {
         self.frames
     }
 
-    fn drawn(&mut self) {
+    fn drawn(&mut self) -> bool {
         self.frames += 1;
         if !self.state.is_too_small() && self.state.is_complete() {
             self.seen_at.get_or_insert(self.frames);
         }
+        false
     }
 
     fn title(&self) -> String {

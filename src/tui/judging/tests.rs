@@ -422,3 +422,24 @@ fn a_screen_that_is_too_small_takes_no_judgments() {
     drop(harness);
     assert!(ballot.cast.is_empty());
 }
+
+#[test]
+fn the_way_out_is_always_shown_and_escape_leaves() {
+    for language in [Language::English, Language::Korean] {
+        let out = Words::new(language).leaves();
+        for question in [Question::IsRight, Question::WhichIsBetter] {
+            let mut ballot = FakeBallot::default();
+            let size = (60, 20);
+            let mut harness = Harness::in_language(&mut ballot, deck(question), size, language);
+            harness.keys("1 u 1");
+            let hints = harness.lines().pop().unwrap();
+            assert!(hints.contains(&format!("q {out}")), "{hints}");
+            let back = Words::new(language).takes_back();
+            assert!(hints.contains(&format!("u {back}")), "{hints}");
+            harness.keys("z esc");
+            assert!(!harness.quit);
+            harness.keys("esc");
+            assert!(harness.quit);
+        }
+    }
+}

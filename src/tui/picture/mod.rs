@@ -71,6 +71,12 @@ impl Pictures {
         self.loaded.get(key)
     }
 
+    /// Whether a requested picture is still missing.
+    pub fn are_loading(&self) -> bool {
+        let is_loaded = |request: &PictureRequest| self.loaded.contains_key(&request.key);
+        !self.requested.iter().all(is_loaded)
+    }
+
     pub fn is_model_view(&self) -> bool {
         self.model_view
     }

@@ -3,7 +3,8 @@
 
 use super::View;
 use super::related_records::RelatedRecords;
-use crate::record::{GroupDetail, nearest_color, to_oklab};
+use crate::icon::Swatch;
+use crate::record::{GroupDetail, Vocabulary, Word, nearest_color, to_oklab, to_rgb};
 use crate::text::fit;
 use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture};
 use crate::tui::session::Session;
@@ -12,6 +13,10 @@ use crate::tui::widgets::{pane, paragraph, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// Most colors named beside the icon, and the smallest share of one.
+const MAX_COLORS: usize = 6;
+const MIN_SHARE: f32 = 0.02;
 
 /// The area of the pane.
 #[derive(Debug, Clone, Copy)]
@@ -154,15 +159,16 @@ fn describe(
     };
     line(&format!("{width}x{height} px"), theme.dim(), None);
     line(&backdrop, theme.dim(), None);
-    for swatch in &picture.swatches {
-        let word = nearest_color(session.vocabulary(), to_oklab(swatch.rgb));
-        let name = word.map_or(words.unnamed(), |word| word.word.as_str());
-        let korean = word.and_then(|word| word.ko.first());
+    for color in named_colors(session.vocabulary(), detail, &picture.swatches) {
+        let name = color
+            .word
+            .map_or(words.unnamed(), |word| word.word.as_str());
+        let korean = color.word.and_then(|word| word.ko.first());
         let korean = korean.map_or("", String::as_str);
         line(
-            &format!("{:>3.0}% {name} {korean}", swatch.share * 100.0),
+            &format!("{:>3.0}% {name} {korean}", color.share * 100.0),
             theme.text(),
-            Some(swatch.rgb),
+            Some(to_rgb(color.shade)),
         );
     }
     if !detail.other_names.is_empty() {
@@ -172,6 +178,53 @@ fn describe(
             line(name, theme.text(), None);
         }
     }
+}
+
+/// A color of the icon with its share of the pixels.
+struct NamedColor<'a> {
+    word: Option<&'a Word>,
+    share: f32,
+    /// Its most frequent shade, in OKLab, and the share of that shade alone.
+    shade: [f32; 3],
+    shade_share: f32,
+}
+
+/// The colors of an icon, each name once, largest share first. The shares are the measured ones that
+/// the rules use; before the icon is measured, those of its swatches.
+fn named_colors<'a>(
+    vocabulary: &'a Vocabulary,
+    detail: &GroupDetail,
+    swatches: &[Swatch],
+) -> Vec<NamedColor<'a>> {
+    let shades: Vec<([f32; 3], f32)> = match &detail.colors {
+        Some(colors) => colors.bins.clone(),
+        None => {
+            let swatches = swatches.iter();
+            let shade = |swatch: &Swatch| (to_oklab(swatch.rgb), swatch.share);
+            swatches.map(shade).collect()
+        }
+    };
+    let mut colors: Vec<NamedColor> = Vec::new();
+    for (shade, share) in shades {
+        let word = nearest_color(vocabulary, shade);
+        let Some(color) = colors.iter_mut().find(|color| color.word == word) else {
+            colors.push(NamedColor {
+                word,
+                share,
+                shade,
+                shade_share: share,
+            });
+            continue;
+        };
+        color.share += share;
+        if share > color.shade_share {
+            (color.shade, color.shade_share) = (shade, share);
+        }
+    }
+    colors.retain(|color| color.share >= MIN_SHARE);
+    colors.sort_by(|a, b| b.share.total_cmp(&a.share));
+    colors.truncate(MAX_COLORS);
+    colors
 }
 
 /// Splits the pane into the picture and the text beside it, or under it in a narrow or tall pane.
@@ -205,6 +258,33 @@ fn picture_and_text(inner: Rect) -> (Rect, Rect) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{ColorHistogram, GroupId};
+    use crate::tui::testing::Bench;
+
+    /// The picture and the reason `main_color_missing` show the same shares.
+    #[test]
+    fn each_color_is_named_once_with_its_measured_share() {
+        let mut bench = Bench::evening(120, 50);
+        let detail = bench.world.get_mut(&GroupId(5)).unwrap();
+        let colors = ColorHistogram {
+            opaque: 100,
+            bins: vec![
+                (to_oklab([252, 252, 252]), 0.3),
+                (to_oklab([27, 42, 92]), 0.4),
+                (to_oklab([245, 245, 245]), 0.25),
+                (to_oklab([24, 40, 90]), 0.05),
+            ],
+            ..ColorHistogram::default()
+        };
+        detail.colors = Some(colors.clone());
+        let detail = detail.clone();
+        let vocabulary = bench.session().vocabulary();
+        let shown = named_colors(vocabulary, &detail, &[]);
+        let shown: Vec<(&Word, f32)> = shown.iter().map(|c| (c.word.unwrap(), c.share)).collect();
+        assert_eq!(shown, colors.measured(vocabulary));
+        assert_eq!(shown.len(), 2);
+        assert!(shown[0].1 > shown[1].1);
+    }
 
     #[test]
     fn the_text_is_beside_the_picture_or_under_it_in_a_tall_pane() {

@@ -18,8 +18,9 @@ pub trait Application {
     /// How many frames have been drawn.
     fn frames(&self) -> u64;
 
-    /// Called when the prepared frame is on the screen.
-    fn drawn(&mut self);
+    /// Called when the prepared frame is on the screen. Returns whether the next frame should follow
+    /// at once, without waiting for a message.
+    fn drawn(&mut self) -> bool;
 
     /// The title of the window.
     fn title(&self) -> String;

@@ -191,7 +191,10 @@ impl<A: Application> EventLoop<'_, A> {
             self.apply_effect(effect)?;
         }
         self.draw_if_due()?;
-        let mut next = self.channels.wait(self.stale.then_some(MIN_FRAME_INTERVAL));
+        let mut next = match self.stale && self.urgent {
+            true => self.channels.try_next(),
+            false => self.channels.wait(self.stale.then_some(MIN_FRAME_INTERVAL)),
+        };
         let start = Instant::now();
         while let Some(event) = next {
             self.handle(event)?;
@@ -233,9 +236,9 @@ impl<A: Application> EventLoop<'_, A> {
         let number = self.app.frames() + 1;
         let ready = || self.channels.frames.store(number, Ordering::SeqCst);
         self.terminal.draw(&self.app, ready)?;
-        self.app.drawn();
+        let again = self.app.drawn();
         self.drawn_at = Instant::now();
-        (self.stale, self.urgent) = (false, false);
+        (self.stale, self.urgent) = (again, again);
         Ok(())
     }
 

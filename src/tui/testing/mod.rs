@@ -209,10 +209,9 @@ impl Bench {
     }
 
     fn prepare_frame(&mut self) {
-        for _ in 0..20 {
+        for _ in 0..100 {
             let effects = self.app.prepare_frame();
-            if effects.is_empty() {
-                self.app.drawn();
+            if effects.is_empty() && !self.app.drawn() {
                 return;
             }
             self.carry_out(effects);

@@ -96,3 +96,42 @@ fn a_decision_that_changes_nothing_says_why() {
     let nothing = "nothing changed: 1 has no decision to withdraw";
     assert!(screen.contains(nothing), "{screen}");
 }
+
+#[test]
+fn the_counts_of_all_states_are_in_the_header_even_without_their_names() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("a t \"여름 enter esc");
+    for width in [110, 115, 120] {
+        bench.resize(width, 40);
+        let screen = bench.screen();
+        let header = screen.lines().next().unwrap();
+        for count in ["?1", "!1", "*1", "+1", "=1", "o1", ".1"] {
+            assert!(header.contains(count), "no {count}: {header}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_key_is_shown_in_full_and_its_explanation_cut() {
+    for width in [80, 100, 120] {
+        let mut bench = Bench::evening(width, 30);
+        bench.keys("/ ctrl-u \"mat");
+        let screen = bench.screen();
+        assert!(screen.contains("material: "), "{screen}");
+    }
+}
+
+#[test]
+fn the_palette_shows_the_whole_description_of_the_selected_action() {
+    for (width, height) in [(80, 24), (120, 36), (160, 40)] {
+        let mut bench = Bench::evening(width, height);
+        bench.keys(": \"accept-next");
+        let lines = bench.pane("Do what?").unwrap().into_values();
+        let text = lines.map(|line| line.replace('│', " ")).collect::<Vec<_>>();
+        let text = text.join(" ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let whole =
+            "Accept the draft, or confirm a committed record, and go to the next uncertain one";
+        assert!(text.contains(whole), "{text}");
+    }
+}

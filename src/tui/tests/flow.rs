@@ -214,12 +214,60 @@ fn recorded_keys_are_played_until_one_is_refused() {
         let tags = draft.labels.values(Field::TagsKo);
         assert_eq!(tags.last().map(String::as_str), Some("여름"));
     }
-    // The second decision would be about a record that was not drawn.
+    // A failed record has no text to edit, so the decision after the edit is not played.
     let mut bench = Bench::evening(120, 40);
-    bench.keys("\\ Q a a Q F");
+    bench.keys("Q t esc a Q");
     bench.commands.clear();
-    bench.keys("/ ctrl-u \"-state:accepted enter @");
+    bench.keys("/ ctrl-u \"state:failed enter @");
+    assert!(matches!(bench.app.dialog(), Some(Dialog::Refusal(_))));
+    assert_eq!(decided(&bench), []);
+}
+
+#[test]
+fn played_keys_wait_for_the_record_that_they_move_to() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("g g Q down e end \"_끝 enter Q");
+    let edited = |bench: &Bench| {
+        let labels = bench
+            .world
+            .values()
+            .filter_map(|detail| detail.draft.as_ref());
+        let texts = labels.filter_map(|draft| draft.labels.text(Field::LabelKo));
+        texts.filter(|text| text.ends_with(" 끝")).count()
+    };
+    assert_eq!(edited(&bench), 1);
+    bench.keys("@");
+    assert_eq!(edited(&bench), 2, "{}", bench.screen());
+}
+
+#[test]
+fn played_keys_wait_for_the_picture_and_typed_keys_for_the_played_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::evening(120, 40);
+    bench.show_pixels(&red_icon(folder.path()));
+    bench.keys("Q a Q");
     assert_eq!(decided(&bench).len(), 1);
+    // The pictures are dropped and come back late.
+    for message in [
+        Message::Resize(bench.app.size()),
+        key('@', &bench),
+        key('t', &bench),
+    ] {
+        bench.app.update(message);
+    }
+    bench.app.prepare_frame();
+    assert!(!bench.app.drawn());
+    assert!(bench.app.dialog().is_none());
+    assert_eq!(decided(&bench).len(), 1);
+    bench.resize(120, 40);
+    assert_eq!(decided(&bench).len(), 2);
+    // The typed key is about the record that the operator saw when pressing it.
+    assert!(matches!(bench.app.dialog(), Some(Dialog::Refusal(_))));
+}
+
+fn key(key: char, bench: &Bench) -> Message {
+    let key = KeyCode::Char(key).into();
+    Message::Key(key, bench.session().seen.frames())
 }
 
 #[test]

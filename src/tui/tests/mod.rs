@@ -12,6 +12,7 @@ mod mouse;
 mod queue;
 mod trouble;
 mod versions;
+mod words;
 
 use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};
@@ -20,7 +21,7 @@ use super::testing::Bench;
 use crate::engine::{Command, Event, InFlight, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
-use crate::text::{Said, width};
+use crate::text::{Language, Said, width};
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 use proptest::strategy::Strategy as _;
 use ratatui::style::Color;

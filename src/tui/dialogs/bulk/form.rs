@@ -40,6 +40,8 @@ pub struct BulkForm {
     step: BulkStep,
     value: TextEdit,
     replacement: TextEdit,
+    /// The likely replacement.
+    like: Option<String>,
     /// Values that the records have in the field, most frequent first.
     used: Vec<ValueCount>,
     /// Index of the chosen completion.
@@ -73,15 +75,18 @@ impl BulkForm {
     fn with_word(
         action: BulkAction,
         field: Field,
-        from: &str,
-        with: Option<&str>,
+        word: &str,
+        like: Option<&str>,
         session: &mut Session,
     ) -> Dialog {
-        let dialog = Self::at_step(Scope::All, field, action, BulkStep::Replacement, session);
-        match dialog {
+        let step = match action {
+            BulkAction::Remove => BulkStep::Value,
+            _ => BulkStep::Replacement,
+        };
+        match Self::at_step(Scope::All, field, action, step, session) {
             Dialog::Bulk(mut form) => {
-                form.value.set(from);
-                form.replacement.set(with.unwrap_or_default());
+                form.value.set(word);
+                form.like = like.map(str::to_owned);
                 form.choose_default(session);
                 form.preview(session);
                 Dialog::Bulk(form)
@@ -103,16 +108,7 @@ impl BulkForm {
 
     /// Opens the dialog to remove a word from all records.
     pub fn delete(field: Field, word: &str, session: &mut Session) -> Dialog {
-        let dialog = Self::value(Scope::All, field, BulkAction::Remove, session);
-        match dialog {
-            Dialog::Bulk(mut form) => {
-                form.value.set(word);
-                form.choose_default(session);
-                form.preview(session);
-                Dialog::Bulk(form)
-            }
-            other => other,
-        }
+        Self::with_word(BulkAction::Remove, field, word, None, session)
     }
 
     fn at_step(
@@ -130,6 +126,7 @@ impl BulkForm {
             step,
             value: TextEdit::default(),
             replacement: TextEdit::default(),
+            like: None,
             used: Vec::new(),
             chosen: None,
             preview: PendingPreview::default(),
@@ -166,6 +163,13 @@ impl BulkForm {
         }
     }
 
+    fn edit(&mut self) -> &mut TextEdit {
+        match self.step {
+            BulkStep::Replacement => &mut self.replacement,
+            _ => &mut self.value,
+        }
+    }
+
     fn is_typing(&self) -> bool {
         self.step >= BulkStep::Value
     }
@@ -191,26 +195,36 @@ impl BulkForm {
     }
 
     fn completions(&self, session: &Session) -> Vec<Completion> {
-        match (self.is_typing(), self.needs_existing_value()) {
+        let mut all = match (self.is_typing(), self.needs_existing_value()) {
             (false, _) => Vec::new(),
-            (true, true) => {
-                let mut all = completion::of_counts(&self.used, self.field, self.word(), session);
-                // A value cannot be merged into itself.
-                all.retain(|c| self.step != BulkStep::Replacement || c.value != self.value.text());
-                all
-            }
+            (true, true) => completion::of_counts(&self.used, self.field, self.word(), session),
             (true, false) => completion::of_field(self.field, self.word(), &[], session),
+        };
+        if self.step == BulkStep::Replacement {
+            // A value cannot be replaced with itself.
+            all.retain(|completion| completion.value != self.value.text());
         }
+        if let Some(like) = self.suggestion() {
+            completion::put_first(&mut all, like);
+        }
+        all
     }
 
-    /// Chooses the first completion where only known values are allowed and the text is not one
-    /// yet.
+    /// The likely replacement, until the operator types one.
+    fn suggestion(&self) -> Option<&str> {
+        let is_wanted = self.step == BulkStep::Replacement && self.replacement.text().is_empty();
+        self.like.as_deref().filter(|_| is_wanted)
+    }
+
+    /// Chooses the first completion if it is the likely replacement, or where only known values are
+    /// allowed and the text is not one yet.
     fn choose_default(&mut self, session: &Session) {
         let word = self.word();
         let known = session.vocabulary().find_exact(self.field, word).is_some();
         let closed = self.field.is_closed() && !word.is_empty() && !known;
         let is_used = self.used.iter().any(|count| count.value == word);
         let wanted = (self.needs_existing_value() && !is_used) || (self.is_typing() && closed);
+        let wanted = wanted || self.suggestion().is_some();
         self.chosen = (wanted && !self.completions(session).is_empty()).then_some(0);
     }
 
@@ -582,14 +596,5 @@ impl Modal for BulkForm {
 
     fn wants_counts(&self) -> bool {
         true
-    }
-}
-
-impl BulkForm {
-    fn edit(&mut self) -> &mut TextEdit {
-        match self.step {
-            BulkStep::Replacement => &mut self.replacement,
-            _ => &mut self.value,
-        }
     }
 }

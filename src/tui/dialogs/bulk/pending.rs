@@ -106,7 +106,12 @@ impl PendingPreview {
             session.warn(summary(preview, session.words));
             return false;
         }
-        session.apply(self.groups.clone(), change.clone())
+        let applied = session.apply(self.groups.clone(), change.clone());
+        if applied {
+            let changing = preview.report.records;
+            session.engine.changing = (changing > 1).then_some(changing);
+        }
+        applied
     }
 }
 

@@ -12,8 +12,9 @@ use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::widgets::{fill_line, focused_pane, layout, lines};
+use crossterm::event::{MouseEvent, MouseEventKind};
 use model::{ICON, written_icons};
-use parts::{TILE, panes, shown_icons};
+use parts::{Panes, TILE, panes, shown_icons};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -27,7 +28,7 @@ pub struct ProgressScreen {
 impl ProgressScreen {
     fn scroll(&mut self, by: isize, session: &Session) {
         let panes = panes(session.body());
-        let inner = layout::inside_border(panes.run);
+        let inner = column(&panes);
         let lines = match panes.has_room() {
             true => 0,
             false => all_lines(session, inner).len(),
@@ -35,6 +36,11 @@ impl ProgressScreen {
         let last = lines.saturating_sub(inner.height.into());
         self.top = self.top.saturating_add_signed(by).min(last);
     }
+}
+
+/// The area of the lines on a screen without room for panes.
+fn column(panes: &Panes) -> Rect {
+    layout::inside_border(panes.run)
 }
 
 /// Everything in one column.
@@ -50,17 +56,24 @@ fn draw_column(session: &Session, top: usize, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
     let inner = focused_pane(theme, area, words.progress_title(), buf);
     let all = all_lines(session, inner);
-    lines(&all, top, inner, buf);
-    let below = all.len().saturating_sub(top + usize::from(inner.height));
-    if below > 0 {
-        let text = words.and_more(count(below as u64 + 1));
-        let last = Rect {
-            y: inner.bottom().saturating_sub(1),
-            height: 1,
-            ..inner
-        };
-        fill_line(&text, theme.dim(), last, buf);
+    let mut end = top + usize::from(inner.height);
+    if end >= all.len() {
+        return lines(&all, top, inner, buf);
     }
+    end = end.saturating_sub(1);
+    // A title says nothing without the lines below it.
+    let is_title = |line: &Line| line.style == theme.title() || line.spans.is_empty();
+    while end > top && is_title(&all[end - 1]) {
+        end -= 1;
+    }
+    lines(&all[..end], top, inner, buf);
+    let text = words.and_more(count((all.len() - end) as u64));
+    let last = Rect {
+        y: inner.bottom().saturating_sub(1),
+        height: 1,
+        ..inner
+    };
+    fill_line(&text, theme.dim(), last, buf);
 }
 
 impl Screen for ProgressScreen {
@@ -69,16 +82,28 @@ impl Screen for ProgressScreen {
     }
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
+        let page = isize::try_from(column(&panes(session.body())).height).unwrap_or(1);
+        let page = (page - 2).max(1);
         let by = match action {
             Action::Progress => return Some(ActionOutcome::show(KeyContext::Progress)),
             Action::Up => -1,
             Action::Down => 1,
-            Action::PageUp => -5,
-            Action::PageDown => 5,
+            Action::PageUp => -page,
+            Action::PageDown => page,
+            Action::Top => isize::MIN,
+            Action::Bottom => isize::MAX,
             _ => return None,
         };
         self.scroll(by, session);
         Some(ActionOutcome::done())
+    }
+
+    fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.scroll(1, session),
+            MouseEventKind::ScrollUp => self.scroll(-1, session),
+            _ => {}
+        }
     }
 
     /// The lines may have become fewer.

@@ -247,6 +247,28 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_never_the_last_line_above_the_rest() {
+        let titles = ["States and reasons", "How they were decided", "Last errors"];
+        for height in 10..24 {
+            let mut bench = Bench::evening_without_model(60, height);
+            bench.keys("F4");
+            for _ in 0..20 {
+                let lines = bench.pane("Progress").unwrap().into_values();
+                let lines: Vec<String> = lines.map(|line| line.replace('│', "")).collect();
+                let lines = lines.iter().map(|line| line.trim());
+                let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+                let more = lines.iter().position(|line| line.starts_with("and "));
+                if let Some(more) = more {
+                    assert!(!titles.contains(&lines[more - 1]), "{lines:?}");
+                }
+                bench.keys("j");
+            }
+            let end = bench.keys("g g G").screen();
+            assert!(end.contains("│none") && !end.contains("│and "), "{end}");
+        }
+    }
+
+    #[test]
     fn while_the_model_is_idle_the_screen_shows_the_review() {
         let mut bench = Bench::evening(120, 40);
         let mut screen_at = |stage| {

@@ -76,13 +76,16 @@ impl Statistics {
         let words = session.words;
         let rows = self.list().rows(session);
         let open = match (self.list(), self.row(&rows)) {
-            (CountList::Field(field), Some(row)) => dialog(field, row, session),
-            (CountList::Field(_), None) => Dialog::refusal(words.no_word_here()),
-            (list, _) => Dialog::refusal(words.no_words_to_change(list.title(words))),
+            (CountList::Field(field), Some(row)) => Some(dialog(field, row, session)),
+            (CountList::Field(_), None) => Some(Dialog::refusal(words.no_word_here())),
+            (list, _) => {
+                session.notify(words.no_words_to_change(list.title(words)));
+                None
+            }
         };
         ActionOutcome {
             show: Some(KeyContext::Statistics),
-            open: Some(open),
+            open,
         }
     }
 
@@ -222,16 +225,19 @@ impl Screen for Statistics {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[
-            Action::Open,
-            Action::RenameWord,
-            Action::MergeWord,
-            Action::DeleteWord,
-            Action::MarkSynonym,
-            Action::Undo,
-            Action::Workbench,
-            Action::Quit,
-        ]
+        match self.list() {
+            CountList::Field(_) => &[
+                Action::Open,
+                Action::RenameWord,
+                Action::MergeWord,
+                Action::DeleteWord,
+                Action::MarkSynonym,
+                Action::Undo,
+                Action::Workbench,
+                Action::Quit,
+            ],
+            _ => &[Action::Open, Action::Undo, Action::Workbench, Action::Quit],
+        }
     }
 
     fn cursor(&self, session: &Session) -> Option<Position> {

@@ -34,11 +34,12 @@ pub fn draw(
     let rows = usize::from(inner.height).max(1);
     for (at, entry) in entries.iter().enumerate() {
         let under_cursor = at == cursor;
+        let is_cut = height(entry, cells) > rows;
         let wrapped = entry.iter().enumerate().flat_map(|(part, (text, style))| {
-            let lines = if part == 0 {
-                vec![text.clone()]
-            } else {
-                wrap(text, cells)
+            let lines = match part {
+                0 => vec![text.clone()],
+                _ if is_cut => vec![whole_parts(text, cells)],
+                _ => wrap(text, cells),
             };
             lines.into_iter().map(move |line| (line, *style))
         });
@@ -142,6 +143,18 @@ fn height(entry: &[(String, Style)], cells: usize) -> usize {
         .skip(1)
         .map(|(text, _)| wrap(text, cells).len());
     1 + more.sum::<usize>()
+}
+
+/// As many of the parts between commas as fit into a line.
+fn whole_parts(text: &str, cells: usize) -> String {
+    let mut shown = text;
+    while width(shown) > cells {
+        match shown.rfind(", ") {
+            Some(end) => shown = &shown[..end],
+            None => break,
+        }
+    }
+    shown.to_owned()
 }
 
 /// The lines of a version: its name, its origin, its reasons.
@@ -258,5 +271,18 @@ fn reason_list(reasons: &[Reason], theme: &Theme, words: Words) -> (String, Styl
             let names = names.collect::<Vec<_>>().join(", ");
             (format!("? {}: {names}", words.reasons(n)), theme.warn())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_room_loses_whole_parts() {
+        let text = "committed 2026-11-28, by qwen2-vl, strict";
+        assert_eq!(whole_parts(text, 60), text);
+        assert_eq!(whole_parts(text, 40), "committed 2026-11-28, by qwen2-vl");
+        assert_eq!(whole_parts(text, 25), "committed 2026-11-28");
     }
 }

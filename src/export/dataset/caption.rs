@@ -89,7 +89,8 @@ fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
         text.push_str(rest);
     }
     let text = clean_text(text.trim_matches([' ', ',', ':']));
-    (!text.is_empty() && text != noun && !is_noun(&text)).then_some(text)
+    let is_only_noun = !text.contains(' ') && (text == noun || is_noun(&text));
+    (!text.is_empty() && !is_only_noun).then_some(text)
 }
 
 #[cfg(test)]

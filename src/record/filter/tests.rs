@@ -205,7 +205,6 @@ fn strict_parsing_rejects_any_error() {
     for (filter, why) in [
         ("tag:", "`tag:` has no value"),
         ("state:,", "`state:,` has no value"),
-        (&"(".repeat(9999), "more than 64 parentheses"),
         (
             "hue:red",
             "no key `hue`; quote a word that contains a colon",
@@ -226,4 +225,5 @@ fn strict_parsing_rejects_any_error() {
         );
         assert!(cause.contains(why), "{cause}");
     }
+    assert!(wrong(&"(".repeat(9999)).contains("more than 64 parentheses"));
 }

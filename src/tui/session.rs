@@ -503,9 +503,9 @@ impl Session {
         }
     }
 
-    /// The error in a filter, if it has one.
+    /// The error in a whole filter, if it has one.
     pub fn filter_error_in(&self, text: &str) -> Option<Said> {
-        Query::parse(text, self.vocabulary(), self.history.views()).1
+        Query::error_in(text, self.vocabulary(), self.history.views())
     }
 
     /// Filters the queue and adds the filter to the history.

@@ -74,16 +74,19 @@ impl Query {
     /// # Errors
     /// If any term cannot be parsed or is incomplete.
     pub fn parse_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> Result<Query> {
-        let parser = Parser::read(text, vocabulary, Some(views));
-        match parser.wrong.or(parser.unfinished) {
-            None => Ok(Query {
-                root: parser.condition,
-            }),
+        match Self::error_in(text, vocabulary, views) {
+            None => Ok(Self::parse(text, vocabulary, views).0),
             Some(wrong) => {
                 let cause = format!("filter `{}`: {wrong}", shortened(text, MAX_SHOWN));
                 Err(Error::new(ErrorKind::Usage, cause))
             }
         }
+    }
+
+    /// The first error of a whole filter, or else what is missing in it.
+    pub fn error_in(text: &str, vocabulary: &Vocabulary, views: &Views) -> Option<Said> {
+        let parser = Parser::read(text, vocabulary, Some(views));
+        parser.wrong.or(parser.unfinished)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use super::completion::{self, Completion};
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupId;
 use crate::record::filter::{NEEDS_REVIEW, last_word};
-use crate::text::wrap;
+use crate::text::{Said, wrap};
 use crate::tui::keymap::Action;
 use crate::tui::session::Session;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -21,6 +21,8 @@ pub struct FilterForm {
     record: Option<GroupId>,
     /// Index of the chosen completion.
     chosen: Option<usize>,
+    /// What was wrong when the operator last confirmed the text.
+    refused: Option<Said>,
 }
 
 impl FilterForm {
@@ -38,6 +40,7 @@ impl FilterForm {
             before,
             record: session.current(),
             chosen: None,
+            refused: None,
         })
     }
 
@@ -63,7 +66,7 @@ impl FilterForm {
 
     /// The message about an error in the filter, and its rectangle below the line.
     fn error(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<String>, Rect)> {
-        let wrong = session.queue.filter_error()?;
+        let wrong = session.queue.filter_error().or(self.refused.as_ref())?;
         let below = Rect {
             y: place.filter.bottom(),
             height: session
@@ -111,12 +114,14 @@ impl Modal for FilterForm {
         }
         let offered = self.completions(session);
         let mut next = Next::stay();
+        self.refused = None;
         match key.code {
             KeyCode::Enter => {
                 let text = self.text(&offered).trim().to_owned();
                 // A key still needs its value.
                 if self.chosen.is_none() || !text.ends_with(':') {
-                    if session.filter_error_in(&text).is_some() {
+                    self.refused = session.filter_error_in(&text);
+                    if self.refused.is_some() {
                         return next;
                     }
                     session.set_filter(text);

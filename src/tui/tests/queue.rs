@@ -218,6 +218,18 @@ fn an_error_in_a_filter_is_shown_in_full_and_the_filter_stays() {
 }
 
 #[test]
+fn an_unfinished_filter_is_not_kept() {
+    let mut bench = Bench::evening(120, 30);
+    bench.keys("/ \"state:, enter");
+    let screen = bench.screen();
+    assert!(screen.contains("! `state:,` has no value"), "{screen}");
+    bench.keys("backspace");
+    assert!(!bench.screen().contains("has no value"));
+    bench.keys("\"failed enter");
+    assert_eq!(bench.session().queue.filter(), "state:failed");
+}
+
+#[test]
 fn a_filter_is_typed_kept_and_remembered() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("/ \"ㄱㅅㄷ enter");

@@ -457,7 +457,9 @@ impl ReviewStep {
         };
         if now.review.line != from.line {
             let follows = to.follows_imports(self.answer);
-            let shown = now.review.line.filter(|line| follows && line.is_readable());
+            let is_shown = |line: &Line| now.review.draft == Some(line.version);
+            let shown = now.review.line;
+            let shown = shown.filter(|line| follows && (line.is_readable() || is_shown(line)));
             to.draft = shown.map(|line| line.version).or(to.draft);
             to.line = now.review.line;
         }

@@ -521,3 +521,20 @@ fn an_answer_replaces_only_the_models_own_untouched_draft() {
     assert!(waiting.answered(2) && waiting.answered(3));
     assert_eq!((waiting.review.draft, waiting.offer()), (Some(3), None));
 }
+
+#[test]
+fn redo_keeps_the_text_of_a_partly_readable_line() {
+    let mut current = answered();
+    let note = Change::SetNote {
+        note: Some("다시 볼 것".to_owned()),
+    };
+    let step = ReviewStep {
+        before: current.review.clone(),
+        after: current.apply(&note, None),
+        answer: current.answer,
+    };
+    current.imported(6, 3, CommittedBy::Unread);
+    let redone = step.restored(&current, Direction::Redo);
+    assert_eq!(redone.draft, Some(6));
+    assert_eq!(redone.note.as_deref(), Some("다시 볼 것"));
+}

@@ -114,12 +114,7 @@ fn rebuild(outdir: &Path, text: &mut String) -> Result<()> {
             format_args!("rows that could not be read: {}", rebuilt.lost),
         );
     }
-    for notice in exports.take_notices() {
-        line(
-            text,
-            format_args!("{}", Words::ENGLISH.file_notice(&notice)),
-        );
-    }
+    report_notices(text, &mut exports);
     for file in rescued(outdir, Some(&rebuilt.journal))? {
         line(text, format_args!("{file}"));
     }
@@ -152,12 +147,7 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
             format_args!("never saved by the run: {}", replayed.unsaved),
         );
     }
-    for notice in exports.take_notices() {
-        line(
-            text,
-            format_args!("{}", Words::ENGLISH.file_notice(&notice)),
-        );
-    }
+    report_notices(text, &mut exports);
     for refused in replayed.refused.iter().take(MAX_LISTED) {
         line(text, format_args!("not applied: {refused}"));
     }
@@ -189,6 +179,16 @@ fn rescued(outdir: &Path, journal: Option<&Journal>) -> Result<Vec<String>> {
         )
     });
     Ok(files.collect())
+}
+
+/// Reports what happened to files while they were exported.
+fn report_notices(text: &mut String, exports: &mut Exports) {
+    for notice in exports.take_notices() {
+        line(
+            text,
+            format_args!("{}", Words::ENGLISH.file_notice(&notice)),
+        );
+    }
 }
 
 /// Reports lines that differ from what the journal would write. The next start corrects them.

@@ -303,12 +303,12 @@ impl<'a> Grouper<'a> {
             sha256: _,
         } = row;
         let order = self.end.rows_of_groups.len();
+        let is_free = self.is_path_free(&item);
         let (sha256, failure) = match hashed {
             Ok(hash) => {
                 let sha256 = hex(&hash);
                 self.check_claimed_hash(&item, &sha256);
                 let known = *self.by_hash.entry(hash).or_insert(order);
-                let is_free = self.is_path_free(&item);
                 if known < order {
                     self.groups.push(known);
                     if is_free {
@@ -319,19 +319,15 @@ impl<'a> Grouper<'a> {
                     }
                     return self.add_to_group(known, (item.item_name, other_name));
                 }
-                if !is_free {
-                    item.image_path = path_with_hash(&item.image_path, &sha256);
-                }
                 (Some(sha256), None)
             }
-            Err(failure) => {
-                if !self.is_path_free(&item) {
-                    let key = hex(&path_key(&item));
-                    item.image_path = path_with_hash(&item.image_path, &key);
-                }
-                (None, Some(failure))
-            }
+            Err(failure) => (None, Some(failure)),
         };
+        if !is_free {
+            let of_location = || hex(&path_key(&item));
+            let hash = sha256.clone().unwrap_or_else(of_location);
+            item.image_path = path_with_hash(&item.image_path, &hash);
+        }
         self.groups.push(order);
         self.end.rows += 1;
         self.end.rows_of_groups.push(1);

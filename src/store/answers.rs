@@ -66,7 +66,9 @@ pub fn add(
     let is_draft = match attempt.opinion_of {
         // A second opinion is a version that an operator may take. It never replaces the draft.
         Some(_) => {
-            texts.insert_answer(id, attempt)?;
+            if let Some(labels) = &attempt.labels {
+                texts.insert_answer(id, attempt, labels)?;
+            }
             false
         }
         None => {
@@ -101,9 +103,8 @@ impl Texts<'_> {
     /// Stores the text or the failure of an attempt. Returns whether the text became the draft.
     fn add_answer(&self, id: i64, attempt: &Attempt, current: &mut CurrentState) -> Result<bool> {
         let had_failure = current.failure.is_some();
-        if let Some(version) = self.insert_answer(id, attempt)?
-            && let Some(labels) = &attempt.labels
-        {
+        if let Some(labels) = &attempt.labels {
+            let version = self.insert_answer(id, attempt, labels)?;
             if had_failure {
                 // The item leaves `labels_errors.jsonl`.
                 bump_version(self.db, Content::Failures)?;
@@ -135,11 +136,8 @@ impl Texts<'_> {
         Ok(is_draft)
     }
 
-    /// Stores the text of an attempt and returns its number; `None` if it has none.
-    fn insert_answer(&self, id: i64, attempt: &Attempt) -> Result<Option<i64>> {
-        let Some(labels) = &attempt.labels else {
-            return Ok(None);
-        };
+    /// Stores the text of an attempt and returns its number.
+    fn insert_answer(&self, id: i64, attempt: &Attempt, labels: &Labels) -> Result<i64> {
         let confidence = attempt.confidence.clone();
         let draft = draft_of(
             attempt,
@@ -149,7 +147,7 @@ impl Texts<'_> {
             &attempt.reasons,
             confidence,
         );
-        insert_draft(self.db, self.group, &draft).map(Some)
+        insert_draft(self.db, self.group, &draft)
     }
 
     /// Stores the merge of `retry` with an earlier attempt and returns the number of its text.

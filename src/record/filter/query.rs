@@ -74,9 +74,9 @@ impl Query {
     /// # Errors
     /// If any term cannot be parsed or is incomplete.
     pub fn parse_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> Result<Query> {
-        match Self::error_in(text, vocabulary, views) {
-            None => Ok(Self::parse(text, vocabulary, views).0),
-            Some(wrong) => {
+        match Self::read_whole(text, vocabulary, views) {
+            (query, None) => Ok(query),
+            (_, Some(wrong)) => {
                 let cause = format!("filter `{}`: {wrong}", shortened(text, MAX_SHOWN));
                 Err(Error::new(ErrorKind::Usage, cause))
             }
@@ -85,8 +85,15 @@ impl Query {
 
     /// The first error of a whole filter, or else what is missing in it.
     pub fn error_in(text: &str, vocabulary: &Vocabulary, views: &Views) -> Option<Said> {
+        Self::read_whole(text, vocabulary, views).1
+    }
+
+    fn read_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> (Self, Option<Said>) {
         let parser = Parser::read(text, vocabulary, Some(views));
-        parser.wrong.or(parser.unfinished)
+        let query = Self {
+            root: parser.condition,
+        };
+        (query, parser.wrong.or(parser.unfinished))
     }
 
     pub fn is_empty(&self) -> bool {

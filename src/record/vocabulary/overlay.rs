@@ -97,17 +97,17 @@ fn merge_word(words: &mut Vec<Word>, mut new: Word) {
 fn add_to(word: &mut Word, other: Word) {
     let known: Vec<String> = word.spellings().map(|text| key(text)).collect();
     let is_new = |text: &String| !known.contains(&key(text));
-    let name = word.word.clone();
     word.ko.extend(other.ko.into_iter().filter(is_new));
     word.en.extend(other.en.into_iter().filter(is_new));
     if word.anchors.is_empty() {
         word.pixels = word.pixels.or(other.pixels);
     }
     word.anchors.extend(other.anchors);
-    let shades = other.shades.into_iter();
-    let shades = shades.filter(|shade| *shade != name && !word.shades.contains(shade));
-    let shades: Vec<String> = shades.collect();
-    word.shades.extend(shades);
+    for shade in other.shades {
+        if shade != word.word && !word.shades.contains(&shade) {
+            word.shades.push(shade);
+        }
+    }
 }
 
 #[cfg(test)]

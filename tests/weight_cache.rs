@@ -99,3 +99,16 @@ fn a_cache_that_cannot_be_written_does_not_stop_the_load() {
     let (logits, _) = load("flat", Some(&not_a_folder));
     assert_eq!(logits, load("flat", None).0);
 }
+
+#[test]
+fn files_of_a_killed_first_load_are_removed() {
+    let cache = tempfile::tempdir().unwrap();
+    let in_use = std::fs::File::create(cache.path().join(".quantizing-running")).unwrap();
+    in_use.lock().unwrap();
+    std::fs::write(cache.path().join(".quantizing-killed"), "half").unwrap();
+    load("flat", Some(cache.path()));
+    let names = std::fs::read_dir(cache.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let partial: Vec<String> = names.filter(|name| name.starts_with('.')).collect();
+    assert_eq!(partial, [".quantizing-running"]);
+}

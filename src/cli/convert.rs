@@ -65,8 +65,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
 /// Rejects two options that conflict, if neither overrides the other.
 fn reject_both(origins: &Origins, a: &'static str, b: &'static str, hint: &str) -> Result<()> {
     if origins.applies(a) && origins.applies(b) {
-        let name = |id: &str| format!("--{}", id.replace('_', "-"));
-        let cause = format!("{} conflicts with {}", name(a), name(b));
+        let cause = format!("{} conflicts with {}", origins.name(a), origins.name(b));
         return Err(usage(cause, hint));
     }
     Ok(())
@@ -189,7 +188,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         if let Some(kind) = kind
             && origins.applies(id)
         {
-            named.push(format!("--{id}"));
+            named.push(origins.name(id));
             found = Some(kind);
         }
     }
@@ -202,6 +201,12 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
     let Some(kind) = found else {
         return Ok(None);
     };
+    if args.run_id.is_some() && !matches!(kind, SourceKind::Database(_)) {
+        return Err(usage(
+            format!("{} selects a run of a database", origins.name("run_id")),
+            "use it together with --db, or leave it out",
+        ));
+    }
     let outdir = match args.outdir {
         Some(dir) => dir,
         None => default_outdir(&kind)?,

@@ -54,6 +54,16 @@ impl Origins {
         };
         alternatives(id).all(|other| self.0.get(other).is_none_or(|o| o <= origin))
     }
+
+    /// The name of an option where it was set, for errors.
+    pub fn name(&self, id: &str) -> String {
+        let option = id.replace('_', "-");
+        match self.0.get(id) {
+            Some(OptionOrigin::Environment) => format!("LABELER_{}", id.to_uppercase()),
+            Some(OptionOrigin::File) => format!("`{option}` of the --config file"),
+            Some(OptionOrigin::Flag) | None => format!("--{option}"),
+        }
+    }
 }
 
 fn alternatives(id: &str) -> impl Iterator<Item = &'static str> {

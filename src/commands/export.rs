@@ -54,6 +54,14 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
             plural(exported.kept_shards, "file")
         );
     }
+    if !exported.mixed_types.is_empty() {
+        let _ = writeln!(
+            text,
+            "note: the images are of several types ({}), of which `datasets` reads only one from \
+             tars; --flatten white writes all as PNG",
+            exported.mixed_types.join(", ")
+        );
+    }
     for left in &exported.left_out {
         let _ = writeln!(text, "{}", for_line(&left.to_string()));
     }

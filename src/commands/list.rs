@@ -29,6 +29,8 @@ struct ListedRecord {
     state: &'static str,
     uncertainty: f32,
     reasons: Vec<ListedReason>,
+    /// Whether a new answer waits for a decision.
+    offered: bool,
     /// Why the newest attempt failed.
     failure: Option<ListedFailure>,
     /// A person's judgment of the committed text in an audit.
@@ -154,6 +156,7 @@ fn listed(record: &ReviewRecord) -> ListedRecord {
                     .collect(),
             })
             .collect(),
+        offered: summary.offered,
         failure: record.failure.as_ref().map(|failure| ListedFailure {
             code: failure.code.code(),
             detail: failure.detail.to_string(),
@@ -207,8 +210,8 @@ fn draft_record(record: &ReviewRecord) -> Option<Record> {
     })
 }
 
-/// Tab-separated columns: uncertainty, state, path, name, reasons with their first
-/// fixes or the failure.
+/// Tab-separated columns: uncertainty, state, path, name, and why the record is listed: reasons with
+/// their first fixes, a new answer, or the failure.
 fn line(record: &ReviewRecord) -> String {
     let summary = &record.summary;
     let reasons = summary.reasons.iter().map(|reason| {
@@ -227,6 +230,7 @@ fn line(record: &ReviewRecord) -> String {
         });
         format!("{}{about}{fix}", reason.code())
     });
+    let offered = summary.offered.then(|| "a new answer waits".to_owned());
     let failure = record.failure.iter();
     let failure = failure.map(|failure| format!("{}: {}", failure.code.code(), failure.detail));
     let columns = [
@@ -234,7 +238,7 @@ fn line(record: &ReviewRecord) -> String {
         summary.state.name().to_owned(),
         summary.image_path.clone(),
         record.item.item_name.clone(),
-        reasons.chain(failure).collect::<Vec<_>>().join("; "),
+        reasons.chain(offered).chain(failure).collect::<Vec<_>>().join("; "),
     ];
     columns.map(|column| for_line(&column)).join("\t")
 }

@@ -23,8 +23,8 @@ pub struct Adapter {
 /// The scale of each pair of matrices.
 struct Scaling {
     alpha: f64,
-    /// Alphas of modules whose names end like this.
-    alphas: BTreeMap<String, f64>,
+    /// Alphas of modules whose names end like this; the first that matches counts.
+    alphas: Vec<(String, f64)>,
     /// Divide by the root of the rank instead of the rank (rsLoRA).
     by_root: bool,
 }
@@ -171,13 +171,24 @@ impl Scaling {
                 get("bias")
             ));
         }
+        // Other ways of initializing change the weights that the adapter is added to.
+        const KEEP_BASE: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+        match get("init_lora_weights") {
+            Value::Null | Value::Bool(_) => {}
+            Value::String(way) if KEEP_BASE.contains(&way.as_str()) => {}
+            way => {
+                return Err(format!(
+                    "its init_lora_weights is {way}, which is not supported"
+                ));
+            }
+        }
         let alpha = get("lora_alpha").as_f64().filter(|alpha| alpha.is_finite());
         let alpha = alpha.ok_or("it has no lora_alpha")?;
-        let mut alphas = BTreeMap::new();
+        let mut alphas = Vec::new();
         for (key, value) in get("alpha_pattern").as_object().into_iter().flatten() {
             let is_name = key.chars().all(|c| c.is_alphanumeric() || "._".contains(c));
             match value.as_f64() {
-                Some(alpha) if is_name => alphas.insert(key.clone(), alpha),
+                Some(alpha) if is_name => alphas.push((key.clone(), alpha)),
                 _ => return Err(format!("its alpha_pattern {key} is not a plain name")),
             };
         }

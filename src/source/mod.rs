@@ -24,12 +24,6 @@ use crate::settings::{SourceKind, SourceOptions};
 
 /// Opens a source and checks its tables or columns; reads no rows yet.
 pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
-    if options.run_id.is_some() && !matches!(options.kind, SourceKind::Database(_)) {
-        return Err(
-            Error::new(ErrorKind::Usage, "--run-id selects a run of a database")
-                .with_hint("use it together with --db, or leave it out"),
-        );
-    }
     let mapping = &options.mapping;
     let outdir = options.outdir.as_deref();
     let maps_columns = mapping.image_column.is_some() || mapping.name_column.is_some();

@@ -33,8 +33,8 @@ words! {
         / "다른 프로그램이 바꾼 {name}의 {lines}{을} {kept}에 두었습니다",
     kept_withheld(lines, kept): "{lines} of pictures that are no longer at their path: kept in {kept}"
         / "제자리에 없는 그림의 {lines}{을} {kept}에 두었습니다",
-    kept_whole(name, kept): "{name} was changed by another program: kept as {kept}"
-        / "다른 프로그램이 {name}{을} 바꿨습니다. {kept}에 두었습니다",
+    kept_whole(name, kept): "{name} is not the file that this journal wrote: kept as {kept}"
+        / "{name}{은} 이 저널이 쓴 파일이 아닙니다. {kept}에 두었습니다",
     damaged_with_line(path, name):
         "the record of {path} ({name}) is damaged in the journal: its good line stays in labels.jsonl"
         / "{path}({name})의 레코드가 저널에서 손상되었습니다. labels.jsonl의 온전한 줄은 그대로 \

@@ -275,6 +275,66 @@ fn finished_files_are_kept_and_another_export_is_not_replaced_without_the_flag()
 }
 
 #[test]
+fn replacing_an_export_keeps_other_files_in_its_folders() {
+    let desk = labeled(&["가"]);
+    export(&desk, "sidecar", &[]).expect(0);
+    let folder = desk.path().join("set/train/0000");
+    std::fs::write(folder.join("mine.txt"), "").unwrap();
+    export(&desk, "csv", &["--replace"]).expect(0);
+    let left: Vec<String> = files(&desk.path().join("set")).into_keys().collect();
+    assert_eq!(left, ["train.csv", "train/0000/mine.txt"]);
+}
+
+#[test]
+fn an_export_that_fails_at_once_leaves_nothing_behind() {
+    let desk = labeled(&["가"]);
+    export(&desk, "webdataset", &[]).expect(0);
+    let args = ["--batch", "--input", "set", "--outdir", "of-tars"];
+    ended(&mut desk.command(&args)).expect(0);
+    let csv = |more: &[&str]| {
+        let mut args = vec![
+            "export", "--outdir", "of-tars", "--to", "table", "--format", "csv",
+        ];
+        args.extend(more);
+        ended(&mut desk.plain(&args))
+    };
+    let refused = csv(&[]).expect(2);
+    assert!(refused.err.contains("--copy-images"), "{}", refused.err);
+    csv(&["--copy-images"]).expect(0);
+}
+
+#[test]
+fn paths_lead_to_the_images_of_a_relative_folder() {
+    let desk = labeled(&["가"]);
+    for paths in ["absolute", "relative"] {
+        let args = ["--images", "source", "--paths", paths, "--replace"];
+        export(&desk, "csv", &args).expect(0);
+        let table = std::fs::read_to_string(desk.path().join("set/train.csv")).unwrap();
+        let path = table.lines().nth(1).unwrap().split(',').next().unwrap();
+        let found = desk.path().join("set").join(path);
+        assert!(found.is_file(), "{paths}: {path}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn replacing_an_export_does_not_follow_links() {
+    let desk = labeled(&["가"]);
+    export(&desk, "csv", &[]).expect(0);
+    let outside = desk.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("precious"), "").unwrap();
+    let set = desk.path().join("set");
+    std::os::unix::fs::symlink(&outside, set.join("link")).unwrap();
+    let state = set.join("export.json");
+    let mut listed: Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+    listed["files"] = json!(["link/precious", "train.csv"]);
+    std::fs::write(&state, listed.to_string()).unwrap();
+    export(&desk, "jsonl", &["--replace"]).expect(0);
+    assert!(outside.join("precious").exists());
+}
+
+#[test]
 fn records_whose_image_is_gone_or_changed_are_left_out_and_listed() {
     let desk = labeled(&["가", "나", "다"]);
     std::fs::remove_file(desk.source("가.png")).unwrap();

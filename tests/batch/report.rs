@@ -111,12 +111,19 @@ fn a_page_that_cannot_be_written_is_an_error_and_leaves_no_files() {
 fn only_an_earlier_page_is_replaced() {
     let desk = Desk::with_icons(&["가"]);
     desk.batch(&[]).expect(0);
-    for name in ["out/journal.sqlite", "out/labels.jsonl", "source/가.png"] {
+    let thesis = "<!doctype html>\n<title>my thesis</title>\n";
+    std::fs::write(desk.path().join("thesis.html"), thesis).unwrap();
+    for name in [
+        "out/journal.sqlite",
+        "out/labels.jsonl",
+        "source/가.png",
+        "thesis.html",
+    ] {
         let path = desk.path().join(name);
         let before = std::fs::read(&path).unwrap();
         let refused = report(&desk, &["--html", name]).expect(2);
         assert!(
-            refused.err.contains("is not an HTML page"),
+            refused.err.contains("is not a report of labeler-tui"),
             "{}",
             refused.err
         );

@@ -4,7 +4,7 @@ use super::{change, copy, distance, fixtures, open, options, picture, retriever}
 use crate::common::ended;
 use labeler_tui::settings::{Quantize, RetrieverOptions};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
 
 #[derive(Deserialize)]
@@ -108,6 +108,27 @@ fn a_merged_adapter_matches_peft() {
     assert!(far < 1e-5, "{far}");
     let without = open(&self::options(&retriever("siglip"))).unwrap();
     assert_ne!(open(&options).unwrap().digest, without.digest);
+}
+
+#[test]
+fn the_first_alpha_pattern_that_matches_a_module_counts() {
+    let vectors = |pattern: serde_json::Value| {
+        let folder = copy("adapter");
+        change(folder.path(), "adapter_config.json", |it| {
+            it["alpha_pattern"] = pattern
+        });
+        let options = RetrieverOptions {
+            adapter: Some(folder.path().to_owned()),
+            ..options(&retriever("siglip"))
+        };
+        let retriever = open(&options).unwrap();
+        retriever.texts.embed(&["모자".to_owned()]).unwrap()
+    };
+    let long_first = vectors(json!({"self_attn.q_proj": 60, "q_proj": 600}));
+    let short_first = vectors(json!({"q_proj": 600, "self_attn.q_proj": 60}));
+    assert_eq!(long_first, vectors(json!({"q_proj": 60})));
+    assert_eq!(short_first, vectors(json!({"q_proj": 600})));
+    assert_ne!(long_first, short_first);
 }
 
 #[test]

@@ -58,6 +58,24 @@ fn missing_damaged_and_inconsistent_files() {
 }
 
 #[test]
+fn a_damaged_character_map_is_an_error_when_a_text_is_tokenized() {
+    let folder = copy("siglip");
+    let path = folder.path().join("spiece.model");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The trie of the map, which is not checked when the file is read.
+    bytes[1660..60_000].fill(0x7f);
+    std::fs::write(&path, bytes).unwrap();
+    let retriever = open(&options(folder.path())).unwrap();
+    let error = message(
+        retriever
+            .texts
+            .embed(&["ﬁ Ａ 모자".to_owned()])
+            .unwrap_err(),
+    );
+    assert!(error.contains("tokenizer is damaged"), "{error}");
+}
+
+#[test]
 fn preprocessing_that_does_not_give_a_square() {
     for (key, value, expected) in [
         ("do_center_crop", json!(false), "aspect ratio"),
@@ -97,6 +115,7 @@ fn unsupported_adapters() {
         ("peft_type", json!("IA3")),
         ("modules_to_save", json!(["head"])),
         ("alpha_pattern", json!({".*q_proj": 3})),
+        ("init_lora_weights", json!("pissa_niter_4")),
     ] {
         let folder = copy("adapter");
         change(folder.path(), "adapter_config.json", |it| it[key] = value);

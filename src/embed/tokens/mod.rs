@@ -9,6 +9,7 @@ pub use config::TokenizerConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::files::TokenizerFiles;
+use crate::vlm::checkpoint::tokenizer::{SpecialTokens, encode};
 use serde_json::Value;
 use spiece::{SPACE, Sentencepiece};
 use tokenizers::{PaddingDirection, PaddingParams, Tokenizer, TruncationParams};
@@ -168,22 +169,15 @@ impl TextTokens {
 
     /// Tokenizes a text to at least one token.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let failure = "cannot tokenize";
         let mut ids = match &self.kind {
             TokenizerKind::Whole(whole) => {
-                let encoding = whole.encode_fast(self.normalization.apply(text), true);
-                encoding
-                    .context(ErrorKind::Model, failure)?
-                    .get_ids()
-                    .to_vec()
+                encode(whole, &self.normalization.apply(text), SpecialTokens::Added)?
             }
             TokenizerKind::Pieces { model, end } => {
                 // The first word starts with a space, as every word does.
                 let text = format!("{SPACE}{}", text.replace(SPACE, " "));
-                let text = model.prepare(&self.normalization.apply(&text));
-                let encoding = model.pieces.encode_fast(text.as_str(), false);
-                let encoding = encoding.context(ErrorKind::Model, failure)?;
-                let mut ids = encoding.get_ids().to_vec();
+                let text = model.prepare(&self.normalization.apply(&text))?;
+                let mut ids = encode(&model.pieces, &text, SpecialTokens::None)?;
                 ids.truncate(self.length - 1);
                 ids.push(*end);
                 ids

@@ -1,6 +1,7 @@
 //! `spiece.model`: a SentencePiece unigram model.
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::vlm::checkpoint::tokenizer::or_damaged;
 use std::borrow::Cow;
 use tokenizers::Tokenizer;
 use tokenizers::models::unigram::Unigram;
@@ -72,9 +73,12 @@ impl Sentencepiece {
     }
 
     /// Normalizes text for the unigram model. A leading [`SPACE`] is kept.
-    pub fn prepare(&self, text: &str) -> String {
+    ///
+    /// # Errors
+    /// If the charsmap is damaged.
+    pub fn prepare(&self, text: &str) -> Result<String> {
         let mapped = match &self.charsmap {
-            Some(map) => Cow::Owned(map.normalize_string(text)),
+            Some(map) => Cow::Owned(or_damaged(|| map.normalize_string(text))?),
             None => Cow::Borrowed(text),
         };
         let mut prepared = String::with_capacity(mapped.len() * 2);
@@ -93,7 +97,7 @@ impl Sentencepiece {
         if !self.one_space {
             prepared.extend(std::iter::repeat_n(SPACE, pending));
         }
-        prepared
+        Ok(prepared)
     }
 }
 

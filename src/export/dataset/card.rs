@@ -6,7 +6,8 @@ use super::plan::LeftOut;
 use crate::export::audit_summary::AuditSummary;
 use crate::record::{Field, Reason, RetrievalSummary};
 use crate::settings::{DatasetOptions, PathStyle};
-use crate::text::{count, plural};
+use crate::text::{count, plural, utc};
+use jiff::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ pub(super) struct Statistics {
     by_type: BTreeMap<String, usize>,
     by_color: BTreeMap<String, usize>,
     /// Times at which the first and the last record were generated.
-    generated_between: Option<(String, String)>,
+    generated_between: Option<(Timestamp, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -72,11 +73,13 @@ impl Statistics {
         for word in record.labels.values(Field::Colors) {
             *self.by_color.entry(word.clone()).or_default() += 1;
         }
-        let at = &record.generated_at;
-        self.generated_between = Some(match self.generated_between.take() {
-            None => (at.clone(), at.clone()),
-            Some((first, last)) => (first.min(at.clone()), last.max(at.clone())),
-        });
+        // Imported records may lack the time.
+        if let Ok(at) = record.generated_at.parse::<Timestamp>() {
+            self.generated_between = Some(match self.generated_between {
+                None => (at, at),
+                Some((first, last)) => (first.min(at), last.max(at)),
+            });
+        }
     }
 
     fn images(&self) -> usize {
@@ -134,13 +137,26 @@ impl Card<'_> {
                 writeln!(text, "  - split: {split}\n    path: \"{files}\"")?;
             }
         }
-        let extensions: Vec<&str> = self.statistics.image_extensions.iter().copied().collect();
-        if let [extension] = extensions[..]
+        if let [extension] = self.extensions()[..]
             && let Some(features) = self.format.features(extension)
         {
             writeln!(text, "dataset_info: {}", json!({ "features": features }))?;
         }
         writeln!(text, "---\n")
+    }
+
+    fn extensions(&self) -> Vec<&'static str> {
+        self.statistics.image_extensions.iter().copied().collect()
+    }
+
+    /// The types of the images, if the format names its columns by them and there are several.
+    pub fn mixed_types(&self) -> Vec<&'static str> {
+        let mut types = self.extensions();
+        types.retain(|extension| self.format.features(extension).is_some());
+        match types.len() {
+            1 => Vec::new(),
+            _ => types,
+        }
     }
 
     fn write_introduction(&self, text: &mut String) -> std::fmt::Result {
@@ -164,7 +180,15 @@ impl Card<'_> {
                 (true, PathStyle::Relative) => "Paths are relative to this folder.",
                 (false, _) => "An `image_path` is relative to the source that was labeled.",
             }
-        )
+        )?;
+        match &self.mixed_types()[..] {
+            [] => Ok(()),
+            types => writeln!(
+                text,
+                "The images are of several types ({}), of which `datasets` reads only one.\n",
+                types.join(", ")
+            ),
+        }
     }
 
     /// Writes the splits, and which records and captions are in them.
@@ -209,6 +233,7 @@ impl Card<'_> {
             writeln!(text, "| {} | {} | {images} |", cell(model), cell(prompt))?;
         }
         if let Some((first, last)) = &self.statistics.generated_between {
+            let (first, last) = (utc(*first), utc(*last));
             writeln!(text, "\nGenerated between {first} and {last}.")?;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The folder of a dataset. Detects what an earlier export left there and writes files atomically.
 
+use super::images::is_example;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::target::{Sink, Target};
 use crate::outdir::{EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular, sync_folder};
@@ -175,8 +176,13 @@ or options make another export",
         let card = "README.md".to_owned();
         for name in files.iter().filter(is_inside).chain([&card]) {
             let path = self.root.join(name);
+            let folders = path.ancestors().skip(1);
+            let mut folders = folders.take_while(|folder| *folder != self.root);
+            if folders.any(Path::is_symlink) {
+                continue;
+            }
             let removed = match path.symlink_metadata() {
-                Ok(about) if about.is_dir() => fs::remove_dir_all(&path),
+                Ok(about) if about.is_dir() => remove_examples(&path),
                 Ok(_) => fs::remove_file(&path),
                 Err(_) => continue,
             };
@@ -185,8 +191,31 @@ or options make another export",
         Ok(())
     }
 
+    /// Undoes [`Self::begin`] for an export that failed before any of its files was in place.
+    pub fn abandon(&self, files: &[String]) {
+        if !files.iter().any(|name| self.has(name)) {
+            let _ = fs::remove_file(self.root.join(EXPORT_STATE));
+        }
+    }
+
     fn occupied(&self, what: &str) -> Error {
         Error::new(ErrorKind::Usage, format!("{} {what}", self.root.display()))
+    }
+}
+
+/// Removes the files of examples from a folder, and the folder unless it contains others.
+fn remove_examples(folder: &Path) -> io::Result<()> {
+    let mut is_empty = true;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match is_example(&entry.file_name()) && !entry.file_type()?.is_dir() {
+            true => fs::remove_file(entry.path())?,
+            false => is_empty = false,
+        }
+    }
+    match is_empty {
+        true => fs::remove_dir(folder),
+        false => Ok(()),
     }
 }
 

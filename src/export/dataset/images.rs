@@ -8,7 +8,24 @@ use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// Digits of the hash in the name of an example's files.
+const KEY_DIGITS: usize = 16;
+
+/// The name of an example's files, without the extension.
+pub(super) fn key(sha256: &str) -> String {
+    sha256.chars().take(KEY_DIGITS).collect()
+}
+
+/// Whether a file has the name of an example's file.
+pub(super) fn is_example(file_name: &OsStr) -> bool {
+    let key = file_name.to_str().and_then(|name| name.split_once('.'));
+    key.is_some_and(|(key, _)| {
+        key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
 
 /// Where images are and how they are written.
 #[derive(Debug)]
@@ -39,7 +56,11 @@ pub(super) enum Unusable {
 impl Images {
     pub fn new(options: &DatasetOptions) -> Self {
         Self {
-            base: options.images.clone(),
+            // A path that cannot be made absolute is used as it is.
+            base: options
+                .images
+                .as_ref()
+                .map(|base| std::path::absolute(base).unwrap_or_else(|_| base.clone())),
             flatten: options.flatten,
             upscale: options.upscale,
         }

@@ -30,7 +30,7 @@ use destination::Destination;
 use example::{Example, Split};
 use formats::format::Format;
 use formats::formats;
-use images::Images;
+use images::{Images, key};
 use plan::Plan;
 
 /// Result of an export.
@@ -42,6 +42,8 @@ pub struct Exported {
     pub left_out: Vec<LeftOut>,
     /// Number of shards that an earlier run had written.
     pub kept_shards: usize,
+    /// The types of the images, if there are more than the format's readers expect.
+    pub mixed_types: Vec<&'static str>,
 }
 
 /// Returns the names of the formats, with descriptions.
@@ -102,7 +104,8 @@ pub fn export_dataset(
         .flat_map(|split| format.files(split))
         .collect();
     let kept_shards = destination.begin(&plan.digest, &files, options.replace)?;
-    let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)?;
+    let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)
+        .inspect_err(|_| destination.abandon(&files))?;
     let retrieval = journal.retrieval()?;
     let card = Card {
         options,
@@ -119,6 +122,7 @@ pub fn export_dataset(
             .iter()
             .map(|split| (split.name.to_owned(), split.count))
             .collect(),
+        mixed_types: card.mixed_types(),
         left_out: plan.left_out,
         kept_shards,
     })
@@ -198,7 +202,7 @@ fn example(
         .with_hint("export again; shards that are complete are kept")
     })?;
     Ok(Example {
-        key: image.sha256[..16].to_owned(),
+        key: key(&image.sha256),
         captions: caption::captions(&record, captions, vocabulary),
         extension: images.extension(&image.bytes),
         file: image.file,

@@ -149,10 +149,11 @@ fn meta(vocabulary: &Vocabulary) -> Value {
     })
 }
 
-/// First bytes of a page.
-const DOCTYPE: &[u8] = b"<!doctype html>";
+/// Marks a page as one of ours, within its first [`HEAD_BYTES`].
+const GENERATOR: &str = r#"<meta name="generator" content="labeler-tui">"#;
+const HEAD_BYTES: u64 = 512;
 
-/// Rejects an existing file that is not an HTML page, such as an image, a manifest or a journal.
+/// Rejects an existing file that is not an earlier report, such as another page or a journal.
 fn refuse_other_file(path: &Path) -> Result<()> {
     if let Ok(false) = path.try_exists() {
         return Ok(());
@@ -161,14 +162,17 @@ fn refuse_other_file(path: &Path) -> Result<()> {
     let there = File::open(path).map_err(file_error("reading", path))?;
     let mut begin = Vec::new();
     there
-        .take(DOCTYPE.len() as u64)
+        .take(HEAD_BYTES)
         .read_to_end(&mut begin)
         .map_err(file_error("reading", path))?;
-    match begin.is_empty() || begin.eq_ignore_ascii_case(DOCTYPE) {
+    match begin.is_empty() || String::from_utf8_lossy(&begin).contains(GENERATOR) {
         true => Ok(()),
         false => Err(Error::new(
             ErrorKind::Usage,
-            format!("{} exists and is not an HTML page", path.display()),
+            format!(
+                "{} exists and is not a report of labeler-tui",
+                path.display()
+            ),
         )
         .with_hint("give --html another name")),
     }

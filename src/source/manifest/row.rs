@@ -65,9 +65,7 @@ impl<'a> Row<'a> {
             return;
         };
         let cell = match cell {
-            Cell::Text(text) if text.trim().is_empty() && known.column != Column::Name => {
-                Cell::Nothing
-            }
+            Cell::Text(text) if is_blank(&text) && known.column != Column::Name => Cell::Nothing,
             Cell::Text(text) if text.len() > MAX_ROW => Cell::Odd(TOO_LONG),
             cell => cell,
         };
@@ -76,6 +74,7 @@ impl<'a> Row<'a> {
             (Cell::Nothing, _) => false,
             (Cell::Odd(_), Cell::Text(_)) => false,
             (Cell::Text(_), Cell::Odd(_)) => true,
+            (Cell::Text(new), Cell::Text(old)) if is_blank(new) != is_blank(old) => is_blank(old),
             _ => known.rank <= *rank,
         };
         if is_better {
@@ -89,7 +88,12 @@ impl<'a> Row<'a> {
     /// Sets the value of a column unless it has one.
     pub fn set_missing(&mut self, column: Column, text: String) {
         let (_, cell) = &mut self.cells[column as usize];
-        if *cell == Cell::Nothing {
+        let is_missing = match cell {
+            Cell::Nothing => true,
+            Cell::Text(text) => is_blank(text),
+            Cell::Odd(_) => false,
+        };
+        if is_missing {
             *cell = Cell::Text(text);
         }
     }
@@ -243,6 +247,10 @@ impl<'a> Row<'a> {
 }
 
 /// Parses an integer, also in the form `3.0` of columns with gaps.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
 fn parse_integer(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| {
         let number: f64 = text.parse().ok()?;

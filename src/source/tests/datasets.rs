@@ -350,6 +350,34 @@ fn webdataset_shards_are_read_in_place() {
 
 // A run reads images in order; an operator does not.
 #[test]
+fn names_in_tar_attributes_are_read_and_huge_ones_are_refused() {
+    let mut tar = ::tar::Builder::new(Vec::new());
+    let mut add = |name: &str, bytes: &[u8]| {
+        let attributes = [("path", name.as_bytes()), ("mtime", b"1.5".as_slice())];
+        tar.append_pax_extensions(attributes).unwrap();
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, "short", bytes).unwrap();
+    };
+    add("아이콘/모자.png", &png(1));
+    add("아이콘/모자.txt", "빨간 모자".as_bytes());
+    let (_dir, options) = manifest("s.tar", &tar.into_inner().unwrap());
+    let (found, _) = groups(&options);
+    let expected = ("아이콘/모자.png", "빨간 모자");
+    assert_eq!((found[0].0.as_str(), found[0].1.as_str()), expected);
+
+    let mut header = ::tar::Header::new_gnu();
+    header.set_entry_type(::tar::EntryType::GNULongName);
+    header.set_size(2 << 20);
+    let mut tar = ::tar::Builder::new(Vec::new());
+    let name = vec![b'a'; 2 << 20];
+    tar.append_data(&mut header, "long", &name[..]).unwrap();
+    let (_dir, options) = manifest("s.tar", &tar.into_inner().unwrap());
+    let error = read(&options).unwrap_err();
+    assert!(error.cause.contains("2097152 bytes"), "{error}");
+}
+
+#[test]
 fn compressed_shards_are_read_in_any_order() {
     let images: Vec<Vec<u8>> = (0..40).map(png).collect();
     let names: Vec<String> = (0..40).map(|at| format!("{at:02}.png")).collect();

@@ -391,6 +391,18 @@ fn parquet_rows(bytes: &[u8]) -> Result<Read> {
 }
 
 #[test]
+fn an_empty_name_gives_way_to_another_column() {
+    let rows = br#"{"image_path":"a.png","item_name":"","text":"hat","source_type":"cash"}
+{"image_path":"b.png","text":"cap","item_name":" ","source_type":"cash"}
+{"image_path":"c.png","item_name":"","source_type":"cash"}
+"#;
+    let dir = folder(&[("m.jsonl", rows)]);
+    let read = read(&manifest_at(dir.path().join("m.jsonl"))).unwrap();
+    assert_eq!(read.names(), ["hat", "cap"]);
+    assert_eq!(places(&read), ["line 3: item_name is missing"]);
+}
+
+#[test]
 fn parquet_text_columns_of_every_type_are_read() {
     let read = parquet_rows(&sample_parquet()).unwrap();
     assert_eq!(read.names(), ["모자", "칼"]);

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::record::{
-    Derivation, Field, GroupId, Labels, Origin, ReasonSource, Recoloring, Vocabulary, derive,
+    Derivation, Field, GroupId, Labels, Origin, Reason, ReasonSource, Recoloring, Vocabulary,
+    derive,
 };
 use crate::store::answers::StoredAttempt;
 use crate::store::checks::reasons_now;
@@ -75,9 +76,10 @@ pub fn add_derived(
     draft
         .confidence
         .retain(|confidence| confidence.field != Field::Colors);
-    draft
-        .kept
-        .retain(|reason| reason.source() != ReasonSource::Import);
+    // It was neither imported nor retried itself.
+    draft.kept.retain(|reason| {
+        reason.source() != ReasonSource::Import && *reason != Reason::QualityRetryFailed
+    });
     draft.reasons = reasons_now(&transaction, vocabulary, group, &draft)?;
     let id = insert_draft(&transaction, group, &draft)?;
     let is_draft = current.answered(id);

@@ -25,7 +25,7 @@ use super::errors::journal_error;
 use super::import::file_sha256;
 use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, free_path, sync_folder};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file_error, free_path, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
@@ -119,6 +119,23 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     outdir::create(outdir)?;
     let _lock = lock_any(outdir)?;
     let staged = Staged::copy(outdir, from)?;
+    let (db, without_log) = open_backup(&staged, from).map_err(|error| {
+        error.with_hint("nothing was changed; give a file that `labeler-tui journal backup` wrote")
+    })?;
+    begin_generation(&db)?;
+    if let Some(sha256) = file_sha256(from)? {
+        meta::set(&db, &restored_key(&sha256), "yes")?;
+    }
+    db.pragma_update(None, "journal_mode", "DELETE")
+        .map_err(journal_error("preparing the backup"))?;
+    drop(db);
+    let kept = staged.install(outdir)?;
+    Ok(Restored { kept, without_log })
+}
+
+/// Opens the staged copy of a backup, without its log if that belongs to another state, and checks
+/// it.
+fn open_backup(staged: &Staged, from: &Path) -> Result<(Connection, bool)> {
     let (db, without_log) = match open_copy(&staged.path, from) {
         Ok(db) => (db, false),
         Err(first) => {
@@ -129,21 +146,11 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
         }
     };
     refuse_damaged(&db, from, "integrity_check")?;
-    if let Some(first) = dangling_references(&db)
-        .map_err(journal_error("checking the backup"))?
-        .first()
-    {
-        return Err(damaged(from, first));
+    let dangling = dangling_references(&db).map_err(journal_error("checking the backup"))?;
+    match dangling.first() {
+        Some(first) => Err(damaged(from, first)),
+        None => Ok((db, without_log)),
     }
-    begin_generation(&db)?;
-    if let Some(sha256) = file_sha256(from)? {
-        meta::set(&db, &restored_key(&sha256), "yes")?;
-    }
-    db.pragma_update(None, "journal_mode", "DELETE")
-        .map_err(journal_error("preparing the backup"))?;
-    drop(db);
-    let kept = staged.install(outdir)?;
-    Ok(Restored { kept, without_log })
 }
 
 /// An error for a missing file to restore. Its hint lists the copies in the outdir.
@@ -232,14 +239,24 @@ fn lock(outdir: &Path) -> Result<Lock> {
 
 /// An error if an outdir has no journal.
 pub fn require_journal(outdir: &Path) -> Result<()> {
-    if outdir.join(JOURNAL).symlink_metadata().is_err() {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("there is no {JOURNAL} in {}", outdir.display()),
-        )
-        .with_hint("give the folder of an earlier run with --outdir"));
+    if outdir.join(JOURNAL).symlink_metadata().is_ok() {
+        return Ok(());
     }
-    Ok(())
+    let shown = outdir.display();
+    if outdir.is_file() {
+        let cause = format!("{shown} is a file, not the folder of an earlier run");
+        return Err(Error::new(ErrorKind::Usage, cause)
+            .with_hint("give the folder that contains labels.jsonl with --outdir"));
+    }
+    let hint = match outdir.join(LABELS).exists() {
+        true => format!(
+            "{LABELS} there is not imported yet: a run with this --outdir imports it, and so does \
+             `labeler-tui journal rebuild`"
+        ),
+        false => "give the folder of an earlier run with --outdir".to_owned(),
+    };
+    let cause = format!("there is no {JOURNAL} in {shown}");
+    Err(Error::new(ErrorKind::Store, cause).with_hint(hint))
 }
 
 fn lock_any(outdir: &Path) -> Result<Lock> {

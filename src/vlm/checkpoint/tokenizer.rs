@@ -4,6 +4,7 @@ use super::files::{CheckpointFile, CheckpointFiles, TokenizerFiles};
 use crate::error::{Context, Error, ErrorKind, Result};
 use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::normalizers::NFC;
@@ -78,6 +79,10 @@ impl Tokenizer {
         };
         // Text is data: a special token spelled out in it stays text.
         bpe.set_encode_special_tokens(true);
+        // Left over from training, these would cut or pad prompts.
+        bpe.with_padding(None);
+        bpe.with_truncation(None)
+            .context(ErrorKind::Internal, "the length limit of the tokenizer")?;
         let special: HashMap<String, u32> = bpe
             .get_added_tokens_decoder()
             .into_iter()
@@ -106,11 +111,7 @@ impl Tokenizer {
 
     /// Tokenizes plain text; never produces a special token.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        self.0
-            .bpe
-            .encode_fast(text, false)
-            .map(|encoding| encoding.get_ids().to_vec())
-            .context(ErrorKind::Model, "cannot tokenize")
+        encode(&self.0.bpe, text, SpecialTokens::None)
     }
 
     /// The bytes of a token; empty for special tokens.
@@ -215,6 +216,32 @@ impl TokenizerEnv for GrammarEnv {
             }
         })
     }
+}
+
+/// Whether a tokenizer adds its special tokens around a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpecialTokens {
+    Added,
+    None,
+}
+
+/// Tokenizes a text. A damaged tokenizer may panic only now, since it is not checked when loaded.
+pub(crate) fn encode(
+    tokenizer: &tokenizers::Tokenizer,
+    text: &str,
+    special: SpecialTokens,
+) -> Result<Vec<u32>> {
+    let encoded = or_damaged(|| tokenizer.encode_fast(text, special == SpecialTokens::Added))?;
+    let encoding = encoded.context(ErrorKind::Model, "cannot tokenize")?;
+    Ok(encoding.get_ids().to_vec())
+}
+
+/// Runs code of a tokenizer that panics if the tokenizer's file is damaged.
+pub(crate) fn or_damaged<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
+        bad("cannot tokenize: the checkpoint's tokenizer is damaged")
+            .with_hint("download the tokenizer's files again")
+    })
 }
 
 fn special_id(special: &HashMap<String, u32>, token: &str) -> Result<u32> {
@@ -362,6 +389,29 @@ mod tests {
             assert!(!ids.contains(&spec.image_token));
             assert!(!ids.iter().any(|id| spec.end_tokens.contains(id)));
         }
+    }
+
+    #[test]
+    fn limits_of_a_training_neither_cut_nor_pad_a_prompt() {
+        let (plain, _, _) = load("flat");
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(folder("flat")).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let path = copy.path().join("tokenizer.json");
+        let mut json: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        json["truncation"] = serde_json::json!({"direction": "Right", "max_length": 4,
+            "strategy": "LongestFirst", "stride": 0});
+        json["padding"] = serde_json::json!({"strategy": {"Fixed": 64}, "direction": "Right",
+            "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
+        std::fs::write(path, json.to_string()).unwrap();
+        let (trained, _) = open(copy.path()).unwrap();
+        let text = "a red hat with a white feather";
+        assert_eq!(trained.encode(text).unwrap(), plain.encode(text).unwrap());
     }
 
     #[test]

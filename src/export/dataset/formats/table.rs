@@ -113,8 +113,9 @@ impl<'a> ImagePaths<'a> {
         let root = split.destination.root();
         Self {
             copies: copies_images(split).then(|| Shards::new(split, folder, images)),
-            // A path that cannot be made absolute is used as it is.
-            root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()),
+            // Links are resolved, since `..` in a relative path follows them. A path that cannot be
+            // resolved is used as it is.
+            root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
             split,
         }
     }

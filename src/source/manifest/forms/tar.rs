@@ -18,7 +18,7 @@ use crate::text::{Phrase, Said, said};
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use tar::{Archive, Entry};
+use tar::{Archive, Entry, PaxExtensions};
 
 #[derive(Debug)]
 struct Tar(Manifest);
@@ -36,10 +36,12 @@ impl ItemSource for Tar {
             manifest: &self.0,
             path,
             decoder: TextDecoder::default(),
+            long_name: None,
             sample: None,
         };
-        let entries = archive.entries().map_err(|error| self.broken(&error))?;
-        for entry in entries {
+        // Raw, because the library reads long names and attributes into memory whatever their size.
+        let entries = archive.entries().map(|entries| entries.raw(true));
+        for entry in entries.map_err(|error| self.broken(&error))? {
             let flow = entry.and_then(|entry| reader.add(entry, sink));
             if flow.map_err(|error| self.broken(&error))?.is_break() {
                 return Ok(());
@@ -73,15 +75,39 @@ struct Reader<'a> {
     /// Absolute path of the tar.
     path: PathBuf,
     decoder: TextDecoder,
+    /// The name of the next member, if its header is too short for it.
+    long_name: Option<Vec<u8>>,
     sample: Option<Sample>,
 }
 
 impl Reader<'_> {
     fn add(&mut self, mut entry: Entry<impl Read>, sink: &mut Sink) -> io::Result<ControlFlow<()>> {
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_longname() {
+            let name = read_attributes(&mut entry)?;
+            self.long_name = name.split(|byte| *byte == 0).next().map(<[u8]>::to_vec);
             return Ok(ControlFlow::Continue(()));
         }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if kind.is_pax_local_extensions() {
+            let attributes = read_attributes(&mut entry)?;
+            for attribute in PaxExtensions::new(&attributes) {
+                let attribute = attribute?;
+                if attribute.key_bytes() == b"path" {
+                    self.long_name = Some(attribute.value_bytes().to_vec());
+                }
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
+        // Others that describe the next member, such as its link's target.
+        if kind.is_gnu_longlink() || kind.is_pax_global_extensions() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let long_name = self.long_name.take();
+        if !kind.is_file() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let name = long_name.unwrap_or_else(|| entry.path_bytes().into_owned());
+        let name = String::from_utf8_lossy(&name).into_owned();
         let name = name.trim_start_matches("./").to_owned();
         let file_name = name.rsplit('/').next().unwrap_or_default();
         let folder = name.len() - file_name.len();
@@ -161,6 +187,19 @@ fn add_text(row: &mut Row, text: &str) {
     let line = line.map(str::trim).unwrap_or_default();
     if !line.is_empty() && line.len() <= MAX_ROW {
         row.set_missing(Column::Name, line.to_owned());
+    }
+}
+
+/// Maximum size of a member's long name or attributes.
+const MAX_ATTRIBUTES: u64 = 1 << 20;
+
+/// Reads a member that describes the next one.
+fn read_attributes(entry: &mut Entry<impl Read>) -> io::Result<Vec<u8>> {
+    match entry.size() {
+        0..=MAX_ATTRIBUTES => read_up_to(entry, MAX_ATTRIBUTES),
+        size => Err(io::Error::other(format!(
+            "the name of a member takes {size} bytes"
+        ))),
     }
 }
 

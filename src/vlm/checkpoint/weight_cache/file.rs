@@ -18,6 +18,9 @@ const ALIGNMENT: usize = 64;
 /// Bytes at the end of the file: the table's length and its checksum.
 const TRAILER: usize = size_of::<u64>() + size_of::<u32>();
 
+/// Name prefix of a file that is being written.
+const PARTIAL: &str = ".quantizing-";
+
 /// A matrix in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
@@ -44,10 +47,14 @@ impl CacheWriter {
         let failure = format!("cannot write {}", target.display());
         let folder = target.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).context(ErrorKind::Model, &failure)?;
+        remove_leftovers(folder);
         let file = tempfile::Builder::new()
-            .prefix(".quantizing-")
+            .prefix(PARTIAL)
             .tempfile_in(folder)
             .context(ErrorKind::Model, &failure)?;
+        if let Err(error) = file.as_file().try_lock() {
+            tracing::debug!(%error, "cannot lock the weight cache while it is written");
+        }
         Ok(Self {
             target: target.to_owned(),
             file,
@@ -98,6 +105,21 @@ impl CacheWriter {
             .persist(&self.target)
             .context(ErrorKind::Model, &failure)?;
         Ok(())
+    }
+}
+
+/// Removes the files of processes that were killed while they wrote. A running one holds a lock on
+/// its file.
+fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL);
+        let file = is_partial.then(|| platform::open_to_read(&entry.path()));
+        if let Some(Ok(file)) = file
+            && file.try_lock().is_ok()
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "cannot remove a leftover file");
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Pool {
     /// Assigns a slot to a new sequence.
     pub(crate) fn lease(self: &Arc<Self>) -> Result<Lease> {
         let mut state = self.state();
-        let slot = match state.free.pop() {
+        let slot = match state.free.last().copied() {
             Some(slot) => {
                 // A NaN left in the slot would spread to the next sequence, even if masked.
                 for layer in &state.layers {
@@ -68,6 +68,8 @@ impl Pool {
                     )?;
                     layer.slice_set(&zeros, 2, slot)?;
                 }
+                // Only now, since the slot would be lost if clearing it failed.
+                state.free.pop();
                 slot
             }
             None => {

@@ -10,7 +10,7 @@
     clippy::unwrap_used
 )]
 
-use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
+use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
 use std::fmt::Write as _;
 use std::fs;

@@ -7,9 +7,8 @@ use labeler_tui::record::{
     Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
     Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
-use labeler_tui::settings::{
-    EquipmentName, Mapping, OnlySource, PictureChoice, SourceKind, SourceOptions,
-};
+use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
+use labeler_tui::tui::PictureChoice;
 use labeler_tui::tui::keymap::Keymap;
 use labeler_tui::tui::{Decoder, Input, Replies};
 use labeler_tui::{cli, icon, record, source};

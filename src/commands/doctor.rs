@@ -1,12 +1,15 @@
 //! `doctor`: checks the terminal, the machine, the model or server, the source and the outdir.
 
+use super::options::DoctorOptions;
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
+use crate::labeler::LabelerOptions;
 use crate::labeler::remote;
 use crate::platform;
-use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
+use crate::source::{SourceKind, SourceOptions};
 use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
+use crate::vlm::ModelOptions;
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
 use crate::vlm::memory::Memory;
@@ -534,7 +537,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     }
 }
 
-fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {
+fn servers(findings: &mut Findings, server: &crate::labeler::RemoteOptions) -> Result<()> {
     for report in remote::check(server)? {
         findings.add("server", Status::Works, report.url);
         if let Some(proxy) = report.proxy {

@@ -3,11 +3,11 @@
 use super::adapter::Adapter;
 use super::architecture::{Architecture, TextTower, VisionTower};
 use super::models;
+use super::options::RetrieverOptions;
 use super::pixels::Pixels;
 use super::tokens::TextTokens;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
-use crate::settings::RetrieverOptions;
 use crate::text::hex;
 use crate::threads;
 use crate::vlm::architecture::LoadStage;

@@ -4,7 +4,7 @@
 //! - `architecture`, `models`: the differences between models
 //! - `pixels`, `tokens`: preprocessing of images and texts
 //! - `patches`, `words`, `encoder`: the layers of towers
-//! - [`vectors`], [`ranking`]: the vector cache and the comparison of vectors
+//! - [`ranking`]: the comparison of vectors
 //! - [`named`]: a retriever's name in the journal
 //!
 //! The layers are those of [`crate::vlm::nn`]. Tests compare towers and preprocessing with
@@ -16,16 +16,17 @@ mod checkpoint;
 mod encoder;
 mod models;
 pub mod named;
+mod options;
 mod patches;
 mod pixels;
 pub mod ranking;
 mod tokens;
-pub mod vectors;
 mod words;
+
+pub use options::RetrieverOptions;
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::Picture;
-use crate::settings::RetrieverOptions;
 use crate::vlm::nn::team;
 use crate::vlm::open::OnOpening;
 use architecture::{TextTower, VisionTower};

@@ -1,6 +1,7 @@
 //! Runs the engine's thread: receives commands and messages, passes each to its owner, and applies
 //! the resulting effects.
 
+use super::EngineOptions;
 use super::commands;
 use super::effects::Effects;
 use super::examples::Examples;
@@ -19,7 +20,6 @@ use crate::error::Result;
 use crate::export::ExportIssues;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, GroupId, GroupState};
-use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
 use std::sync::Arc;

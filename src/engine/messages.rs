@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::export::OutputFile;
 use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
-use crate::outdir::FileNotice;
+use crate::record::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
     AuditEstimate, Background, Change, Estimator, FailureCode, FailureDetail, FixKind, GroupDetail,

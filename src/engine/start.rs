@@ -1,5 +1,6 @@
 //! Validates the settings of a run and starts the engine.
 
+use super::EngineOptions;
 use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
 use super::messages::Event;
@@ -9,12 +10,14 @@ use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export;
+use crate::icon::IconOptions;
 use crate::labeler::Factory;
 use crate::outdir::LABELS;
+use crate::prompt::PromptOptions;
 use crate::prompt::Prompter;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
-use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
+use crate::source::SourceOptions;
 use crate::source::{self, ItemSource};
 use crate::store::Journal;
 use crate::threads;
@@ -130,9 +133,10 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Lang;
     use crate::record::Background;
-    use crate::settings::{EquipmentName, Lang, Mapping, OnlySource, SourceKind};
     use crate::source::Sink;
+    use crate::source::{EquipmentName, Mapping, OnlySource, SourceKind};
     use std::time::Duration;
 
     #[derive(Debug)]

@@ -3,8 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{VOCABULARY, read_vocabulary, write_vocabulary};
 use crate::prompt;
+use crate::prompt::PromptOptions;
 use crate::record::{Change, Vocabulary};
-use crate::settings::PromptOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -98,8 +98,8 @@ impl OutdirWords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Lang;
     use crate::record::Field;
-    use crate::settings::Lang;
 
     fn words(outdir: &std::path::Path) -> OutdirWords {
         let options = PromptOptions {

@@ -10,9 +10,8 @@ use super::selection::{ExportIssues, Selection};
 use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{
-    FileNotice, KEPT, KeptBecause, LABELS, LOG, UNREAD, file_error, free_path, keep_lines,
-};
+use crate::outdir::{KEPT, LABELS, LOG, UNREAD, file_error, free_path, keep_lines};
+use crate::record::{FileNotice, KeptBecause};
 use crate::store::{Content, Journal, LabelsFile, Prefer};
 use crate::text::hex;
 use sha2::{Digest, Sha256};

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::FailureDetail;
-use crate::settings::ModelOptions;
 use crate::threads;
+use crate::vlm::ModelOptions;
 use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{

@@ -10,9 +10,9 @@ use super::memory::{Memory, OWN_TOKENS, SHARED_TOKENS, SLOTS};
 use super::model::Model;
 use super::models;
 use super::nn::linear::Quantization;
+use super::options::ModelOptions;
 use crate::error::{Error, Result};
 use crate::platform;
-use crate::settings::ModelOptions;
 use crate::threads;
 use candle_core::DType;
 use std::any::Any;
@@ -138,9 +138,9 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
 
 #[cfg(test)]
 mod tests {
+    use super::options::{DeviceChoice, Precision, Quantize};
     use super::*;
     use crate::error::ErrorKind;
-    use crate::settings::{DeviceChoice, Precision, Quantize};
 
     fn options(model: &str) -> ModelOptions {
         ModelOptions {

@@ -1,11 +1,11 @@
 //! Creates engines with the settings of the workstation.
 
+use labeler_tui::engine::EngineOptions;
 use labeler_tui::engine::{Engine, EngineConfig};
+use labeler_tui::icon::IconOptions;
+use labeler_tui::prompt::{Lang, PromptOptions};
 use labeler_tui::record::Background;
-use labeler_tui::settings::{
-    EngineOptions, EquipmentName, IconOptions, Lang, Mapping, OnlySource, PromptOptions,
-    SourceKind, SourceOptions,
-};
+use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use std::path::Path;
 
 pub const ICON: IconOptions = IconOptions {

@@ -8,8 +8,9 @@ use labeler_tui::labeler::remote::{RemoteLabeler, RetryPolicy};
 use labeler_tui::labeler::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts,
 };
+use labeler_tui::labeler::{RemoteOptions, Secret};
+use labeler_tui::prompt::Lang;
 use labeler_tui::record::{Chat, GroupId, Vocabulary};
-use labeler_tui::settings::{Lang, RemoteOptions, Secret};
 use labeler_tui::vlm::Sampling;
 use labeler_tui::wording::Words;
 use serde_json::Value;

@@ -1,14 +1,13 @@
 //! The items, prompts and pictures that the benchmarks label, and the memory that this takes.
 
+use crate::commands::options::BenchOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::Prompter;
+use crate::prompt::{Lang, PromptOptions};
 use crate::record::{AttemptSettings, Background, Chat, ColorHistogram, Item};
-use crate::settings::{
-    BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
-    SourceOptions,
-};
 use crate::source::{self, RowEvent, SourceRow};
+use crate::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use std::ops::ControlFlow;
 
 /// Default of `--icons`.

@@ -1,12 +1,12 @@
 //! Blind votes between two sets of records, kept in an append-only file.
 
+use crate::commands::options::{BlindOptions, CompareOptions};
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, pairs, shows_a_first, shuffle_key,
 };
-use crate::settings::{BlindOptions, CompareOptions};
 use crate::text::{for_line, hex, utc};
 use crate::tui::Exit;
 use crate::tui::judging::{self, Ballot, Card, Choice, Deck, Outcome, Question};

@@ -1,8 +1,8 @@
 //! Embeds each image and text of an outdir once, and ranks the images for every text.
 
 use crate::embed::ranking::{ImageIndex, Ranking};
-use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{Retriever, Vector, named};
+use crate::engine::{VectorFile, VectorKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{

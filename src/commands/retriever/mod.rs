@@ -6,8 +6,8 @@ pub mod retrieval;
 
 use super::opening::opening_bar;
 use crate::embed::Retriever;
+use crate::embed::RetrieverOptions;
 use crate::error::Result;
-use crate::settings::RetrieverOptions;
 
 /// Opens the retriever with a progress bar on standard error, if that is a terminal.
 fn open_with_bar(options: &RetrieverOptions) -> Result<Retriever> {

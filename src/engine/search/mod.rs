@@ -1,12 +1,13 @@
 //! Searches icons by text for the workstation, with the retriever whose vectors `retrieval` has
 //! stored. A separate thread loads its text encoder at the first search.
 
+pub mod vectors;
+
 use super::effects::Effects;
 use super::handle::EngineEnd;
 use super::journal::JournalAccess;
 use super::messages::{Event, Warning};
 use crate::embed::ranking::ImageIndex;
-use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{TextEmbedder, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{GroupId, RetrieverName};
@@ -16,6 +17,7 @@ use crate::vlm::open::OnOpening;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vectors::{VectorFile, VectorKey};
 
 pub struct Search {
     front: EngineEnd,

@@ -2,8 +2,8 @@
 
 use super::destination::Destination;
 use super::images::Images;
+use super::options::DatasetOptions;
 use crate::record::Record;
-use crate::settings::DatasetOptions;
 use std::path::PathBuf;
 
 /// Progress of an export.

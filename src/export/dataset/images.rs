@@ -1,10 +1,10 @@
 //! Finds the images of records, checks that they are unchanged since they were labeled, and
 //! prepares them for a dataset.
 
+use super::options::DatasetOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{Background, FailureCode, GroupId, Record};
-use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
 use std::borrow::Cow;

@@ -11,11 +11,13 @@ mod destination;
 mod example;
 mod formats;
 mod images;
+mod options;
 mod plan;
 mod shards;
 mod split;
 
 pub use example::DatasetProgress;
+pub use options::{Caption, DatasetOptions, PathStyle, SplitShare};
 pub use plan::LeftOut;
 
 use super::audit_summary::AuditSummary;
@@ -23,7 +25,6 @@ use super::selection::{ExportView, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
-use crate::settings::DatasetOptions;
 use crate::store::Journal;
 use card::{Card, Statistics};
 use destination::Destination;
@@ -186,7 +187,7 @@ fn example(
     journal: &Journal,
     group: GroupId,
     record: Record,
-    captions: &[crate::settings::Caption],
+    captions: &[Caption],
     vocabulary: &Vocabulary,
     images: &Images,
 ) -> Result<Example> {

@@ -1,7 +1,7 @@
 //! Images embedded in a manifest.
 
 use crate::record::ImageLocation;
-use crate::settings::MAX_FILE_BYTES;
+use crate::source::options::MAX_FILE_BYTES;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 

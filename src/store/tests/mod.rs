@@ -20,7 +20,8 @@ use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::{Exports, MissingImages};
-use crate::outdir::{FileNotice, PARQUET};
+use crate::outdir::PARQUET;
+use crate::record::FileNotice;
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
     Attempt, Change, Failure, FailureCode, FailureDetail, Field, GroupId, GroupState, Labels,

@@ -17,7 +17,7 @@ use super::message::{Effect, Message};
 use super::theme::{Theme, ThemeColors};
 use crate::engine::{Command, Event, Handle, connect};
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::settings::PictureChoice;
+use crate::tui::options::PictureChoice;
 use crate::wording::Words;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};

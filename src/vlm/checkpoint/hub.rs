@@ -4,8 +4,8 @@ use super::files::{
     CheckpointFiles, CollectError, Download, FileData, FileSource, Gate, Listing, OnDownload,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::ModelOptions;
 use crate::text::hex;
+use crate::vlm::options::ModelOptions;
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::{ModelInfo, RepoTreeEntry, RepoTypeModel};
 use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};

@@ -3,10 +3,10 @@
 use super::format::{Format, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::options::PathStyle;
 use crate::export::dataset::shards::{Shards, images};
 use crate::export::target::{Sink, Target};
 use crate::outdir::file_error;
-use crate::settings::PathStyle;
 use std::path::{Component, Path, PathBuf};
 
 pub struct Table {

@@ -5,7 +5,6 @@
 use super::json_lines::read_object;
 use crate::error::{Error, Result};
 use crate::record::ImageLocation;
-use crate::settings::MAX_FILE_BYTES;
 use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::TextDecoder;
 use crate::source::folder::is_image_extension;
@@ -13,6 +12,7 @@ use crate::source::manifest::columns::Column;
 use crate::source::manifest::embedded::Embedded;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
+use crate::source::options::MAX_FILE_BYTES;
 use crate::source::reading::{ItemSource, Sink};
 use crate::text::{Phrase, Said, said};
 use std::io::{self, BufReader, Read};

@@ -3,7 +3,7 @@
 //!
 //! It is append-only. Checksums detect incomplete and damaged records, which are computed again.
 
-use super::Vector;
+use crate::embed::Vector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file_error, open_own, refuse_irregular};
 use crate::platform;

@@ -15,8 +15,9 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use labeler_tui::icon::{Picture, resize_bicubic};
-use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
-use labeler_tui::source::{GroupEvent, group, open};
+use labeler_tui::source::{
+    EquipmentName, GroupEvent, Mapping, OnlySource, SourceKind, SourceOptions, group, open,
+};
 use labeler_tui::vlm::nn::Backend;
 use labeler_tui::vlm::nn::attention::attend;
 use labeler_tui::vlm::nn::batch::Batch;

@@ -4,8 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "it prints")]
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
-use labeler_tui::cli::RunOptions;
-use labeler_tui::cli::{self, Invocation, Rejected};
+use labeler_tui::cli::{self, Invocation, Rejected, RunOptions};
 use labeler_tui::commands::{
     self, ask, audit, bench, compare, doctor, export, fix, journal, list, retriever, show,
 };

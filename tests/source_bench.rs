@@ -10,8 +10,10 @@
     clippy::unwrap_used
 )]
 
-use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
-use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
+use labeler_tui::source::{
+    EquipmentName, GroupEvent, Mapping, OnlySource, SourceEnd, SourceKind, SourceOptions, group,
+    open,
+};
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::ControlFlow;

@@ -8,9 +8,8 @@ use labeler_tui::record::{
     Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
 use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
-use labeler_tui::tui::PictureChoice;
 use labeler_tui::tui::keymap::Keymap;
-use labeler_tui::tui::{Decoder, Input, Replies};
+use labeler_tui::tui::{Decoder, Input, PictureChoice, Replies};
 use labeler_tui::{cli, icon, record, source};
 use std::io::Write as _;
 use std::ops::ControlFlow;

@@ -5,8 +5,7 @@ use super::args::{
     ModelArgs, ShowCommand,
 };
 use super::dataset_args::ExportArgs;
-use super::invocation::Invocation;
-use super::invocation::{FrontOptions, RunOptions};
+use super::invocation::{FrontOptions, Invocation, RunOptions};
 use super::layers::Origins;
 use super::values::{OutdirArgs, VocabularyArgs, hub_offline, usage};
 use crate::commands::options::{

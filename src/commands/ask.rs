@@ -10,10 +10,10 @@ use crate::labeler::remote::{ChatClient, ChatTurn};
 use crate::labeler::{LabelerOptions, RemoteOptions};
 use crate::record::{Background, Chat, FailureDetail, Timings};
 use crate::text::{for_json, for_line, for_stream};
-use crate::vlm::ModelOptions;
 use crate::vlm::open::{Opened, open};
 use crate::vlm::{
-    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling,
+    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ModelOptions,
+    Sampling,
 };
 use crate::wording::Words;
 use std::io::Write;

@@ -31,7 +31,7 @@ use crate::vlm::nn::team;
 use crate::vlm::open::OnOpening;
 use architecture::{TextTower, VisionTower};
 use candle_core::Tensor;
-use checkpoint::{Batching, Checkpoint};
+use checkpoint::{Batching, RetrieverCheckpoint};
 
 /// A unit vector.
 pub type Vector = Vec<f32>;
@@ -85,7 +85,7 @@ impl Retriever {
     /// If the checkpoint is missing, incomplete or not a supported retriever, or the adapter is not
     /// supported or belongs to another retriever.
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<Self> {
-        let checkpoint = Checkpoint::open(options, on_opening)?;
+        let checkpoint = RetrieverCheckpoint::open(options, on_opening)?;
         let (logit_scale, logit_bias) = checkpoint.logits()?;
         Ok(Self {
             images: ImageEmbedder::new(&checkpoint, on_opening)?,
@@ -99,7 +99,7 @@ impl Retriever {
 }
 
 impl TextEmbedder {
-    fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
+    fn new(checkpoint: &RetrieverCheckpoint, on_opening: &OnOpening) -> Result<Self> {
         let (tokens, tower) = checkpoint.texts(on_opening)?;
         Ok(Self {
             tokens,
@@ -113,7 +113,7 @@ impl TextEmbedder {
     /// # Errors
     /// Those of [`Retriever::open`].
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<(Self, String)> {
-        let checkpoint = Checkpoint::open(options, on_opening)?;
+        let checkpoint = RetrieverCheckpoint::open(options, on_opening)?;
         Ok((Self::new(&checkpoint, on_opening)?, checkpoint.digest()?))
     }
 
@@ -148,7 +148,7 @@ impl TextEmbedder {
 }
 
 impl ImageEmbedder {
-    fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
+    fn new(checkpoint: &RetrieverCheckpoint, on_opening: &OnOpening) -> Result<Self> {
         let (pixels, tower) = checkpoint.pictures(on_opening)?;
         Ok(Self {
             pixels,

@@ -20,8 +20,7 @@ pub use report::{
 };
 
 use crate::error::Result;
-use crate::platform;
-use crate::threads;
+use crate::{platform, threads};
 
 /// Like [`factory`], but rejects an unusable model right away: a local one as far as possible
 /// without a download, and servers that are not reachable.

@@ -1,7 +1,6 @@
 //! Creates engines with the settings of the workstation.
 
-use labeler_tui::engine::EngineOptions;
-use labeler_tui::engine::{Engine, EngineConfig};
+use labeler_tui::engine::{Engine, EngineConfig, EngineOptions};
 use labeler_tui::icon::IconOptions;
 use labeler_tui::prompt::{Lang, PromptOptions};
 use labeler_tui::record::Background;

@@ -6,9 +6,9 @@ use labeler_tui::error::Error;
 use labeler_tui::icon::Picture;
 use labeler_tui::labeler::remote::{RemoteLabeler, RetryPolicy};
 use labeler_tui::labeler::{
-    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts,
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts, RemoteOptions,
+    Secret,
 };
-use labeler_tui::labeler::{RemoteOptions, Secret};
 use labeler_tui::prompt::Lang;
 use labeler_tui::record::{Chat, GroupId, Vocabulary};
 use labeler_tui::vlm::Sampling;

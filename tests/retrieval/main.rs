@@ -10,8 +10,7 @@ mod embed;
 mod measure;
 mod refused;
 
-use labeler_tui::embed::Retriever;
-use labeler_tui::embed::RetrieverOptions;
+use labeler_tui::embed::{Retriever, RetrieverOptions};
 use labeler_tui::icon::{self, Picture};
 use labeler_tui::record::Background;
 use labeler_tui::vlm::open::OnOpening;

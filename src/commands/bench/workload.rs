@@ -3,11 +3,11 @@
 use crate::commands::options::BenchOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
-use crate::prompt::Prompter;
-use crate::prompt::{Lang, PromptOptions};
+use crate::prompt::{Lang, PromptOptions, Prompter};
 use crate::record::{AttemptSettings, Background, Chat, ColorHistogram, Item};
-use crate::source::{self, RowEvent, SourceRow};
-use crate::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
+use crate::source::{
+    self, EquipmentName, Mapping, OnlySource, RowEvent, SourceKind, SourceOptions, SourceRow,
+};
 use std::ops::ControlFlow;
 
 /// Default of `--icons`.

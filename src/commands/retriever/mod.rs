@@ -5,8 +5,7 @@ mod measure;
 pub mod retrieval;
 
 use super::opening::opening_bar;
-use crate::embed::Retriever;
-use crate::embed::RetrieverOptions;
+use crate::embed::{Retriever, RetrieverOptions};
 use crate::error::Result;
 
 /// Opens the retriever with a progress bar on standard error, if that is a terminal.

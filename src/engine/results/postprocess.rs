@@ -3,8 +3,7 @@
 use crate::engine::queue::{Job, Purpose};
 use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
-use crate::prompt::Lang;
-use crate::prompt::Prompter;
+use crate::prompt::{Lang, Prompter};
 use crate::record::{
     self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
     Timings, TokenCounts, Vocabulary,

@@ -1,7 +1,7 @@
 //! The folder of a dataset. Detects what an earlier export left there and writes files atomically.
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::outdir::{EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular, sync_folder};
 use crate::platform;
 use crate::text::plural;
@@ -206,7 +206,7 @@ fn remove_leftovers(parent: &Path, prefix: &str) {
 
 /// A file that is being written.
 pub(super) struct PendingFile {
-    pub sink: Sink,
+    pub sink: ExportSink,
     target: Target,
 }
 
@@ -216,7 +216,7 @@ impl PendingFile {
     }
 
     /// For a writer that owns the sink and returns it at the end.
-    pub fn into_parts(self) -> (Sink, Target) {
+    pub fn into_parts(self) -> (ExportSink, Target) {
         (self.sink, self.target)
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Images {
 }
 
 /// An image as it is on disk.
-pub(super) struct Found {
+pub(super) struct FoundImage {
     pub bytes: Vec<u8>,
     pub sha256: String,
     /// `None` if the image is not a separate file.
@@ -51,7 +51,7 @@ impl Images {
         journal: &Journal,
         group: GroupId,
         record: &Record,
-    ) -> Result<Found, Unusable> {
+    ) -> Result<FoundImage, Unusable> {
         let (item, sha256) = journal.item(group).map_err(|_| Unusable::Unreadable)?;
         let file = match &self.base {
             Some(base) => base.join(&record.image_path).into(),
@@ -70,7 +70,7 @@ impl Images {
         if icon::extension(&bytes).is_none() {
             return Err(Unusable::Unreadable);
         }
-        Ok(Found {
+        Ok(FoundImage {
             bytes: bytes.into_owned(),
             sha256: found,
             file: file.own_file().filter(|_| !built_in).map(Path::to_owned),

@@ -21,7 +21,7 @@ pub use options::{Caption, DatasetOptions, PathStyle, SplitShare};
 pub use plan::LeftOut;
 
 use super::audit_summary::AuditSummary;
-use super::selection::{ExportView, Selection};
+use super::selection::{ExportSelection, ExportView};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
@@ -65,7 +65,7 @@ pub fn export_dataset(
 ) -> Result<Exported> {
     let format = format_of(&options.format)?;
     let images = Images::new(options);
-    let selection = Selection::of(journal, &options.outdir.join(LABELS))?;
+    let selection = ExportSelection::of(journal, &options.outdir.join(LABELS))?;
     let view = ExportView {
         journal,
         selection: &selection,

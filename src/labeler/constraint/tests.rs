@@ -1,6 +1,5 @@
 use super::*;
-use crate::prompt::Lang;
-use crate::prompt::schema;
+use crate::prompt::{Lang, schema};
 use crate::record::testing::VOCABULARY;
 use crate::record::{
     self, AnswerForm, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext,

@@ -1,7 +1,7 @@
 //! The part that all manifest formats share: opening a manifest, and checking and emitting its rows.
 
 use super::columns::Columns;
-use super::embedded::Embedded;
+use super::embedded::EmbeddedImage;
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::platform::open_to_read;
@@ -101,7 +101,7 @@ impl Manifest {
     pub fn emit_with_image(
         &self,
         row: Result<Row, Said>,
-        image: Option<Embedded>,
+        image: Option<EmbeddedImage>,
         place: &dyn fmt::Display,
         sink: &mut Sink,
     ) -> ControlFlow<()> {

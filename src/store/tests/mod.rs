@@ -21,11 +21,10 @@ use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::{Exports, MissingImages};
 use crate::outdir::PARQUET;
-use crate::record::FileNotice;
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
-    Attempt, Change, Failure, FailureCode, FailureDetail, Field, GroupId, GroupState, Labels,
-    Reason, Timings, TokenCounts, Vocabulary,
+    Attempt, Change, Failure, FailureCode, FailureDetail, Field, FileNotice, GroupId, GroupState,
+    Labels, Reason, Timings, TokenCounts, Vocabulary,
 };
 use crate::wording::Words;
 use std::ops::{Deref, DerefMut};

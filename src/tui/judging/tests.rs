@@ -3,8 +3,9 @@
 use super::screen::JudgingScreen;
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::record::{AuditEstimate, Field, Labels};
-use crate::record::{Candidate, GroupId, Judgment, SourceType, Stratum, Verdict};
+use crate::record::{
+    AuditEstimate, Candidate, Field, GroupId, Judgment, Labels, SourceType, Stratum, Verdict,
+};
 use crate::text::Language;
 use crate::tui::keymap::Key;
 use crate::tui::message::{Effect, Message};

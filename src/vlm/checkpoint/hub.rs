@@ -206,7 +206,7 @@ impl<'a> Hub<'a> {
     }
 
     fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {
-        Progress::new(Reporter {
+        Progress::new(DownloadReporter {
             file: file.to_owned(),
             part,
             on_download: self.on_download.clone(),
@@ -334,14 +334,14 @@ fn with_root_cause(error: &dyn std::error::Error) -> String {
     }
 }
 
-struct Reporter {
+struct DownloadReporter {
     file: String,
     /// For a partial download, its offset and the size of the file.
     part: Option<(u64, u64)>,
     on_download: OnDownload,
 }
 
-impl ProgressHandler for Reporter {
+impl ProgressHandler for DownloadReporter {
     fn on_progress(&self, event: &ProgressEvent) {
         let ProgressEvent::Download(event) = event else {
             return;

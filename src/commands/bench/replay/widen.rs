@@ -113,8 +113,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Lang;
-    use crate::prompt::schema;
+    use crate::prompt::{Lang, schema};
     use crate::record::{Labels, Vocabulary};
 
     #[test]

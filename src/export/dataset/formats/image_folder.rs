@@ -42,7 +42,7 @@ fn metadata(split: &Split) -> String {
 
 /// A line of `metadata.jsonl`. `file_name` is relative to that file.
 #[derive(Serialize)]
-struct Row<'a> {
+struct MetadataRow<'a> {
     file_name: String,
     text: &'a str,
     captions: &'a [String],
@@ -58,7 +58,7 @@ struct ImageFolderWriter<'a> {
 impl Writer for ImageFolderWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         self.images.add(example)?;
-        let row = serde_json::to_string(&Row {
+        let row = serde_json::to_string(&MetadataRow {
             file_name: format!("{:04}/{}", self.images.number(), example.file_name()),
             text: example.text(),
             captions: &example.captions,

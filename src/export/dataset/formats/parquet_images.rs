@@ -6,7 +6,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::exporters::parquet::{broken, record_columns, record_fields, unfit};
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::record::Record;
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
@@ -82,7 +82,7 @@ struct ParquetShard<'a> {
     split: &'a Split<'a>,
     target: Target,
     schema: Arc<Schema>,
-    writer: ArrowWriter<Sink>,
+    writer: ArrowWriter<ExportSink>,
     pending: PendingRows,
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::exporters::parquet::record_fields;
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::outdir::file_error;
 use crate::record::Record;
 use arrow_schema::{DataType, Field};
@@ -120,7 +120,7 @@ fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
 struct TarShard<'a> {
     split: &'a Split<'a>,
     target: Target,
-    tar: tar::Builder<Sink>,
+    tar: tar::Builder<ExportSink>,
 }
 
 /// Content of the `.json` file of a key.

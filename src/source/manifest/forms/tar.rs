@@ -9,7 +9,7 @@ use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::TextDecoder;
 use crate::source::folder::is_image_extension;
 use crate::source::manifest::columns::Column;
-use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::embedded::EmbeddedImage;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
 use crate::source::options::MAX_FILE_BYTES;
@@ -148,7 +148,7 @@ impl Reader<'_> {
             }
         }
         let place = name.clone();
-        let image = Embedded::new(location, Some(name), &bytes);
+        let image = EmbeddedImage::new(location, Some(name), &bytes);
         self.decoder.end_row(&self.manifest.path, sink)?;
         self.manifest
             .emit_with_image(row, Some(image), &place, sink)

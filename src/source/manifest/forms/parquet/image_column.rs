@@ -4,7 +4,7 @@ use super::cells::cell_at;
 use super::guard::guarded;
 use crate::record::{ImageLocation, ReadProblem};
 use crate::source::manifest::columns::{Column, Columns};
-use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::embedded::EmbeddedImage;
 use crate::source::manifest::row::{Cell, Row};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -38,7 +38,7 @@ pub struct ImageColumn {
 
 /// Value of an image column.
 pub enum Image {
-    Bytes(Embedded),
+    Bytes(EmbeddedImage),
     /// The path of the image, without bytes.
     Path(String),
 }
@@ -117,13 +117,13 @@ impl ImageColumn {
         {
             return Some(Image::Path(text.to_owned())).filter(|_| !text.is_empty());
         }
-        Some(Image::Bytes(Embedded::new(location, path, bytes)))
+        Some(Image::Bytes(EmbeddedImage::new(location, path, bytes)))
     }
 }
 
 impl Image {
     /// Returns an embedded image; a path is set in the row instead.
-    pub fn or_path(self, row: &mut Row) -> Option<Embedded> {
+    pub fn or_path(self, row: &mut Row) -> Option<EmbeddedImage> {
         match self {
             Self::Bytes(image) => Some(image),
             Self::Path(path) => {

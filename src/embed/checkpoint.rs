@@ -157,11 +157,6 @@ impl RetrieverCheckpoint {
         }
     }
 
-    /// Display name of the device, for example `cpu`.
-    pub fn device(&self) -> String {
-        device::describe(&self.placement.device)
-    }
-
     /// Reads `logit_scale` as stored, and `logit_bias` if there is one.
     pub fn logits(&self) -> Result<(f32, Option<f32>)> {
         let number = |name: &str| -> Result<Option<f32>> {

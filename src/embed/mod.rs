@@ -71,8 +71,6 @@ pub struct Retriever {
     pub texts: TextEmbedder,
     /// Identifies the vectors: retrievers with equal digests compute equal vectors.
     pub digest: String,
-    /// For example `cpu`.
-    pub device: String,
     pub logit_scale: f32,
     /// Not every architecture has one.
     pub logit_bias: Option<f32>,
@@ -91,7 +89,6 @@ impl Retriever {
             images: ImageEmbedder::new(&checkpoint, on_opening)?,
             texts: TextEmbedder::new(&checkpoint, on_opening)?,
             digest: checkpoint.digest()?,
-            device: checkpoint.device(),
             logit_scale,
             logit_bias,
         })

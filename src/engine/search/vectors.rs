@@ -149,11 +149,6 @@ impl VectorFile {
         self.offsets.contains_key(key)
     }
 
-    /// Vector width; 0 if there are no vectors.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// Reads the vector of `key`, if it is stored.
     pub fn get(&self, key: &VectorKey) -> Result<Option<Vector>> {
         let Some(offset) = self.offsets.get(key) else {

@@ -46,6 +46,15 @@ fn vocabulary() -> Arc<Vocabulary> {
     Arc::clone(&VOCABULARY)
 }
 
+impl Journal {
+    /// Returns the groups without an answer or a failure, in source order.
+    fn waiting(&self) -> Result<Vec<GroupId>> {
+        let mut groups = self.summaries()?;
+        groups.retain(|group| group.state == GroupState::Waiting);
+        Ok(groups.into_iter().map(|group| group.id).collect())
+    }
+}
+
 /// A journal with its exports, as in the engine.
 struct Outdir {
     journal: Journal,

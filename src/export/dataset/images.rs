@@ -82,24 +82,16 @@ impl Images {
         self.flatten.is_some() || self.upscale > 1
     }
 
-    /// Returns the file extension of a written image.
-    pub fn extension(&self, bytes: &[u8]) -> &'static str {
-        match self.are_changed() {
-            true => "png",
-            false => icon::extension(bytes).unwrap_or("bin"),
-        }
-    }
-
     /// Returns the bytes to write: the original file, or the enlarged image that the model saw.
-    pub fn written<'a>(&self, name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    pub fn written(&self, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
         if !self.are_changed() {
-            return Ok(Cow::Borrowed(bytes));
+            return Ok(bytes);
         }
         let failed =
             |error: Error| Error::new(ErrorKind::Image, format!("{name}: {}", error.cause));
-        let icon = icon::decode(bytes).map_err(|detail| failed(detail.into_error()))?;
+        let icon = icon::decode(&bytes).map_err(|detail| failed(detail.into_error()))?;
         let background = self.flatten.unwrap_or_default();
         let picture = icon::picture(&icon, self.upscale, background);
-        Ok(Cow::Owned(icon::to_png(&picture).map_err(failed)?))
+        icon::to_png(&picture).map_err(failed)
     }
 }

@@ -23,6 +23,7 @@ pub use plan::LeftOut;
 use super::audit_summary::AuditSummary;
 use super::selection::{ExportSelection, ExportView};
 use crate::error::{Error, ErrorKind, Result};
+use crate::icon;
 use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
 use crate::store::Journal;
@@ -186,7 +187,7 @@ fn write(
 fn example(
     journal: &Journal,
     group: GroupId,
-    record: Record,
+    mut record: Record,
     captions: &[Caption],
     vocabulary: &Vocabulary,
     images: &Images,
@@ -198,12 +199,16 @@ fn example(
         )
         .with_hint("export again; shards that are complete are kept")
     })?;
+    let bytes = images.written(&record.image_path, image.bytes)?;
+    if images.are_changed() {
+        record.image_sha256 = Some(icon::sha256(&bytes));
+    }
     Ok(Example {
         key: image.sha256[..16].to_owned(),
         captions: caption::captions(&record, captions, vocabulary),
-        extension: images.extension(&image.bytes),
+        extension: icon::extension(&bytes).unwrap_or("bin"),
         file: image.file,
-        bytes: image.bytes,
+        bytes,
         record,
     })
 }

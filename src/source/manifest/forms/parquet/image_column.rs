@@ -24,6 +24,8 @@ pub const BATCH_ROWS: usize = 1024;
 /// Memory limit for the images of a batch, estimated by their average size.
 const BATCH_BYTES: u64 = 16 << 20;
 
+/// The known column name that stands for content; the others stand for paths.
+const IMAGE: &str = "image";
 const BYTES: &str = "bytes";
 const PATH: &str = "path";
 
@@ -52,8 +54,11 @@ impl ImageColumn {
             let known = columns.find(field.name());
             known.is_some_and(|known| known.column == Column::Image)
         };
-        let mut all = fields.iter();
-        let named = all.position(|field| is_image(field) && is_named(field));
+        let all = fields.iter().enumerate();
+        let named = all.filter(|(_, field)| is_image(field) && is_named(field));
+        // Other columns may be binary too: some writers store paths without saying that they are text.
+        let named = named.min_by_key(|(_, field)| (!is_struct(field), field.name() != IMAGE));
+        let named = named.map(|(at, _)| at);
         let any = || fields.iter().position(|field| is_struct(field));
         let any = || any().filter(|_| !columns.is_image_named);
         let at = named.or_else(any)?;

@@ -7,7 +7,7 @@ use labeler_tui::record::{
     Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
     Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
-use labeler_tui::source::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
+use labeler_tui::source::{SourceKind, SourceOptions};
 use labeler_tui::tui::keymap::Keymap;
 use labeler_tui::tui::{Decoder, Input, PictureChoice, Replies};
 use labeler_tui::{cli, icon, record, source};
@@ -56,15 +56,7 @@ pub fn parquet(input: &[u8]) {
 
 fn read_manifest(end: &str, content: &[u8]) {
     with_file(end, content, |path| {
-        let options = SourceOptions {
-            kind: SourceKind::Manifest(path.to_owned()),
-            only: OnlySource::All,
-            run_id: None,
-            equipment_name: EquipmentName::Shape,
-            mapping: Mapping::default(),
-            max_samples: None,
-            outdir: None,
-        };
+        let options = SourceOptions::new(SourceKind::Manifest(path.to_owned()));
         if let Ok(mut source) = source::open(&options) {
             // Errors are fine.
             let _ = source.read(&mut |_| ControlFlow::Continue(()));

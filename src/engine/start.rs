@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::prompt::Lang;
     use crate::record::Background;
-    use crate::source::{EquipmentName, Mapping, OnlySource, Sink, SourceKind};
+    use crate::source::{Sink, SourceKind};
     use std::time::Duration;
 
     #[derive(Debug)]
@@ -171,15 +171,7 @@ mod tests {
                 exports: Vec::new(),
                 max_new_tokens: 1,
             },
-            source: SourceOptions {
-                kind: SourceKind::Demo,
-                only: OnlySource::All,
-                run_id: None,
-                equipment_name: EquipmentName::default(),
-                mapping: Mapping::default(),
-                max_samples: None,
-                outdir: None,
-            },
+            source: SourceOptions::new(SourceKind::Demo),
             icon: IconOptions {
                 upscale: 1,
                 background: Background::White,

@@ -79,3 +79,18 @@ pub struct SourceOptions {
     /// The folder that the run writes to, which is never read.
     pub outdir: Option<PathBuf>,
 }
+
+impl SourceOptions {
+    /// The default options of a source.
+    pub fn new(kind: SourceKind) -> Self {
+        Self {
+            kind,
+            only: OnlySource::default(),
+            run_id: None,
+            equipment_name: EquipmentName::default(),
+            mapping: Mapping::default(),
+            max_samples: None,
+            outdir: None,
+        }
+    }
+}

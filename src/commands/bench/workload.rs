@@ -5,9 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::{Lang, PromptOptions, Prompter};
 use crate::record::{AttemptSettings, Background, Chat, ColorHistogram, Item};
-use crate::source::{
-    self, EquipmentName, Mapping, OnlySource, RowEvent, SourceKind, SourceOptions, SourceRow,
-};
+use crate::source::{self, RowEvent, SourceKind, SourceOptions, SourceRow};
 use std::ops::ControlFlow;
 
 /// Default of `--icons`.
@@ -31,15 +29,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         Some(folder) => SourceKind::Folder(folder.clone()),
         None => SourceKind::Demo,
     };
-    let mut source = source::open(&SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        equipment_name: EquipmentName::default(),
-        mapping: Mapping::default(),
-        max_samples: None,
-        outdir: None,
-    })?;
+    let mut source = source::open(&SourceOptions::new(kind))?;
     let mut items = Vec::new();
     source.read(&mut |event| {
         if let RowEvent::Item(SourceRow { item, .. }) = event {

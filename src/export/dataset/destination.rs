@@ -211,6 +211,13 @@ pub(super) struct PendingFile {
 }
 
 impl PendingFile {
+    /// Appends a line of JSON.
+    pub fn json_line(&mut self, row: &impl Serialize) -> Result<()> {
+        let row = serde_json::to_string(row);
+        self.sink
+            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+    }
+
     pub fn finish(self) -> Result<()> {
         self.target.replace(self.sink.finish()?)
     }

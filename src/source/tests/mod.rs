@@ -8,7 +8,7 @@ mod manifests;
 
 use super::*;
 use crate::record::{FailureDetail, Item};
-use crate::source::options::{EquipmentName, Mapping, OnlySource};
+use crate::source::options::{EquipmentName, OnlySource};
 use crate::text::Said;
 use std::fs;
 use std::ops::ControlFlow;
@@ -42,15 +42,7 @@ pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 pub fn options(kind: SourceKind) -> SourceOptions {
-    SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        equipment_name: EquipmentName::default(),
-        mapping: Mapping::default(),
-        max_samples: None,
-        outdir: None,
-    }
+    SourceOptions::new(kind)
 }
 
 pub fn manifest_at(path: impl AsRef<Path>) -> SourceOptions {

@@ -2,7 +2,7 @@
 
 use super::format::{Format, Writer};
 use super::table::{ImagePaths, files_with_images};
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::Result;
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
 use crate::record::Record;
@@ -53,16 +53,13 @@ struct LinesWriter<'a> {
 
 impl Writer for LinesWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let row = serde_json::to_string(&JsonRow {
+        self.rows.json_line(&JsonRow {
             record: Record {
                 image_path: self.images.resolve(example)?,
                 ..example.record.clone()
             },
             captions: &example.captions,
-        });
-        self.rows
-            .sink
-            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+        })
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -15,8 +15,7 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use labeler_tui::icon::{Picture, resize_bicubic};
-use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
-use labeler_tui::source::{GroupEvent, group, open};
+use labeler_tui::source::{GroupEvent, SourceKind, SourceOptions, group, open};
 use labeler_tui::vlm::nn::Backend;
 use labeler_tui::vlm::nn::attention::attend;
 use labeler_tui::vlm::nn::batch::Batch;
@@ -156,16 +155,7 @@ fn sources(c: &mut Criterion) {
     bench.sample_size(10);
     bench.bench_function("20,000 lines", |b| {
         b.iter(|| {
-            let source = open(&SourceOptions {
-                kind: SourceKind::Manifest(path.clone()),
-                only: OnlySource::All,
-                run_id: None,
-                equipment_name: EquipmentName::default(),
-                mapping: Mapping::default(),
-                max_samples: None,
-                outdir: None,
-            })
-            .unwrap();
+            let source = open(&SourceOptions::new(SourceKind::Manifest(path.clone()))).unwrap();
             let mut groups = 0u64;
             group(source, None, &mut |event| {
                 groups += u64::from(matches!(event, GroupEvent::New(_)));

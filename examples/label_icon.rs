@@ -7,16 +7,13 @@
 
 use labeler_tui::error::{Error, ErrorKind, Result};
 use labeler_tui::icon::{self, Icon};
-use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, Pull};
-use labeler_tui::prompt::Prompter;
+use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, LabelerOptions, Pull};
+use labeler_tui::prompt::{Lang, PromptOptions, Prompter};
 use labeler_tui::record::{
     self, AttemptSettings, Background, FailureDetail, GroupId, Item, RuleContext, SourceType,
 };
-use labeler_tui::settings::{
-    DeviceChoice, LabelerOptions, Lang, ModelOptions, Precision, PromptOptions, Quantize,
-};
 use labeler_tui::text::Language;
-use labeler_tui::vlm::Sampling;
+use labeler_tui::vlm::{DeviceChoice, ModelOptions, Precision, Quantize, Sampling};
 use std::sync::Arc;
 
 fn main() -> Result<()> {

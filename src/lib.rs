@@ -17,20 +17,21 @@
 //!
 //! # Layers, lowest first
 //!
-//! A module imports only from modules to its left in its own layer, and from layers below.
+//! A module imports only from modules to its left in its own layer, and from layers below; where an
+//! arrow names some of those, from no others. `tests/tidy/` reads this table and enforces it.
 //!
 //! ```text
-//! L0  text, error, threads, record
-//! L1  settings, source, icon, prompt, outdir, store, export
-//! L2  vlm, embed                    -> L0, icon
-//! L3  labeler, engine               -> L0-L2
-//! L4  wording, batch, tui           -> record, text, settings, error, threads, icon, engine's messages and handle
+//! L0  platform, text, error, threads, record
+//! L1  outdir, source, icon, prompt, store, export
+//! L2  vlm, embed -> L0, icon
+//! L3  labeler, engine
+//! L4  wording, batch, tui -> L0, icon, engine::messages, engine::handle, labeler::report, source::image_file
 //! L5  commands, cli, logging, main
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source. Nothing below L4 knows about the
 //! terminal. The engine reports data; `wording` turns it into text for both front ends, and `tui`
-//! adds the text that only it shows. `tests/tidy/` enforces these rules.
+//! adds the text that only it shows.
 //!
 //! # Invariants
 //!
@@ -58,7 +59,6 @@ pub mod outdir;
 pub mod platform;
 pub mod prompt;
 pub mod record;
-pub mod settings;
 pub mod source;
 pub mod store;
 pub mod text;

@@ -4,13 +4,14 @@
 #![allow(clippy::disallowed_methods, reason = "it prints")]
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
-use labeler_tui::cli::{self, Invocation, Rejected};
+use labeler_tui::cli::{self, Invocation, Rejected, RunOptions};
 use labeler_tui::commands::{
     self, ask, audit, bench, compare, doctor, export, fix, journal, list, retriever, show,
 };
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Context, Error, ErrorKind, Result};
-use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
+use labeler_tui::labeler::LabelerOptions;
+use labeler_tui::prompt::Lang;
 use labeler_tui::text::{for_line, for_lines, for_stream, shortened};
 use labeler_tui::{labeler, logging, platform, tui};
 use std::io::Write as _;

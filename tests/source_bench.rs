@@ -10,8 +10,7 @@
     clippy::unwrap_used
 )]
 
-use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
-use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
+use labeler_tui::source::{GroupEvent, SourceEnd, SourceKind, SourceOptions, group, open};
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::ControlFlow;
@@ -99,16 +98,7 @@ fn database(rows: u64, icons: u64) {
 fn measure(kind: SourceKind) -> SourceEnd {
     let before = peak_mib();
     let start = Instant::now();
-    let source = open(&SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        equipment_name: EquipmentName::default(),
-        mapping: Mapping::default(),
-        max_samples: None,
-        outdir: None,
-    })
-    .unwrap();
+    let source = open(&SourceOptions::new(kind)).unwrap();
     let mut groups = 0u64;
     let end = group(source, None, &mut |event| {
         groups += u64::from(matches!(event, GroupEvent::New(_)));

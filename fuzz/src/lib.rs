@@ -7,11 +7,9 @@ use labeler_tui::record::{
     Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
     Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
-use labeler_tui::settings::{
-    EquipmentName, Mapping, OnlySource, PictureChoice, SourceKind, SourceOptions,
-};
+use labeler_tui::source::{SourceKind, SourceOptions};
 use labeler_tui::tui::keymap::Keymap;
-use labeler_tui::tui::{Decoder, Input, Replies};
+use labeler_tui::tui::{Decoder, Input, PictureChoice, Replies};
 use labeler_tui::{cli, icon, record, source};
 use std::io::Write as _;
 use std::ops::ControlFlow;
@@ -58,15 +56,7 @@ pub fn parquet(input: &[u8]) {
 
 fn read_manifest(end: &str, content: &[u8]) {
     with_file(end, content, |path| {
-        let options = SourceOptions {
-            kind: SourceKind::Manifest(path.to_owned()),
-            only: OnlySource::All,
-            run_id: None,
-            equipment_name: EquipmentName::Shape,
-            mapping: Mapping::default(),
-            max_samples: None,
-            outdir: None,
-        };
+        let options = SourceOptions::new(SourceKind::Manifest(path.to_owned()));
         if let Ok(mut source) = source::open(&options) {
             // Errors are fine.
             let _ = source.read(&mut |_| ControlFlow::Continue(()));

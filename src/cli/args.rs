@@ -9,10 +9,10 @@ use super::values::{
     names, only_source, parse_batch_size, parse_bytes, parse_device, parse_temperature, precision,
     quantize, source_type, whole,
 };
+use crate::prompt::Lang;
 use crate::record::{Background, SourceType};
-use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, NameSource, OnlySource, Precision, Quantize,
-};
+use crate::source::{EquipmentName, NameSource, OnlySource};
+use crate::vlm::{DeviceChoice, Precision, Quantize};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;

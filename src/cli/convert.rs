@@ -5,18 +5,23 @@ use super::args::{
     ModelArgs, ShowCommand,
 };
 use super::dataset_args::ExportArgs;
-use super::invocation::Invocation;
+use super::invocation::{FrontOptions, Invocation, RunOptions};
 use super::layers::Origins;
 use super::values::{OutdirArgs, VocabularyArgs, hub_offline, usage};
-use crate::error::Result;
-use crate::labeler::remote::base_url;
-use crate::outdir::{PARQUET, VOCABULARY};
-use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
-    EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
-    LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize, RemoteOptions,
-    ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
+use crate::commands::options::{
+    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, FixOptions, JournalAction,
+    JournalOptions, ListOptions, ReportOptions, SelectionOptions,
 };
+use crate::engine::EngineOptions;
+use crate::error::Result;
+use crate::export::DatasetOptions;
+use crate::icon::IconOptions;
+use crate::labeler::remote::base_url;
+use crate::labeler::{LabelerOptions, RemoteOptions};
+use crate::outdir::{PARQUET, VOCABULARY};
+use crate::prompt::PromptOptions;
+use crate::source::{Mapping, SourceKind, SourceOptions};
+use crate::vlm::{DeviceChoice, ModelOptions, Quantize};
 use std::path::PathBuf;
 
 const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
@@ -318,7 +323,7 @@ fn remote_options(
             .ok()
             .map(|key| clean_key(&key).to_owned())
             .filter(|key| !key.is_empty())
-            .map(crate::settings::Secret::new),
+            .map(crate::labeler::Secret::new),
         offline,
         wait,
     })

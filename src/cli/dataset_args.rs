@@ -2,8 +2,8 @@
 
 use super::values::{OutdirArgs, background, named_values, whole};
 use crate::export;
+use crate::export::{Caption, DatasetOptions, PathStyle, SplitShare};
 use crate::record::Background;
-use crate::settings::{Caption, DatasetOptions, PathStyle, SplitShare};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;

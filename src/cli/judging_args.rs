@@ -1,9 +1,10 @@
 //! The options of `audit` and `compare`, the commands in which people judge records.
 
 use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
+use crate::commands::options::{AuditOptions, BlindOptions, CompareOptions};
 use crate::record::{AuditEstimate, DEFAULT_SAMPLE_SIZE};
-use crate::settings::{AuditOptions, BlindOptions, CompareOptions, LookOptions, PictureChoice};
 use crate::text::Language;
+use crate::tui::{LookOptions, PictureChoice};
 use clap::Args;
 use std::path::PathBuf;
 

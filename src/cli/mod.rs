@@ -1,5 +1,5 @@
 //! The command line: one clap table, filled from flags, environment and `--config` file, and
-//! turned into the option structs of `settings`.
+//! turned into the option structs of the other modules.
 
 mod args;
 mod convert;
@@ -15,7 +15,7 @@ mod values;
 
 pub use args::{Cli, CliCommand};
 pub use environment::{unknown_variables, with_variables};
-pub use invocation::{Invocation, Rejected};
+pub use invocation::{FrontOptions, Invocation, Rejected, RunOptions};
 pub use man::write_man;
 
 use crate::commands::write_out;

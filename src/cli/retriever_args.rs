@@ -4,12 +4,11 @@ use super::values::{
     OutdirArgs, VocabularyArgs, background, boolish, hub_offline, parse_device, precision,
     quantize, usage,
 };
+use crate::commands::options::{EmbedOptions, RetrievalOptions};
+use crate::embed::RetrieverOptions;
 use crate::error::Result;
 use crate::record::Background;
-use crate::settings::{
-    DeviceChoice, EmbedOptions, ModelOptions, Precision, Quantize, RetrievalOptions,
-    RetrieverOptions,
-};
+use crate::vlm::{DeviceChoice, ModelOptions, Precision, Quantize};
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,7 +1,10 @@
+use super::invocation::RunOptions;
 use super::*;
+use crate::labeler::LabelerOptions;
 use crate::outdir::PARQUET;
 use crate::record::Background;
-use crate::settings::{DeviceChoice, LabelerOptions, Precision, Quantize, RunOptions, SourceKind};
+use crate::source::SourceKind;
+use crate::vlm::{DeviceChoice, Precision, Quantize};
 use std::path::PathBuf;
 
 fn run(args: &[&str]) -> Result<Invocation, Rejected> {

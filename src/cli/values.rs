@@ -1,11 +1,12 @@
 //! Parsers of option values, and arguments that several commands share.
 
 use crate::error::{self, Error};
+use crate::prompt::Lang;
 use crate::record::{Background, SourceType};
-use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, NameSource, OnlySource, PictureChoice, Precision, Quantize,
-};
+use crate::source::{EquipmentName, NameSource, OnlySource};
 use crate::text::Language;
+use crate::tui::PictureChoice;
+use crate::vlm::{DeviceChoice, Precision, Quantize};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};

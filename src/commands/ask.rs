@@ -2,16 +2,18 @@
 //! programs.
 
 use super::opening::opening_bar;
+use super::options::AskOptions;
 use super::{write_out, write_to_reader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatClient, ChatTurn};
+use crate::labeler::{LabelerOptions, RemoteOptions};
 use crate::record::{Background, Chat, FailureDetail, Timings};
-use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
 use crate::text::{for_json, for_line, for_stream};
 use crate::vlm::open::{Opened, open};
 use crate::vlm::{
-    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling,
+    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ModelOptions,
+    Sampling,
 };
 use crate::wording::Words;
 use std::io::Write;

@@ -1,18 +1,17 @@
 //! `doctor`: checks the terminal, the machine, the model or server, the source and the outdir.
 
+use super::options::DoctorOptions;
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
-use crate::labeler::remote;
-use crate::platform;
-use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
-use crate::source::{self, GroupEvent};
+use crate::labeler::{LabelerOptions, remote};
+use crate::source::{self, GroupEvent, SourceKind, SourceOptions};
 use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
 use crate::vlm::memory::Memory;
 use crate::vlm::nn::int8;
-use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, models};
-use crate::{export, outdir, store};
+use crate::vlm::{Checkpoint, LoadOptions, ModelOptions, checkpoint, device, models};
+use crate::{export, outdir, platform, store};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -534,7 +533,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     }
 }
 
-fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {
+fn servers(findings: &mut Findings, server: &crate::labeler::RemoteOptions) -> Result<()> {
     for report in remote::check(server)? {
         findings.add("server", Status::Works, report.url);
         if let Some(proxy) = report.proxy {

@@ -2,8 +2,7 @@
 
 use super::{check_images_folder, latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
-use crate::export::{DatasetProgress, export_dataset};
-use crate::settings::DatasetOptions;
+use crate::export::{DatasetOptions, DatasetProgress, export_dataset};
 use crate::store;
 use crate::text::{count, for_line, plural};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

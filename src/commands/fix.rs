@@ -1,12 +1,12 @@
 //! `labeler-tui fix`: applies the safe fixes to the records that match a filter.
 
+use super::options::FixOptions;
 use super::selection::RecordFilter;
 use super::{lock_journal, write_out};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{FixableRecord, SAFE_FIXES, SafeFix, safe_fixes};
 use crate::record::{Change, Field, FixKind, GroupId, GroupSummary, Reason, Vocabulary};
-use crate::settings::FixOptions;
 use crate::store::{Journal, copy_to_read};
 use crate::text::{for_line, plural};
 use crate::threads::map_in_order;

@@ -1,10 +1,10 @@
 //! `labeler-tui journal`: moves, checks and rebuilds the journal of an outdir.
 
+use super::options::{JournalAction, JournalOptions};
 use super::{load_vocabulary, write_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, ExportIssues, Exports, MissingImages};
 use crate::outdir::{JOURNAL, KEPT};
-use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
 use crate::text::for_line;
 use crate::wording::Words;

@@ -1,13 +1,13 @@
 //! `labeler-tui list`: prints the records that need review, in queue order, with reasons and
 //! suggested fixes.
 
+use super::options::ListOptions;
 use super::selection::RecordFilter;
 use super::{write_out, write_to_reader};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::Fix;
 use crate::record::{Field, GroupId, QualityFlags, Record};
-use crate::settings::ListOptions;
 use crate::store::{ReviewRecord, copy_to_read};
 use crate::text::{for_json, for_line, plural};
 use crate::threads::map_in_order;

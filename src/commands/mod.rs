@@ -10,6 +10,7 @@ pub mod fix;
 pub mod journal;
 pub mod list;
 mod opening;
+pub mod options;
 pub mod report;
 pub mod retriever;
 mod selection;

@@ -1,9 +1,9 @@
 //! `labeler-tui report`: writes the state of an outdir as one self-contained page.
 
+use super::options::ReportOptions;
 use super::{latest_audit, load_vocabulary, write_out};
 use crate::error::Result;
 use crate::export::{ReportPage, write_report};
-use crate::settings::ReportOptions;
 use crate::store;
 use crate::text::{for_line, plural, utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,10 +1,10 @@
 //! Selects the records of an outdir that match a filter, for commands without a screen.
 
 use super::load_vocabulary;
+use super::options::SelectionOptions;
 use crate::error::Result;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{GroupSummary, Vocabulary};
-use crate::settings::SelectionOptions;
 use crate::store::Journal;
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
 //! `show`: prints a built-in file as a starting point for a custom one.
 
+use super::options::BuiltinFile;
 use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::builtin_prompts;
 use crate::record::BUILTIN_VOCABULARY;
-use crate::settings::BuiltinFile;
 use crate::tui::BUILT_IN_THEMES;
 use crate::tui::keymap::BUILT_IN;
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! The interface between shared code and one retriever architecture.
 //!
-//! [`Architecture`] comes from a checkpoint's configuration files: sizes, tensor names, and how
+//! [`RetrieverArchitecture`] comes from a checkpoint's configuration files: sizes, tensor names, and how
 //! images and texts become input. The towers are the loaded weights.
 
 use super::pixels::PixelSpec;
@@ -17,7 +17,7 @@ use std::fmt::Debug;
 pub type LoadProgress<'a> = &'a mut dyn FnMut(f32);
 
 /// A retriever's configuration. Needs no weights.
-pub trait Architecture: Debug + Send + Sync {
+pub trait RetrieverArchitecture: Debug + Send + Sync {
     /// # Errors
     /// If the sizes are invalid.
     fn check(&self) -> Result<()>;

@@ -1,15 +1,13 @@
 //! Finds and checks the files of a retriever and merges its adapter, before a tower is loaded.
 
 use super::adapter::Adapter;
-use super::architecture::{Architecture, TextTower, VisionTower};
+use super::architecture::{RetrieverArchitecture, TextTower, VisionTower};
 use super::models;
+use super::options::RetrieverOptions;
 use super::pixels::Pixels;
 use super::tokens::TextTokens;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::platform;
-use crate::settings::RetrieverOptions;
 use crate::text::hex;
-use crate::threads;
 use crate::vlm::architecture::LoadStage;
 use crate::vlm::checkpoint::files::{CheckpointFile, FileData, Gate, OnDownload, TokenizerFiles};
 use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, Role, TensorList};
@@ -20,6 +18,7 @@ use crate::vlm::nn::linear::Placement;
 use crate::vlm::nn::team;
 use crate::vlm::open::{OnOpening, Opening};
 use crate::vlm::{CheckpointFiles, Quantization, device};
+use crate::{platform, threads};
 use candle_core::DType;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -40,16 +39,16 @@ pub struct Batching {
 }
 
 /// A retriever whose files have been found and checked.
-pub struct Checkpoint {
+pub struct RetrieverCheckpoint {
     files: CheckpointFiles,
     adapter: Option<Adapter>,
-    architecture: Box<dyn Architecture>,
+    architecture: Box<dyn RetrieverArchitecture>,
     tensors: Vec<ExpectedTensor>,
     weights: Weights,
     placement: Placement,
 }
 
-impl Checkpoint {
+impl RetrieverCheckpoint {
     /// Finds the retriever of `options`, downloads it if allowed, and merges the adapter.
     ///
     /// # Errors
@@ -156,11 +155,6 @@ impl Checkpoint {
                 false => 2048,
             },
         }
-    }
-
-    /// Display name of the device, for example `cpu`.
-    pub fn device(&self) -> String {
-        device::describe(&self.placement.device)
     }
 
     /// Reads `logit_scale` as stored, and `logit_bias` if there is one.

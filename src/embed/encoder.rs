@@ -147,7 +147,7 @@ impl Mlp {
 }
 
 #[derive(Debug)]
-struct Layer {
+struct EncoderLayer {
     norms: [LayerNorm; 2],
     qkv: Linear,
     out: Linear,
@@ -157,7 +157,7 @@ struct Layer {
 /// A stack of layers.
 #[derive(Debug)]
 pub struct Encoder {
-    layers: Vec<Layer>,
+    layers: Vec<EncoderLayer>,
     config: EncoderConfig,
     placement: Placement,
     /// KV cache of one layer, for causal attention.
@@ -180,7 +180,7 @@ impl Encoder {
                 |name: &str| LayerNorm::load(weights, placement, &part(name), width, config.eps);
             let qkv = style.qkv.map(|name| (part(name), width));
             let out = part(style.out);
-            layers.push(Layer {
+            layers.push(EncoderLayer {
                 norms: [norm(style.norms[0])?, norm(style.norms[1])?],
                 qkv: Linear::load_stacked(weights, placement, &qkv, width, true)?,
                 out: Linear::load(weights, placement, &out, (width, width), true)?,
@@ -252,7 +252,7 @@ impl Encoder {
         mut x: Tensor,
         mut attended: impl FnMut(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        for Layer {
+        for EncoderLayer {
             norms: [norm1, norm2],
             qkv,
             out,

@@ -4,7 +4,7 @@
 //! - `architecture`, `models`: the differences between models
 //! - `pixels`, `tokens`: preprocessing of images and texts
 //! - `patches`, `words`, `encoder`: the layers of towers
-//! - [`vectors`], [`ranking`]: the vector cache and the comparison of vectors
+//! - [`ranking`]: the comparison of vectors
 //! - [`named`]: a retriever's name in the journal
 //!
 //! The layers are those of [`crate::vlm::nn`]. Tests compare towers and preprocessing with
@@ -16,21 +16,22 @@ mod checkpoint;
 mod encoder;
 mod models;
 pub mod named;
+mod options;
 mod patches;
 mod pixels;
 pub mod ranking;
 mod tokens;
-pub mod vectors;
 mod words;
+
+pub use options::RetrieverOptions;
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::Picture;
-use crate::settings::RetrieverOptions;
 use crate::vlm::nn::team;
 use crate::vlm::open::OnOpening;
 use architecture::{TextTower, VisionTower};
 use candle_core::Tensor;
-use checkpoint::{Batching, Checkpoint};
+use checkpoint::{Batching, RetrieverCheckpoint};
 
 /// A unit vector.
 pub type Vector = Vec<f32>;
@@ -70,8 +71,6 @@ pub struct Retriever {
     pub texts: TextEmbedder,
     /// Identifies the vectors: retrievers with equal digests compute equal vectors.
     pub digest: String,
-    /// For example `cpu`.
-    pub device: String,
     pub logit_scale: f32,
     /// Not every architecture has one.
     pub logit_bias: Option<f32>,
@@ -84,13 +83,12 @@ impl Retriever {
     /// If the checkpoint is missing, incomplete or not a supported retriever, or the adapter is not
     /// supported or belongs to another retriever.
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<Self> {
-        let checkpoint = Checkpoint::open(options, on_opening)?;
+        let checkpoint = RetrieverCheckpoint::open(options, on_opening)?;
         let (logit_scale, logit_bias) = checkpoint.logits()?;
         Ok(Self {
             images: ImageEmbedder::new(&checkpoint, on_opening)?,
             texts: TextEmbedder::new(&checkpoint, on_opening)?,
             digest: checkpoint.digest()?,
-            device: checkpoint.device(),
             logit_scale,
             logit_bias,
         })
@@ -98,7 +96,7 @@ impl Retriever {
 }
 
 impl TextEmbedder {
-    fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
+    fn new(checkpoint: &RetrieverCheckpoint, on_opening: &OnOpening) -> Result<Self> {
         let (tokens, tower) = checkpoint.texts(on_opening)?;
         Ok(Self {
             tokens,
@@ -112,7 +110,7 @@ impl TextEmbedder {
     /// # Errors
     /// Those of [`Retriever::open`].
     pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<(Self, String)> {
-        let checkpoint = Checkpoint::open(options, on_opening)?;
+        let checkpoint = RetrieverCheckpoint::open(options, on_opening)?;
         Ok((Self::new(&checkpoint, on_opening)?, checkpoint.digest()?))
     }
 
@@ -147,7 +145,7 @@ impl TextEmbedder {
 }
 
 impl ImageEmbedder {
-    fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
+    fn new(checkpoint: &RetrieverCheckpoint, on_opening: &OnOpening) -> Result<Self> {
         let (pixels, tower) = checkpoint.pictures(on_opening)?;
         Ok(Self {
             pixels,

@@ -1,7 +1,8 @@
 //! The name of a retriever in the journal, with which the same retriever can be opened again.
 
+use super::options::RetrieverOptions;
 use crate::record::{Background, RetrieverName};
-use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize, RetrieverOptions};
+use crate::vlm::{DeviceChoice, ModelOptions, Precision, Quantize};
 use std::path::{Path, PathBuf};
 
 const PRECISIONS: [(&str, Precision); 3] = [

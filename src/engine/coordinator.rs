@@ -1,7 +1,6 @@
 //! Runs the engine's thread: receives commands and messages, passes each to its owner, and applies
 //! the resulting effects.
 
-use super::commands;
 use super::effects::Effects;
 use super::examples::Examples;
 use super::families::{Families, Scheduler};
@@ -15,11 +14,11 @@ use super::search::Search;
 use super::ticks::Ticks;
 use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
+use super::{EngineOptions, commands};
 use crate::error::Result;
 use crate::export::ExportIssues;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, GroupId, GroupState};
-use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
 use std::sync::Arc;
@@ -29,6 +28,20 @@ use std::time::Instant;
 const RESCORE_AFTER: u64 = 5;
 /// Messages handled in one turn of the loop.
 const MAX_BURST: usize = 512;
+
+/// What a [`Coordinator`] is made of.
+pub struct CoordinatorConfig {
+    pub options: EngineOptions,
+    /// For the first attempt at each group.
+    pub settings: AttemptSettings,
+    /// Filter for the groups to label again once the source has been read.
+    pub redo: Option<Query>,
+    pub results: Results,
+    pub words: OutdirWords,
+    pub journal: Journal,
+    pub front: EngineEnd,
+    pub workers: Workers,
+}
 
 /// Owns the parts of a run and routes messages between them.
 pub struct Coordinator {
@@ -57,29 +70,26 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// `settings` are for the first attempt at each group.
-    pub fn new(
-        options: &EngineOptions,
-        settings: AttemptSettings,
-        results: Results,
-        words: OutdirWords,
-        journal: Journal,
-        front: EngineEnd,
-        workers: Workers,
-    ) -> Self {
+    pub fn new(config: CoordinatorConfig) -> Self {
+        let (options, front) = (config.options, config.front);
+        let is_watched = !options.commit_automatically;
         Self {
-            journal: JournalAccess::new(journal, front.clone(), !options.commit_automatically),
-            exports: Exporting::new(options),
-            ingest: Ingest::new(&settings, options),
+            journal: JournalAccess::new(config.journal, front.clone(), is_watched),
+            exports: Exporting::new(&options),
+            ingest: Ingest::new(&config.settings, &options),
             families: Families::new(options.families),
             examples: Examples::default(),
-            search: Search::new(front.clone(), options.outdir.clone()),
-            queue: RequestQueue::new(settings, workers.model_status(), options.opinions),
-            results,
-            words,
-            workers,
+            search: Search::new(front.clone(), options.outdir),
+            queue: RequestQueue::new(
+                config.settings,
+                config.workers.model_status(),
+                options.opinions,
+            ),
+            results: config.results,
+            words: config.words,
+            workers: config.workers,
             started_at: Instant::now(),
-            redo: None,
+            redo: config.redo,
             stopping: false,
             interrupted: false,
             published_decisions: 0,
@@ -87,12 +97,6 @@ impl Coordinator {
             ticks: Ticks::new(Instant::now()),
             front,
         }
-    }
-
-    /// Labels the groups that match this filter again once the source has been read.
-    pub fn with_redo(mut self, redo: Option<Query>) -> Self {
-        self.redo = redo;
-        self
     }
 
     /// Runs until it is stopped or cannot continue; the last event says which.

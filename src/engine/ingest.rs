@@ -1,10 +1,10 @@
 //! Adds the groups of the source to the journal and determines what each still needs.
 
+use super::EngineOptions;
 use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::export::MissingImages;
 use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
-use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
 use crate::store::{KnownGroup, NewGroup};
 use crate::text::Said;

@@ -4,12 +4,11 @@
 use crate::error::Error;
 use crate::export::OutputFile;
 use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
-use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    AuditEstimate, Background, Change, Estimator, FailureCode, FailureDetail, FixKind, GroupDetail,
-    GroupId, GroupSummary, PastStep, Reason, SampledRecord, StepReport, Verdict, Vocabulary,
-    VocabularyPreview,
+    AuditEstimate, Background, Change, Estimator, FailureCode, FailureDetail, FileNotice, FixKind,
+    GroupDetail, GroupId, GroupSummary, PastStep, Reason, SampledRecord, StepReport, Verdict,
+    Vocabulary, VocabularyPreview,
 };
 use crate::text::Said;
 use std::path::PathBuf;

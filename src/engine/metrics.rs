@@ -16,10 +16,10 @@ const MAX_SAMPLES: usize = 120;
 
 /// Shared by the coordinator and the model's thread.
 #[derive(Debug)]
-pub struct Metrics(Mutex<Inner>);
+pub struct Metrics(Mutex<Counters>);
 
 #[derive(Debug)]
-struct Inner {
+struct Counters {
     stage: Stage,
     stage_done: Option<f32>,
     /// By ticket.
@@ -69,7 +69,7 @@ impl Worked {
 
 impl Metrics {
     pub fn new(now: Instant) -> Self {
-        Self(Mutex::new(Inner {
+        Self(Mutex::new(Counters {
             stage: Stage::Starting,
             stage_done: None,
             in_flight: BTreeMap::new(),
@@ -85,7 +85,7 @@ impl Metrics {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Counters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -303,18 +303,12 @@ impl RequestQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Background, SourceType};
+    use crate::record::SourceType;
 
     fn queue(groups: i64) -> RequestQueue {
         let settings = AttemptSettings {
-            strict: false,
-            upscale: 2,
-            background: Background::White,
-            with_image: true,
-            with_metadata: true,
-            hint: None,
             max_new_tokens: 100,
-            examples: 0,
+            ..crate::record::testing::settings()
         };
         let mut queue = RequestQueue::new(settings, ModelStatus::Loading, 1);
         for group in 1..=groups {

@@ -1,6 +1,7 @@
 //! Validates the settings of a run and starts the engine.
 
-use super::coordinator::Coordinator;
+use super::EngineOptions;
+use super::coordinator::{Coordinator, CoordinatorConfig};
 use super::handle::{Handle, connect};
 use super::messages::Event;
 use super::metrics::Metrics;
@@ -8,16 +9,15 @@ use super::results::Results;
 use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
-use crate::export;
+use crate::icon::IconOptions;
 use crate::labeler::Factory;
 use crate::outdir::LABELS;
-use crate::prompt::Prompter;
+use crate::prompt::{self, PromptOptions, Prompter};
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
-use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
-use crate::source::{self, ItemSource};
+use crate::source::{self, ItemSource, SourceOptions};
 use crate::store::Journal;
-use crate::threads;
+use crate::{export, threads};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -61,9 +61,10 @@ impl Engine {
             .with_hint("add --resume to continue, or choose another --outdir"));
         }
         let prompter = Prompter::load(&config.prompt)?;
+        let base = prompt::vocabulary(config.prompt.vocabulary.as_deref(), None)?;
         Ok(Self {
             prompter: Arc::new(prompter),
-            words: OutdirWords::new(options.outdir.clone(), config.prompt.clone()),
+            words: OutdirWords::new(options.outdir.clone(), base),
             redo: options.redo.clone(),
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
@@ -105,16 +106,16 @@ impl Engine {
             labeler,
             &metrics,
         )?;
-        let coordinator = Coordinator::new(
-            &self.options,
-            self.settings,
-            Results::new(self.prompter, &self.options, metrics),
-            self.words,
+        let coordinator = Coordinator::new(CoordinatorConfig {
+            results: Results::new(self.prompter, &self.options, metrics),
+            options: self.options,
+            settings: self.settings,
+            redo,
+            words: self.words,
             journal,
             front,
             workers,
-        )
-        .with_redo(redo);
+        });
         let engine = threads::spawn(
             "engine",
             move || coordinator.run(),
@@ -130,9 +131,9 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Lang;
     use crate::record::Background;
-    use crate::settings::{EquipmentName, Lang, Mapping, OnlySource, SourceKind};
-    use crate::source::Sink;
+    use crate::source::{Sink, SourceKind};
     use std::time::Duration;
 
     #[derive(Debug)]
@@ -170,15 +171,7 @@ mod tests {
                 exports: Vec::new(),
                 max_new_tokens: 1,
             },
-            source: SourceOptions {
-                kind: SourceKind::Demo,
-                only: OnlySource::All,
-                run_id: None,
-                equipment_name: EquipmentName::default(),
-                mapping: Mapping::default(),
-                max_samples: None,
-                outdir: None,
-            },
+            source: SourceOptions::new(SourceKind::Demo),
             icon: IconOptions {
                 upscale: 1,
                 background: Background::White,

@@ -2,9 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{VOCABULARY, read_vocabulary, write_vocabulary};
-use crate::prompt;
 use crate::record::{Change, Vocabulary};
-use crate::settings::PromptOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,12 +15,13 @@ const HEADER: &str = "\
 #[derive(Debug)]
 pub struct OutdirWords {
     outdir: PathBuf,
-    options: PromptOptions,
+    base: Vocabulary,
 }
 
 impl OutdirWords {
-    pub fn new(outdir: PathBuf, options: PromptOptions) -> Self {
-        Self { outdir, options }
+    /// `base` is the vocabulary without the outdir's file.
+    pub fn new(outdir: PathBuf, base: Vocabulary) -> Self {
+        Self { outdir, base }
     }
 
     /// Appends the synonym of a change to the file and returns the new vocabulary; `None` if the change
@@ -71,8 +70,7 @@ impl OutdirWords {
 
     /// The vocabulary with this text of the outdir's file.
     fn read(&self, text: &str) -> Result<Vocabulary> {
-        let base = prompt::vocabulary(self.options.vocabulary.as_deref(), None)?;
-        let words = base.overlaid(text);
+        let words = self.base.clone().overlaid(text);
         words.map_err(|error| error.context(self.outdir.join(VOCABULARY).display()))
     }
 
@@ -98,19 +96,11 @@ impl OutdirWords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt;
     use crate::record::Field;
-    use crate::settings::Lang;
 
     fn words(outdir: &std::path::Path) -> OutdirWords {
-        let options = PromptOptions {
-            version: "v2".to_owned(),
-            file: None,
-            lang: Lang::Ko,
-            with_metadata: true,
-            vocabulary: None,
-            overlay: Some(outdir.join(VOCABULARY)),
-        };
-        OutdirWords::new(outdir.to_owned(), options)
+        OutdirWords::new(outdir.to_owned(), Vocabulary::builtin().unwrap())
     }
 
     fn synonym(from: &str, to: &str) -> Change {

@@ -2,7 +2,7 @@
 
 use super::exporters::exporters;
 use super::exports::read_lines;
-use super::selection::{ExportIssues, ExportView, LineImage, Selection};
+use super::selection::{ExportIssues, ExportSelection, ExportView, LineImage};
 use super::target::Target;
 use crate::error::Result;
 use crate::outdir::LABELS;
@@ -38,7 +38,7 @@ pub struct Comparison {
 /// Compares the files of `outdir` with a copy of its journal. The expected files are written to the
 /// copy's folder.
 pub fn compare(copy: &Journal, outdir: &Path) -> Result<Comparison> {
-    let selection = Selection::of(copy, &outdir.join(LABELS))?;
+    let selection = ExportSelection::of(copy, &outdir.join(LABELS))?;
     let view = ExportView {
         journal: copy,
         selection: &selection,

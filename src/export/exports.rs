@@ -6,13 +6,12 @@
 //! [`staged`](super::staged).
 
 use super::exporters::{Exporter, MissingImages, exporters};
-use super::selection::{ExportIssues, Selection};
+use super::selection::{ExportIssues, ExportSelection};
 use super::staged::{BackgroundExport, NewFile, Prepared, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{
-    FileNotice, KEPT, KeptBecause, LABELS, LOG, UNREAD, file_error, free_path, keep_lines,
-};
+use crate::outdir::{KEPT, LABELS, LOG, UNREAD, file_error, free_path, keep_lines};
+use crate::record::{FileNotice, KeptBecause};
 use crate::store::{Content, Journal, LabelsFile, Prefer};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
@@ -34,11 +33,11 @@ const MAX_LISTED: usize = 20;
 
 /// Limits how often exports are written, by the time and duration of the last one.
 #[derive(Debug, Default)]
-struct Pace {
+struct ExportPace {
     last: Option<(Instant, Duration)>,
 }
 
-impl Pace {
+impl ExportPace {
     fn is_due(&self, share: u32) -> bool {
         match self.last {
             Some((at, took)) => at.elapsed() >= MIN_INTERVAL.max(took * share),
@@ -49,7 +48,7 @@ impl Pace {
 
 /// Which stale files are written.
 #[derive(Debug, Clone, Copy)]
-enum Scope {
+enum UpdateScope {
     All,
     /// Only those that are updated during a run.
     DuringRun,
@@ -69,7 +68,7 @@ pub struct Exports {
     exporters: Vec<Box<dyn Exporter>>,
     /// Files that are created only on request. Existing ones are updated anyway.
     requested: Vec<&'static str>,
-    pace: Pace,
+    pace: ExportPace,
     background: Option<BackgroundExport>,
     /// All files were requested to be updated soon.
     is_update_requested: bool,
@@ -87,7 +86,7 @@ impl Exports {
             outdir: outdir.to_owned(),
             exporters: exporters().into(),
             requested: requested.to_vec(),
-            pace: Pace::default(),
+            pace: ExportPace::default(),
             background: None,
             is_update_requested: false,
             lines: HashMap::new(),
@@ -109,7 +108,8 @@ impl Exports {
     /// Updates the files that are updated during a run, if the last export was long enough ago.
     /// Called after every record. Returns whether a file was stale.
     pub fn update_if_due(&mut self, journal: &mut Journal, missing: MissingImages) -> Result<bool> {
-        Ok(self.pace.is_due(TIME_SHARE) && self.write_stale(journal, Scope::DuringRun, missing)?)
+        Ok(self.pace.is_due(TIME_SHARE)
+            && self.write_stale(journal, UpdateScope::DuringRun, missing)?)
     }
 
     /// Requests an update of all files after an operator's step. Small files are updated at once,
@@ -145,8 +145,8 @@ impl Exports {
             return Ok(());
         }
         let scope = match self.is_update_requested {
-            true => Scope::All,
-            false => Scope::DuringRun,
+            true => UpdateScope::All,
+            false => UpdateScope::DuringRun,
         };
         let stale = self.stale(journal, scope, missing)?;
         match is_small {
@@ -178,7 +178,7 @@ impl Exports {
             // It lacks the newest changes.
             background.abandon();
         }
-        self.write_stale(journal, Scope::All, missing)?;
+        self.write_stale(journal, UpdateScope::All, missing)?;
         self.is_update_requested = false;
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Exports {
         if let Some(issues) = &self.issues {
             return Ok(issues.clone());
         }
-        let selection = Selection::of(journal, &self.outdir.join(LABELS))?;
+        let selection = ExportSelection::of(journal, &self.outdir.join(LABELS))?;
         self.set_issues(&selection);
         Ok(selection.issues)
     }
@@ -281,7 +281,7 @@ impl Exports {
     fn write_stale(
         &mut self,
         journal: &mut Journal,
-        scope: Scope,
+        scope: UpdateScope,
         missing: MissingImages,
     ) -> Result<bool> {
         let stale = self.stale(journal, scope, missing)?;
@@ -293,14 +293,19 @@ impl Exports {
     }
 
     /// Returns the stale files by their index in the list of exporters.
-    fn stale(&self, journal: &Journal, scope: Scope, missing: MissingImages) -> Result<Vec<usize>> {
+    fn stale(
+        &self,
+        journal: &Journal,
+        scope: UpdateScope,
+        missing: MissingImages,
+    ) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
             let is_needed = self.creates(exporter.as_ref()) || self.outdir.join(name).exists();
             let is_included = match scope {
-                Scope::All => true,
-                Scope::DuringRun => exporter.is_updated_during_run(missing),
+                UpdateScope::All => true,
+                UpdateScope::DuringRun => exporter.is_updated_during_run(missing),
             };
             if is_included && is_needed && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
@@ -446,7 +451,7 @@ impl Exports {
     }
 
     /// Records the issues and adds notices about damaged records, once.
-    fn set_issues(&mut self, selection: &Selection) {
+    fn set_issues(&mut self, selection: &ExportSelection) {
         let damaged = &selection.issues.damaged;
         if !damaged.is_empty() && !self.is_damage_reported {
             self.is_damage_reported = true;

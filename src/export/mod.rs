@@ -14,7 +14,10 @@ mod target;
 
 pub use audit_summary::AuditSummary;
 pub use compare::{ComparedFile, Comparison, compare};
-pub use dataset::{DatasetProgress, Exported, LeftOut, dataset_formats, export_dataset};
+pub use dataset::{
+    Caption, DatasetOptions, DatasetProgress, Exported, LeftOut, PathStyle, SplitShare,
+    dataset_formats, export_dataset,
+};
 pub use exporters::{MissingImages, check_outdir, files};
 pub use exports::{Exports, OutputFile};
 pub use report::{ReportPage, Reported, write_report};

@@ -53,7 +53,7 @@ pub struct DamagedRecord {
 
 /// Which of the journal's records are exported, and which exceptions apply.
 #[derive(Debug, Default)]
-pub(super) struct Selection {
+pub(super) struct ExportSelection {
     pub issues: ExportIssues,
     /// Withheld texts as lines; imported ones byte for byte.
     pub withheld_lines: Vec<String>,
@@ -97,7 +97,7 @@ impl LineImage {
     }
 }
 
-impl Selection {
+impl ExportSelection {
     /// Examines all records. `labels` is the file that may have intact lines of damaged records.
     pub fn of(journal: &Journal, labels: &Path) -> Result<Self> {
         let (mut selection, damaged) = examine(journal)?;
@@ -128,7 +128,7 @@ impl Selection {
 
 /// Examines all records, on a thread of its own while they are read. Returns the selection, and the
 /// damaged records apart.
-fn examine(journal: &Journal) -> Result<(Selection, Vec<Committed>)> {
+fn examine(journal: &Journal) -> Result<(ExportSelection, Vec<Committed>)> {
     thread::scope(|scope| {
         let (batches, read_ahead) = bounded(BATCHES_AHEAD);
         let examiner = threads::spawn_scoped(scope, "examining", move || {
@@ -158,7 +158,7 @@ fn examine(journal: &Journal) -> Result<(Selection, Vec<Committed>)> {
 
 #[derive(Default)]
 struct Examiner {
-    selection: Selection,
+    selection: ExportSelection,
     damaged: Vec<Committed>,
     labels: HashSet<String>,
 }
@@ -237,7 +237,7 @@ impl ExportedLines {
 /// What exporters read: the journal and the selection of its records.
 pub(super) struct ExportView<'a> {
     pub journal: &'a Journal,
-    pub selection: &'a Selection,
+    pub selection: &'a ExportSelection,
 }
 
 impl ExportView<'_> {
@@ -266,7 +266,7 @@ impl ExportView<'_> {
 /// Returns the records to export with their groups, in source order. `labels` is the file that may
 /// have intact lines of damaged records.
 pub fn exported_records(journal: &Journal, labels: &Path) -> Result<Vec<(GroupId, Record)>> {
-    let selection = Selection::of(journal, labels)?;
+    let selection = ExportSelection::of(journal, labels)?;
     let view = ExportView {
         journal,
         selection: &selection,

@@ -2,7 +2,7 @@
 //! own, from a snapshot of the journal.
 
 use super::exporters::{MissingImages, exporters};
-use super::selection::{ExportView, Selection};
+use super::selection::{ExportSelection, ExportView};
 use super::target::{Fingerprint, Target, Written};
 use crate::error::{Error, Result};
 use crate::outdir::LABELS;
@@ -30,7 +30,7 @@ pub(super) struct NewFile {
 pub(super) struct Prepared {
     pub files: Vec<NewFile>,
     /// `None` if no file consists of records.
-    pub selection: Option<Selection>,
+    pub selection: Option<ExportSelection>,
     pub took: Duration,
 }
 
@@ -45,10 +45,10 @@ pub(super) fn prepare(journal: &Journal, outdir: &Path, stale: &[usize]) -> Resu
     };
     let is_of_records = stale().any(|(_, exporter)| exporter.content() == Content::Records);
     let selection = match is_of_records {
-        true => Some(Selection::of(journal, &outdir.join(LABELS))?),
+        true => Some(ExportSelection::of(journal, &outdir.join(LABELS))?),
         false => None,
     };
-    let none = Selection::default();
+    let none = ExportSelection::default();
     let view = ExportView {
         journal,
         selection: selection.as_ref().unwrap_or(&none),

@@ -83,7 +83,7 @@ impl Target {
     }
 
     /// Creates a temporary file beside the present one.
-    pub fn begin(&self) -> Result<Sink> {
+    pub fn begin(&self) -> Result<ExportSink> {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
         builder
@@ -94,7 +94,7 @@ impl Target {
         let created = builder
             .tempfile_in(self.folder())
             .map_err(file_error("writing beside", &self.path))?;
-        Ok(Sink {
+        Ok(ExportSink {
             out: BufWriter::with_capacity(1 << 16, created),
             target: self.path.clone(),
             hash: Sha256::new(),
@@ -174,7 +174,7 @@ pub(super) fn line_hash(line: &[u8]) -> LineHash {
 
 /// A temporary file that is being written. Removed unless [`Target::replace`] gets it.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(super) struct ExportSink {
     out: BufWriter<NamedTempFile>,
     target: PathBuf,
     hash: Sha256,
@@ -191,7 +191,7 @@ pub(super) struct Written {
     pub is_empty: bool,
 }
 
-impl Sink {
+impl ExportSink {
     pub fn line(&mut self, text: &str) -> Result<()> {
         self.line_hashes.insert(line_hash(text.as_bytes()));
         let written = self
@@ -224,7 +224,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for ExportSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.hash.update(&bytes[..written]);

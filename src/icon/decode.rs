@@ -5,7 +5,7 @@ use super::webp::frame_sizes;
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::FailureDetail;
-use crate::settings::MAX_FILE_BYTES;
+use crate::source::MAX_FILE_BYTES;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
 use image::{

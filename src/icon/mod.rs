@@ -10,7 +10,7 @@ mod recolor;
 mod resize;
 mod webp;
 
-pub use crate::settings::MAX_FILE_BYTES;
+pub use crate::source::MAX_FILE_BYTES;
 pub use decode::{MAX_PIXELS, MAX_SIDE, decode, extension, to_png};
 pub use family::{Drawing, Edges};
 pub use measure::{Measured, measure};
@@ -19,8 +19,17 @@ pub use picture::{picture, scale_nearest};
 pub use recolor::recolor;
 pub use resize::{Filter, Window, resize, resize_bicubic, resize_window};
 
+use crate::record::Background;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
+
+/// How the model sees icons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IconOptions {
+    pub upscale: u32,
+    pub background: Background,
+    pub with_image: bool,
+}
 
 /// A decoded image: 8 bits per channel, row by row, alpha not premultiplied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,12 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::FailureDetail;
-use crate::settings::ModelOptions;
 use crate::threads;
 use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
-    MemoryCap, Model, StreamDecoder, Tokenizer, checkpoint, device, models,
+    MemoryCap, Model, ModelOptions, StreamDecoder, Tokenizer, checkpoint, device, models,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -115,13 +114,13 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
 }
 
 /// One answer being generated.
-struct Generation {
+struct RunningGeneration {
     tokens: Vec<TokenInfo>,
     decoder: StreamDecoder,
     text: String,
 }
 
-impl Generation {
+impl RunningGeneration {
     fn add(&mut self, tokenizer: &Tokenizer, token: GeneratedToken) {
         self.tokens.push(TokenInfo {
             bytes: tokenizer.bytes(token.id).to_vec(),
@@ -185,7 +184,7 @@ struct Run<'a> {
     requests: &'a mut RequestBuilder,
     generator: Generator<'a>,
     /// By ticket.
-    generations: BTreeMap<u64, Generation>,
+    generations: BTreeMap<u64, RunningGeneration>,
     jobs: &'a mut dyn Jobs,
 }
 
@@ -217,7 +216,7 @@ impl Run<'_> {
     fn begin(&mut self, request: &LabelRequest) {
         match self.requests.request(self.model, request) {
             Ok(generate_request) => {
-                let generation = Generation {
+                let generation = RunningGeneration {
                     tokens: Vec::new(),
                     decoder: self.tokenizer.decoder(),
                     text: String::new(),

@@ -4,11 +4,13 @@ pub mod constraint;
 #[cfg(feature = "fake-model")]
 pub mod fake;
 pub mod local;
+mod options;
 mod protocol;
 pub mod remote;
 mod report;
 pub mod requests;
 
+pub use options::{LabelerOptions, RemoteOptions, Secret};
 pub use protocol::{
     Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, MAX_URGENT, Pull, TokenInfo,
 };
@@ -18,9 +20,7 @@ pub use report::{
 };
 
 use crate::error::Result;
-use crate::platform;
-use crate::settings::LabelerOptions;
-use crate::threads;
+use crate::{platform, threads};
 
 /// Like [`factory`], but rejects an unusable model right away: a local one as far as possible
 /// without a download, and servers that are not reachable.

@@ -6,13 +6,11 @@
 
 mod aside;
 mod errors;
-mod notice;
 mod own;
 mod vocabulary;
 
 pub use aside::{free_path, keep_lines};
 pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file_error};
-pub use notice::{FileNotice, KeptBecause};
 pub(crate) use own::{
     APPLICATION_ID, EXPORT_STATE, PROGRAM, is_outdir, is_own_file, is_own_folder,
 };

@@ -2,8 +2,8 @@
 //! is sent to servers as `response_format`. It only uses features that all engines (llguidance,
 //! xgrammar, llama.cpp) support: no `uniqueItems`, no `$ref`, plain regular expressions.
 
+use super::options::Lang;
 use crate::record::{AnswerForm, ColorHistogram, Field, Kind, Reason, ReasonSource, Vocabulary};
-use crate::settings::Lang;
 use crate::text::Language;
 use serde_json::{Map, Value, json};
 

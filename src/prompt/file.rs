@@ -1,8 +1,8 @@
 //! Prompt files: parsing, the built-in ones, and filling in placeholders.
 
+use super::options::Lang;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AnswerForm, Vocabulary};
-use crate::settings::Lang;
 use crate::text::{is_forbidden, with_short_quotes};
 use serde::Deserialize;
 use std::path::Path;

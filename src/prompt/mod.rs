@@ -3,15 +3,16 @@
 mod answer_schema;
 mod examples;
 mod file;
+mod options;
 
 pub use answer_schema::{MAX_NAME, schema};
 pub use file::{Prompt, builtin_prompts};
+pub use options::{Lang, PromptOptions};
 
 use crate::error::{ErrorKind, Result, unreadable};
 use crate::record::{
     AnswerForm, ApprovedRecord, AttemptSettings, Chat, ColorHistogram, Item, Vocabulary,
 };
-use crate::settings::{Lang, PromptOptions};
 use crate::text::{clean_text, hex};
 use sha2::{Digest, Sha256};
 use std::path::Path;

@@ -16,6 +16,7 @@ mod judging;
 mod labels;
 mod naming;
 mod normalize;
+mod notice;
 mod parse;
 mod reason;
 mod report;
@@ -48,6 +49,7 @@ pub use judging::{
 };
 pub use labels::{Labels, QualityFlags, Record};
 pub use naming::Names;
+pub use notice::{FileNotice, KeptBecause};
 pub use parse::{AnswerForm, Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason, ReasonSource};
 pub use report::{ChangePreview, PastStep, StepReport, TextChange};

@@ -1,7 +1,7 @@
 //! Checks of text and paths that all sources share.
 
+use super::options::OnlySource;
 use crate::record::SourceType;
-use crate::settings::OnlySource;
 use crate::text::{Forbidden, Phrase, Said, clean_text, forbidden, is_visible, said};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;

@@ -1,9 +1,9 @@
 //! The built-in sample items.
 
 use super::manifest::{Manifest, read_lines};
+use super::options::OnlySource;
 use super::reading::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
-use crate::settings::OnlySource;
 use include_dir::{Dir, include_dir};
 use std::path::Path;
 

@@ -3,11 +3,11 @@
 
 use super::checks::{has_control, is_selected, one_line};
 use super::file_names::{is_name, sidecar};
+use super::options::{Mapping, NameSource, OnlySource};
 use super::reading::{ItemSource, Note, RowEvent, Sink};
 use super::walk::{Walk, WalkedFile, skipped_warning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
-use crate::settings::{Mapping, NameSource, OnlySource};
 use crate::text::{Phrase, Said};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! Reads the bytes of an item's image.
 
 use super::manifest::cell_bytes;
+use super::options::MAX_FILE_BYTES;
 use super::{demo, inflated};
 use crate::record::{Failure, FailureCode, FailureDetail, ImageLocation, ReadProblem};
-use crate::settings::MAX_FILE_BYTES;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{self, File};

@@ -12,15 +12,18 @@ mod image_file;
 mod inflated;
 mod manifest;
 mod notes;
+mod options;
 mod reading;
 mod walk;
 
 pub use dedup::{GroupEvent, SourceEnd, SourceGroup, group};
 pub use image_file::image_bytes;
+pub use options::{
+    EquipmentName, MAX_FILE_BYTES, Mapping, NameSource, OnlySource, SourceKind, SourceOptions,
+};
 pub use reading::{ItemSource, Note, RowEvent, Sink, SourceRow};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::{SourceKind, SourceOptions};
 
 /// Opens a source and checks its tables or columns; reads no rows yet.
 pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {

@@ -30,7 +30,7 @@ use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
-    GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
+    GroupDetail, GroupId, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
     RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
@@ -390,16 +390,6 @@ impl Journal {
     /// Returns the item and image hash of a group, which a new attempt needs.
     pub fn item(&self, id: GroupId) -> Result<(Item, Option<String>)> {
         queries::item(self.database.read(), id)
-    }
-
-    /// Returns the groups in any of these states, in source order.
-    pub fn in_states(&self, states: &[GroupState]) -> Result<Vec<GroupId>> {
-        queries::in_states(self.database.read(), states)
-    }
-
-    /// Returns the groups without an answer or a failure, in source order.
-    pub fn waiting(&self) -> Result<Vec<GroupId>> {
-        self.in_states(&[GroupState::Waiting])
     }
 
     /// Whether it has no images yet.

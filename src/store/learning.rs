@@ -132,7 +132,7 @@ fn outcome_of(
 /// Returns a group's draft when it was first reviewed, and its state after the last review. Steps
 /// that were undone do not count.
 fn reviewed_span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
-    struct Entry {
+    struct StepEntry {
         step: i64,
         kind: String,
         target: Option<i64>,
@@ -141,7 +141,7 @@ fn reviewed_span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewS
         is_only_group: bool,
         is_fix: bool,
     }
-    let entries: Vec<Entry> = db
+    let entries: Vec<StepEntry> = db
         .prepare_cached(
             "SELECT e.step, s.kind, s.target, e.before, e.after,
                  NOT EXISTS (SELECT 1 FROM step_entries o
@@ -152,7 +152,7 @@ fn reviewed_span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewS
         )
         .and_then(|mut select| {
             let entry = |row: &rusqlite::Row| {
-                Ok(Entry {
+                Ok(StepEntry {
                     step: row.get(0)?,
                     kind: row.get(1)?,
                     target: row.get(2)?,
@@ -165,8 +165,9 @@ fn reviewed_span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewS
             select.query_map([group.0], entry)?.collect()
         })
         .map_err(journal_error("reading the steps"))?;
-    let mut done: Vec<&Entry> = Vec::new();
-    let by_step: HashMap<i64, &Entry> = entries.iter().map(|entry| (entry.step, entry)).collect();
+    let mut done: Vec<&StepEntry> = Vec::new();
+    let by_step: HashMap<i64, &StepEntry> =
+        entries.iter().map(|entry| (entry.step, entry)).collect();
     for entry in &entries {
         match (entry.kind.as_str(), entry.target) {
             ("undo", Some(target)) => done.retain(|other| other.step != target),

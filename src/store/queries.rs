@@ -304,28 +304,6 @@ pub fn item(db: &Connection, id: GroupId) -> Result<(Item, Option<String>)> {
     Ok((group.item, group.sha256))
 }
 
-/// Returns the groups in any of these states, in source order.
-pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>> {
-    let mut ids = Vec::new();
-    let mut select = db
-        .prepare_cached(
-            "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
-             WHERE h.state = ?1 AND NOT g.displaced",
-        )
-        .map_err(journal_error("reading the groups"))?;
-    for state in states {
-        let rows = select
-            .query_map([state.name()], |row| Ok((row.get(1)?, row.get(0)?)))
-            .map_err(journal_error("reading the groups"))?;
-        for row in rows {
-            let (order, id): (i64, i64) = row.map_err(journal_error("reading the groups"))?;
-            ids.push((order, GroupId(id)));
-        }
-    }
-    ids.sort_unstable();
-    Ok(ids.into_iter().map(|(_, id)| id).collect())
-}
-
 pub fn is_empty(db: &Connection) -> Result<bool> {
     db.query_row("SELECT NOT EXISTS (SELECT 1 FROM groups)", [], |row| {
         row.get(0)

@@ -12,6 +12,7 @@ pub mod judging;
 pub mod keymap;
 pub mod message;
 mod notices;
+mod options;
 pub mod picture;
 mod prepared;
 mod records;
@@ -27,6 +28,7 @@ mod widgets;
 mod workstation;
 
 pub use keymap::Keymap;
+pub use options::{LookOptions, PictureChoice};
 pub use prepared::KeysAndColors;
 pub use session::Settings;
 pub use terminal::{Decoder, Exit, Input, Replies};

@@ -7,17 +7,18 @@ use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
+use super::options::PictureChoice;
 use super::picture::{PictureRequest, Pictures};
 use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
+use crate::icon::IconOptions;
 use crate::record::filter::{Query, Sort, quoted};
 use crate::record::{
     AuditEstimate, Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary,
     Labels, Reason, Vocabulary, to_rgb,
 };
-use crate::settings::{IconOptions, PictureChoice};
 use crate::text::{Language, Said};
 use crate::wording::Words;
 use ratatui::layout::{Rect, Size};

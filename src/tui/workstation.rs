@@ -33,11 +33,11 @@ pub fn run(
 
 pub struct Workstation {
     app: App,
-    audit: Option<Audit>,
+    audit: Option<OpenAudit>,
 }
 
 /// An audit that covers the screens.
-struct Audit {
+struct OpenAudit {
     screen: JudgingScreen<EngineBallot>,
     /// The estimate was requested from the engine.
     estimate_requested: bool,
@@ -67,7 +67,7 @@ impl Workstation {
         if estimate_requested {
             effects.push(Effect::Send(Command::Audit));
         }
-        self.audit = Some(Audit {
+        self.audit = Some(OpenAudit {
             screen,
             estimate_requested,
         });

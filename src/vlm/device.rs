@@ -9,9 +9,9 @@ use super::checkpoint::builtin;
 use super::checkpoint::weight_cache::{self, WeightCache};
 use super::nn::Backend;
 use super::nn::linear::{Placement, Quantization};
+use super::options::{DeviceChoice, ModelOptions, Precision, Quantize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform;
-use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use candle_core::{DType, Device, Tensor};
 use std::path::PathBuf;
 

@@ -10,8 +10,8 @@ use super::memory::Memory;
 use super::model::Model;
 use super::models;
 use super::nn::int8::Bits;
+use super::options::ModelOptions;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::settings::ModelOptions;
 
 /// A checkpoint whose configuration and tensor shapes match. No weight has been read yet.
 pub struct Checkpoint {

@@ -20,6 +20,7 @@ pub mod model;
 pub mod models;
 pub mod nn;
 pub mod open;
+mod options;
 #[cfg(test)]
 mod testing;
 
@@ -36,3 +37,4 @@ pub use nn::Backend;
 pub use nn::kv::layout::Prefix;
 pub use nn::kv::sequence::Sequence;
 pub use nn::linear::Quantization;
+pub use options::{DeviceChoice, ModelOptions, Precision, Quantize};

@@ -1,19 +1,16 @@
 //! Opens the model that the options name: finds or downloads its files and loads the weights.
 
 use super::architecture::LoadStage;
-use super::checkpoint;
 use super::checkpoint::files::{CheckpointFiles, Download, Gate, OnDownload};
 use super::checkpoint::tokenizer::Tokenizer;
-use super::device;
 use super::load::Checkpoint;
 use super::memory::{Memory, OWN_TOKENS, SHARED_TOKENS, SLOTS};
 use super::model::Model;
-use super::models;
 use super::nn::linear::Quantization;
+use super::options::ModelOptions;
+use super::{checkpoint, device, models};
 use crate::error::{Error, Result};
-use crate::platform;
-use crate::settings::ModelOptions;
-use crate::threads;
+use crate::{platform, threads};
 use candle_core::DType;
 use std::any::Any;
 use std::sync::Arc;
@@ -140,7 +137,7 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::settings::{DeviceChoice, Precision, Quantize};
+    use crate::vlm::{DeviceChoice, Precision, Quantize};
 
     fn options(model: &str) -> ModelOptions {
         ModelOptions {

@@ -1,7 +1,7 @@
 //! Notices about files that were read or written.
 
 use super::Words;
-use crate::engine::{FileNotice, KeptBecause};
+use crate::record::{FileNotice, KeptBecause};
 
 words! {
     imported_records(name, records): "{name}: imported {records} of an earlier run"

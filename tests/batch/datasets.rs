@@ -155,6 +155,17 @@ fn sidecar_texts_are_beside_images_as_the_model_saw_them() {
 }
 
 #[test]
+fn a_record_has_the_hash_of_the_image_that_was_written() {
+    let desk = labeled(&["가"]);
+    export(&desk, "imagefolder", &["--flatten", "white"]).expect(0);
+    let folder = desk.path().join("set/train");
+    let row = &lines(&folder.join("metadata.jsonl"))[0];
+    let image = std::fs::read(folder.join(row["file_name"].as_str().unwrap())).unwrap();
+    assert_ne!(row["image_sha256"], desk.record("가")["image_sha256"]);
+    assert_eq!(row["image_sha256"], labeler_tui::icon::sha256(&image));
+}
+
+#[test]
 fn jsonl_lines_have_the_record_with_its_captions() {
     let desk = labeled(&["가"]);
     export(&desk, "jsonl", &["--paths", "relative"]).expect(0);

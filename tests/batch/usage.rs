@@ -362,6 +362,12 @@ fn what_cannot_be_used_is_refused_at_once_with_a_hint() {
         ),
         (&[], &["list", "--outdir", "loop"], "leads back to itself"),
         (&["bench", "--model", "demo"], &["--replay", "pipe"], a_file),
+        (&["doctor", "--demo"], &["--config", "pipe"], a_file),
+        (
+            &["list", "--outdir", "out"],
+            &["--vocabulary", "pipe"],
+            a_file,
+        ),
         (
             &["list", "--outdir", "out"],
             &["--vocabulary", "nowhere"],

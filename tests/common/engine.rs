@@ -1,11 +1,10 @@
 //! Creates engines with the settings of the workstation.
 
-use labeler_tui::engine::{Engine, EngineConfig};
+use labeler_tui::engine::{Engine, EngineConfig, EngineOptions};
+use labeler_tui::icon::IconOptions;
+use labeler_tui::prompt::{Lang, PromptOptions};
 use labeler_tui::record::Background;
-use labeler_tui::settings::{
-    EngineOptions, EquipmentName, IconOptions, Lang, Mapping, OnlySource, PromptOptions,
-    SourceKind, SourceOptions,
-};
+use labeler_tui::source::{SourceKind, SourceOptions};
 use std::path::Path;
 
 pub const ICON: IconOptions = IconOptions {
@@ -38,15 +37,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
     let overlay = options.outdir.join("vocabulary.toml");
     let engine = Engine::new(EngineConfig {
         options,
-        source: SourceOptions {
-            kind: SourceKind::Folder(folder.to_owned()),
-            only: OnlySource::All,
-            run_id: None,
-            equipment_name: EquipmentName::default(),
-            mapping: Mapping::default(),
-            max_samples: None,
-            outdir: None,
-        },
+        source: SourceOptions::new(SourceKind::Folder(folder.to_owned())),
         icon: ICON,
         prompt: PromptOptions {
             version: "v2".into(),

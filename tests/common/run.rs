@@ -1,6 +1,6 @@
 //! Model options for tests.
 
-use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
+use labeler_tui::vlm::{DeviceChoice, ModelOptions, Precision, Quantize};
 
 /// Options for the CPU with this KV cache limit and defaults for everything else.
 pub fn run_options(kv_memory: Option<u64>) -> ModelOptions {

@@ -6,10 +6,11 @@ use labeler_tui::error::Error;
 use labeler_tui::icon::Picture;
 use labeler_tui::labeler::remote::{RemoteLabeler, RetryPolicy};
 use labeler_tui::labeler::{
-    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts,
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts, RemoteOptions,
+    Secret,
 };
+use labeler_tui::prompt::Lang;
 use labeler_tui::record::{Chat, GroupId, Vocabulary};
-use labeler_tui::settings::{Lang, RemoteOptions, Secret};
 use labeler_tui::vlm::Sampling;
 use labeler_tui::wording::Words;
 use serde_json::Value;

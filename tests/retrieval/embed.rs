@@ -2,7 +2,8 @@
 
 use super::{change, copy, distance, fixtures, open, options, picture, retriever};
 use crate::common::ended;
-use labeler_tui::settings::{Quantize, RetrieverOptions};
+use labeler_tui::embed::RetrieverOptions;
+use labeler_tui::vlm::Quantize;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::process::Command;

@@ -10,11 +10,11 @@ mod embed;
 mod measure;
 mod refused;
 
-use labeler_tui::embed::Retriever;
+use labeler_tui::embed::{Retriever, RetrieverOptions};
 use labeler_tui::icon::{self, Picture};
 use labeler_tui::record::Background;
-use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize, RetrieverOptions};
 use labeler_tui::vlm::open::OnOpening;
+use labeler_tui::vlm::{DeviceChoice, ModelOptions, Precision, Quantize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

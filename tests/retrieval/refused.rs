@@ -1,8 +1,8 @@
 //! Unusable retrievers and adapters are refused with a clear message.
 
 use super::{change, copy, fixtures, open, options, retriever};
+use labeler_tui::embed::RetrieverOptions;
 use labeler_tui::error::Error;
-use labeler_tui::settings::RetrieverOptions;
 use serde_json::json;
 use std::path::Path;
 

@@ -9,60 +9,35 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// The top-level modules of `src` with their layers, lowest first. Each imports only from those
-/// before it.
-const MODULES: [(&str, u32); 23] = [
-    ("platform", 0),
-    ("text", 0),
-    ("error", 0),
-    ("threads", 0),
-    ("record", 0),
-    ("settings", 1),
-    ("outdir", 1),
-    ("source", 1),
-    ("icon", 1),
-    ("prompt", 1),
-    ("store", 1),
-    ("export", 1),
-    ("vlm", 2),
-    ("embed", 2),
-    ("labeler", 3),
-    ("engine", 3),
-    ("wording", 4),
-    ("batch", 4),
-    ("tui", 4),
-    ("commands", 5),
-    ("cli", 5),
-    ("logging", 5),
-    ("main", 5),
-];
+/// A layer of the table in `lib.rs`.
+struct Layer {
+    name: String,
+    /// Its top-level modules. Each imports only from those before it.
+    modules: Vec<String>,
+    /// What it may import from the layers below; `None` is everything.
+    imports: Option<Vec<String>>,
+}
 
-/// Modules that the front ends may use, besides their own.
-const FRONT_ENDS_SEE: [&str; 13] = [
-    "record",
-    "text",
-    "settings",
-    "error",
-    "threads",
-    "platform",
-    "icon",
-    "engine::messages",
-    "engine::handle",
-    // Warnings and counts of labelers, which the engine forwards.
-    "labeler::report",
-    // Reads icons for previews; re-exported by the engine.
-    "source::image_file",
-    "wording",
-    // Notices about files, which the engine forwards.
-    "outdir::notice",
-];
-
-/// Modules of layer 1 that the models may use.
-const MODELS_SEE: [&str; 3] = [
-    "icon",     // The options of a model.
-    "settings", // Opens the file of the vectors, which is in the outdir.
-    "outdir",
-];
+/// The layers of the table in `lib.rs`, lowest first.
+static LAYERS: LazyLock<Vec<Layer>> = LazyLock::new(|| {
+    let lib = GRAPH.modules.iter().find(|module| module.name.is_empty());
+    let names = |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect();
+    let rows = lib.unwrap().text.lines().filter_map(|line| {
+        let (name, row) = line.strip_prefix("//! ")?.split_once("  ")?;
+        let (modules, imports) = match row.split_once("->") {
+            Some((modules, imports)) => (modules, Some(names(imports))),
+            None => (row, None),
+        };
+        let name = name.to_owned();
+        let modules = names(modules);
+        name.starts_with('L').then_some(Layer {
+            name,
+            modules,
+            imports,
+        })
+    });
+    rows.collect()
+});
 
 /// Intentional cycles, by folder.
 const CYCLES: [&str; 1] = [
@@ -77,15 +52,20 @@ static GRAPH: LazyLock<Graph> =
     LazyLock::new(|| Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
 static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| GRAPH.edges());
 
-/// Index of a file's top-level module in [`MODULES`]; `None` for `lib.rs`.
-fn position(module: &Module) -> Option<usize> {
+/// The layer of a file and its module's place in it; `None` for `lib.rs`.
+fn position(module: &Module) -> Option<(usize, usize)> {
     let top_level = module.name.first()?;
-    let position = MODULES.iter().position(|(name, _)| name == top_level);
-    Some(position.unwrap_or_else(|| panic!("{top_level} is missing in MODULES")))
+    let places = LAYERS.iter().enumerate().flat_map(|(layer, row)| {
+        let names = row.modules.iter().enumerate();
+        names.map(move |(place, name)| (name, (layer, place)))
+    });
+    let position = places.into_iter().find(|(name, _)| *name == top_level);
+    let missing = || panic!("{top_level} is missing in the table of lib.rs");
+    Some(position.unwrap_or_else(missing).1)
 }
 
-fn layer(module: &Module) -> Option<u32> {
-    position(module).map(|position| MODULES[position].1)
+fn layer(module: &Module) -> Option<usize> {
+    position(module).map(|(layer, _)| layer)
 }
 
 fn ends(edge: &Edge) -> (&'static Module, &'static Module) {
@@ -244,23 +224,17 @@ fn format_cycles(cycles: &[BTreeSet<String>], folder: &str) -> String {
 }
 
 #[test]
-fn front_ends_use_only_the_engines_messages_and_handle() {
+fn a_layer_imports_from_below_only_what_the_table_lists() {
     assert_no_use(|from, to| {
-        let own = &from.name[..from.name.len().min(1)];
+        let (Some(own), Some(below)) = (layer(from), layer(to)) else {
+            return false;
+        };
+        let Some(imports) = &LAYERS[own].imports else {
+            return false;
+        };
         let name = to.name.join("::");
-        layer(from) == Some(4)
-            && !to.name.starts_with(own)
-            && !FRONT_ENDS_SEE.iter().any(|may| is_in(&name, may))
-    });
-}
-
-#[test]
-fn models_use_only_icons_and_their_options() {
-    assert_no_use(|from, to| {
-        let name = to.name.join("::");
-        layer(from) == Some(2)
-            && layer(to) == Some(1)
-            && !MODELS_SEE.iter().any(|may| is_in(&name, may))
+        let is_listed = |listed: &String| *listed == LAYERS[below].name || is_in(&name, listed);
+        below < own && !imports.iter().any(is_listed)
     });
 }
 

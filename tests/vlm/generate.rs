@@ -545,27 +545,6 @@ fn the_memory_that_is_reported_as_needed_suffices() {
 }
 
 #[test]
-fn a_canceled_request_gives_no_more_events() {
-    for model in both("flat") {
-        let cases = reference("flat").0;
-        let mut generator = generator(&model, 2, 512);
-        for ticket in 0..4 {
-            generator.add(request(&model, &cases[ticket as usize], ticket, 0));
-        }
-        let first = generator.step();
-        assert!(generator.cancel(1), "in flight");
-        assert!(generator.cancel(3), "waiting");
-        assert!(!generator.cancel(17));
-        let first = first
-            .into_iter()
-            .filter(|event| !matches!(event, GenerateEvent::Token { ticket: 1, .. }));
-        let answers = finish_after(first.collect(), &mut generator);
-        assert_eq!(answers.keys().copied().collect::<Vec<u64>>(), [0, 2]);
-        assert_eq!(answers[&2].ids(), expected(&model, &cases[2]));
-    }
-}
-
-#[test]
 fn different_prefixes_take_turns_in_little_memory() {
     for model in both("nested") {
         let cases = reference("nested").0;

@@ -120,25 +120,6 @@ fn a_shared_prefix_does_not_change_logits() {
 }
 
 #[test]
-fn truncating_undoes_a_step() {
-    for (fixture, model) in models() {
-        let case = &reference(fixture).0[2];
-        let images = images(&model, case);
-        let mut sequence = new_sequence(&model, None);
-        feed(&model, &mut sequence, &case.token_ids, &images);
-        let straight = feed(&model, &mut sequence, &case.greedy[..5], &[]);
-        for detour in [1, 20, 40] {
-            sequence.truncate(case.token_ids.len()).unwrap();
-            feed(&model, &mut sequence, &case.greedy[5..5 + detour], &[]);
-            sequence.truncate(case.token_ids.len()).unwrap();
-            let again = feed(&model, &mut sequence, &case.greedy[..5], &[]);
-            assert_eq!(furthest(&straight, &again), 0.0, "{fixture}");
-        }
-        assert!(sequence.truncate(10_000).is_err());
-    }
-}
-
-#[test]
 fn a_failed_step_leaves_the_sequence_unchanged() {
     for model in both("flat") {
         let case = &reference("flat").0[1];

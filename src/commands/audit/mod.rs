@@ -1,9 +1,9 @@
 //! `labeler-tui audit`: a person judges a random sample of the committed records blind.
 
 use super::{check_images_folder, find_image, load_vocabulary, lock_journal, write_out};
+use crate::commands::options::AuditOptions;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AuditEstimate, GroupId, Item, SampledRecord};
-use crate::settings::AuditOptions;
 use crate::store::{Journal, copy_to_read};
 use crate::text::{count, for_line, pad};
 use crate::tui::Exit;

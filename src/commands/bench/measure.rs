@@ -1,9 +1,9 @@
 //! Runs a workload on the generator and measures it.
 
 use super::workload::ICONS;
+use crate::commands::options::BenchOptions;
 use crate::error::Result;
 use crate::platform;
-use crate::settings::BenchOptions;
 use crate::vlm::open::Opened;
 use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, StepStats};
 use serde_json::json;

@@ -9,12 +9,13 @@ mod workload;
 
 use super::ask::{local_model, open_with_bar};
 use super::write_out;
+use crate::commands::options::BenchOptions;
 use crate::error::Result;
+use crate::labeler::LabelerOptions;
 use crate::record::Item;
-use crate::settings::{BenchOptions, LabelerOptions, ModelOptions};
 use crate::text::{for_json, for_lines};
 use crate::vlm::open::Opened;
-use crate::vlm::{GenerateRequest, GeneratorOptions, Sampling};
+use crate::vlm::{GenerateRequest, GeneratorOptions, ModelOptions, Sampling};
 use measure::measure;
 use std::io::Write;
 use std::sync::Arc;

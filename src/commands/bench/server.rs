@@ -1,10 +1,11 @@
 //! Runs the workload on a server and measures it.
 
 use super::workload::{ICONS, items, prompter, question};
+use crate::commands::options::BenchOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::labeler::RemoteOptions;
 use crate::labeler::remote::{ChatClient, ChatTurn};
 use crate::platform;
-use crate::settings::{BenchOptions, RemoteOptions};
 use crate::text::for_line;
 use crate::wording::Words;
 use serde_json::{Value, json};

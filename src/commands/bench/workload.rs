@@ -1,14 +1,11 @@
 //! The items, prompts and pictures that the benchmarks label, and the memory that this takes.
 
+use crate::commands::options::BenchOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
-use crate::prompt::Prompter;
+use crate::prompt::{Lang, PromptOptions, Prompter};
 use crate::record::{AttemptSettings, Background, Chat, ColorHistogram, Item};
-use crate::settings::{
-    BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
-    SourceOptions,
-};
-use crate::source::{self, RowEvent, SourceRow};
+use crate::source::{self, RowEvent, SourceKind, SourceOptions, SourceRow};
 use std::ops::ControlFlow;
 
 /// Default of `--icons`.
@@ -32,15 +29,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         Some(folder) => SourceKind::Folder(folder.clone()),
         None => SourceKind::Demo,
     };
-    let mut source = source::open(&SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        equipment_name: EquipmentName::default(),
-        mapping: Mapping::default(),
-        max_samples: None,
-        outdir: None,
-    })?;
+    let mut source = source::open(&SourceOptions::new(kind))?;
     let mut items = Vec::new();
     source.read(&mut |event| {
         if let RowEvent::Item(SourceRow { item, .. }) = event {

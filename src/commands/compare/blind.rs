@@ -1,12 +1,12 @@
 //! Blind votes between two sets of records, kept in an append-only file.
 
+use crate::commands::options::{BlindOptions, CompareOptions};
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, pairs, shows_a_first, shuffle_key,
 };
-use crate::settings::{BlindOptions, CompareOptions};
 use crate::text::{for_line, hex, utc};
 use crate::tui::Exit;
 use crate::tui::judging::{self, Ballot, Card, Choice, Deck, Outcome, Question};
@@ -38,7 +38,7 @@ struct VoteLine {
 }
 
 /// Two differing texts of one image.
-struct Pair {
+struct BlindPair {
     image: String,
     /// Hashes of the texts.
     a: String,
@@ -115,7 +115,7 @@ pub fn run(
 fn print_json(
     options: &CompareOptions,
     in_both: usize,
-    pairs: &[Pair],
+    pairs: &[BlindPair],
     votes: &[(usize, Vote)],
     out: &mut dyn Write,
 ) -> Result<Exit> {
@@ -137,7 +137,12 @@ fn print_json(
 }
 
 /// The pairs whose texts differ, in a shuffled order.
-fn differing(matched: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]) -> Vec<Pair> {
+fn differing(
+    matched: Vec<(usize, usize)>,
+    seed: u64,
+    a: &[Labeled],
+    b: &[Labeled],
+) -> Vec<BlindPair> {
     let mut numbered: Vec<(usize, (usize, usize))> = matched.into_iter().enumerate().collect();
     numbered.sort_by_key(|(number, _)| shuffle_key(seed, *number));
     let mut pairs = Vec::new();
@@ -152,7 +157,7 @@ fn differing(matched: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labele
             true => (text_a, text_b),
             false => (text_b, text_a),
         };
-        pairs.push(Pair {
+        pairs.push(BlindPair {
             image: a.record.image(),
             a: text_hash(text_a),
             b: text_hash(text_b),
@@ -185,7 +190,7 @@ fn text_hash(labels: &Labels) -> String {
 }
 
 /// The current vote of each pair that has one, oldest first.
-fn current_votes(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
+fn current_votes(pairs: &[BlindPair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
     let pair_of_image = pairs.iter().enumerate();
     let pair_of_image: HashMap<&str, usize> = pair_of_image
         .map(|(at, pair)| (pair.image.as_str(), at))
@@ -227,12 +232,12 @@ fn is_cut_off(line: &str) -> bool {
 #[derive(Default)]
 struct VoteFile {
     votes: Vec<VoteLine>,
-    end: End,
+    end: BlindEnd,
 }
 
 /// How a vote file ends.
 #[derive(Default)]
-struct End {
+struct BlindEnd {
     bytes: u64,
     /// Length of a last line that was cut off when the program ended.
     cut_off: u64,
@@ -269,7 +274,7 @@ fn read(path: &Path) -> Result<VoteFile> {
 }
 
 /// Opens the vote file to append, and removes a last line that was cut off when the program ended.
-fn open(path: &Path, end: &End) -> Result<File> {
+fn open(path: &Path, end: &BlindEnd) -> Result<File> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
     let mut votes = opened.map_err(file_error("opening", path))?;
     let bytes = votes.metadata().map_err(file_error("reading", path))?.len();
@@ -291,7 +296,7 @@ fn open(path: &Path, end: &End) -> Result<File> {
 struct VoteWriter<'a> {
     file: File,
     path: &'a Path,
-    pairs: &'a [Pair],
+    pairs: &'a [BlindPair],
     votes: Vec<VoteLine>,
 }
 

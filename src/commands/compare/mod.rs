@@ -5,11 +5,11 @@ mod blind;
 use blind::Labeled;
 
 use super::{check_images_folder, find_image, write_out};
+use crate::commands::options::CompareOptions;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{GroupId, Record, RecordComparison, Vocabulary, compare};
-use crate::settings::CompareOptions;
 use crate::store::{self, Journal, LabelsFile, Prefer};
 use crate::text::{count, for_line, pad, plural};
 use crate::tui::Exit;

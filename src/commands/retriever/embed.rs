@@ -2,9 +2,9 @@
 
 use super::open_with_bar;
 use crate::commands::ask::read_picture;
+use crate::commands::options::EmbedOptions;
 use crate::commands::write_out;
 use crate::error::Result;
-use crate::settings::EmbedOptions;
 use crate::text::{for_json, for_line};
 use std::io::Write;
 

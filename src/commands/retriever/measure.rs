@@ -1,8 +1,8 @@
 //! Embeds each image and text of an outdir once, and ranks the images for every text.
 
 use crate::embed::ranking::{ImageIndex, Ranking};
-use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{Retriever, Vector, named};
+use crate::engine::{VectorFile, VectorKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{
@@ -100,7 +100,7 @@ pub fn measure(
     let families = records.iter().map(|(record, _)| record.family).collect();
     let index = ImageIndex::new(&images, families)?;
     drop(images);
-    let mut search = Search {
+    let mut search = RecordSearch {
         embedder: &embedder,
         index: &index,
         records: &records,
@@ -247,13 +247,13 @@ impl Embedder<'_> {
     }
 }
 
-struct Search<'a> {
+struct RecordSearch<'a> {
     embedder: &'a Embedder<'a>,
     index: &'a ImageIndex,
     records: &'a [(Searched, VectorKey)],
 }
 
-impl Search<'_> {
+impl RecordSearch<'_> {
     /// Searches for each record by its label and its queries.
     fn find(
         &mut self,

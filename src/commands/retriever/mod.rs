@@ -5,9 +5,8 @@ mod measure;
 pub mod retrieval;
 
 use super::opening::opening_bar;
-use crate::embed::Retriever;
+use crate::embed::{Retriever, RetrieverOptions};
 use crate::error::Result;
-use crate::settings::RetrieverOptions;
 
 /// Opens the retriever with a progress bar on standard error, if that is a terminal.
 fn open_with_bar(options: &RetrieverOptions) -> Result<Retriever> {

@@ -3,16 +3,16 @@
 
 use super::measure::{RetrievalMeasurement, StageProgress, measure, records};
 use super::open_with_bar;
+use crate::commands::options::RetrievalOptions;
 use crate::commands::{load_vocabulary, write_out};
 use crate::embed::named;
-use crate::embed::vectors::VectorFile;
+use crate::engine::VectorFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir;
 use crate::record::{
     BeforeAfter, RetrievalMetrics, RetrievalResult, RetrievalSummary, RetrieverName, SearchRank,
     Vocabulary,
 };
-use crate::settings::RetrievalOptions;
 use crate::store::{self, Journal};
 use crate::text::{count, for_json, for_line, pad, plural, utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,14 +1,14 @@
 //! The retriever architectures, one folder each. Code outside this folder does not depend on any one
 //! of them.
 //!
-//! To add an architecture, write its folder with an [`Architecture`] and add its `model_type` to
+//! To add an architecture, write its folder with an [`RetrieverArchitecture`] and add its `model_type` to
 //! [`ModelType`] and to the match in [`open`].
 
 mod chinese_clip;
 mod clip;
 mod siglip;
 
-use super::architecture::Architecture;
+use super::architecture::RetrieverArchitecture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::files::CheckpointFile;
@@ -78,7 +78,7 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
 ///
 /// # Errors
 /// If the architecture is not supported or the configuration is invalid. The error names the file.
-pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
+pub fn open(files: &CheckpointFiles) -> Result<Box<dyn RetrieverArchitecture>> {
     let root: Root = files.config.json()?;
     match root.supported_type() {
         Ok(ModelType::Siglip) => read::<siglip::Siglip>(&files.config),
@@ -91,9 +91,9 @@ pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     }
 }
 
-fn read<A: Architecture + DeserializeOwned + 'static>(
+fn read<A: RetrieverArchitecture + DeserializeOwned + 'static>(
     config: &CheckpointFile,
-) -> Result<Box<dyn Architecture>> {
+) -> Result<Box<dyn RetrieverArchitecture>> {
     let read: A = config.json()?;
     read.check()
         .map_err(|error| error.context(config.shown()))?;

@@ -1,10 +1,10 @@
 //! Decides when exports are updated: immediately in a batch, in the background in the workstation.
 
 use super::JournalAccess;
+use crate::engine::EngineOptions;
 use crate::error::Result;
 use crate::export::{ExportIssues, Exports, MissingImages, OutputFile};
-use crate::outdir::FileNotice;
-use crate::settings::EngineOptions;
+use crate::record::FileNotice;
 
 pub struct Exporting {
     exports: Exports,

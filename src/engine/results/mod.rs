@@ -9,6 +9,7 @@ use super::journal::JournalAccess;
 use super::messages::{Event, Progress, RetryCounts, Summary};
 use super::metrics::Metrics;
 use super::queue::{Job, Purpose, Request};
+use crate::engine::EngineOptions;
 use crate::error::Result;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
@@ -16,7 +17,6 @@ use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, FailureDetail, GroupId,
     GroupSummary, Reason, Recoloring, Vocabulary,
 };
-use crate::settings::EngineOptions;
 use crate::store::StoredAttempt;
 use crate::text::shortened;
 use postprocess::Postprocess;

@@ -3,12 +3,11 @@
 use crate::engine::queue::{Job, Purpose};
 use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
-use crate::prompt::Prompter;
+use crate::prompt::{Lang, Prompter};
 use crate::record::{
     self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
     Timings, TokenCounts, Vocabulary,
 };
-use crate::settings::Lang;
 use crate::text::{Language, clean_text, utc};
 use jiff::Timestamp;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! Searches icons by text for the workstation, with the retriever whose vectors `retrieval` has
 //! stored. A separate thread loads its text encoder at the first search.
 
+pub mod vectors;
+
 use super::effects::Effects;
 use super::handle::EngineEnd;
 use super::journal::JournalAccess;
 use super::messages::{Event, Warning};
 use crate::embed::ranking::ImageIndex;
-use crate::embed::vectors::{VectorFile, VectorKey};
 use crate::embed::{TextEmbedder, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{GroupId, RetrieverName};
@@ -16,6 +17,7 @@ use crate::vlm::open::OnOpening;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vectors::{VectorFile, VectorKey};
 
 pub struct Search {
     front: EngineEnd,
@@ -104,10 +106,10 @@ fn no_vectors(outdir: &Path) -> Error {
 struct Searcher {
     front: EngineEnd,
     outdir: PathBuf,
-    loaded: Option<Loaded>,
+    loaded: Option<LoadedIndex>,
 }
 
-struct Loaded {
+struct LoadedIndex {
     by: RetrieverName,
     texts: TextEmbedder,
     images: Vec<(GroupId, String)>,
@@ -135,7 +137,7 @@ impl Searcher {
     fn find(&mut self, request: SearchRequest) -> Result<Vec<GroupId>> {
         let SearchRequest { text, by, images } = request;
         let previous = self.loaded.take();
-        let is_current = |loaded: &Loaded| loaded.by == by && loaded.images == images;
+        let is_current = |loaded: &LoadedIndex| loaded.by == by && loaded.images == images;
         let loaded = match previous {
             Some(loaded) if is_current(&loaded) => loaded,
             Some(loaded) if loaded.by == by => self.load(by, loaded.texts, images)?,
@@ -166,7 +168,7 @@ impl Searcher {
         by: RetrieverName,
         texts: TextEmbedder,
         images: Vec<(GroupId, String)>,
-    ) -> Result<Loaded> {
+    ) -> Result<LoadedIndex> {
         let file = VectorFile::open_to_read(&self.outdir, &by.digest)?;
         let file = file.ok_or_else(|| no_vectors(&self.outdir))?;
         let preparation = named::preparation(by.background);
@@ -180,7 +182,7 @@ impl Searcher {
         if groups.is_empty() {
             return Err(no_vectors(&self.outdir));
         }
-        Ok(Loaded {
+        Ok(LoadedIndex {
             by,
             texts,
             images,

@@ -1,8 +1,8 @@
 //! Builds captions from records.
 
+use super::options::Caption;
 use crate::record::fixes::NO_TYPES;
 use crate::record::{Field, Record, Vocabulary};
-use crate::settings::Caption;
 use crate::text::particles::{self, stem};
 use crate::text::{clean_text, split_word, without, words};
 

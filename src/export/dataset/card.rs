@@ -2,10 +2,10 @@
 
 use super::example::{Example, Split};
 use super::formats::format::Format;
+use super::options::{DatasetOptions, PathStyle};
 use super::plan::LeftOut;
 use crate::export::audit_summary::AuditSummary;
 use crate::record::{Field, Reason, RetrievalSummary};
-use crate::settings::{DatasetOptions, PathStyle};
 use crate::text::{count, plural, utc};
 use jiff::Timestamp;
 use serde_json::json;

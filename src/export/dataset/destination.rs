@@ -2,7 +2,7 @@
 
 use super::images::is_example;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::outdir::{EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular, sync_folder};
 use crate::platform;
 use crate::text::plural;
@@ -235,17 +235,24 @@ fn remove_leftovers(parent: &Path, prefix: &str) {
 
 /// A file that is being written.
 pub(super) struct PendingFile {
-    pub sink: Sink,
+    pub sink: ExportSink,
     target: Target,
 }
 
 impl PendingFile {
+    /// Appends a line of JSON.
+    pub fn json_line(&mut self, row: &impl Serialize) -> Result<()> {
+        let row = serde_json::to_string(row);
+        self.sink
+            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+    }
+
     pub fn finish(self) -> Result<()> {
         self.target.replace(self.sink.finish()?)
     }
 
     /// For a writer that owns the sink and returns it at the end.
-    pub fn into_parts(self) -> (Sink, Target) {
+    pub fn into_parts(self) -> (ExportSink, Target) {
         (self.sink, self.target)
     }
 }

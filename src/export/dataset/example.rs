@@ -2,8 +2,8 @@
 
 use super::destination::Destination;
 use super::images::Images;
+use super::options::DatasetOptions;
 use crate::record::Record;
-use crate::settings::DatasetOptions;
 use std::path::PathBuf;
 
 /// Progress of an export.
@@ -17,14 +17,15 @@ pub struct DatasetProgress {
 
 /// An image of a dataset with its captions and record.
 pub(super) struct Example {
-    /// File name without extension: the first 16 hex digits of the image's SHA-256.
+    /// File name without extension: the first 16 hex digits of the original image's SHA-256.
     pub key: String,
+    /// Its hash is that of the written image.
     pub record: Record,
     /// At least one. Formats with a single text use the first.
     pub captions: Vec<String>,
     /// Path of the image; `None` if it is not a separate file.
     pub file: Option<PathBuf>,
-    /// Bytes of the original file.
+    /// The image to write.
     pub bytes: Vec<u8>,
     /// File extension of the written image.
     pub extension: &'static str,

@@ -1,10 +1,10 @@
 //! Finds the images of records, checks that they are unchanged since they were labeled, and
 //! prepares them for a dataset.
 
+use super::options::DatasetOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{Background, FailureCode, GroupId, Record};
-use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ pub(super) struct Images {
 }
 
 /// An image as it is on disk.
-pub(super) struct Found {
+pub(super) struct FoundImage {
     pub bytes: Vec<u8>,
     pub sha256: String,
     /// `None` if the image is not a separate file.
@@ -72,7 +72,7 @@ impl Images {
         journal: &Journal,
         group: GroupId,
         record: &Record,
-    ) -> Result<Found, Unusable> {
+    ) -> Result<FoundImage, Unusable> {
         let (item, sha256) = journal.item(group).map_err(|_| Unusable::Unreadable)?;
         let file = match &self.base {
             Some(base) => base.join(&record.image_path).into(),
@@ -91,7 +91,7 @@ impl Images {
         if icon::extension(&bytes).is_none() {
             return Err(Unusable::Unreadable);
         }
-        Ok(Found {
+        Ok(FoundImage {
             bytes: bytes.into_owned(),
             sha256: found,
             file: file.own_file().filter(|_| !built_in).map(Path::to_owned),
@@ -103,24 +103,16 @@ impl Images {
         self.flatten.is_some() || self.upscale > 1
     }
 
-    /// Returns the file extension of a written image.
-    pub fn extension(&self, bytes: &[u8]) -> &'static str {
-        match self.are_changed() {
-            true => "png",
-            false => icon::extension(bytes).unwrap_or("bin"),
-        }
-    }
-
     /// Returns the bytes to write: the original file, or the enlarged image that the model saw.
-    pub fn written<'a>(&self, name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    pub fn written(&self, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
         if !self.are_changed() {
-            return Ok(Cow::Borrowed(bytes));
+            return Ok(bytes);
         }
         let failed =
             |error: Error| Error::new(ErrorKind::Image, format!("{name}: {}", error.cause));
-        let icon = icon::decode(bytes).map_err(|detail| failed(detail.into_error()))?;
+        let icon = icon::decode(&bytes).map_err(|detail| failed(detail.into_error()))?;
         let background = self.flatten.unwrap_or_default();
         let picture = icon::picture(&icon, self.upscale, background);
-        Ok(Cow::Owned(icon::to_png(&picture).map_err(failed)?))
+        icon::to_png(&picture).map_err(failed)
     }
 }

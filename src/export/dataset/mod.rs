@@ -11,19 +11,21 @@ mod destination;
 mod example;
 mod formats;
 mod images;
+mod options;
 mod plan;
 mod shards;
 mod split;
 
 pub use example::DatasetProgress;
+pub use options::{Caption, DatasetOptions, PathStyle, SplitShare};
 pub use plan::LeftOut;
 
 use super::audit_summary::AuditSummary;
-use super::selection::{ExportView, Selection};
+use super::selection::{ExportSelection, ExportView};
 use crate::error::{Error, ErrorKind, Result};
+use crate::icon;
 use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
-use crate::settings::DatasetOptions;
 use crate::store::Journal;
 use card::{Card, Statistics};
 use destination::Destination;
@@ -66,7 +68,7 @@ pub fn export_dataset(
 ) -> Result<Exported> {
     let format = format_of(&options.format)?;
     let images = Images::new(options);
-    let selection = Selection::of(journal, &options.outdir.join(LABELS))?;
+    let selection = ExportSelection::of(journal, &options.outdir.join(LABELS))?;
     let view = ExportView {
         journal,
         selection: &selection,
@@ -189,8 +191,8 @@ fn write(
 fn example(
     journal: &Journal,
     group: GroupId,
-    record: Record,
-    captions: &[crate::settings::Caption],
+    mut record: Record,
+    captions: &[Caption],
     vocabulary: &Vocabulary,
     images: &Images,
 ) -> Result<Example> {
@@ -201,12 +203,16 @@ fn example(
         )
         .with_hint("export again; shards that are complete are kept")
     })?;
+    let bytes = images.written(&record.image_path, image.bytes)?;
+    if images.are_changed() {
+        record.image_sha256 = Some(icon::sha256(&bytes));
+    }
     Ok(Example {
         key: key(&image.sha256),
         captions: caption::captions(&record, captions, vocabulary),
-        extension: images.extension(&image.bytes),
+        extension: icon::extension(&bytes).unwrap_or("bin"),
         file: image.file,
-        bytes: image.bytes,
+        bytes,
         record,
     })
 }

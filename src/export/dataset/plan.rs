@@ -3,13 +3,13 @@
 use super::caption::captions;
 use super::example::DatasetProgress;
 use super::images::{Images, Unusable};
+use super::options::DatasetOptions;
 use super::split::{Member, Splitter};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::selection::ExportView;
 use crate::icon::{self, Drawing};
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{GroupId, ImageLocation, Vocabulary};
-use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
 use crate::text::{hex, plural};

@@ -73,15 +73,13 @@ pub(super) fn folder(split: &Split, number: usize) -> String {
 }
 
 /// A folder of images, each optionally with its captions in a text file of the same name.
-struct ImageShard<'a> {
-    split: &'a Split<'a>,
+struct ImageShard {
     folder: PendingFolder,
     with_text: bool,
 }
 
 pub(super) fn images<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
     Ok(Box::new(ImageShard {
-        split,
         folder: split.destination.begin_folder(name)?,
         with_text: false,
     }))
@@ -92,17 +90,14 @@ pub(super) fn images_with_text<'a>(
     name: &str,
 ) -> Result<Box<dyn Shard + 'a>> {
     Ok(Box::new(ImageShard {
-        split,
         folder: split.destination.begin_folder(name)?,
         with_text: true,
     }))
 }
 
-impl Shard for ImageShard<'_> {
+impl Shard for ImageShard {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let images = self.split.images;
-        let bytes = images.written(&example.record.image_path, &example.bytes)?;
-        self.folder.write(&example.file_name(), &bytes)?;
+        self.folder.write(&example.file_name(), &example.bytes)?;
         match self.with_text {
             true => {
                 let text = example.captions.join("\n") + "\n";

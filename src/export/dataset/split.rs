@@ -1,9 +1,9 @@
 //! Assigns images to splits without leakage: equal images, equal names and recolors of one drawing
 //! are in the same split.
 
+use super::options::SplitShare;
 use crate::icon::Drawing;
 use crate::record::SourceType;
-use crate::settings::SplitShare;
 use crate::text::clean_text;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;

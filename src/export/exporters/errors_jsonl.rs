@@ -3,7 +3,7 @@
 use super::exporter::{Exporter, MissingImages};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::selection::ExportView;
-use crate::export::target::Sink;
+use crate::export::target::ExportSink;
 use crate::outdir::ERRORS;
 use crate::record::{Failure, FailureDetail};
 use crate::store::{Content, Journal};
@@ -67,7 +67,7 @@ impl Exporter for Errors {
         missing == MissingImages::AreGone
     }
 
-    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut ExportSink) -> Result<()> {
         view.journal.each_failure(|failed| {
             let line = serde_json::to_string(&ErrorLine {
                 image_path: &failed.image_path,

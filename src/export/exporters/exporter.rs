@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::export::selection::ExportView;
-use crate::export::target::Sink;
+use crate::export::target::ExportSink;
 use crate::store::{Content, Journal};
 
 /// What becomes of images that are not at their paths.
@@ -43,7 +43,7 @@ pub(in crate::export) trait Exporter: std::fmt::Debug + Send {
         true
     }
 
-    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()>;
+    fn write(&self, view: &ExportView, out: &mut ExportSink) -> Result<()>;
 
     /// Whether an unknown line came from an earlier, lost journal, and this journal has the same or
     /// newer information about its item. Such a line need not be saved.

@@ -3,7 +3,7 @@
 use super::exporter::Exporter;
 use crate::error::Result;
 use crate::export::selection::ExportView;
-use crate::export::target::Sink;
+use crate::export::target::ExportSink;
 use crate::outdir::LABELS;
 use crate::store::Content;
 
@@ -27,7 +27,7 @@ impl Exporter for Jsonl {
         Content::Records
     }
 
-    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut ExportSink) -> Result<()> {
         view.each_record(|record| out.line(&record.line()?))
     }
 }

@@ -3,7 +3,7 @@
 use super::exporter::{Exporter, MissingImages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::selection::ExportView;
-use crate::export::target::Sink;
+use crate::export::target::ExportSink;
 use crate::outdir::{PARQUET, file_error};
 use crate::record::{self, Record};
 use crate::store::Content;
@@ -53,7 +53,7 @@ impl Exporter for Parquet {
         false
     }
 
-    fn write(&self, view: &ExportView, out: &mut Sink) -> Result<()> {
+    fn write(&self, view: &ExportView, out: &mut ExportSink) -> Result<()> {
         let target = out.target().to_owned();
         let mut parquet = ParquetFile::create(out, &target)?;
         view.each_record(|record| match record.record()? {
@@ -66,14 +66,14 @@ impl Exporter for Parquet {
 
 /// A Parquet file that is being written.
 struct ParquetFile<'a> {
-    writer: ArrowWriter<&'a mut Sink>,
+    writer: ArrowWriter<&'a mut ExportSink>,
     schema: Arc<Schema>,
     pending: Vec<Record>,
     path: &'a Path,
 }
 
 impl<'a> ParquetFile<'a> {
-    pub fn create(out: &'a mut Sink, path: &'a Path) -> Result<Self> {
+    pub fn create(out: &'a mut ExportSink, path: &'a Path) -> Result<Self> {
         let schema = Arc::new(Schema::new(record_fields()));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)

@@ -14,7 +14,7 @@ const MAX_ICON_BYTES: usize = 48 << 10;
 const THUMBNAIL_SIDE: u32 = 160;
 
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub struct ReportEntry {
     name: String,
     path: String,
     part: Option<String>,
@@ -36,7 +36,7 @@ pub struct Entry {
     icon: Option<(&'static str, String)>,
 }
 
-impl Entry {
+impl ReportEntry {
     /// `first` is the first version of the text, `failure` why there is no text. `families` are the
     /// families of more than one image.
     pub fn of(

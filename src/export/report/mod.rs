@@ -10,7 +10,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{Field, GroupState, GroupSummary, Reason, Vocabulary};
 use crate::store::Journal;
-use entry::Entry;
+use entry::ReportEntry;
 use page::{PAGE_AFTER, PAGE_BEFORE, SCRIPT, STYLE, escaped, filled, script_safe};
 use plots::{ReportCounts, plots};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ pub fn write_report(
             false => None,
         };
         let confused = confused.and_then(|found| found.label.confused);
-        let entry = Entry::of(&summary, &item, first, failure, &families);
+        let entry = ReportEntry::of(&summary, &item, first, failure, &families);
         let entry = entry.with_confused(confused.map(|other| other.image_path));
         reported.without_icon += usize::from(!entry.has_icon());
         let entry = serde_json::to_string(&entry);

@@ -1,11 +1,10 @@
 use super::*;
-use crate::prompt::schema;
+use crate::prompt::{Lang, schema};
 use crate::record::testing::VOCABULARY;
 use crate::record::{
     self, AnswerForm, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext,
     SourceType, Vocabulary, to_oklab,
 };
-use crate::settings::Lang;
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie, TokenizerEnv};
 use proptest::prelude::{
     ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,

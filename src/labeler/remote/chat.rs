@@ -5,8 +5,8 @@ use super::{completion, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::labeler::ServerNotice;
+use crate::labeler::options::RemoteOptions;
 use crate::record::ServerError;
-use crate::settings::RemoteOptions;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::labeler::ServerNotice;
+use crate::labeler::options::{RemoteOptions, Secret};
 use crate::record::ServerError;
-use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
 use rustls::CertificateError;
 use std::cell::Cell;

@@ -19,8 +19,8 @@ use super::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts, RequestedPause,
 };
 use crate::error::Result;
+use crate::labeler::options::RemoteOptions;
 use crate::record::{FailureDetail, Field, Parsed, ServerError};
-use crate::settings::RemoteOptions;
 use crate::text::{Phrase, clean_text, shortened};
 use conformance::Conformance;
 use futures_util::StreamExt as _;

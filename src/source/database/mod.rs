@@ -7,7 +7,7 @@ use super::cp949::TextDecoder;
 use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{FailureDetail, Item, SourceType};
-use crate::settings::{EquipmentName, OnlySource};
+use crate::source::options::{EquipmentName, OnlySource};
 use crate::text::{Phrase, Said, paragraphs, said};
 use connect::{connect, unreadable};
 use rusqlite::types::ValueRef;

@@ -1,7 +1,7 @@
 //! Column names of manifests: our own, those of other programs, and those that the user maps.
 
 use crate::record::SourceType;
-use crate::settings::{Mapping, NameSource};
+use crate::source::options::{Mapping, NameSource};
 
 /// Content of a manifest column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::columns::Columns;
 use super::file::Manifest;
 use super::forms::{form_of, open_file};
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::OnlySource;
+use crate::source::options::OnlySource;
 use crate::source::reading::{ItemSource, RowEvent, Sink, absolute, base_of};
 use crate::source::walk::{Walk, WalkedFile, skipped_warning};
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
 //! Images embedded in a manifest.
 
 use crate::record::ImageLocation;
-use crate::settings::MAX_FILE_BYTES;
+use crate::source::options::MAX_FILE_BYTES;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 
 /// An image embedded in a row.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct EmbeddedImage {
     /// Where it can be read again.
     pub location: ImageLocation,
     /// The image's own path in the manifest.
@@ -18,7 +18,7 @@ pub struct Embedded {
     extension: &'static str,
 }
 
-impl Embedded {
+impl EmbeddedImage {
     pub fn new(location: ImageLocation, path: Option<String>, bytes: &[u8]) -> Self {
         let is_within_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
         Self {

@@ -1,13 +1,13 @@
 //! The part that all manifest formats share: opening a manifest, and checking and emitting its rows.
 
 use super::columns::Columns;
-use super::embedded::Embedded;
+use super::embedded::EmbeddedImage;
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::platform::open_to_read;
-use crate::settings::{Mapping, OnlySource};
 use crate::source::checks::is_selected;
 use crate::source::inflated;
+use crate::source::options::{Mapping, OnlySource};
 use crate::source::reading::{Note, RowEvent, Sink, absolute, cannot_open, cannot_read};
 use crate::text::encoding::as_utf8;
 use crate::text::{Said, said};
@@ -101,7 +101,7 @@ impl Manifest {
     pub fn emit_with_image(
         &self,
         row: Result<Row, Said>,
-        image: Option<Embedded>,
+        image: Option<EmbeddedImage>,
         place: &dyn fmt::Display,
         sink: &mut Sink,
     ) -> ControlFlow<()> {

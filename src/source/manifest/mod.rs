@@ -12,7 +12,7 @@ pub use forms::{cell_bytes, read_lines};
 
 use super::reading::{ItemSource, base_of};
 use crate::error::Result;
-use crate::settings::{Mapping, OnlySource};
+use crate::source::options::{Mapping, OnlySource};
 use columns::Columns;
 use std::path::Path;
 

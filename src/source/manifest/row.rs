@@ -1,7 +1,7 @@
 //! Collects the cells of a manifest row and converts them to an item.
 
 use super::columns::{Column, Columns, IMAGE_PATH};
-use super::embedded::Embedded;
+use super::embedded::EmbeddedImage;
 use crate::record::{Item, SourceType};
 use crate::source::checks::{MAX_ROW, TOO_LONG, file_at, has_control, name, one_line};
 use crate::source::reading::SourceRow;
@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
         mut self,
         base: &Path,
         prefix: &str,
-        image: Option<Embedded>,
+        image: Option<EmbeddedImage>,
     ) -> Result<CheckedRow, Said> {
         let mut notes = Vec::new();
         let is_ours = self.is_ours && image.is_none();

@@ -252,6 +252,20 @@ fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
 }
 
 #[test]
+fn a_binary_column_of_paths_is_not_the_column_of_images() {
+    let image = png(1);
+    let bytes = |value: &[u8]| Arc::new(BinaryArray::from_vec(vec![value])) as ArrayRef;
+    let table = parquet_bytes(vec![
+        ("image_path", bytes(b"a/b.png")),
+        ("image", bytes(&image)),
+        ("item_name", strings([Some("모자")])),
+    ]);
+    let (_dir, options) = manifest("m.parquet", &table);
+    let found = ("a/b.png".to_owned(), "모자".to_owned(), image);
+    assert_eq!(groups(&options), (vec![found], Vec::new()));
+}
+
+#[test]
 fn images_in_parquet_are_read_in_place() {
     let images: Vec<_> = (0..25).map(png).collect();
     let rows: Vec<(Option<Vec<u8>>, Option<&str>)> = images

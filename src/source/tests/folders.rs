@@ -1,7 +1,7 @@
 //! Tests of image folders.
 
 use super::*;
-use crate::settings::NameSource;
+use crate::source::options::NameSource;
 
 fn images(dir: &Path) -> SourceOptions {
     options(SourceKind::Folder(dir.to_owned()))

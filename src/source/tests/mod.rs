@@ -8,7 +8,7 @@ mod manifests;
 
 use super::*;
 use crate::record::{FailureDetail, Item};
-use crate::settings::{EquipmentName, Mapping, OnlySource};
+use crate::source::options::{EquipmentName, OnlySource};
 use crate::text::Said;
 use std::fs;
 use std::ops::ControlFlow;
@@ -42,15 +42,7 @@ pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 pub fn options(kind: SourceKind) -> SourceOptions {
-    SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        equipment_name: EquipmentName::default(),
-        mapping: Mapping::default(),
-        max_samples: None,
-        outdir: None,
-    }
+    SourceOptions::new(kind)
 }
 
 pub fn manifest_at(path: impl AsRef<Path>) -> SourceOptions {
@@ -150,7 +142,7 @@ fn an_image_that_is_not_a_regular_file_fails_without_blocking() {
     std::os::unix::fs::symlink("/dev/zero", dir.path().join("endless.png")).unwrap();
     assert_eq!(code("endless.png"), FailureCode::ImageLoadFailed);
     let large = fs::File::create(dir.path().join("large.png")).unwrap();
-    large.set_len(crate::settings::MAX_FILE_BYTES + 1).unwrap();
+    large.set_len(crate::source::MAX_FILE_BYTES + 1).unwrap();
     assert_eq!(code("large.png"), FailureCode::ImageLoadFailed);
 }
 

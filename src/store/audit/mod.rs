@@ -68,7 +68,7 @@ pub fn population(
     vocabulary: &Vocabulary,
     estimator: &Estimator,
 ) -> Result<Vec<Candidate>> {
-    struct Row {
+    struct SampleRow {
         group: i64,
         source_type: String,
         version: i64,
@@ -96,7 +96,7 @@ pub fn population(
         .map_err(journal_error("reading the records"))?;
     let rows = select
         .query_map([], |row| {
-            Ok(Row {
+            Ok(SampleRow {
                 group: row.get(0)?,
                 source_type: row.get(1)?,
                 version: row.get(2)?,

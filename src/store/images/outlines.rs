@@ -23,11 +23,11 @@ pub struct Outlines {
 /// Groups whose images have the same outline, by family. `None` holds the groups without one.
 #[derive(Debug, Default)]
 pub struct Outline {
-    families: BTreeMap<Option<GroupId>, Vec<Member>>,
+    families: BTreeMap<Option<GroupId>, Vec<OutlineMember>>,
 }
 
 #[derive(Debug)]
-struct Member {
+struct OutlineMember {
     group: GroupId,
     edges: Edges,
 }
@@ -63,7 +63,7 @@ impl Outlines {
 }
 
 fn bytes(edges: &Edges) -> usize {
-    size_of::<Member>() + edges.values().len()
+    size_of::<OutlineMember>() + edges.values().len()
 }
 
 impl Outline {
@@ -83,7 +83,7 @@ impl Outline {
 
     pub fn add(&mut self, group: GroupId, family: Option<GroupId>, edges: Edges) {
         let members = self.families.entry(family).or_default();
-        members.push(Member { group, edges });
+        members.push(OutlineMember { group, edges });
     }
 
     /// Merges groups and families into `family`. Returns how many groups changed their family.

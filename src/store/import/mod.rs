@@ -18,9 +18,10 @@ use super::tables::meta::{Content, bump_version};
 use super::tables::records::insert_record_row;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::outdir::{FileNotice, KEPT, UNREAD, file_error, keep_lines, refuse_irregular};
+use crate::outdir::{KEPT, UNREAD, file_error, keep_lines, refuse_irregular};
 use crate::record::{
-    CommittedBy, CurrentState, Field, GroupId, Item, Labels, Reason, Record, SourceType, Vocabulary,
+    CommittedBy, CurrentState, Field, FileNotice, GroupId, Item, Labels, Reason, Record,
+    SourceType, Vocabulary,
 };
 use crate::text::encoding::Encoding;
 use crate::text::{clean_text, for_line, hex, utc};

@@ -1,6 +1,6 @@
 //! Counts of what happened to the lines of an imported file.
 
-use crate::outdir::FileNotice;
+use crate::record::FileNotice;
 
 /// How many unreadable lines are listed. The journal stores the reason for each.
 const MAX_LISTED: usize = 5;

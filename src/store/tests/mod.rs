@@ -20,11 +20,11 @@ use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::{Exports, MissingImages};
-use crate::outdir::{FileNotice, PARQUET};
+use crate::outdir::PARQUET;
 use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
-    Attempt, Change, Failure, FailureCode, FailureDetail, Field, GroupId, GroupState, Labels,
-    Reason, Timings, TokenCounts, Vocabulary,
+    Attempt, Change, Failure, FailureCode, FailureDetail, Field, FileNotice, GroupId, GroupState,
+    Labels, Reason, Timings, TokenCounts, Vocabulary,
 };
 use crate::wording::Words;
 use std::ops::{Deref, DerefMut};
@@ -44,6 +44,15 @@ fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
 
 fn vocabulary() -> Arc<Vocabulary> {
     Arc::clone(&VOCABULARY)
+}
+
+impl Journal {
+    /// Returns the groups without an answer or a failure, in source order.
+    fn waiting(&self) -> Result<Vec<GroupId>> {
+        let mut groups = self.summaries()?;
+        groups.retain(|group| group.state == GroupState::Waiting);
+        Ok(groups.into_iter().map(|group| group.id).collect())
+    }
 }
 
 /// A journal with its exports, as in the engine.

@@ -46,7 +46,7 @@ pub fn ask_again(
 
 /// Where to go in the values of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+enum Cycle {
     Back,
     Forward,
 }
@@ -78,8 +78,8 @@ impl RetryForm {
         }
     }
 
-    fn cycle_value(&mut self, to: Direction) {
-        let forward = to == Direction::Forward;
+    fn cycle_value(&mut self, to: Cycle) {
+        let forward = to == Cycle::Forward;
         match self.row {
             0 => self.strict = !self.strict,
             1 => self.upscale = (self.upscale + if forward { 1 } else { 8 }) % 9,
@@ -187,8 +187,8 @@ impl Modal for RetryForm {
             _ if self.row == ROWS - 1 => {
                 self.hint.key(key);
             }
-            KeyCode::Left => self.cycle_value(Direction::Back),
-            KeyCode::Right | KeyCode::Char(' ') => self.cycle_value(Direction::Forward),
+            KeyCode::Left => self.cycle_value(Cycle::Back),
+            KeyCode::Right | KeyCode::Char(' ') => self.cycle_value(Cycle::Forward),
             _ => {}
         }
         Next::stay()

@@ -16,7 +16,7 @@ pub(super) use screen::JudgingScreen;
 use super::terminal::{self, Exit, run_alone, theme_of};
 use super::theme::ThemeColors;
 use crate::error::Result;
-use crate::settings::LookOptions;
+use crate::tui::options::LookOptions;
 use crate::wording::Words;
 use std::path::Path;
 

@@ -4,10 +4,10 @@
 use super::deck::{Ballot, Choice, Deck, Outcome, Question};
 use super::draw;
 use super::state::Judging;
-use crate::settings::PictureChoice;
 use crate::text::for_screen;
 use crate::tui::keymap::Key;
 use crate::tui::message::{Effect, Message};
+use crate::tui::options::PictureChoice;
 use crate::tui::picture::{PictureRequest, Pictures};
 use crate::tui::terminal::Application;
 use crate::tui::theme::Theme;

@@ -3,12 +3,13 @@
 use super::screen::JudgingScreen;
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::record::{AuditEstimate, Field, Labels};
-use crate::record::{Candidate, GroupId, Judgment, SourceType, Stratum, Verdict};
-use crate::settings::PictureChoice;
+use crate::record::{
+    AuditEstimate, Candidate, Field, GroupId, Judgment, Labels, SourceType, Stratum, Verdict,
+};
 use crate::text::Language;
 use crate::tui::keymap::Key;
 use crate::tui::message::{Effect, Message};
+use crate::tui::options::PictureChoice;
 use crate::tui::picture::{Graphics, load};
 use crate::tui::terminal::Application;
 use crate::tui::theme::{Depth, Ground, Theme};

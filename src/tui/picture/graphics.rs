@@ -17,6 +17,7 @@ pub struct Graphics {
 }
 
 impl Graphics {
+    #[cfg(test)]
     pub fn new(picker: Picker) -> Self {
         Self {
             picker,

@@ -13,8 +13,8 @@ pub use loader::load;
 
 use super::theme::Theme;
 use super::widgets::layout::centered;
+use crate::icon::IconOptions;
 use crate::record::{GroupDetail, GroupId};
-use crate::settings::IconOptions;
 use crate::text::Said;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};

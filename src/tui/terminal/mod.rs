@@ -17,7 +17,7 @@ use super::message::{Effect, Message};
 use super::theme::{Theme, ThemeColors};
 use crate::engine::{Command, Event, Handle, connect};
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::settings::PictureChoice;
+use crate::tui::options::PictureChoice;
 use crate::wording::Words;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
@@ -113,12 +113,6 @@ enum LoopExit {
     Failed(Error),
 }
 
-impl From<io::Error> for LoopExit {
-    fn from(error: io::Error) -> Self {
-        Self::TerminalGone(error)
-    }
-}
-
 fn run_loop<A: Application>(
     handle: &Handle,
     app: impl FnOnce(Size) -> A,
@@ -212,10 +206,10 @@ impl<A: Application> EventLoop<'_, A> {
             // A thread that has ended reports its failure itself.
             Effect::Work(task) => drop(self.channels.tasks.send(task)),
             Effect::Pictures(requests) => drop(self.channels.requests.send(requests)),
-            Effect::Ring(text) => self.terminal.ring(&text)?,
+            Effect::Ring(text) => self.terminal.ring(&text).map_err(LoopExit::TerminalGone)?,
             Effect::Redraw => self.redraw(),
             Effect::Suspend => {
-                suspend(&self.continued)?;
+                suspend(&self.continued).map_err(LoopExit::TerminalGone)?;
                 self.redraw();
             }
             Effect::Quit => return Err(LoopExit::Quit),
@@ -235,7 +229,8 @@ impl<A: Application> EventLoop<'_, A> {
         // The number is stored before the frame is visible.
         let number = self.app.frames() + 1;
         let ready = || self.channels.frames.store(number, Ordering::SeqCst);
-        self.terminal.draw(&self.app, ready)?;
+        let drawn = self.terminal.draw(&self.app, ready);
+        drawn.map_err(LoopExit::TerminalGone)?;
         let again = self.app.drawn();
         self.drawn_at = Instant::now();
         (self.stale, self.urgent) = (again, again);
@@ -292,7 +287,9 @@ impl<A: Application> EventLoop<'_, A> {
             Message::Terminate => self.end.exit = Exit::Interrupted,
             // The terminal may have cut or wrapped the old frame.
             Message::Resize(_) => self.terminal.needs_clear = true,
-            Message::Resumed if self.continued.take() => resume()?,
+            Message::Resumed if self.continued.take() => {
+                resume().map_err(LoopExit::TerminalGone)?;
+            }
             _ => {}
         }
         self.update(message);

@@ -1,6 +1,6 @@
 //! Queries which image protocols the terminal supports and how bright its background is.
 
-use crate::settings::PictureChoice;
+use crate::tui::options::PictureChoice;
 use crate::tui::picture::Graphics;
 use crate::tui::theme::Ground;
 use ratatui_image::FontSize;

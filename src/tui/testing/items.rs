@@ -36,13 +36,7 @@ pub fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
         opinion_of: None,
         settings: AttemptSettings {
             strict: id % 2 == 0,
-            upscale: 2,
-            background: Background::White,
-            with_image: true,
-            with_metadata: true,
-            hint: None,
-            max_new_tokens: 384,
-            examples: 0,
+            ..crate::record::testing::settings()
         },
         settings_hash: "5e77".to_owned(),
         request_text: None,

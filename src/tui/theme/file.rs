@@ -95,8 +95,8 @@ impl ThemeColors {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ThemeFile {
-    dark: Option<Table>,
-    light: Option<Table>,
+    dark: Option<ThemeTable>,
+    light: Option<ThemeTable>,
 }
 
 impl ThemeFile {
@@ -114,18 +114,18 @@ impl ThemeFile {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Table {
-    accent: Entry,
-    good: Entry,
-    warn: Entry,
-    bad: Entry,
-    dim: Entry,
-    cursor: Pair,
-    cursor_elsewhere: Entry,
-    chip: Pair,
+struct ThemeTable {
+    accent: ThemeColor,
+    good: ThemeColor,
+    warn: ThemeColor,
+    bad: ThemeColor,
+    dim: ThemeColor,
+    cursor: ThemePair,
+    cursor_elsewhere: ThemeColor,
+    chip: ThemePair,
 }
 
-impl Table {
+impl ThemeTable {
     fn colors(&self) -> Colors {
         Colors {
             accent: self.accent.0,
@@ -142,30 +142,30 @@ impl Table {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pair {
-    back: Entry,
-    text: Entry,
+struct ThemePair {
+    back: ThemeColor,
+    text: ThemeColor,
 }
 
 /// `"#rrggbb"`, or a pair of that and the name of a basic color.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "RawEntry")]
-struct Entry(Ink);
+#[serde(try_from = "RawThemeColor")]
+struct ThemeColor(Ink);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum RawEntry {
+enum RawThemeColor {
     Full(String),
     Both(String, String),
 }
 
-impl TryFrom<RawEntry> for Entry {
+impl TryFrom<RawThemeColor> for ThemeColor {
     type Error = String;
 
-    fn try_from(raw: RawEntry) -> Result<Self, String> {
+    fn try_from(raw: RawThemeColor) -> Result<Self, String> {
         let (full, basic) = match raw {
-            RawEntry::Full(full) => (full, None),
-            RawEntry::Both(full, basic) => (full, Some(basic)),
+            RawThemeColor::Full(full) => (full, None),
+            RawThemeColor::Both(full, basic) => (full, Some(basic)),
         };
         let rgb = rgb(&full).ok_or_else(|| format!("`{full}` is not a color such as #5fd7d7"))?;
         let basic = basic.map(|name| basic_color(&name)).transpose()?;

@@ -25,7 +25,7 @@ pub fn focused_pane(theme: &Theme, area: Rect, title: &str, buf: &mut Buffer) ->
 }
 
 /// Draws the frame of a pane without the focus and returns the room inside.
-pub fn bordered_pane(theme: &Theme, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
+pub fn unfocused_pane(theme: &Theme, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
     pane(theme, area, true, title, false, buf)
 }
 

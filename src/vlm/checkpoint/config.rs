@@ -28,11 +28,11 @@ impl EndTokens {
 /// Reads the end tokens of `generation_config.json`, which take precedence over `config.json`.
 pub fn generation_end_tokens(files: &CheckpointFiles) -> Result<Option<EndTokens>> {
     #[derive(Deserialize)]
-    struct Generation {
+    struct GenerationFile {
         eos_token_id: Option<EndTokens>,
     }
     match &files.generation_config {
-        Some(file) => Ok(file.json::<Generation>()?.eos_token_id),
+        Some(file) => Ok(file.json::<GenerationFile>()?.eos_token_id),
         None => Ok(None),
     }
 }

@@ -209,9 +209,9 @@ impl CollectError {
     }
 }
 
-struct Folder<'a>(&'a Path);
+struct CheckpointFolder<'a>(&'a Path);
 
-impl FileSource for Folder<'_> {
+impl FileSource for CheckpointFolder<'_> {
     fn find(&mut self, file: &str) -> Result<Option<FileData>> {
         let path = self.0.join(file);
         Ok(path.is_file().then_some(FileData::Disk(path)))
@@ -255,13 +255,13 @@ impl FileSource for Embedded<'_> {
 
 /// The checkpoint files found so far.
 #[derive(Default)]
-struct Found {
+struct FoundFiles {
     names: BTreeSet<String>,
     /// Git LFS pointers among them; `config.json` is checked by the [`Gate`].
     pointers: Vec<Refusal>,
 }
 
-impl Found {
+impl FoundFiles {
     fn find(&mut self, source: &mut dyn FileSource, name: &str) -> Result<Option<CheckpointFile>> {
         let Some(data) = source.find(name)? else {
             return Ok(None);
@@ -285,7 +285,7 @@ impl CheckpointFiles {
     /// Finds the files of a checkpoint folder and checks them with `gate`.
     pub fn checked_folder(folder: &Path, gate: &Gate) -> Result<Self> {
         let name = folder.display().to_string();
-        Self::collect(&name, &mut Folder(folder), gate).map_err(CollectError::error)
+        Self::collect(&name, &mut CheckpointFolder(folder), gate).map_err(CollectError::error)
     }
 
     /// A checkpoint that is built into the program: pairs of name and content.
@@ -299,7 +299,7 @@ impl CheckpointFiles {
         source: &mut dyn FileSource,
         gate: &Gate,
     ) -> std::result::Result<Self, CollectError> {
-        let mut found = Found::default();
+        let mut found = FoundFiles::default();
         let mut refusals = Vec::new();
         let config = found.find(source, CONFIG)?;
         match &config {

@@ -4,8 +4,8 @@ use super::files::{
     CheckpointFiles, CollectError, Download, FileData, FileSource, Gate, Listing, OnDownload,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::ModelOptions;
 use crate::text::hex;
+use crate::vlm::options::ModelOptions;
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::{ModelInfo, RepoTreeEntry, RepoTypeModel};
 use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
@@ -217,7 +217,7 @@ impl<'a> Hub<'a> {
     }
 
     fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {
-        Progress::new(Reporter {
+        Progress::new(DownloadReporter {
             file: file.to_owned(),
             part,
             on_download: self.on_download.clone(),
@@ -345,14 +345,14 @@ fn with_root_cause(error: &dyn std::error::Error) -> String {
     }
 }
 
-struct Reporter {
+struct DownloadReporter {
     file: String,
     /// For a partial download, its offset and the size of the file.
     part: Option<(u64, u64)>,
     on_download: OnDownload,
 }
 
-impl ProgressHandler for Reporter {
+impl ProgressHandler for DownloadReporter {
     fn on_progress(&self, event: &ProgressEvent) {
         let ProgressEvent::Download(event) = event else {
             return;

@@ -12,8 +12,8 @@ pub mod weight_cache;
 pub mod weights;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::ModelOptions;
 use crate::text::{Phrase, said};
+use crate::vlm::options::ModelOptions;
 use files::{CheckpointFiles, Gate, OnDownload};
 use hub::Hub;
 use refusals::Refusal;

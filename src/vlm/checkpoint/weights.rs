@@ -329,24 +329,24 @@ impl Weights {
             rows.read(row - first, out);
         });
         for (_, rows) in &matrices {
-            if let Rows::Stored { location, .. } = rows {
+            if let MatrixRows::Stored { location, .. } = rows {
                 self.release([*location]);
             }
         }
         result
     }
 
-    fn rows(&self, name: &str, shape: [usize; 2]) -> candle_core::Result<Rows<'_>> {
+    fn rows(&self, name: &str, shape: [usize; 2]) -> candle_core::Result<MatrixRows<'_>> {
         let stored = self.tensors.get(name);
         let stored = stored.filter(|_| !self.replaced.contains_key(name));
         let location = match stored {
             Some(location) if location.shape == shape => location,
             _ => {
                 let numbers = self.stored(name, &shape)?.to_dtype(DType::F32)?;
-                return Ok(Rows::Computed(numbers.flatten_all()?.to_vec1()?));
+                return Ok(MatrixRows::Computed(numbers.flatten_all()?.to_vec1()?));
             }
         };
-        Ok(Rows::Stored {
+        Ok(MatrixRows::Stored {
             location,
             bytes: self.bytes(location),
         })
@@ -455,7 +455,7 @@ impl Weights {
 }
 
 /// A matrix that is read row by row.
-enum Rows<'a> {
+enum MatrixRows<'a> {
     Stored {
         location: &'a Location,
         bytes: &'a [u8],
@@ -463,7 +463,7 @@ enum Rows<'a> {
     Computed(Vec<f32>),
 }
 
-impl Rows<'_> {
+impl MatrixRows<'_> {
     /// Reads a row in f32; `out` must be one row long.
     fn read(&self, row: usize, out: &mut [f32]) {
         let width = out.len();

@@ -7,15 +7,15 @@ use crate::vlm::nn::kv::layout::Prefix;
 use crate::vlm::nn::kv::sequence::Sequence;
 use std::sync::Arc;
 
-enum EntryState {
+enum PrefixState {
     /// Some of its tokens are computed.
     Building(Box<Sequence>),
     Ready(Arc<Prefix>),
 }
 
-struct Entry {
+struct CachedPrefix {
     tokens: Arc<[u32]>,
-    state: EntryState,
+    state: PrefixState,
     planned: usize,
     bytes: usize,
     /// Value of the clock at the last request.
@@ -24,7 +24,7 @@ struct Entry {
 
 #[derive(Default)]
 pub(crate) struct PrefixCache {
-    entries: Vec<Entry>,
+    entries: Vec<CachedPrefix>,
     clock: u64,
 }
 
@@ -44,9 +44,9 @@ impl PrefixCache {
         {
             entry.last_used = self.clock;
         } else if !tokens.is_empty() {
-            self.entries.push(Entry {
+            self.entries.push(CachedPrefix {
                 tokens: Arc::clone(tokens),
-                state: EntryState::Building(Box::new(model.sequence(None, None)?)),
+                state: PrefixState::Building(Box::new(model.sequence(None, None)?)),
                 planned: 0,
                 bytes: model.cache_bytes(tokens.len()),
                 last_used: self.clock,
@@ -59,8 +59,8 @@ impl PrefixCache {
     pub fn ready(&self, tokens: &[u32]) -> Option<Arc<Prefix>> {
         let entry = self.entries.iter().find(|entry| *entry.tokens == *tokens)?;
         match &entry.state {
-            EntryState::Ready(prefix) => Some(Arc::clone(prefix)),
-            EntryState::Building(_) => None,
+            PrefixState::Ready(prefix) => Some(Arc::clone(prefix)),
+            PrefixState::Building(_) => None,
         }
     }
 
@@ -94,7 +94,7 @@ impl PrefixCache {
     pub fn plan(&mut self, mut left: usize) -> usize {
         for entry in &mut self.entries {
             entry.planned = 0;
-            if let EntryState::Building(sequence) = &entry.state {
+            if let PrefixState::Building(sequence) = &entry.state {
                 entry.planned = (entry.tokens.len() - sequence.len()).min(left);
                 left -= entry.planned;
             }
@@ -107,7 +107,7 @@ impl PrefixCache {
         self.entries
             .iter_mut()
             .filter_map(|entry| match &mut entry.state {
-                EntryState::Building(sequence) if entry.planned > 0 => {
+                PrefixState::Building(sequence) if entry.planned > 0 => {
                     let from = sequence.len();
                     Some(SequenceStep {
                         sequence,
@@ -124,23 +124,23 @@ impl PrefixCache {
     pub fn advance(&mut self, computed: bool) -> Result<()> {
         if !computed {
             self.entries
-                .retain(|entry| matches!(entry.state, EntryState::Ready(_)));
+                .retain(|entry| matches!(entry.state, PrefixState::Ready(_)));
             return Ok(());
         }
         let mut index = 0;
         while index < self.entries.len() {
             let entry = &self.entries[index];
             let complete = match &entry.state {
-                EntryState::Building(sequence) => sequence.len() == entry.tokens.len(),
-                EntryState::Ready(_) => false,
+                PrefixState::Building(sequence) => sequence.len() == entry.tokens.len(),
+                PrefixState::Ready(_) => false,
             };
             if complete {
                 let mut entry = self.entries.remove(index);
-                if let EntryState::Building(sequence) = entry.state {
+                if let PrefixState::Building(sequence) = entry.state {
                     let prefix = sequence
                         .into_prefix()
                         .context(ErrorKind::Model, "cannot share the prefix of a prompt")?;
-                    entry.state = EntryState::Ready(Arc::new(prefix));
+                    entry.state = PrefixState::Ready(Arc::new(prefix));
                 }
                 self.entries.insert(index, entry);
             }

@@ -153,14 +153,6 @@ impl<'m> Generator<'m> {
         waiting.count() + slots.count()
     }
 
-    /// Drops a request without any further event. Returns false if no request has this ticket.
-    pub fn cancel(&mut self, ticket: u64) -> bool {
-        let before = self.slots.len() + self.waiting.len();
-        self.slots.retain(|slot| slot.request.ticket != ticket);
-        self.waiting.retain(|request| request.ticket != ticket);
-        before != self.slots.len() + self.waiting.len()
-    }
-
     /// Statistics of the last step.
     pub fn last_step(&self) -> &StepStats {
         &self.stats

@@ -13,8 +13,8 @@ use super::nn::Backend;
 use super::nn::linear::{MatrixFormat, Quantization};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform;
-use crate::settings::ModelOptions;
 use crate::text::gibibytes;
+use crate::vlm::options::ModelOptions;
 use candle_core::DType;
 
 /// Default KV cache limit, on the CPU and on devices that do not report free memory.
@@ -229,9 +229,9 @@ impl<'a> Memory<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{DeviceChoice, Precision, Quantize};
     use crate::vlm::architecture::Architecture;
     use crate::vlm::checkpoint::files::CheckpointFiles;
+    use crate::vlm::options::{DeviceChoice, Precision, Quantize};
     use crate::vlm::{models, testing};
     use candle_core::Device;
 

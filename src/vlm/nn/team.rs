@@ -112,14 +112,14 @@ impl<T> SharedPointer<T> {
 }
 
 /// Runs a task, given the share that it belongs to and its place there.
-type Work<'a> = &'a (dyn Fn(usize, usize) + Sync);
+type TeamTask<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 struct Team {
     patience: Duration,
     /// Held by the thread whose operation is shared.
     leader: Mutex<()>,
     /// The shared operation; valid while it has tasks that are not done.
-    work: UnsafeCell<Option<Work<'static>>>,
+    work: UnsafeCell<Option<TeamTask<'static>>>,
     /// Each thread begins with a share of its own, so that it reads memory in order, and goes on with
     /// what is left of the others'.
     shares: Box<[Share]>,
@@ -218,10 +218,10 @@ impl Team {
             let start = (first(share) + place) * grain;
             (start..tasks.min(start + grain)).for_each(work);
         };
-        let run: Work = &run;
+        let run: TeamTask = &run;
         // SAFETY: only the lifetime changes. `run` outlives all uses of it: this function returns
         // when all tasks are done, and no one uses it without a task.
-        let run = unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(run) };
+        let run = unsafe { std::mem::transmute::<TeamTask<'_>, TeamTask<'static>>(run) };
         // SAFETY: all tasks of the operation before are done, so no other thread reads it.
         unsafe { *self.work.get() = Some(run) };
         self.tasks.store(groups, Ordering::Relaxed);

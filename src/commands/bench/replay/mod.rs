@@ -6,13 +6,13 @@ mod widen;
 
 use super::measure::measure;
 use super::workload::{SETTINGS, prompter, question_with_colors};
+use crate::commands::options::BenchOptions;
 use crate::error::{Context, Error, ErrorKind, Result, unreadable};
 use crate::labeler::LabelRequest;
 use crate::labeler::requests::RequestBuilder;
 use crate::platform::open_to_read;
 use crate::prompt::Prompter;
 use crate::record::{GroupId, Item, Labels, SourceType};
-use crate::settings::BenchOptions;
 use crate::vlm::open::Opened;
 use crate::vlm::{Constraint, GeneratorOptions, Sampling};
 use known::KnownAnswer;

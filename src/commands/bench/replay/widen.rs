@@ -113,9 +113,8 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::schema;
+    use crate::prompt::{Lang, schema};
     use crate::record::{Labels, Vocabulary};
-    use crate::settings::Lang;
 
     #[test]
     fn a_widened_schema_allows_records_of_other_programs_in_either_form() {

@@ -4,7 +4,7 @@ mod config;
 mod text;
 mod vision;
 
-use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
+use crate::embed::architecture::{LoadProgress, RetrieverArchitecture, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
 use crate::embed::tokens::{Normalization, TextPadding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
@@ -71,7 +71,7 @@ impl<T> Clip<T> {
     }
 }
 
-impl<T: TextSide> Architecture for Clip<T> {
+impl<T: TextSide> RetrieverArchitecture for Clip<T> {
     fn check(&self) -> Result<()> {
         check_sizes(&[("projection_dim", self.projection_dim)])?;
         self.text_sizes().check()?;

@@ -5,7 +5,7 @@ mod config;
 mod text;
 mod vision;
 
-use crate::embed::architecture::{Architecture, LoadProgress, TextTower, VisionTower};
+use crate::embed::architecture::{LoadProgress, RetrieverArchitecture, TextTower, VisionTower};
 use crate::embed::pixels::PixelSpec;
 use crate::embed::tokens::{Normalization, TextPadding, TokenSpec, TokenizerConfig};
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub struct Siglip {
     vision_config: VisionConfig,
 }
 
-impl Architecture for Siglip {
+impl RetrieverArchitecture for Siglip {
     fn check(&self) -> Result<()> {
         let (text, vision) = (&self.text_config, &self.vision_config);
         text.check()?;

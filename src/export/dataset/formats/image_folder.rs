@@ -1,7 +1,7 @@
 //! `imagefolder`: a folder of images for each split, with `metadata.jsonl`.
 
 use super::format::{Format, Writer};
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::Result;
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, folder, images};
@@ -42,7 +42,7 @@ fn metadata(split: &Split) -> String {
 
 /// A line of `metadata.jsonl`. `file_name` is relative to that file.
 #[derive(Serialize)]
-struct Row<'a> {
+struct MetadataRow<'a> {
     file_name: String,
     text: &'a str,
     captions: &'a [String],
@@ -58,15 +58,12 @@ struct ImageFolderWriter<'a> {
 impl Writer for ImageFolderWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         self.images.add(example)?;
-        let row = serde_json::to_string(&Row {
+        self.rows.json_line(&MetadataRow {
             file_name: format!("{:04}/{}", self.images.number(), example.file_name()),
             text: example.text(),
             captions: &example.captions,
             record: &example.record,
-        });
-        self.rows
-            .sink
-            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+        })
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

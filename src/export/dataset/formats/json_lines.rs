@@ -2,7 +2,7 @@
 
 use super::format::{Format, Writer};
 use super::table::{ImagePaths, files_with_images};
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::Result;
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
 use crate::record::Record;
@@ -28,7 +28,7 @@ impl Format for JsonLines {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Lines {
+        Ok(Box::new(LinesWriter {
             images: ImagePaths::new(split),
             rows: split.destination.begin_file(&lines(split))?,
         }))
@@ -40,29 +40,26 @@ fn lines(split: &Split) -> String {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct JsonRow<'a> {
     #[serde(flatten)]
     record: Record,
     captions: &'a [String],
 }
 
-struct Lines<'a> {
+struct LinesWriter<'a> {
     images: ImagePaths<'a>,
     rows: PendingFile,
 }
 
-impl Writer for Lines<'_> {
+impl Writer for LinesWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let row = serde_json::to_string(&Row {
+        self.rows.json_line(&JsonRow {
             record: Record {
                 image_path: self.images.resolve(example)?,
                 ..example.record.clone()
             },
             captions: &example.captions,
-        });
-        self.rows
-            .sink
-            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+        })
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

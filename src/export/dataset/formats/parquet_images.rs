@@ -6,7 +6,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::exporters::parquet::{broken, record_columns, record_fields, unfit};
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::record::Record;
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
@@ -61,7 +61,6 @@ fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
     let writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties))
         .map_err(|error| broken(target.path(), error))?;
     Ok(Box::new(ParquetShard {
-        split,
         target,
         schema,
         writer,
@@ -78,15 +77,14 @@ struct PendingRows {
     records: Vec<Record>,
 }
 
-struct ParquetShard<'a> {
-    split: &'a Split<'a>,
+struct ParquetShard {
     target: Target,
     schema: Arc<Schema>,
-    writer: ArrowWriter<Sink>,
+    writer: ArrowWriter<ExportSink>,
     pending: PendingRows,
 }
 
-impl ParquetShard<'_> {
+impl ParquetShard {
     fn write_pending(&mut self) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
         if pending.records.is_empty() {
@@ -102,11 +100,9 @@ impl ParquetShard<'_> {
     }
 }
 
-impl Shard for ParquetShard<'_> {
+impl Shard for ParquetShard {
     fn add(&mut self, example: &Example) -> Result<()> {
-        let images = self.split.images;
-        let image = images.written(&example.record.image_path, &example.bytes)?;
-        self.pending.images.push(image.into_owned());
+        self.pending.images.push(example.bytes.clone());
         self.pending.names.push(example.file_name());
         self.pending.captions.push(example.captions.clone());
         self.pending.records.push(example.record.clone());

@@ -3,10 +3,10 @@
 use super::format::{Format, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::options::PathStyle;
 use crate::export::dataset::shards::{Shards, images};
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::outdir::file_error;
-use crate::settings::PathStyle;
 use std::path::{Component, Path, PathBuf};
 
 pub struct Table {
@@ -62,7 +62,7 @@ impl Format for Table {
             .from_writer(sink);
         rows.write_record(["filepath", "title"])
             .map_err(|error| failed(&target, &error))?;
-        Ok(Box::new(Rows {
+        Ok(Box::new(TableRows {
             images: ImagePaths::new(split),
             rows,
             target,
@@ -70,13 +70,13 @@ impl Format for Table {
     }
 }
 
-struct Rows<'a> {
+struct TableRows<'a> {
     images: ImagePaths<'a>,
-    rows: csv::Writer<Sink>,
+    rows: csv::Writer<ExportSink>,
     target: Target,
 }
 
-impl Writer for Rows<'_> {
+impl Writer for TableRows<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         let path = self.images.resolve(example)?;
         for caption in &example.captions {

@@ -6,7 +6,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::exporters::parquet::record_fields;
-use crate::export::target::{Sink, Target};
+use crate::export::target::{ExportSink, Target};
 use crate::outdir::file_error;
 use crate::record::Record;
 use arrow_schema::{DataType, Field};
@@ -111,16 +111,14 @@ impl Writer for WebDatasetWriter<'_> {
 fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {
     let (sink, target) = split.destination.begin_file(name)?.into_parts();
     Ok(Box::new(TarShard {
-        split,
         target,
         tar: tar::Builder::new(sink),
     }))
 }
 
-struct TarShard<'a> {
-    split: &'a Split<'a>,
+struct TarShard {
     target: Target,
-    tar: tar::Builder<Sink>,
+    tar: tar::Builder<ExportSink>,
 }
 
 /// Content of the `.json` file of a key.
@@ -132,7 +130,7 @@ struct Metadata<'a> {
     record: &'a Record,
 }
 
-impl TarShard<'_> {
+impl TarShard {
     fn append(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
@@ -143,16 +141,14 @@ impl TarShard<'_> {
     }
 }
 
-impl Shard for TarShard<'_> {
+impl Shard for TarShard {
     fn add(&mut self, example: &Example) -> Result<()> {
         let about = serde_json::to_vec(&Metadata {
             key: &example.key,
             captions: &example.captions,
             record: &example.record,
         });
-        let images = self.split.images;
-        let image = images.written(&example.record.image_path, &example.bytes)?;
-        self.append(&example.file_name(), &image)?;
+        self.append(&example.file_name(), &example.bytes)?;
         self.append(&format!("{}.txt", example.key), example.text().as_bytes())?;
         let about = about.context(ErrorKind::Internal, "writing a record")?;
         self.append(&format!("{}.json", example.key), &about)

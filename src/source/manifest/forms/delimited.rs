@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 
 #[derive(Debug)]
-struct Table {
+struct DelimitedTable {
     manifest: Manifest,
     delimiter: u8,
 }
@@ -27,14 +27,14 @@ pub(super) fn open_tsv(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
 }
 
 fn open(manifest: Manifest, delimiter: u8) -> Result<Box<dyn ItemSource>> {
-    let table = Table {
+    let table = DelimitedTable {
         manifest,
         delimiter,
     };
     // Warnings are repeated when the rows are read.
     let text = table.manifest.text(&mut |_| ControlFlow::Continue(()))?;
     if let Some(text) = text {
-        let mut rows = Rows::new(text, delimiter);
+        let mut rows = DelimitedRows::new(text, delimiter);
         let names = rows.names().map_err(|error| table.broken(error))?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         if names.iter().all(|name| name.trim().is_empty()) {
@@ -50,7 +50,7 @@ fn open(manifest: Manifest, delimiter: u8) -> Result<Box<dyn ItemSource>> {
     Ok(Box::new(table))
 }
 
-impl Table {
+impl DelimitedTable {
     fn broken(&self, error: impl std::fmt::Display) -> Error {
         self.manifest
             .unreadable(error)
@@ -58,12 +58,12 @@ impl Table {
     }
 }
 
-impl ItemSource for Table {
+impl ItemSource for DelimitedTable {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let Some(text) = self.manifest.text(sink)? else {
             return Ok(());
         };
-        let mut rows = Rows::new(text, self.delimiter);
+        let mut rows = DelimitedRows::new(text, self.delimiter);
         let names = rows.names().map_err(|error| self.broken(error))?;
         let mut decoder = TextDecoder::default();
         // Numbered as in a spreadsheet, where the header is row 1.
@@ -99,12 +99,12 @@ impl ItemSource for Table {
 }
 
 /// Reads the rows of a table. A row longer than [`MAX_ROW`] is an error.
-struct Rows {
+struct DelimitedRows {
     reader: csv::Reader<Bounded>,
     record: ByteRecord,
 }
 
-impl Rows {
+impl DelimitedRows {
     fn new(text: Box<dyn BufRead>, delimiter: u8) -> Self {
         let bounded = Bounded {
             text,
@@ -183,7 +183,7 @@ struct Mark {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Position {
+enum FieldPosition {
     FieldStart,
     Unquoted,
     /// In a quoted field, which may span lines.
@@ -196,7 +196,7 @@ enum Position {
 /// other text follows its end, so that its end was meant to open another field.
 struct Quotes {
     delimiter: u8,
-    position: Position,
+    position: FieldPosition,
     /// Bytes and lines before the next byte.
     at: u64,
     line: u64,
@@ -207,7 +207,7 @@ impl Quotes {
     fn new(delimiter: u8) -> Self {
         Self {
             delimiter,
-            position: Position::FieldStart,
+            position: FieldPosition::FieldStart,
             at: 0,
             line: 1,
             unclosed: None,
@@ -224,24 +224,24 @@ impl Quotes {
             self.line += u64::from(byte == b'\n');
             let ends_field = byte == self.delimiter || matches!(byte, b'\r' | b'\n');
             self.position = match (self.position, byte) {
-                (Position::FieldStart, b'"') => Position::Quoted(mark),
-                (Position::Quoted(opened), b'"') => Position::Closed(opened),
-                (Position::Quoted(opened), _) => Position::Quoted(opened),
-                (Position::Closed(opened), b'"') => Position::Quoted(opened),
-                (_, _) if ends_field => Position::FieldStart,
-                (Position::Closed(opened), _) => {
+                (FieldPosition::FieldStart, b'"') => FieldPosition::Quoted(mark),
+                (FieldPosition::Quoted(opened), b'"') => FieldPosition::Closed(opened),
+                (FieldPosition::Quoted(opened), _) => FieldPosition::Quoted(opened),
+                (FieldPosition::Closed(opened), b'"') => FieldPosition::Quoted(opened),
+                (_, _) if ends_field => FieldPosition::FieldStart,
+                (FieldPosition::Closed(opened), _) => {
                     if opened.line < mark.line {
                         self.unclosed.get_or_insert(opened);
                     }
-                    Position::Unquoted
+                    FieldPosition::Unquoted
                 }
-                _ => Position::Unquoted,
+                _ => FieldPosition::Unquoted,
             };
         }
     }
 
     fn end(&mut self) {
-        if let Position::Quoted(opened) = self.position {
+        if let FieldPosition::Quoted(opened) = self.position {
             self.unclosed.get_or_insert(opened);
         }
     }

@@ -72,14 +72,14 @@ impl ItemSource for Array {
 /// Splits an array at the commas between its elements.
 struct Elements<R> {
     reader: R,
-    at: Position,
+    at: ArrayPosition,
     /// The current element, up to [`MAX_ROW`] bytes of it.
     text: Vec<u8>,
 }
 
 /// Position relative to the array.
 #[derive(PartialEq)]
-enum Position {
+enum ArrayPosition {
     Before,
     Inside,
     After,
@@ -120,17 +120,17 @@ impl<R: BufRead> Elements<R> {
     fn new(reader: R) -> Self {
         Self {
             reader,
-            at: Position::Before,
+            at: ArrayPosition::Before,
             text: Vec::new(),
         }
     }
 
     /// Reads the next element into `text` and returns its full length; `None` at the end of the array.
     fn next(&mut self) -> io::Result<Option<usize>> {
-        if self.at == Position::Before {
+        if self.at == ArrayPosition::Before {
             self.begin()?;
         }
-        if self.at == Position::Inside {
+        if self.at == ArrayPosition::Inside {
             return self.element().map(Some);
         }
         match self.skip_whitespace()? {
@@ -147,10 +147,10 @@ impl<R: BufRead> Elements<R> {
             return Err(broken("it does not start with ["));
         }
         self.reader.consume(1);
-        self.at = Position::Inside;
+        self.at = ArrayPosition::Inside;
         if self.skip_whitespace()? == Some(b']') {
             self.reader.consume(1);
-            self.at = Position::After;
+            self.at = ArrayPosition::After;
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl<R: BufRead> Elements<R> {
             };
             match buffer[end] {
                 b',' => {}
-                b']' => self.at = Position::After,
+                b']' => self.at = ArrayPosition::After,
                 _ => return Err(broken("} without {")),
             }
             self.reader.consume(end + 1);

@@ -16,14 +16,14 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A `.jsonl` manifest.
 #[derive(Debug)]
-struct Lines(Manifest);
+struct JsonLines(Manifest);
 
 pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
     manifest.open()?;
-    Ok(Box::new(Lines(manifest)))
+    Ok(Box::new(JsonLines(manifest)))
 }
 
-impl ItemSource for Lines {
+impl ItemSource for JsonLines {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let Some(reader) = self.0.text(sink)? else {
             return Ok(());
@@ -111,14 +111,14 @@ pub(super) fn read_object(
 
 fn parse(text: &str, row: &mut Row) -> serde_json::Result<()> {
     let mut json = serde_json::Deserializer::from_str(text);
-    Values(row).deserialize(&mut json)?;
+    RowValues(row).deserialize(&mut json)?;
     json.end()
 }
 
 /// Deserializes an object into a row.
-struct Values<'r, 'a>(&'r mut Row<'a>);
+struct RowValues<'r, 'a>(&'r mut Row<'a>);
 
-impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
+impl<'de> DeserializeSeed<'de> for RowValues<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -126,7 +126,7 @@ impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Values<'_, '_> {
+impl<'de> Visitor<'de> for RowValues<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {

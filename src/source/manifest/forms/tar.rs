@@ -5,14 +5,14 @@
 use super::json_lines::read_object;
 use crate::error::{Error, Result};
 use crate::record::ImageLocation;
-use crate::settings::MAX_FILE_BYTES;
 use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::TextDecoder;
 use crate::source::folder::is_image_extension;
 use crate::source::manifest::columns::Column;
-use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::embedded::EmbeddedImage;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
+use crate::source::options::MAX_FILE_BYTES;
 use crate::source::reading::{ItemSource, Sink};
 use crate::text::{Phrase, Said, said};
 use std::io::{self, BufReader, Read};
@@ -174,7 +174,7 @@ impl Reader<'_> {
             }
         }
         let place = name.clone();
-        let image = Embedded::new(location, Some(name), &bytes);
+        let image = EmbeddedImage::new(location, Some(name), &bytes);
         self.decoder.end_row(&self.manifest.path, sink)?;
         self.manifest
             .emit_with_image(row, Some(image), &place, sink)

@@ -15,10 +15,10 @@ pub struct Choices {
     /// Whether the operator picks from this line now.
     focused: bool,
     area: Rect,
-    all: Vec<Choice>,
+    all: Vec<ChoiceLabel>,
 }
 
-struct Choice {
+struct ChoiceLabel {
     letter: char,
     text: String,
     chosen: bool,
@@ -42,7 +42,7 @@ impl Choices {
             }
             let place = Rect::new(x, y, cells.min(area.right().saturating_sub(x)), 1);
             x += cells + 1;
-            Choice {
+            ChoiceLabel {
                 letter,
                 text,
                 chosen,

@@ -14,7 +14,7 @@ use crate::tui::session::Session;
 use crate::tui::widgets::{fill_line, focused_pane, layout, lines};
 use crossterm::event::{MouseEvent, MouseEventKind};
 use model::{ICON, written_icons};
-use parts::{Panes, TILE, panes, shown_icons};
+use parts::{ProgressPanes, TILE, panes, shown_icons};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -39,7 +39,7 @@ impl ProgressScreen {
 }
 
 /// The area of the lines on a screen without room for panes.
-fn column(panes: &Panes) -> Rect {
+fn column(panes: &ProgressPanes) -> Rect {
     layout::inside_border(panes.run)
 }
 

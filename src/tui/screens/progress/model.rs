@@ -1,12 +1,14 @@
 //! The model's work: answers being written, finished icons, progress and speed.
 
-use super::parts::{Panes, STEPS, add_section, bar, draw_icons, errors, fact, model_facts, panes};
+use super::parts::{
+    ProgressPanes, STEPS, add_section, bar, draw_icons, errors, fact, model_facts, panes,
+};
 use crate::engine::InFlight;
 use crate::record::GroupId;
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
 use crate::tui::screens::View;
 use crate::tui::session::Session;
-use crate::tui::widgets::{bordered_pane, focused_pane, layout, lines, put};
+use crate::tui::widgets::{focused_pane, layout, lines, put, unfocused_pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
@@ -19,7 +21,7 @@ const MAX_NAME: usize = 24;
 /// Seconds between two samples of the throughput.
 const SAMPLE_SECONDS: usize = 2;
 
-pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
+pub fn draw(view: &View<'_>, panes: &ProgressPanes, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
     let words = session.words;
@@ -27,7 +29,7 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let facts = facts(session, usize::from(inner.width));
     lines(&facts, 0, inner, buf);
     if let Some(area) = panes.writing {
-        let inner = bordered_pane(theme, area, words.being_written(), buf);
+        let inner = unfocused_pane(theme, area, words.being_written(), buf);
         match session.pictures.draws_pixels() {
             true => written_with_icons(view, inner, buf),
             false => lines(&being_written(session, inner), 0, inner, buf),
@@ -37,15 +39,15 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         draw_icons(view, words.finished(), "", area, buf);
     }
     if let Some(area) = panes.errors {
-        let inner = bordered_pane(theme, area, words.last_errors(), buf);
+        let inner = unfocused_pane(theme, area, words.last_errors(), buf);
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
-        let inner = bordered_pane(theme, area, words.icons_a_minute(), buf);
+        let inner = unfocused_pane(theme, area, words.icons_a_minute(), buf);
         throughput(session, inner, buf);
     }
     if let Some(area) = panes.steps {
-        let inner = bordered_pane(theme, area, words.time_a_step(), buf);
+        let inner = unfocused_pane(theme, area, words.time_a_step(), buf);
         lines(&steps(session, inner), 0, inner, buf);
     }
 }

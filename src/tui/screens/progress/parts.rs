@@ -6,7 +6,7 @@ use crate::tui::engine_status::ModelState;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::{bordered_pane, layout, put};
+use crate::tui::widgets::{layout, put, unfocused_pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
@@ -21,7 +21,7 @@ pub const STEPS: usize = 4;
 const FACT_NAME: usize = 12;
 
 /// The panes, borders included. A small screen has only the pane of the run.
-pub struct Panes {
+pub struct ProgressPanes {
     pub run: Rect,
     pub writing: Option<Rect>,
     pub finished: Option<Rect>,
@@ -30,16 +30,16 @@ pub struct Panes {
     pub steps: Option<Rect>,
 }
 
-impl Panes {
+impl ProgressPanes {
     /// Whether there is room for more than one pane.
     pub fn has_room(&self) -> bool {
         self.writing.is_some()
     }
 }
 
-pub fn panes(body: Rect) -> Panes {
+pub fn panes(body: Rect) -> ProgressPanes {
     if body.width < WIDE || body.height < 20 {
-        return Panes {
+        return ProgressPanes {
             run: body,
             writing: None,
             finished: None,
@@ -68,7 +68,7 @@ pub fn panes(body: Rect) -> Panes {
     let finished = (height - errors) / 2;
     let steps = STEPS as u16 + 2;
     let run = 15.min(height - steps - 4);
-    Panes {
+    ProgressPanes {
         writing: Some(slice(left, 0, height - errors - finished)),
         finished: Some(slice(left, height - errors - finished, height - errors)),
         errors: Some(slice(left, height - errors, height)),
@@ -200,7 +200,7 @@ pub fn model_facts(session: &Session, width: usize) -> Vec<Line<'static>> {
 pub fn draw_icons(view: &View<'_>, title: &str, none: &str, area: Rect, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
-    let inner = bordered_pane(theme, area, title, buf);
+    let inner = unfocused_pane(theme, area, title, buf);
     let icons = shown_icons(session);
     if icons.is_empty() {
         put(buf, inner.x, inner.y, inner.width, none, theme.dim());

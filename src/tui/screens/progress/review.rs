@@ -1,14 +1,14 @@
 //! The progress of the review, shown if there is no model or it has no work: what is left, what was
 //! decided, how and how fast.
 
-use super::parts::{Panes, add_section, bar, draw_icons, errors, fact, model_facts};
+use super::parts::{ProgressPanes, add_section, bar, draw_icons, errors, fact, model_facts};
 use crate::record::GroupState;
 use crate::text::{count, fit, pad, width as width_of};
 use crate::tui::screens::View;
 use crate::tui::screens::queue_parts::next_keys;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::{bordered_pane, focused_pane, lines, put};
+use crate::tui::widgets::{focused_pane, lines, put, unfocused_pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -21,14 +21,14 @@ const NAME: usize = 20;
 /// Greatest height of the chart in lines.
 const MAX_CHART_HEIGHT: u16 = 12;
 
-pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
+pub fn draw(view: &View<'_>, panes: &ProgressPanes, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
     let words = session.words;
     let inner = focused_pane(theme, panes.run, words.progress_title(), buf);
     lines(&facts(session, usize::from(inner.width)), 0, inner, buf);
     if let Some(area) = panes.writing {
-        let inner = bordered_pane(theme, area, words.states_and_reasons(), buf);
+        let inner = unfocused_pane(theme, area, words.states_and_reasons(), buf);
         lines(&states_and_reasons(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.finished {
@@ -39,23 +39,23 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         draw_icons(view, title, none, area, buf);
     }
     if let Some(area) = panes.errors {
-        let inner = bordered_pane(theme, area, words.last_errors(), buf);
+        let inner = unfocused_pane(theme, area, words.last_errors(), buf);
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
         match session.pace.per_minute(Instant::now())[..] {
             [] => {
-                let inner = bordered_pane(theme, area, words.list_uncertainty(), buf);
+                let inner = unfocused_pane(theme, area, words.list_uncertainty(), buf);
                 lines(&uncertainties(session, inner), 0, inner, buf);
             }
             ref minutes => {
-                let inner = bordered_pane(theme, area, words.decisions_a_minute(), buf);
+                let inner = unfocused_pane(theme, area, words.decisions_a_minute(), buf);
                 decisions(minutes, session, inner, buf);
             }
         }
     }
     if let Some(area) = panes.steps {
-        let inner = bordered_pane(theme, area, words.how_decided(), buf);
+        let inner = unfocused_pane(theme, area, words.how_decided(), buf);
         lines(&efforts(session, inner), 0, inner, buf);
     }
 }

@@ -17,7 +17,7 @@ use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{Pane, Panes, inner_of, panes, zoomed};
-use queue_pane::{QueuePane, Rows, THUMBNAIL, rows};
+use queue_pane::{QueuePane, QueueRows, THUMBNAIL, rows};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use record_pane::RecordPane;
@@ -89,7 +89,7 @@ impl Workbench {
         }
     }
 
-    fn rows(&self, session: &Session) -> Option<Rows> {
+    fn rows(&self, session: &Session) -> Option<QueueRows> {
         rows(&self.panes(session), session.pictures.draws_pixels())
     }
 

@@ -24,7 +24,7 @@ pub struct QueuePane {
 }
 
 /// Layout of the rows for any size.
-pub struct Rows {
+pub struct QueueRows {
     pub filter: Rect,
     list: Rect,
     /// Lines per row: the name; where there is room, the label; where the terminal can show an
@@ -35,7 +35,7 @@ pub struct Rows {
 }
 
 /// Lays out the rows of the queue pane; `None` if the pane is not shown.
-pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
+pub fn rows(panes: &Panes, fine: bool) -> Option<QueueRows> {
     let area = panes.queue?;
     let inner = inner_of(panes, area);
     let height = match (area.width, area.height) {
@@ -44,7 +44,7 @@ pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
         _ => 1,
     };
     let lines = inner.height.saturating_sub(1);
-    Some(Rows {
+    Some(QueueRows {
         filter: Rect { height: 1, ..inner },
         list: Rect {
             y: inner.y + 1,
@@ -58,17 +58,17 @@ pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
 
 impl QueuePane {
     /// The row of the queue at a line of the screen.
-    pub fn row_at(&self, y: u16, rows: &Rows) -> Option<usize> {
+    pub fn row_at(&self, y: u16, rows: &QueueRows) -> Option<usize> {
         let line = y.checked_sub(rows.list.y)?;
         Some(self.top + usize::from(line) / rows.height)
     }
 
-    pub fn visible(&self, rows: &Rows) -> Range<usize> {
+    pub fn visible(&self, rows: &QueueRows) -> Range<usize> {
         self.top..self.top + rows.count
     }
 
     /// The position of the current record's name.
-    pub fn cursor(&self, rows: &Rows, session: &Session) -> Option<Position> {
+    pub fn cursor(&self, rows: &QueueRows, session: &Session) -> Option<Position> {
         let line = session.queue.cursor().checked_sub(self.top)?;
         let x = match rows.height == usize::from(THUMBNAIL.height) {
             true => rows.list.x + THUMBNAIL.width + 1,

@@ -8,7 +8,7 @@ pub use event::Input;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use event::{ESC, key};
-use sequence::{Delimited, End, Recognized};
+use sequence::{Delimited, Recognized, TextEnd};
 use std::time::Duration;
 
 /// An escape character is the Esc key if nothing follows for this long.
@@ -124,12 +124,12 @@ impl Decoder {
         self.pending.push(c);
         if let Some(text) = self.text {
             match sequence::end(text, &self.pending) {
-                End::NotYet => {}
-                End::Here => {
+                TextEnd::NotYet => {}
+                TextEnd::Here => {
                     out.extend(sequence::finished(text, &self.pending));
                     self.reset();
                 }
-                End::Aborted(others) => {
+                TextEnd::Aborted(others) => {
                     let mut last: Vec<char> = self.pending.chars().rev().take(others).collect();
                     last.reverse();
                     self.reset();

@@ -92,28 +92,28 @@ pub fn is_certain(pending: &str) -> bool {
 
 /// Whether a delimited text has ended with its newest character.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub enum TextEnd {
     NotYet,
     Here,
     /// Aborted without an end mark. This many of its last characters are not part of it.
     Aborted(usize),
 }
 
-pub fn end(text: Delimited, pending: &str) -> End {
+pub fn end(text: Delimited, pending: &str) -> TextEnd {
     if text == Delimited::Paste {
         return match pending.ends_with(PASTE_END) {
-            true => End::Here,
-            false => End::NotYet,
+            true => TextEnd::Here,
+            false => TextEnd::NotYet,
         };
     }
     let mut last = pending.chars().rev();
     match (last.next(), last.next()) {
-        (Some(BEL), _) | (Some('\\'), Some(ESC)) => End::Here,
-        (Some(_), Some(ESC)) => End::Aborted(2),
+        (Some(BEL), _) | (Some('\\'), Some(ESC)) => TextEnd::Here,
+        (Some(_), Some(ESC)) => TextEnd::Aborted(2),
         // A reply has no other control characters.
-        (Some(c), _) if c != ESC && c.is_control() => End::Aborted(1),
-        _ if pending.len() > MAX_REPLY => End::Aborted(0),
-        _ => End::NotYet,
+        (Some(c), _) if c != ESC && c.is_control() => TextEnd::Aborted(1),
+        _ if pending.len() > MAX_REPLY => TextEnd::Aborted(0),
+        _ => TextEnd::NotYet,
     }
 }
 

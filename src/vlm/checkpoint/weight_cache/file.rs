@@ -23,7 +23,7 @@ const PARTIAL: &str = ".quantizing-";
 
 /// A matrix in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
+struct CachedMatrix {
     /// Names the format of the bytes.
     kind: String,
     rows: usize,
@@ -32,13 +32,13 @@ struct Entry {
     checksum: u32,
 }
 
-type Table = BTreeMap<String, Entry>;
+type MatrixTable = BTreeMap<String, CachedMatrix>;
 
 /// Writes matrices one by one. The target file does not exist before [`CacheWriter::finish`].
 pub struct CacheWriter {
     target: PathBuf,
     file: tempfile::NamedTempFile,
-    table: Table,
+    table: MatrixTable,
     at: usize,
 }
 
@@ -58,7 +58,7 @@ impl CacheWriter {
         Ok(Self {
             target: target.to_owned(),
             file,
-            table: Table::new(),
+            table: MatrixTable::new(),
             at: 0,
         })
     }
@@ -74,7 +74,7 @@ impl CacheWriter {
         let padding = end.next_multiple_of(ALIGNMENT) - end;
         self.write(data)?;
         self.write(&[0; ALIGNMENT][..padding])?;
-        let entry = Entry {
+        let entry = CachedMatrix {
             kind: kind.to_owned(),
             rows,
             columns,
@@ -126,11 +126,11 @@ fn remove_leftovers(folder: &Path) {
 /// A mapped cache file.
 pub struct CacheReader {
     map: Arc<Mmap>,
-    table: Table,
+    table: MatrixTable,
 }
 
 /// Parses the table at the end of the file; `None` if it is damaged.
-fn table(bytes: &[u8]) -> Option<Table> {
+fn table(bytes: &[u8]) -> Option<MatrixTable> {
     let (rest, trailer) = bytes.split_last_chunk::<TRAILER>()?;
     let (length, checksum) = trailer.split_last_chunk::<{ size_of::<u32>() }>()?;
     let length = u64::from_le_bytes(length.try_into().ok()?);

@@ -18,7 +18,7 @@ use candle_core::{Result, Tensor};
 const EMBEDDING: &str = "model.embed_tokens";
 
 #[derive(Debug)]
-struct Layer {
+struct DecoderLayer {
     input_norm: Tensor,
     post_attention_norm: Tensor,
     /// Queries, keys and values in one layer.
@@ -30,7 +30,7 @@ struct Layer {
     down: Linear,
 }
 
-impl Layer {
+impl DecoderLayer {
     fn tensors(config: &TextConfig, name: &str, list: &mut TensorList) {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (q_dim, kv_dim) = (config.q_dim(), config.kv_dim());
@@ -121,7 +121,7 @@ impl Layer {
 #[derive(Debug)]
 pub struct TextModel {
     embed: Linear,
-    layers: Vec<Layer>,
+    layers: Vec<DecoderLayer>,
     norm: Tensor,
     /// `None` if the embedding serves as the head.
     head: Option<Linear>,
@@ -142,7 +142,7 @@ impl TextModel {
             HeadKind::IfStored => list.add_optional(Role::Vocabulary, HEAD, &shape),
         }
         for layer in 0..config.num_hidden_layers {
-            Layer::tensors(config, &format!("model.layers.{layer}"), list);
+            DecoderLayer::tensors(config, &format!("model.layers.{layer}"), list);
         }
         list.norm("model.norm", config.hidden_size, false);
     }
@@ -171,7 +171,7 @@ impl TextModel {
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {
             let name = format!("model.layers.{layer}");
-            layers.push(Layer::load(weights, placement, config, &name)?);
+            layers.push(DecoderLayer::load(weights, placement, config, &name)?);
             loaded();
         }
         Ok(Self {

@@ -215,7 +215,7 @@ mod tests {
                 (sequence(Some(1)), 7),
             ];
             let mut outs = vec![step(&spec, &first, &mut sequences)];
-            sequences[0].0.truncate(21 + 15).unwrap();
+            sequences[0].0 = sequences[0].0.fork(21 + 15, Some(&pool)).unwrap();
             // Continues one sequence, forks one, and reuses the slot of a dropped one.
             let fork = sequences[3].0.fork(45, Some(&pool)).unwrap();
             sequences.remove(1);

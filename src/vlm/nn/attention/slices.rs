@@ -191,7 +191,7 @@ impl<T: AttentionKernel> Scratch<T> {
 }
 
 /// Consecutive rows whose sequences share a prefix.
-struct Run<'a, T> {
+struct SharedRun<'a, T> {
     rows: Range<usize>,
     shared: Option<Segment<'a, T>>,
     /// For each row, the tokens of its own sequence that it attends to.
@@ -221,7 +221,7 @@ pub fn attend<T: AttentionKernel>(
     let spans: &[Span] = spans;
     let most = (rows * kv_heads).div_ceil(4 * team::threads());
     let runs = runs::<T>(spans, layer, most.clamp(1, RUN))?;
-    let tasks: Vec<(&Run<T>, usize)> = runs
+    let tasks: Vec<(&SharedRun<T>, usize)> = runs
         .iter()
         .flat_map(|run| (0..kv_heads).map(move |head| (run, head)))
         .collect();
@@ -289,8 +289,8 @@ fn runs<'a, T: AttentionKernel>(
     spans: &'a [Span],
     layer: usize,
     most: usize,
-) -> Result<Vec<Run<'a, T>>> {
-    let mut runs: Vec<Run<T>> = Vec::new();
+) -> Result<Vec<SharedRun<'a, T>>> {
+    let mut runs: Vec<SharedRun<T>> = Vec::new();
     for span in spans {
         let shared = shared::<T>(span.sequence, layer)?;
         let own = match &span.sequence.own {
@@ -312,7 +312,7 @@ fn runs<'a, T: AttentionKernel>(
                     run.rows.end = row + 1;
                     run.own.push(segment);
                 }
-                _ => runs.push(Run {
+                _ => runs.push(SharedRun {
                     rows: row..row + 1,
                     shared,
                     own: vec![segment],

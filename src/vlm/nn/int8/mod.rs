@@ -77,12 +77,12 @@ impl Bits {
 pub struct Int8Matrix {
     rows: usize,
     columns: usize,
-    blocks: Blocks,
+    blocks: PackedBlocks,
     instructions: InstructionSet,
 }
 
 /// The blocks of all panels in order. Padding rows of the last panel are zero.
-enum Blocks {
+enum PackedBlocks {
     Narrow(Pages<PanelBlock<NARROW>>),
     Wide(Pages<PanelBlock<WIDE>>),
     Nibbles(Pages<NibbleBlock>),
@@ -92,9 +92,9 @@ enum Blocks {
 macro_rules! with_blocks {
     ($blocks:expr, $name:ident => $do:expr) => {
         match $blocks {
-            Blocks::Narrow($name) => $do,
-            Blocks::Wide($name) => $do,
-            Blocks::Nibbles($name) => $do,
+            PackedBlocks::Narrow($name) => $do,
+            PackedBlocks::Wide($name) => $do,
+            PackedBlocks::Nibbles($name) => $do,
         }
     };
 }
@@ -122,9 +122,9 @@ impl Int8Matrix {
         read: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) -> Result<Self> {
         let blocks = match (bits, shape.1.is_multiple_of(WIDE * STEP)) {
-            (Bits::Eight, true) => Blocks::Wide(pack(shape, read)?),
-            (Bits::Eight, false) => Blocks::Narrow(pack(shape, read)?),
-            (Bits::Four, _) => Blocks::Nibbles(pack(shape, read)?),
+            (Bits::Eight, true) => PackedBlocks::Wide(pack(shape, read)?),
+            (Bits::Eight, false) => PackedBlocks::Narrow(pack(shape, read)?),
+            (Bits::Four, _) => PackedBlocks::Nibbles(pack(shape, read)?),
         };
         Ok(Self {
             rows: shape.0,
@@ -137,9 +137,9 @@ impl Int8Matrix {
     /// Restores a matrix of this shape from its [`Self::as_bytes`].
     pub fn from_bytes((rows, columns): (usize, usize), bits: Bits, bytes: &[u8]) -> Result<Self> {
         let blocks = match (bits, columns.is_multiple_of(WIDE * STEP)) {
-            (Bits::Eight, true) => Blocks::Wide(Pages::from_bytes(bytes)?),
-            (Bits::Eight, false) => Blocks::Narrow(Pages::from_bytes(bytes)?),
-            (Bits::Four, _) => Blocks::Nibbles(Pages::from_bytes(bytes)?),
+            (Bits::Eight, true) => PackedBlocks::Wide(Pages::from_bytes(bytes)?),
+            (Bits::Eight, false) => PackedBlocks::Narrow(Pages::from_bytes(bytes)?),
+            (Bits::Four, _) => PackedBlocks::Nibbles(Pages::from_bytes(bytes)?),
         };
         if bytes.len() != Self::size((rows, columns), bits) {
             let length = bytes.len();
@@ -179,9 +179,15 @@ impl Int8Matrix {
     pub fn select(&self, rows: &[u32]) -> Result<Self> {
         self.check_rows(rows)?;
         let blocks = match &self.blocks {
-            Blocks::Narrow(blocks) => Blocks::Narrow(copy_rows(blocks, self.columns, rows)?),
-            Blocks::Wide(blocks) => Blocks::Wide(copy_rows(blocks, self.columns, rows)?),
-            Blocks::Nibbles(blocks) => Blocks::Nibbles(copy_rows(blocks, self.columns, rows)?),
+            PackedBlocks::Narrow(blocks) => {
+                PackedBlocks::Narrow(copy_rows(blocks, self.columns, rows)?)
+            }
+            PackedBlocks::Wide(blocks) => {
+                PackedBlocks::Wide(copy_rows(blocks, self.columns, rows)?)
+            }
+            PackedBlocks::Nibbles(blocks) => {
+                PackedBlocks::Nibbles(copy_rows(blocks, self.columns, rows)?)
+            }
         };
         Ok(Self {
             rows: rows.len(),
@@ -223,15 +229,15 @@ impl Int8Matrix {
 
     fn product(&self, x: &[f32], epilogue: Epilogue) -> Vec<f32> {
         match &self.blocks {
-            Blocks::Narrow(blocks) => {
+            PackedBlocks::Narrow(blocks) => {
                 let kernel = int8_kernel(self.instructions);
                 self.product_of(blocks, kernel, &NARROW_TILES, x, epilogue)
             }
-            Blocks::Wide(blocks) => {
+            PackedBlocks::Wide(blocks) => {
                 let kernel = int8_kernel(self.instructions);
                 self.product_of(blocks, kernel, &WIDE_TILES, x, epilogue)
             }
-            Blocks::Nibbles(blocks) => {
+            PackedBlocks::Nibbles(blocks) => {
                 let kernel = int4_kernel(self.instructions);
                 self.product_of(blocks, kernel, &NIBBLE_TILES, x, epilogue)
             }
@@ -332,7 +338,7 @@ pub fn measure_throughput() -> Result<Option<(&'static str, f64)>> {
     let matrix = Int8Matrix {
         rows,
         columns,
-        blocks: Blocks::Wide(Pages::new(rows / PANEL * (columns / (WIDE * STEP)))?),
+        blocks: PackedBlocks::Wide(Pages::new(rows / PANEL * (columns / (WIDE * STEP)))?),
         instructions,
     };
     let x = vec![1f32; TOKENS * columns];

@@ -118,22 +118,6 @@ impl Sequence {
         Ok(fork)
     }
 
-    /// Drops everything after the first `len` tokens. The shared prefix stays.
-    pub fn truncate(&mut self, len: usize) -> Result<()> {
-        let Some(own) = len.checked_sub(self.shared_len()) else {
-            candle_core::bail!("a sequence cannot be truncated inside its shared prefix")
-        };
-        if own > self.own_len() {
-            candle_core::bail!(
-                "a sequence of {} tokens cannot be truncated to {len}",
-                self.len()
-            )
-        }
-        self.next.truncate(own);
-        self.drop_uncommitted();
-        Ok(())
-    }
-
     /// Records the tokens of a completed step.
     pub(crate) fn commit(&mut self, positions: &[Position]) {
         let mut next = self.next_position();

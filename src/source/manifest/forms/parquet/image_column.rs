@@ -4,7 +4,7 @@ use super::cells::cell_at;
 use super::guard::guarded;
 use crate::record::{ImageLocation, ReadProblem};
 use crate::source::manifest::columns::{Column, Columns};
-use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::embedded::EmbeddedImage;
 use crate::source::manifest::row::{Cell, Row};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -24,6 +24,8 @@ pub const BATCH_ROWS: usize = 1024;
 /// Memory limit for the images of a batch, estimated by their average size.
 const BATCH_BYTES: u64 = 16 << 20;
 
+/// The known column name that stands for content; the others stand for paths.
+const IMAGE: &str = "image";
 const BYTES: &str = "bytes";
 const PATH: &str = "path";
 
@@ -38,7 +40,7 @@ pub struct ImageColumn {
 
 /// Value of an image column.
 pub enum Image {
-    Bytes(Embedded),
+    Bytes(EmbeddedImage),
     /// The path of the image, without bytes.
     Path(String),
 }
@@ -52,8 +54,11 @@ impl ImageColumn {
             let known = columns.find(field.name());
             known.is_some_and(|known| known.column == Column::Image)
         };
-        let mut all = fields.iter();
-        let named = all.position(|field| is_image(field) && is_named(field));
+        let all = fields.iter().enumerate();
+        let named = all.filter(|(_, field)| is_image(field) && is_named(field));
+        // Other columns may be binary too: some writers store paths without saying that they are text.
+        let named = named.min_by_key(|(_, field)| (!is_struct(field), field.name() != IMAGE));
+        let named = named.map(|(at, _)| at);
         let any = || fields.iter().position(|field| is_struct(field));
         let any = || any().filter(|_| !columns.is_image_named);
         let at = named.or_else(any)?;
@@ -117,13 +122,13 @@ impl ImageColumn {
         {
             return Some(Image::Path(text.to_owned())).filter(|_| !text.is_empty());
         }
-        Some(Image::Bytes(Embedded::new(location, path, bytes)))
+        Some(Image::Bytes(EmbeddedImage::new(location, path, bytes)))
     }
 }
 
 impl Image {
     /// Returns an embedded image; a path is set in the row instead.
-    pub fn or_path(self, row: &mut Row) -> Option<Embedded> {
+    pub fn or_path(self, row: &mut Row) -> Option<EmbeddedImage> {
         match self {
             Self::Bytes(image) => Some(image),
             Self::Path(path) => {

@@ -33,16 +33,16 @@ const LONG_TEXT: i64 = 64 << 10;
 const SMALL_COLUMN: i64 = 16 << 20;
 
 #[derive(Debug)]
-struct Table(Manifest);
+struct ParquetTable(Manifest);
 
 pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
-    let table = Table(manifest);
+    let table = ParquetTable(manifest);
     table.layout()?;
     Ok(Box::new(table))
 }
 
 /// The columns to read from a file.
-struct Layout {
+struct TableLayout {
     file: File,
     metadata: ArrowReaderMetadata,
     /// Value columns, by index among all columns.
@@ -52,9 +52,9 @@ struct Layout {
     ignored: Vec<Said>,
 }
 
-impl Table {
+impl ParquetTable {
     /// Chooses the columns to read. Fails if a required one is missing.
-    fn layout(&self) -> Result<Layout> {
+    fn layout(&self) -> Result<TableLayout> {
         let file = self.0.open()?;
         // Ignores the Arrow schema, so that a string column has the same type whether it was
         // written from a dictionary, a view or a large array.
@@ -108,7 +108,7 @@ impl Table {
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
         let metadata = Arc::clone(plain.metadata());
         let metadata = self.guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
-        Ok(Layout {
+        Ok(TableLayout {
             file,
             metadata,
             values,
@@ -187,7 +187,7 @@ fn with_views(
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-impl ItemSource for Table {
+impl ItemSource for ParquetTable {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let layout = self.layout()?;
         for what in &layout.ignored {

@@ -3,7 +3,7 @@
 //!
 //! It is append-only. Checksums detect incomplete and damaged records, which are computed again.
 
-use super::Vector;
+use crate::embed::Vector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file_error, open_own, refuse_irregular};
 use crate::platform;
@@ -147,11 +147,6 @@ impl VectorFile {
 
     pub fn holds(&self, key: &VectorKey) -> bool {
         self.offsets.contains_key(key)
-    }
-
-    /// Vector width; 0 if there are no vectors.
-    pub fn width(&self) -> usize {
-        self.width
     }
 
     /// Reads the vector of `key`, if it is stored.

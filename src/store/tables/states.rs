@@ -3,12 +3,11 @@
 use super::computed::signals_of;
 use super::drafts::{DraftRow, codes, read_draft, reasons_of};
 use super::groups::is_displaced;
-use super::records::read_line;
+use super::records::{label_key, read_line};
 use super::{from_json, json_value, to_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{CurrentState, Decision, GroupId, Labels, ReviewState};
 use crate::store::errors::journal_error;
-use crate::store::rules::label_key;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -80,6 +79,13 @@ pub fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentSta
         })
     })
     .transpose()
+}
+
+/// Whether another group has the same label.
+pub fn is_duplicate(db: &Connection, group: GroupId) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM heads WHERE group_id = ?1 AND duplicate")
+        .and_then(|mut select| select.exists([group.0]))
+        .map_err(journal_error("reading a group"))
 }
 
 /// When a stored state counts as changed.

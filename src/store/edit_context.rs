@@ -3,7 +3,7 @@
 
 use super::review_records::StoredDraft;
 use super::tables::computed::read_observed;
-use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
+use super::tables::drafts::{DraftRow, current_draft, insert_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
@@ -103,11 +103,10 @@ impl EditContext<'_> {
             | Change::Synonym { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
-        let old = match review.draft {
-            Some(draft) => Some(read_draft(self.db, draft)?),
-            None if !change.starts_draft() => return Ok(None),
-            None => None,
-        };
+        let old = current_draft(self.db, review)?;
+        if old.is_none() && !change.starts_draft() {
+            return Ok(None);
+        }
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
         let group = read_group(self.db, self.group)?;

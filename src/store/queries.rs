@@ -4,7 +4,7 @@ use super::errors::{journal_error, unreadable};
 use super::review_records;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_observed;
-use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
+use super::tables::drafts::{DraftRow, current_draft, read_drafts, reasons_of};
 use super::tables::from_json;
 use super::tables::groups::read_group;
 use super::tables::records::read_record;
@@ -419,10 +419,8 @@ pub fn vocabulary_preview(
 ) -> Result<VocabularyPreview> {
     let drafts = groups.iter().map(|&group| {
         let current = read_current(db, group)?.unwrap_or_default();
-        let draft = current.review.draft;
-        draft
-            .map(|draft| Ok(read_draft(db, draft)?.labels))
-            .transpose()
+        let draft = current_draft(db, &current.review)?;
+        Ok(draft.map(|draft| draft.labels))
     });
     VocabularyPreview::count(drafts, vocabulary)
 }

@@ -2,7 +2,7 @@
 
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::{Observed, read_observed};
-use super::tables::drafts::{DraftRow, read_draft, read_drafts};
+use super::tables::drafts::{DraftRow, current_draft, read_drafts};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::{is_duplicate, read_current};
 use super::tables::steps::edits_of;
@@ -52,10 +52,9 @@ pub struct StoredDraft {
 
 pub fn stored(db: &Connection, summary: GroupSummary) -> Result<StoredRecord> {
     let current = read_current(db, summary.id)?.unwrap_or_default();
-    let draft = match current.review.draft {
-        Some(number) => Some(StoredDraft::read(db, summary.id, read_draft(db, number)?)?),
-        None => None,
-    };
+    let draft = current_draft(db, &current.review)?
+        .map(|row| StoredDraft::read(db, summary.id, row))
+        .transpose()?;
     let failure = match current.failure {
         Some(failure) if draft.is_none() => Some(read_failure(db, failure)?),
         _ => None,

@@ -1,7 +1,7 @@
 //! Table `heads`: the current state of each group, and what the queue shows.
 
 use super::computed::signals_of;
-use super::drafts::{DraftRow, codes, read_draft, reasons_of};
+use super::drafts::{DraftRow, codes, current_draft, reasons_of};
 use super::groups::is_displaced;
 use super::records::{label_key, read_line};
 use super::{from_json, json_value, to_json};
@@ -120,10 +120,7 @@ impl<'a> StateWriter<'a> {
     }
 
     pub fn write(&mut self, group: GroupId, current: &CurrentState) -> Result<()> {
-        let draft = match current.review.draft {
-            Some(id) => Some(read_draft(self.db, id)?),
-            None => None,
-        };
+        let draft = current_draft(self.db, &current.review)?;
         self.write_draft(group, current, draft.as_ref())
     }
 
@@ -193,10 +190,7 @@ impl<'a> StateWriter<'a> {
                 .map_err(journal_error("looking for equal labels"))?;
             for group in stale.into_iter().map(GroupId) {
                 let current = self.read(group)?;
-                let draft = match current.review.draft {
-                    Some(id) => Some(read_draft(self.db, id)?),
-                    None => None,
-                };
+                let draft = current_draft(self.db, &current.review)?;
                 self.store(
                     group,
                     &current,

@@ -1,7 +1,7 @@
 //! `labeler-tui fix`: applies the safe fixes to the records that match a filter.
 
 use super::selection::RecordFilter;
-use super::{lock_journal, write_out};
+use super::{lock_journal, progress_bar, write_out};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{SAFE_FIXES, SafeFix, reasons_fixed, safe_fixes};
@@ -10,6 +10,7 @@ use crate::settings::FixOptions;
 use crate::store::{Journal, StoredRecord, copy_to_read};
 use crate::text::{for_line, plural};
 use crate::threads::map_in_order;
+use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -41,32 +42,44 @@ struct PlannedStep {
 
 /// Applies the fixes and reports them; with `--dry-run` only reports them.
 pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
+    let bar = progress_bar("{msg:8} {wide_bar} {pos}/{len}");
+    let plan = fix(options, &bar);
+    bar.finish_and_clear();
+    write_out(out, report(&plan?, options.dry_run).as_bytes())
+}
+
+/// Applies the fixes, unless `--dry-run` is given, and returns them.
+fn fix(options: &FixOptions, bar: &ProgressBar) -> Result<FixPlan> {
     let outdir = &options.selection.outdir;
     let selection = RecordFilter::new(&options.selection, NEEDS_REVIEW)?;
     let vocabulary = &selection.vocabulary;
-    let plan = if options.dry_run {
+    if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
         let journal = &copy.journal;
-        plan(selection.apply(journal)?, vocabulary, journal)?
-    } else {
-        let mut journal = lock_journal(outdir, vocabulary)?;
-        let plan = plan(selection.apply(&journal)?, vocabulary, &journal)?;
-        for step in &plan.steps {
-            let change = Change::Fix {
-                reason: step.reason,
-                kind: step.kind,
-            };
-            journal.apply(&step.groups, &change, &change.name())?;
-        }
-        plan
-    };
-    write_out(out, report(&plan, options.dry_run).as_bytes())
+        return plan(selection.apply(journal)?, vocabulary, journal, bar);
+    }
+    let mut journal = lock_journal(outdir, vocabulary)?;
+    let plan = plan(selection.apply(&journal)?, vocabulary, &journal, bar)?;
+    let changes = plan.steps.iter().map(|step| step.groups.len() as u64);
+    bar.set_message("fixing");
+    bar.set_length(changes.sum());
+    bar.set_position(0);
+    for step in &plan.steps {
+        let change = Change::Fix {
+            reason: step.reason,
+            kind: step.kind,
+        };
+        journal.apply(&step.groups, &change, &change.name())?;
+        bar.inc(step.groups.len() as u64);
+    }
+    Ok(plan)
 }
 
 fn plan(
     selected: Vec<GroupSummary>,
     vocabulary: &Vocabulary,
     journal: &Journal,
+    bar: &ProgressBar,
 ) -> Result<FixPlan> {
     let mut plan = FixPlan::default();
     // Fixes never change what a person has decided.
@@ -74,6 +87,8 @@ fn plan(
     let all = selected.len();
     let open: Vec<GroupSummary> = selected.into_iter().filter(is_open).collect();
     plan.decided = all - open.len();
+    bar.set_message("checking");
+    bar.set_length(open.len() as u64);
     map_in_order(
         open.into_iter()
             .map(|summary| journal.stored_record(summary)),
@@ -83,6 +98,7 @@ fn plan(
                 Some(fixed) => plan.add(fixed),
                 None => plan.without_draft += 1,
             }
+            bar.inc(1);
             Ok(ControlFlow::Continue(()))
         },
     )?;

@@ -10,7 +10,7 @@ use labeler_tui::icon::{self, Icon};
 use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, LabelerOptions, Pull};
 use labeler_tui::prompt::{Lang, PromptOptions, Prompter};
 use labeler_tui::record::{
-    self, AttemptSettings, Background, FailureDetail, GroupId, Item, RuleContext, SourceType,
+    self, AttemptSettings, Background, FailureDetail, GroupId, Item, RecordContext, SourceType,
 };
 use labeler_tui::text::Language;
 use labeler_tui::vlm::{DeviceChoice, ModelOptions, Precision, Quantize, Sampling};
@@ -109,16 +109,10 @@ fn main() -> Result<()> {
     let labels = parsed.labels.normalized(vocabulary);
     let reasons = record::check(
         &labels,
-        &RuleContext {
-            vocabulary,
-            item_name: &item.item_name,
-            current_name: &item.item_name,
-            with_metadata: true,
+        &RecordContext {
             colors,
-            confidence: &[],
             truncated: answer.truncated,
-            label_count: 1,
-            retrieved: None,
+            ..RecordContext::new(vocabulary, &item.item_name)
         },
     );
     let text = serde_json::to_string_pretty(&labels)

@@ -2,10 +2,10 @@
 //! includes this file and checks limits of time and memory.
 
 use labeler_tui::labeler::remote::read_answer;
-use labeler_tui::record::fixes::{FixFacts, safe_fixes};
+use labeler_tui::record::fixes::{offered, safe_fixes};
 use labeler_tui::record::{
-    Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
-    Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
+    Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, RecordContext,
+    Replacement, Vocabulary, about_reasons, agreement, apply, check, derive, similar, to_oklab,
 };
 use labeler_tui::source::{SourceKind, SourceOptions};
 use labeler_tui::tui::keymap::Keymap;
@@ -104,24 +104,22 @@ pub fn labels(input: &[u8]) {
         .with(Field::LabelKo, ["검은 리본이 달린 눈꽃 모자"])
         .with(Field::Colors, ["black"])
         .with(field, values.clone());
+    let colors = ColorHistogram {
+        opaque: 300,
+        bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+        ..ColorHistogram::default()
+    };
     for (item_name, current_name) in [(name, name), (long, name), (name, long)] {
-        let facts = FixFacts {
-            item_name: item_name.to_owned(),
-            current_name: current_name.to_owned(),
-            part: Some("모자".to_owned()),
-            colors: Some(ColorHistogram {
-                opaque: 300,
-                bins: vec![(to_oklab([200, 30, 35]), 1.0)],
-                ..ColorHistogram::default()
-            }),
-            with_metadata: true,
-            others: vec![labels.clone()],
-            ..FixFacts::default()
+        let context = RecordContext {
+            current_name,
+            part: Some("모자"),
+            colors: Some(&colors),
+            others: std::slice::from_ref(&labels),
+            ..RecordContext::new(&vocabulary, item_name)
         };
-        let context = facts.context(&vocabulary);
-        check(&labels, &context.rules);
-        about_reasons(&labels, &context.rules);
-        facts.offered(Reason::ALL, &labels, &vocabulary);
+        check(&labels, &context);
+        about_reasons(&labels, &context);
+        offered(Reason::ALL, &labels, &context);
         safe_fixes(&labels, &context);
         let names = Names {
             original: item_name,

@@ -1,11 +1,10 @@
 //! `labeler-tui export`: writes committed records with their images as a training set.
 
-use super::{check_images_folder, latest_audit, load_vocabulary, write_out};
+use super::{check_images_folder, latest_audit, load_vocabulary, progress_bar, write_out};
 use crate::error::Result;
 use crate::export::{DatasetOptions, DatasetProgress, export_dataset};
 use crate::store;
 use crate::text::{count, for_line, plural};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
@@ -16,11 +15,7 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
     check_images_folder(options.images.as_deref())?;
     let vocabulary = load_vocabulary(&options.outdir, None)?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
-    // Hidden unless standard error is a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len}") {
-        bar.set_style(style);
-    }
+    let bar = progress_bar("{msg:8} {wide_bar} {pos}/{len}");
     let audit = latest_audit(&copy.journal)?;
     let mut progress = |step: DatasetProgress| {
         bar.set_message(if step.writes { "writing" } else { "checking" });

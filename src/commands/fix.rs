@@ -2,14 +2,15 @@
 
 use super::options::FixOptions;
 use super::selection::RecordFilter;
-use super::{lock_journal, write_out};
+use super::{lock_journal, progress_bar, write_out};
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::record::fixes::{FixableRecord, SAFE_FIXES, SafeFix, safe_fixes};
+use crate::record::fixes::{SAFE_FIXES, SafeFix, reasons_fixed, safe_fixes};
 use crate::record::{Change, Field, FixKind, GroupId, GroupSummary, Reason, Vocabulary};
-use crate::store::{Journal, copy_to_read};
+use crate::store::{Journal, StoredRecord, copy_to_read};
 use crate::text::{for_line, plural};
 use crate::threads::map_in_order;
+use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -41,52 +42,66 @@ struct PlannedStep {
 
 /// Applies the fixes and reports them; with `--dry-run` only reports them.
 pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
+    let bar = progress_bar("{msg:8} {wide_bar} {pos}/{len}");
+    let plan = fix(options, &bar);
+    bar.finish_and_clear();
+    write_out(out, report(&plan?, options.dry_run).as_bytes())
+}
+
+/// Applies the fixes, unless `--dry-run` is given, and returns them.
+fn fix(options: &FixOptions, bar: &ProgressBar) -> Result<FixPlan> {
     let outdir = &options.selection.outdir;
     let selection = RecordFilter::new(&options.selection, NEEDS_REVIEW)?;
     let vocabulary = &selection.vocabulary;
-    let plan = if options.dry_run {
+    if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
         let journal = &copy.journal;
-        plan(selection.apply(journal)?, vocabulary, journal)?
-    } else {
-        let mut journal = lock_journal(outdir, vocabulary)?;
-        let plan = plan(selection.apply(&journal)?, vocabulary, &journal)?;
-        for step in &plan.steps {
-            let change = Change::Fix {
-                reason: step.reason,
-                kind: step.kind,
-            };
-            journal.apply(&step.groups, &change, &change.name())?;
-        }
-        plan
-    };
-    write_out(out, report(&plan, options.dry_run).as_bytes())
+        return plan(selection.apply(journal)?, vocabulary, journal, bar);
+    }
+    let mut journal = lock_journal(outdir, vocabulary)?;
+    let plan = plan(selection.apply(&journal)?, vocabulary, &journal, bar)?;
+    let changes = plan.steps.iter().map(|step| step.groups.len() as u64);
+    bar.set_message("fixing");
+    bar.set_length(changes.sum());
+    bar.set_position(0);
+    for step in &plan.steps {
+        let change = Change::Fix {
+            reason: step.reason,
+            kind: step.kind,
+        };
+        journal.apply(&step.groups, &change, &change.name())?;
+        bar.inc(step.groups.len() as u64);
+    }
+    Ok(plan)
 }
 
 fn plan(
     selected: Vec<GroupSummary>,
     vocabulary: &Vocabulary,
     journal: &Journal,
+    bar: &ProgressBar,
 ) -> Result<FixPlan> {
     let mut plan = FixPlan::default();
     // Fixes never change what a person has decided.
-    let is_open = |summary: &&GroupSummary| !summary.state.is_decided();
-    let open = selected.iter().filter(is_open);
-    let fixable = open.filter_map(|summary| {
-        let record = journal.fixable(summary).transpose()?;
-        Some(record.map(|record| (summary.id, record)))
-    });
+    let is_open = |summary: &GroupSummary| !summary.state.is_decided();
+    let all = selected.len();
+    let open: Vec<GroupSummary> = selected.into_iter().filter(is_open).collect();
+    plan.decided = all - open.len();
+    bar.set_message("checking");
+    bar.set_length(open.len() as u64);
     map_in_order(
-        fixable,
-        |(group, record)| FixedRecord::new(group, &record, vocabulary),
+        open.into_iter()
+            .map(|summary| journal.stored_record(summary)),
+        |record| FixedRecord::new(&record, vocabulary),
         |fixed| {
-            plan.add(fixed);
+            match fixed {
+                Some(fixed) => plan.add(fixed),
+                None => plan.without_draft += 1,
+            }
+            bar.inc(1);
             Ok(ControlFlow::Continue(()))
         },
     )?;
-    let open = selected.iter().filter(is_open).count();
-    plan.decided = selected.len() - open;
-    plan.without_draft = open - plan.records;
     // Each step depends on the steps before it.
     let order = |step: &PlannedStep| {
         let mut safe = SAFE_FIXES.iter();
@@ -107,21 +122,23 @@ struct FixedRecord {
 }
 
 impl FixedRecord {
-    fn new(group: GroupId, record: &FixableRecord, vocabulary: &Vocabulary) -> Self {
-        let context = record.facts.context(vocabulary);
-        let mut labels = record.labels.clone();
+    /// `None` if the record has no draft.
+    fn new(record: &StoredRecord, vocabulary: &Vocabulary) -> Option<Self> {
+        let (before, context) = record.fixable(vocabulary)?;
+        let reasons = &record.summary.reasons;
+        let mut labels = before.clone();
         let mut fixes = Vec::new();
-        for fix in safe_fixes(&labels, &context) {
+        for fix in safe_fixes(before, &context) {
             let fields = labels.differing(&fix.after);
             labels.clone_from(&fix.after);
             fixes.push((fix, fields));
         }
-        Self {
-            group,
+        Some(Self {
+            group: record.summary.id,
             fixes,
-            before: record.reasons.clone(),
-            after: record.reasons_with(&labels, vocabulary),
-        }
+            before: reasons.clone(),
+            after: reasons_fixed(before, reasons, &labels, &context),
+        })
     }
 }
 

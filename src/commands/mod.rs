@@ -23,6 +23,7 @@ use crate::prompt;
 use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
 use crate::store::{Journal, require_journal};
 use crate::wording::Words;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,6 +90,15 @@ fn latest_audit(journal: &Journal) -> Result<Option<AuditSummary>> {
             .to_string(),
         lines: Words::ENGLISH.audit_lines(&audit),
     }))
+}
+
+/// A progress bar on standard error, hidden unless that is a terminal.
+fn progress_bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 /// Writes what a command prints. A reader that has gone away (`| head`) is not an error.

@@ -1,12 +1,11 @@
 //! `labeler-tui report`: writes the state of an outdir as one self-contained page.
 
 use super::options::ReportOptions;
-use super::{latest_audit, load_vocabulary, write_out};
+use super::{latest_audit, load_vocabulary, progress_bar, write_out};
 use crate::error::Result;
 use crate::export::{ReportPage, write_report};
 use crate::store;
 use crate::text::{for_line, plural, utc};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -14,11 +13,7 @@ use std::sync::Arc;
 pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
     let vocabulary = load_vocabulary(&options.outdir, options.vocabulary.as_deref())?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
-    // Hidden unless standard error is a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}") {
-        bar.set_style(style);
-    }
+    let bar = progress_bar("{wide_bar} {pos}/{len}");
     let outdir = std::path::absolute(&options.outdir).unwrap_or_else(|_| options.outdir.clone());
     let name = outdir.file_name().unwrap_or(outdir.as_os_str());
     let page = ReportPage {

@@ -62,7 +62,7 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{
-    ColorHistogram, RuleContext, about_reasons, check, estimate_tokens, nearest_color,
+    ColorHistogram, RecordContext, about_reasons, check, estimate_tokens, nearest_color,
     word_matches_color,
 };
 pub use similarity::{Appearance, ApprovedRecord, ApprovedRecords};

@@ -1,7 +1,7 @@
 //! Detects and updates texts that use an outdated item name.
 
 use crate::record::rules::is_readable_name;
-use crate::record::{Field, Labels, Vocabulary};
+use crate::record::{Field, Labels, RecordContext, Vocabulary};
 use crate::text::particles::{is_particle, stem, with_particle};
 use crate::text::{clean_text, split_word};
 
@@ -125,6 +125,15 @@ impl<'a> Names<'a> {
             at += c.len_utf8();
         }
         found.then_some(out)
+    }
+}
+
+impl<'a> RecordContext<'a> {
+    pub fn names(&self) -> Names<'a> {
+        Names {
+            original: self.item_name,
+            current: self.current_name,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::errors::journal_error;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
-use super::tables::drafts::{DraftRow, insert_draft, read_draft};
+use super::tables::drafts::{DraftRow, current_draft, insert_draft};
 use super::tables::groups::read_group;
 use super::tables::meta::{Content, bump_version};
 use super::tables::records::insert_record;
@@ -11,7 +11,7 @@ use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
 use crate::record::{
     Attempt, CommittedBy, CurrentState, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
-    Reason, ReasonSource,
+    Reason, ReasonSource, ReviewState,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -127,9 +127,9 @@ impl Texts<'_> {
         current: &mut CurrentState,
     ) -> Result<bool> {
         let is_draft = current.answered(version);
-        if let Some(draft) = current.review.draft
-            && !is_draft
-            && read_draft(self.db, draft)?.labels == *labels
+        if !is_draft
+            && let Some(draft) = current_draft(self.db, &current.review)?
+            && draft.labels == *labels
         {
             current.dismiss_answer();
         }
@@ -169,13 +169,22 @@ impl Texts<'_> {
     }
 }
 
+/// Returns the attempt whose answer is the draft; `None` if something else is.
+fn answer_behind(db: &Connection, review: &ReviewState) -> Result<Option<i64>> {
+    let draft = current_draft(db, review)?;
+    Ok(draft.and_then(|draft| match draft.origin {
+        Origin::Attempt(id) => Some(id),
+        Origin::Derived(_) | Origin::Edit | Origin::Import => None,
+    }))
+}
+
 /// Returns the answer that [`commit`] would commit, unless it is a retry or already has one.
 pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>> {
     let current = read_current(db, group)?.unwrap_or_default();
-    let Some(draft) = current.uncommitted() else {
+    if current.uncommitted().is_none() {
         return Ok(None);
-    };
-    let Origin::Attempt(id) = read_draft(db, draft)?.origin else {
+    }
+    let Some(id) = answer_behind(db, &current.review)? else {
         return Ok(None);
     };
     let mut attempts = attempts_of(db, group)?;
@@ -191,13 +200,10 @@ pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>>
 pub fn to_review(db: &Connection, group: GroupId) -> Result<Option<(Attempt, u32)>> {
     let current = read_current(db, group)?.unwrap_or_default();
     let review = &current.review;
-    let Some(draft) = review
-        .draft
-        .filter(|_| !review.edited && !review.is_decided())
-    else {
+    if review.edited || review.is_decided() {
         return Ok(None);
-    };
-    let Origin::Attempt(id) = read_draft(db, draft)?.origin else {
+    }
+    let Some(id) = answer_behind(db, review)? else {
         return Ok(None);
     };
     let mut attempts = attempts_of(db, group)?;

@@ -1,14 +1,13 @@
 //! Keeps the reasons that the rules find in drafts up to date.
 
 use super::errors::journal_error;
-use super::rules::{Facts, Observed, reasons};
-use super::tables::computed::{read_observed, write_check};
+use super::tables::computed::{Observed, read_observed, write_check};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
 use super::tables::meta;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::record::{GroupId, Names, Reason, Vocabulary};
+use crate::record::{GroupId, Names, Reason, RecordContext, Vocabulary, check};
 use rusqlite::Connection;
 
 /// Row of `meta` that names the rules that last checked the drafts.
@@ -97,30 +96,49 @@ pub fn reasons_now(
 ) -> Result<Vec<Reason>> {
     let current_name = read_group(db, group)?.item.item_name;
     let observed = read_observed(db, group)?;
-    let facts = draft.facts(vocabulary, &current_name, &observed);
-    Ok(reasons(&draft.labels, &facts))
+    Ok(draft.check(vocabulary, &current_name, &observed))
 }
 
 impl DraftRow {
-    /// Returns the inputs of the rules besides the labels.
-    pub fn facts<'a>(
+    /// The item name for which the text was written, and the current one.
+    pub fn names<'a>(&'a self, current: &'a str) -> Names<'a> {
+        Names {
+            original: &self.item_name,
+            current,
+        }
+    }
+
+    /// Returns the inputs of the rules besides the labels: what this row knows, the item's current
+    /// name and the measurements of its image.
+    pub fn context<'a>(
         &'a self,
         vocabulary: &'a Vocabulary,
         current_name: &'a str,
         observed: &'a Observed,
-    ) -> Facts<'a> {
-        Facts {
-            vocabulary,
-            names: Names {
-                original: &self.item_name,
-                current: current_name,
-            },
-            observed,
-            confidence: &self.confidence,
-            with_image: self.with_image,
+    ) -> RecordContext<'a> {
+        RecordContext {
+            item_name: self.names(current_name).of_text(&self.labels),
             with_metadata: self.with_metadata,
-            kept: &self.kept,
+            colors: observed.colors.as_ref().filter(|_| self.with_image),
+            confidence: &self.confidence,
+            retrieved: observed.retrieved.as_ref(),
+            ..RecordContext::new(vocabulary, current_name)
         }
+    }
+
+    /// Returns the reasons in code order, without `duplicate_label`, which depends on other groups.
+    pub fn check(
+        &self,
+        vocabulary: &Vocabulary,
+        current_name: &str,
+        observed: &Observed,
+    ) -> Vec<Reason> {
+        let context = self.context(vocabulary, current_name, observed);
+        let mut reasons = check(&self.labels, &context);
+        reasons.extend_from_slice(&self.kept);
+        reasons.sort_unstable();
+        reasons.dedup();
+        reasons
     }
 }
 

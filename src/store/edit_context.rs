@@ -1,10 +1,9 @@
 //! Applies an operator's change to one group: stores the new text, and the record if the change is
 //! a commit.
 
-use super::fixes;
-use super::rules::reasons;
+use super::review_records::StoredDraft;
 use super::tables::computed::read_observed;
-use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
+use super::tables::drafts::{DraftRow, current_draft, insert_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
@@ -87,9 +86,10 @@ impl EditContext<'_> {
     /// Returns the labels after a fix; `None` if it does not apply.
     fn fixed(&self, reason: Reason, kind: FixKind, draft: &DraftRow) -> Result<Option<Labels>> {
         let group = read_group(self.db, self.group)?;
-        let facts = fixes::facts(self.db, self.group, &group, draft)?;
-        let context = facts.context(self.vocabulary);
-        Ok(fix(reason, kind, &draft.labels, &context))
+        let observed = read_observed(self.db, self.group)?;
+        let draft = StoredDraft::read(self.db, self.group, draft.clone())?;
+        let context = draft.fix_context(self.vocabulary, &group.item, &observed);
+        Ok(fix(reason, kind, &draft.row.labels, &context))
     }
 
     /// Stores the edited text as a new version; `None` if the edit changes nothing.
@@ -103,11 +103,10 @@ impl EditContext<'_> {
             | Change::Synonym { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
-        let old = match review.draft {
-            Some(draft) => Some(read_draft(self.db, draft)?),
-            None if !change.starts_draft() => return Ok(None),
-            None => None,
-        };
+        let old = current_draft(self.db, review)?;
+        if old.is_none() && !change.starts_draft() {
+            return Ok(None);
+        }
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
         let group = read_group(self.db, self.group)?;
@@ -161,8 +160,7 @@ impl EditContext<'_> {
         draft.item_name = item_name;
         draft.generated_at = at;
         let observed = read_observed(self.db, self.group)?;
-        let facts = draft.facts(self.vocabulary, now, &observed);
-        draft.reasons = reasons(&draft.labels, &facts);
+        draft.reasons = draft.check(self.vocabulary, now, &observed);
         let number = insert_draft(self.db, self.group, &draft)?;
         Ok(Some(EditedText {
             number,

@@ -9,7 +9,6 @@ use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
 use super::database::{Database, UnusableJournal};
-use super::fixes;
 use super::history::{History, StepOutcome};
 use super::images::{self, Outlines, Relatives};
 use super::import::{self, Imported, LabelsFile};
@@ -27,7 +26,7 @@ use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir;
 use crate::record::filter::Views;
-use crate::record::fixes::{FixPreview, FixableRecord};
+use crate::record::fixes::FixPreview;
 use crate::record::{
     Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
     GroupDetail, GroupId, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
@@ -417,11 +416,6 @@ impl Journal {
         let estimator = self.learning.estimator();
         let db = self.database.read();
         queries::fix_preview(db, &self.vocabulary, estimator, groups, reason, kind)
-    }
-
-    /// Returns a group's draft with the inputs for its fixes; `None` if there is no draft.
-    pub fn fixable(&self, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
-        fixes::record(self.database.read(), summary)
     }
 
     /// Returns the version of `content`, which grows with every change. Starts at 0.

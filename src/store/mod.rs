@@ -8,7 +8,6 @@ mod contents;
 mod database;
 mod edit_context;
 mod errors;
-mod fixes;
 mod history;
 mod images;
 mod import;
@@ -17,7 +16,6 @@ mod learning;
 mod queries;
 mod recovery;
 mod review_records;
-mod rules;
 mod source_reading;
 mod tables;
 

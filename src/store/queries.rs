@@ -1,22 +1,21 @@
 //! Queries of the front ends: the queue, details of a group, and counts.
 
 use super::errors::{journal_error, unreadable};
-use super::fixes;
-use super::rules::about_reasons;
+use super::review_records;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_observed;
-use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
+use super::tables::drafts::{DraftRow, current_draft, read_drafts, reasons_of};
 use super::tables::from_json;
 use super::tables::groups::read_group;
 use super::tables::records::read_record;
 use super::tables::states::read_current;
 use super::tables::steps::undone_drafts;
 use crate::error::{Error, Result};
-use crate::record::fixes::{FixPreview, FixableRecord};
+use crate::record::fixes::FixPreview;
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
     Labels, Neighbor, Origin, Reason, RetrievalResult, Signal, SourceType, Verdict, Version,
-    Vocabulary, VocabularyPreview,
+    Vocabulary, VocabularyPreview, about_reasons,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -182,8 +181,8 @@ pub fn detail(
     let current = read_current(db, id)?.unwrap_or_default();
     let observed = read_observed(db, id)?;
     let versions = versions(db, id, |row: &DraftRow| {
-        let facts = row.facts(vocabulary, &group.item.item_name, &observed);
-        about_reasons(&row.labels, &facts)
+        let context = row.context(vocabulary, &group.item.item_name, &observed);
+        about_reasons(&row.labels, &context)
     })?;
     let number = current.review.draft;
     let shown = versions
@@ -201,18 +200,9 @@ pub fn detail(
         Some(retrieved) => confused(db, vocabulary, estimator, &summary, retrieved)?,
         None => None,
     };
-    let fixable = fixes::record(db, &summary)?;
-    let offered = fixable.map(|record| {
-        let FixableRecord {
-            facts,
-            labels,
-            reasons,
-        } = record;
-        facts.offered(&reasons, &labels, vocabulary)
-    });
     Ok(Some(GroupDetail {
         derived_from: derived_from(db, &versions)?,
-        fixes: offered.unwrap_or_default(),
+        fixes: review_records::stored(db, summary.clone())?.fixes(vocabulary),
         summary,
         item: group.item,
         image_sha256: group.sha256,
@@ -407,10 +397,8 @@ pub fn vocabulary_preview(
 ) -> Result<VocabularyPreview> {
     let drafts = groups.iter().map(|&group| {
         let current = read_current(db, group)?.unwrap_or_default();
-        let draft = current.review.draft;
-        draft
-            .map(|draft| Ok(read_draft(db, draft)?.labels))
-            .transpose()
+        let draft = current_draft(db, &current.review)?;
+        Ok(draft.map(|draft| draft.labels))
     });
     VocabularyPreview::count(drafts, vocabulary)
 }
@@ -424,15 +412,17 @@ pub fn fix_preview(
     reason: Reason,
     kind: FixKind,
 ) -> Result<FixPreview> {
-    let records = groups.iter().filter_map(|group| {
-        let record = match summary(db, vocabulary, estimator, *group) {
-            Ok(Some(summary)) => fixes::record(db, &summary),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
+    let mut preview = FixPreview::default();
+    for group in groups {
+        let Some(summary) = summary(db, vocabulary, estimator, *group)? else {
+            continue;
         };
-        record.transpose()
-    });
-    FixPreview::count(records, reason, kind, vocabulary)
+        let record = review_records::stored(db, summary)?;
+        if let Some((labels, context)) = record.fixable(vocabulary) {
+            preview.add(reason, kind, labels, &record.summary.reasons, &context);
+        }
+    }
+    Ok(preview)
 }
 
 struct RawSummary {

@@ -4,7 +4,7 @@
 use super::measure::{RetrievalMeasurement, StageProgress, measure, records};
 use super::open_with_bar;
 use crate::commands::options::RetrievalOptions;
-use crate::commands::{load_vocabulary, write_out};
+use crate::commands::{load_vocabulary, progress_bar, write_out};
 use crate::embed::named;
 use crate::engine::VectorFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,7 +15,6 @@ use crate::record::{
 };
 use crate::store::{self, Journal};
 use crate::text::{count, for_json, for_line, pad, plural, utc};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -43,11 +42,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     outdir::check(outdir, None, &[])?;
     let retriever = open_with_bar(&options.retriever)?;
     let mut vectors = VectorFile::open(outdir, &retriever.digest)?;
-    // Hidden unless standard error is a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
+    let bar = progress_bar("{msg:10} {wide_bar} {pos}/{len} {eta}");
     let mut stage = "";
     let background = options.background;
     let measured = measure(

@@ -5,7 +5,7 @@ use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::{Lang, Prompter};
 use crate::record::{
-    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
+    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RecordContext,
     Timings, TokenCounts, Vocabulary,
 };
 use crate::text::{Language, clean_text, utc};
@@ -148,17 +148,13 @@ impl Postprocess {
     ) -> Vec<Reason> {
         let colors: Option<&ColorHistogram> =
             job.histogram.as_ref().filter(|_| job.settings.with_image);
-        let context = RuleContext {
-            vocabulary: &self.vocabulary,
-            item_name: &job.item.item_name,
-            current_name: &job.item.item_name,
+        let context = RecordContext {
             with_metadata: job.settings.with_metadata,
             colors,
             confidence,
             truncated,
             // The journal knows the other groups and adds `duplicate_label`.
-            label_count: 1,
-            retrieved: None,
+            ..RecordContext::new(&self.vocabulary, &job.item.item_name)
         };
         record::check(labels, &context)
     }

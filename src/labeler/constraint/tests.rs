@@ -2,7 +2,7 @@ use super::*;
 use crate::prompt::{Lang, schema};
 use crate::record::testing::VOCABULARY;
 use crate::record::{
-    self, AnswerForm, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext,
+    self, AnswerForm, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RecordContext,
     SourceType, Vocabulary, to_oklab,
 };
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie, TokenizerEnv};
@@ -160,16 +160,11 @@ fn line_of(
         bins: vec![(to_oklab([200, 30, 35]), 1.0)],
         ..ColorHistogram::default()
     };
-    let context = RuleContext {
-        vocabulary,
-        item_name: name,
-        current_name: name,
-        with_metadata: true,
+    let context = RecordContext {
         colors: Some(&colors),
         confidence: &confidence,
         truncated,
-        label_count: 1,
-        retrieved: None,
+        ..RecordContext::new(vocabulary, name)
     };
     let reasons = record::check(&labels, &context);
     let line = Record {

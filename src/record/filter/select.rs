@@ -5,8 +5,9 @@ use super::query::{Condition, Query};
 use super::text::{LEADS, find};
 use crate::record::{Field, GroupId, GroupSummary, TrigramCounts};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+use nucleo_matcher::{Config, Matcher, Utf32String};
 use std::borrow::Borrow;
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
@@ -50,7 +51,6 @@ enum Pass {
 struct Checker {
     words: HashMap<String, WordPattern>,
     matcher: Matcher,
-    chars: Vec<char>,
     /// Trigram counts over all labels; empty unless the filter uses `generic`.
     generic: TrigramCounts,
 }
@@ -81,6 +81,42 @@ impl WordPattern {
     }
 }
 
+/// A record with the texts in which words are searched, prepared for the first word.
+struct SearchedRecord<'a> {
+    summary: &'a GroupSummary,
+    texts: OnceCell<SearchedTexts>,
+}
+
+struct SearchedTexts {
+    /// The name, the label and the tags in lower case.
+    exact: Vec<Vec<char>>,
+    /// The name and the tags.
+    fuzzy: Vec<Utf32String>,
+}
+
+impl<'a> SearchedRecord<'a> {
+    fn new(summary: &'a GroupSummary) -> Self {
+        Self {
+            summary,
+            texts: OnceCell::new(),
+        }
+    }
+
+    fn texts(&self) -> &SearchedTexts {
+        self.texts.get_or_init(|| {
+            let labels = &self.summary.labels;
+            let tags = labels.values(Field::TagsKo).iter().map(String::as_str);
+            let name_and_tags = std::iter::once(self.summary.name.as_str()).chain(tags);
+            let all = name_and_tags.clone().chain([labels.label_ko()]);
+            let letters = |text: &str| text.nfc().flat_map(char::to_lowercase).collect();
+            SearchedTexts {
+                exact: all.map(letters).collect(),
+                fuzzy: name_and_tags.map(Utf32String::from).collect(),
+            }
+        })
+    }
+}
+
 impl Checker {
     fn new<S: Borrow<GroupSummary>>(all: &[S], query: &Query) -> Self {
         let labels = all.iter().map(|summary| {
@@ -90,7 +126,6 @@ impl Checker {
         Self {
             words: HashMap::new(),
             matcher: Matcher::new(Config::DEFAULT),
-            chars: Vec::new(),
             generic: match uses_generic(&query.root) {
                 true => TrigramCounts::of(labels),
                 false => TrigramCounts::default(),
@@ -98,9 +133,10 @@ impl Checker {
         }
     }
 
-    fn check(&mut self, condition: &Condition, summary: &GroupSummary) -> Pass {
+    fn check(&mut self, condition: &Condition, record: &SearchedRecord) -> Pass {
+        let summary = record.summary;
         match condition {
-            Condition::Test(Test::Word(word)) => self.word(word, summary),
+            Condition::Test(Test::Word(word)) => self.word(word, record),
             Condition::Test(Test::Generic(range)) => {
                 let share = self.generic.share(summary.labels.label_ko(), &summary.name);
                 match share.is_some_and(|share| range.contains(share)) {
@@ -113,14 +149,14 @@ impl Checker {
                 false => Pass::No,
             },
             // A negated word excludes exact matches only.
-            Condition::Not(inner) => match self.check(inner, summary) {
+            Condition::Not(inner) => match self.check(inner, record) {
                 Pass::Exact => Pass::No,
                 Pass::Fuzzy | Pass::No => Pass::Exact,
             },
             Condition::All(all) => {
                 let mut worst = Pass::Exact;
                 for inner in all {
-                    worst = worst.min(self.check(inner, summary));
+                    worst = worst.min(self.check(inner, record));
                     if worst == Pass::No {
                         break;
                     }
@@ -128,50 +164,36 @@ impl Checker {
                 worst
             }
             Condition::Any(any) => {
-                let all = any.iter().map(|inner| self.check(inner, summary));
-                all.max().unwrap_or(Pass::Exact)
+                let mut best = None;
+                for inner in any {
+                    best = best.max(Some(self.check(inner, record)));
+                    if best == Some(Pass::Exact) {
+                        break;
+                    }
+                }
+                best.unwrap_or(Pass::Exact)
             }
         }
     }
 
-    fn word(&mut self, word: &str, summary: &GroupSummary) -> Pass {
+    fn word(&mut self, word: &str, record: &SearchedRecord) -> Pass {
         if !self.words.contains_key(word) {
             self.words.insert(word.to_owned(), WordPattern::new(word));
         }
-        let Self {
-            words,
-            matcher,
-            chars,
-            ..
-        } = self;
+        let Self { words, matcher, .. } = self;
         let Some(word) = words.get(word) else {
             return Pass::No;
         };
-        let tags = || {
-            let tags = summary.labels.values(Field::TagsKo).iter();
-            tags.map(String::as_str)
-        };
-        let exact = [summary.name.as_str(), summary.labels.label_ko()]
-            .into_iter()
-            .chain(tags())
-            .any(|text| {
-                chars.clear();
-                chars.extend(text.nfc().flat_map(char::to_lowercase));
-                find(chars, &word.chars).is_some()
-            });
-        if exact {
+        let texts = record.texts();
+        let mut exact = texts.exact.iter();
+        if exact.any(|text| find(text, &word.chars).is_some()) {
             return Pass::Exact;
         }
         let Some(pattern) = &word.fuzzy else {
             return Pass::No;
         };
-        let found = std::iter::once(summary.name.as_str())
-            .chain(tags())
-            .any(|text| {
-                let text = Utf32Str::new(text, chars);
-                pattern.score(text, matcher).is_some()
-            });
-        match found {
+        let mut fuzzy = texts.fuzzy.iter();
+        match fuzzy.any(|text| pattern.score(text.slice(..), matcher).is_some()) {
             true => Pass::Fuzzy,
             false => Pass::No,
         }
@@ -207,7 +229,7 @@ pub fn select<S: Borrow<GroupSummary>>(
     let mut found: Vec<(bool, u32)> = Vec::new();
     for (place, summary) in all.iter().enumerate() {
         let summary = summary.borrow();
-        match checker.check(&query.root, summary) {
+        match checker.check(&query.root, &SearchedRecord::new(summary)) {
             Pass::No if pinned(summary).is_none() => {}
             pass => found.push((pass == Pass::Fuzzy, place as u32)),
         }

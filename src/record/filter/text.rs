@@ -46,6 +46,11 @@ impl TextTest {
 
 pub(super) const LEADS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
 
+fn is_consonant(c: char) -> bool {
+    ('ㄱ'..='ㅎ').contains(&c)
+}
+
+/// The consonant that a syllable starts with.
 fn lead(c: char) -> Option<char> {
     let code = c as u32;
     (0xac00..=0xd7a3)
@@ -59,10 +64,10 @@ pub fn find(text: &[char], word: &[char]) -> Option<usize> {
     if word.is_empty() {
         return Some(0);
     }
+    let matches =
+        |have: char, want: char| have == want || (is_consonant(want) && lead(have) == Some(want));
     text.windows(word.len()).position(|window| {
-        window
-            .iter()
-            .zip(word)
-            .all(|(&have, &want)| have == want || lead(have) == Some(want))
+        let mut pairs = window.iter().zip(word);
+        pairs.all(|(&have, &want)| matches(have, want))
     })
 }

@@ -1,9 +1,10 @@
 //! Computes the fixes offered for a reason.
 
-use super::FixContext;
 use super::kinds::try_fix;
 use crate::record::rules::{is_readable, is_readable_name, weight};
-use crate::record::{Change, EditFacts, Field, FixKind, Labels, Reason, RuleContext, apply, check};
+use crate::record::{
+    Change, EditFacts, Field, FixKind, Labels, Reason, RecordContext, apply, check,
+};
 
 /// The maximum number of fixes offered for one reason.
 const MAX: usize = 3;
@@ -28,14 +29,23 @@ impl Fix {
     }
 }
 
+/// The fixes for all these reasons: those for the record as a whole, then field by field.
+pub fn offered(reasons: &[Reason], labels: &Labels, context: &RecordContext) -> Vec<Fix> {
+    if reasons.is_empty() || !can_fix(labels, context) {
+        return Vec::new();
+    }
+    let present = check(labels, context);
+    let mut reasons = reasons.to_vec();
+    reasons.sort_by_key(|reason| (reason.field(), *reason));
+    reasons
+        .iter()
+        .flat_map(|reason| fixes(*reason, &present, labels, context))
+        .collect()
+}
+
 /// Up to three fixes for one reason of labels that can be fixed and have the reasons `before`, best
 /// first. Each clears the reason and adds no equally serious one.
-pub(super) fn fixes(
-    reason: Reason,
-    before: &[Reason],
-    labels: &Labels,
-    context: &FixContext,
-) -> Vec<Fix> {
+fn fixes(reason: Reason, before: &[Reason], labels: &Labels, context: &RecordContext) -> Vec<Fix> {
     let mut found: Vec<Fix> = Vec::new();
     for &kind in FixKind::of(reason) {
         let Some(fixed) = fix_given(reason, kind, before, labels, context) else {
@@ -58,24 +68,23 @@ pub(super) fn fixes(
 
 /// Whether the labels and names are short enough to be fixed. Labels far over the limits of a
 /// record have to be rewritten.
-pub(super) fn can_fix(labels: &Labels, context: &FixContext) -> bool {
-    let names = [context.rules.item_name, context.rules.current_name];
+pub(super) fn can_fix(labels: &Labels, context: &RecordContext) -> bool {
+    let names = [context.item_name, context.current_name];
     is_readable(labels) && names.into_iter().all(is_readable_name)
 }
 
 /// Applies a kind of fix to the labels. `None` if the record does not have the reason, the fix
 /// does not apply or does not clear the reason, or it would add an equally serious reason.
-pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn fix(
+    reason: Reason,
+    kind: FixKind,
+    labels: &Labels,
+    context: &RecordContext,
+) -> Option<Labels> {
     if !can_fix(labels, context) {
         return None;
     }
-    fix_given(
-        reason,
-        kind,
-        &check(labels, &context.rules),
-        labels,
-        context,
-    )
+    fix_given(reason, kind, &check(labels, context), labels, context)
 }
 
 /// [`fix`] for labels that can be fixed and have the reasons `before`.
@@ -84,14 +93,14 @@ pub(super) fn fix_given(
     kind: FixKind,
     before: &[Reason],
     labels: &Labels,
-    context: &FixContext,
+    context: &RecordContext,
 ) -> Option<Labels> {
     if !before.contains(&reason) {
         return None;
     }
     let fixed = with_valid_edits(
         labels,
-        &try_fix(kind, labels, &context.of_kind(kind))?,
+        &try_fix(kind, labels, &of_kind(kind, context))?,
         context,
     )?;
     if fixed == *labels {
@@ -105,12 +114,24 @@ pub(super) fn fix_given(
     (!remains && !worse).then_some(fixed)
 }
 
+/// The context for a kind of fix. Kinds that write the name write the current one.
+fn of_kind<'a>(kind: FixKind, context: &RecordContext<'a>) -> RecordContext<'a> {
+    match kind {
+        FixKind::CorrectName
+        | FixKind::InsertName
+        | FixKind::Describe
+        | FixKind::JoinList
+        | FixKind::TellApart => context.under(context.current_name),
+        _ => *context,
+    }
+}
+
 /// The labels with each differing field set as an operator's edit would set it. `None` if a
 /// value is not allowed.
-fn with_valid_edits(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labels> {
+fn with_valid_edits(labels: &Labels, wanted: &Labels, context: &RecordContext) -> Option<Labels> {
     let facts = EditFacts {
-        vocabulary: context.rules.vocabulary,
-        item_name: context.rules.current_name,
+        vocabulary: context.vocabulary,
+        item_name: context.current_name,
         taken: None,
     };
     let mut fixed = labels.clone();
@@ -123,24 +144,44 @@ fn with_valid_edits(labels: &Labels, wanted: &Labels, context: &FixContext) -> O
 }
 
 /// The reasons of fixed labels. Changed fields count as certain, and a changed label as unique.
-pub(super) fn reasons_after(labels: &Labels, fixed: &Labels, context: &FixContext) -> Vec<Reason> {
+pub(super) fn reasons_after(
+    labels: &Labels,
+    fixed: &Labels,
+    context: &RecordContext,
+) -> Vec<Reason> {
     let fields = labels.differing(fixed);
-    let confidence = context.rules.confidence.iter();
+    let confidence = context.confidence.iter();
     let confidence: Vec<_> = confidence
         .filter(|known| !fields.contains(&known.field))
         .cloned()
         .collect();
-    let label_count = match fields.contains(&Field::LabelKo) {
-        true => 1,
-        false => context.rules.label_count,
-    };
-    let rules = RuleContext {
+    let context = RecordContext {
         confidence: &confidence,
-        label_count,
+        is_duplicate: context.is_duplicate && !fields.contains(&Field::LabelKo),
         item_name: context.names().of_text(fixed),
-        ..context.rules
+        ..*context
     };
-    check(fixed, &rules)
+    check(fixed, &context)
+}
+
+/// The reasons that a record with these labels and reasons would have with the fixed labels.
+/// Reasons that the rules do not find stay.
+pub fn reasons_fixed(
+    labels: &Labels,
+    reasons: &[Reason],
+    fixed: &Labels,
+    context: &RecordContext,
+) -> Vec<Reason> {
+    let before = check(labels, context);
+    let after = reasons_after(labels, fixed, context);
+    let is_cleared = |reason: &Reason| before.contains(reason) && !after.contains(reason);
+    let is_new = |reason: &&Reason| !before.contains(reason);
+    let mut reasons = reasons.to_vec();
+    reasons.retain(|reason| !is_cleared(reason));
+    reasons.extend(after.iter().filter(is_new));
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
 }
 
 fn changed(kind: FixKind, labels: &Labels, fixed: &Labels) -> Vec<(Field, Vec<String>)> {

@@ -1,8 +1,7 @@
 //! Previews a fix on many records.
 
-use super::facts::FixFacts;
-use super::offer::{fix, reasons_after};
-use crate::record::{Field, FixKind, Labels, Reason, Vocabulary, check};
+use super::offer::{fix, reasons_fixed};
+use crate::record::{Field, FixKind, Labels, Reason, RecordContext};
 
 /// The maximum number of examples.
 const EXAMPLES: usize = 5;
@@ -14,7 +13,7 @@ pub struct FixPreview {
     pub records: usize,
     /// Number of records with the reason that it cannot fix.
     pub left: usize,
-    /// Each reason with the number of records that have it before and after.
+    /// Each reason, in order, with the number of records that have it before and after.
     pub reasons: Vec<(Reason, usize, usize)>,
     /// Examples from the first records.
     pub examples: Vec<FixExample>,
@@ -44,80 +43,48 @@ impl FixExample {
     }
 }
 
-/// A record with the inputs of a preview.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FixableRecord {
-    pub labels: Labels,
-    /// All reasons of the record.
-    pub reasons: Vec<Reason>,
-    pub facts: FixFacts,
-}
-
-impl FixableRecord {
-    /// The reasons that the record would have with other labels.
-    pub fn reasons_with(&self, labels: &Labels, vocabulary: &Vocabulary) -> Vec<Reason> {
-        let context = self.facts.context(vocabulary);
-        let before = check(&self.labels, &context.rules);
-        let after = reasons_after(&self.labels, labels, &context);
-        let is_cleared = |reason: &Reason| before.contains(reason) && !after.contains(reason);
-        let is_new = |reason: &&Reason| !before.contains(reason);
-        let mut reasons = self.reasons.clone();
-        reasons.retain(|reason| !is_cleared(reason));
-        reasons.extend(after.iter().filter(is_new));
-        reasons.sort_unstable();
-        reasons.dedup();
-        reasons
-    }
-}
-
 impl FixPreview {
-    /// Computes the preview.
-    ///
-    /// # Errors
-    /// The first error that `records` yields.
-    pub fn count<E>(
-        records: impl IntoIterator<Item = Result<FixableRecord, E>>,
+    /// Adds the effect of `kind` on a record with these labels and reasons, if it has `reason`.
+    pub fn add(
+        &mut self,
         reason: Reason,
         kind: FixKind,
-        vocabulary: &Vocabulary,
-    ) -> Result<Self, E> {
-        let mut preview = Self::default();
-        for record in records {
-            let record = record?;
-            if !record.reasons.contains(&reason) {
-                continue;
-            }
-            let context = record.facts.context(vocabulary);
-            let after = match fix(reason, kind, &record.labels, &context) {
-                Some(fixed) => {
-                    preview.records += 1;
-                    if preview.examples.len() < EXAMPLES {
-                        let example = FixExample::new(kind, &record.labels, &fixed);
-                        preview.examples.extend(example);
-                    }
-                    record.reasons_with(&fixed, vocabulary)
-                }
-                None => {
-                    preview.left += 1;
-                    record.reasons.clone()
-                }
-            };
-            for &reason in &record.reasons {
-                preview.of(reason).1 += 1;
-            }
-            for reason in after {
-                preview.of(reason).2 += 1;
-            }
+        labels: &Labels,
+        reasons: &[Reason],
+        context: &RecordContext,
+    ) {
+        if !reasons.contains(&reason) {
+            return;
         }
-        preview.reasons.sort_unstable_by_key(|(reason, ..)| *reason);
-        Ok(preview)
+        let after = match fix(reason, kind, labels, context) {
+            Some(fixed) => {
+                self.records += 1;
+                if self.examples.len() < EXAMPLES {
+                    let example = FixExample::new(kind, labels, &fixed);
+                    self.examples.extend(example);
+                }
+                reasons_fixed(labels, reasons, &fixed, context)
+            }
+            None => {
+                self.left += 1;
+                reasons.to_vec()
+            }
+        };
+        for &reason in reasons {
+            self.of(reason).1 += 1;
+        }
+        for reason in after {
+            self.of(reason).2 += 1;
+        }
     }
 
     fn of(&mut self, reason: Reason) -> &mut (Reason, usize, usize) {
-        let found = self.reasons.iter().position(|(other, ..)| *other == reason);
-        let at = found.unwrap_or_else(|| {
-            self.reasons.push((reason, 0, 0));
-            self.reasons.len() - 1
+        let found = self
+            .reasons
+            .binary_search_by_key(&reason, |(other, ..)| *other);
+        let at = found.unwrap_or_else(|at| {
+            self.reasons.insert(at, (reason, 0, 0));
+            at
         });
         &mut self.reasons[at]
     }

@@ -1,9 +1,8 @@
 //! Safe fixes: those that need no review.
 
-use super::context::FixContext;
 use super::kinds::{has_suspect_colors, has_suspect_kind};
 use super::offer::{can_fix, fix_given, reasons_after};
-use crate::record::{FixKind, Labels, Reason, check};
+use crate::record::{FixKind, Labels, Reason, RecordContext, check};
 
 /// Limits the passes, in case two fixes undo each other.
 const MAX_PASSES: usize = 4;
@@ -40,7 +39,7 @@ pub struct SafeFix {
 
 /// Applies the safe fixes to a record until none changes it. A record that a person must look at
 /// never loses its last reason.
-pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
+pub fn safe_fixes(labels: &Labels, context: &RecordContext) -> Vec<SafeFix> {
     if !can_fix(labels, context) {
         return Vec::new();
     }
@@ -56,7 +55,7 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
             if !can_fix(fixed, context) {
                 continue;
             }
-            let present = reasons.get_or_insert_with(|| check(fixed, &context.rules));
+            let present = reasons.get_or_insert_with(|| check(fixed, context));
             let after = fix_given(reason, kind, present, fixed, context).filter(|after| {
                 let hides = suspect.any() && reasons_after(labels, after, context).is_empty();
                 after != fixed && !hides && suspect.allows(kind, fixed, after)
@@ -89,7 +88,7 @@ struct Suspect {
 
 impl Suspect {
     /// Also considers the labels from before earlier fixes.
-    fn of(labels: &Labels, context: &FixContext) -> Self {
+    fn of(labels: &Labels, context: &RecordContext) -> Self {
         let now = Self::of_text(labels, context);
         let Some((labels, item_name)) = context.before_fixes else {
             return now;
@@ -102,9 +101,8 @@ impl Suspect {
         }
     }
 
-    fn of_text(labels: &Labels, context: &FixContext) -> Self {
-        let rules = &context.rules;
-        let details = labels.unexplained_words(rules.item_name, rules.vocabulary);
+    fn of_text(labels: &Labels, context: &RecordContext) -> Self {
+        let details = labels.unexplained_words(context.item_name, context.vocabulary);
         Self {
             kind: has_suspect_kind(labels, context),
             colors: has_suspect_colors(labels, context),

@@ -3,6 +3,7 @@
 
 mod color;
 mod color_claims;
+mod context;
 mod details;
 mod excerpt;
 mod repetition;
@@ -11,12 +12,13 @@ mod writing_system;
 pub use color::{ColorHistogram, nearest_color, word_matches_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::color_of;
+pub use context::RecordContext;
 pub(super) use excerpt::{is_readable, is_readable_name};
 pub(super) use repetition::distinct;
 pub use writing_system::estimate_tokens;
 
 use super::normalize::unique;
-use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
+use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Word};
 use crate::text::{Language, clean_text, is_word_char, particles::stem};
 use details::describes_nothing_visible;
 use excerpt::{beginning_of_name, excerpt};
@@ -39,43 +41,11 @@ pub const LOW_WEAKEST: f32 = 0.55;
 /// of the demo model as when all tokens counted.
 pub const WEAK_TOKEN: f32 = 0.33;
 
-/// The inputs of the rules besides the labels.
-#[derive(Debug, Clone, Copy)]
-pub struct RuleContext<'a> {
-    pub vocabulary: &'a Vocabulary,
-    /// The item name that the labels use.
-    pub item_name: &'a str,
-    /// The item's current name in the source.
-    pub current_name: &'a str,
-    /// Whether the model was given the name. Only then must the label contain it.
-    pub with_metadata: bool,
-    /// `None` if the model saw no image. Colors are then neither required nor checked.
-    pub colors: Option<&'a ColorHistogram>,
-    /// Empty if the labeler reports no probabilities.
-    pub confidence: &'a [FieldConfidence],
-    pub truncated: bool,
-    /// Number of groups in the outdir with this `label_ko`, including this one.
-    pub label_count: usize,
-    /// `None` until a retriever has searched for the image.
-    pub retrieved: Option<&'a RetrievalResult>,
-}
-
-impl<'a> RuleContext<'a> {
-    /// The context with names truncated to the limits.
-    fn readable(&self) -> RuleContext<'a> {
-        RuleContext {
-            item_name: beginning_of_name(self.item_name),
-            current_name: beginning_of_name(self.current_name),
-            ..*self
-        }
-    }
-}
-
 /// All reasons found in the labels, including the model's own, in the order of [`Reason::ALL`].
 /// Labels far over the limits of a record are truncated first. The engine adds
 /// `quality_retry_failed` and the import adds `unread_line`.
-pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
-    let (labels, context) = (&*excerpt(labels), &context.readable());
+pub fn check(labels: &Labels, context: &RecordContext) -> Vec<Reason> {
+    let (labels, context) = (&*excerpt(labels), &readable(context));
     let claims = labels.color_claims(context.item_name, context.vocabulary);
     let all = Reason::ALL.iter().copied();
     all.filter(|&reason| evidence(reason, labels, &claims, context).is_some())
@@ -84,8 +54,8 @@ pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
 
 /// The reasons that have details, each with them: the offending words (`블랙`), the missing colors
 /// with their shares (`white 71 %`), or the empty fields (`material`).
-pub fn about_reasons(labels: &Labels, context: &RuleContext) -> Vec<(Reason, Vec<String>)> {
-    let (labels, context) = (&*excerpt(labels), &context.readable());
+pub fn about_reasons(labels: &Labels, context: &RecordContext) -> Vec<(Reason, Vec<String>)> {
+    let (labels, context) = (&*excerpt(labels), &readable(context));
     let claims = labels.color_claims(context.item_name, context.vocabulary);
     let details = |reason| {
         let mut about = evidence(reason, labels, &claims, context).unwrap_or_default();
@@ -99,12 +69,21 @@ pub fn about_reasons(labels: &Labels, context: &RuleContext) -> Vec<(Reason, Vec
         .collect()
 }
 
+/// The context with names truncated to the limits.
+fn readable<'a>(context: &RecordContext<'a>) -> RecordContext<'a> {
+    RecordContext {
+        item_name: beginning_of_name(context.item_name),
+        current_name: beginning_of_name(context.current_name),
+        ..*context
+    }
+}
+
 /// Checks the rule of one reason. Returns its details, or `None` if it does not apply.
 fn evidence(
     reason: Reason,
     labels: &Labels,
     claims: &[ColorClaim],
-    context: &RuleContext,
+    context: &RecordContext,
 ) -> Option<Vec<String>> {
     let (label, name) = (labels.label_ko(), context.item_name);
     match reason {
@@ -125,7 +104,7 @@ fn evidence(
         Reason::AttributesMissing => non_empty(missing_attributes(labels, context)),
         Reason::CommaList => found_if(is_comma_list(label, name)),
         Reason::MixedScript => non_empty(foreign_words(labels, name)),
-        Reason::DuplicateLabel => found_if(context.label_count > 1),
+        Reason::DuplicateLabel => found_if(context.is_duplicate),
         Reason::ColorMismatch => non_empty(wrong_color_words(claims, context)),
         Reason::MainColorMissing => missing_main_colors(labels, claims, context),
         Reason::NothingVisible => found_if(
@@ -171,7 +150,7 @@ fn not_found(labels: &Labels, retrieved: &RetrievalResult) -> Option<Vec<String>
 }
 
 /// The words that claim a color that the pixels do not show.
-fn wrong_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String> {
+fn wrong_color_words(claims: &[ColorClaim], context: &RecordContext) -> Vec<String> {
     let Some(colors) = context.colors else {
         return Vec::new();
     };
@@ -186,7 +165,7 @@ fn wrong_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
 fn missing_main_colors(
     labels: &Labels,
     claims: &[ColorClaim],
-    context: &RuleContext,
+    context: &RecordContext,
 ) -> Option<Vec<String>> {
     let (colors, vocabulary) = (context.colors?, context.vocabulary);
     let misses = |named: &[&Word]| colors.misses_main_color(named, vocabulary);
@@ -215,7 +194,7 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
 }
 
 /// Whether the item has been renamed since the labels were written.
-fn is_renamed(context: &RuleContext) -> bool {
+fn is_renamed(context: &RecordContext) -> bool {
     clean_text(context.item_name) != clean_text(context.current_name)
 }
 
@@ -248,7 +227,7 @@ fn letters(text: &str) -> String {
 /// type, no matter what else it says. Every answer under the grammar can have all three. Labels of
 /// earlier programs often lack colors; the queue shows such records after those with worse
 /// problems.
-fn missing_attributes(labels: &Labels, context: &RuleContext) -> Vec<String> {
+fn missing_attributes(labels: &Labels, context: &RecordContext) -> Vec<String> {
     let is_known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
     let has_value = |field: Field| labels.values(field).iter().any(is_known);
     let mut missing = Vec::new();
@@ -332,7 +311,7 @@ pub(super) fn weight(reason: Reason) -> f32 {
 mod tests {
     use super::*;
     use crate::record::testing::{labels, list};
-    use crate::record::to_oklab;
+    use crate::record::{Vocabulary, to_oklab};
 
     fn red_and_white() -> ColorHistogram {
         ColorHistogram {
@@ -349,17 +328,10 @@ mod tests {
         vocabulary: &'a Vocabulary,
         item_name: &'a str,
         colors: &'a ColorHistogram,
-    ) -> RuleContext<'a> {
-        RuleContext {
-            vocabulary,
-            item_name,
-            current_name: item_name,
-            with_metadata: true,
+    ) -> RecordContext<'a> {
+        RecordContext {
             colors: Some(colors),
-            confidence: &[],
-            truncated: false,
-            label_count: 1,
-            retrieved: None,
+            ..RecordContext::new(vocabulary, item_name)
         }
     }
 
@@ -451,7 +423,7 @@ mod tests {
         let colors = red_and_white();
         let vocabulary = Vocabulary::builtin().unwrap();
         let name = "눈꽃 모자";
-        let context = RuleContext {
+        let context = RecordContext {
             confidence: &[FieldConfidence {
                 field: Field::Vibe,
                 mean: 0.2,
@@ -490,7 +462,7 @@ mod tests {
         ] {
             assert_eq!(about(reason, &spoiled), expected, "{reason:?}");
         }
-        let context = RuleContext {
+        let context = RecordContext {
             confidence: &[],
             ..context
         };
@@ -525,16 +497,13 @@ mod tests {
             weakest: 0.01,
             weak_words: vec![],
         };
-        let context = RuleContext {
-            vocabulary: &vocabulary,
+        let context = RecordContext {
             item_name: "다른 이름",
-            current_name: "이름",
             with_metadata: false,
-            colors: None,
             confidence: std::slice::from_ref(&uncertain),
             truncated: true,
-            label_count: 2,
-            retrieved: None,
+            is_duplicate: true,
+            ..RecordContext::new(&vocabulary, "이름")
         };
         let mut labels = labels("눈꽃 모자");
         labels.set(Field::Colors, list(&[]));

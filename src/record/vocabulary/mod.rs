@@ -61,6 +61,8 @@ struct List {
     initials: HashSet<char>,
     /// Upper bound on the letters of a text that can match a word.
     max_letters: usize,
+    /// Indexes of each word and of its shades.
+    shades: Vec<Vec<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +129,12 @@ impl Vocabulary {
     /// The field's words; empty if it holds free text.
     pub fn entries(&self, field: Field) -> &[Word] {
         self.lists.get(&field).map_or(&[], |list| &list.words)
+    }
+
+    /// For each color word, the indexes of it and of its shades.
+    pub(super) fn color_shades(&self) -> &[Vec<usize>] {
+        let colors = self.lists.get(&Field::Colors);
+        colors.map_or(&[], |list| &list.shades)
     }
 
     /// The canonical words in file order, used for completion.
@@ -306,7 +314,12 @@ impl List {
         let stems = add_joined(&words, field, &mut index);
         let letters = index.keys().chain(stems.keys());
         let letters = letters.map(|key| key.chars().filter(|c| *c != ' ').count());
+        let shades = words.iter().enumerate().map(|(own, word)| {
+            let covers = |at: &usize| *at == own || word.shades.contains(&words[*at].word);
+            (0..words.len()).filter(covers).collect()
+        });
         Self {
+            shades: shades.collect(),
             max_letters: letters.max().unwrap_or_default() + MAX_ENDINGS,
             initials: index
                 .keys()

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 const TAGS: &str = "tags";
 
 impl Vocabulary {
-    /// Applies the entries of an overlay file. An entry for an existing word adds its synonyms and
-    /// removes them from other words. Any other entry is a new word.
+    /// Applies the entries of an overlay file. An entry for an existing word, in any of its
+    /// spellings, adds its synonyms and removes them from other words. Any other entry is a new
+    /// word; so is an entry with colors of its own, or with the existing word as a synonym.
     ///
     /// # Errors
     /// If the file is not a vocabulary file or has an unknown table.
@@ -23,9 +24,16 @@ impl Vocabulary {
                 continue;
             };
             let mut problems = Vec::new();
-            let mut words = std::mem::take(&mut self.lists.entry(field).or_default().words);
+            let list = self.lists.remove(&field).unwrap_or_default();
+            let mut words = list.words.clone();
             for entry in entries {
-                merge_word(&mut words, Word::read(entry, name, field, &mut problems));
+                let mut new = Word::read(entry, name, field, &mut problems);
+                if let Some(known) = list.get(&key(&new.word))
+                    && is_about(&new, known)
+                {
+                    new.word.clone_from(&known.word);
+                }
+                merge_word(&mut words, new);
             }
             if !problems.is_empty() {
                 return Err(usage_error(problems.join("; ")));
@@ -64,6 +72,12 @@ impl Vocabulary {
 /// The lists that an overlay may have, as field and name.
 fn overlaid_lists() -> impl Iterator<Item = (Field, &'static str)> {
     Vocabulary::lists().chain([(Field::TagsKo, TAGS)])
+}
+
+/// Whether an entry whose word is a spelling of `known` extends that word.
+fn is_about(new: &Word, known: &Word) -> bool {
+    let replaces = || new.spellings().any(|text| key(text) == key(&known.word));
+    new.anchors.is_empty() && new.pixels.is_none() && !replaces()
 }
 
 /// Adds a word, or adds its synonyms and colors to the existing word. Other words lose those
@@ -152,6 +166,38 @@ mod tests {
         assert_eq!(found.word, "sky blue");
         assert!(!found.anchors.is_empty());
         assert!(vocabulary.find_exact(Field::Colors, "하늘색").is_some());
+    }
+
+    #[test]
+    fn an_entry_for_a_synonym_extends_its_word() {
+        let builtin = Vocabulary::builtin().unwrap();
+        for (field, entry, spelling) in [
+            (
+                Field::ItemTypeGuess,
+                "[[item_types]]\nword = \"Hats\"",
+                "hat",
+            ),
+            (Field::Colors, "[[colors]]\nword = \"cobalt\"", "cobalt"),
+            (Field::Colors, "[[colors]]\nword = \"검은색\"", "black"),
+        ] {
+            let word = builtin.find_exact(field, spelling).unwrap();
+            let vocabulary = overlaid(&format!("{entry}\nko = [\"새말\"]"));
+            let found = vocabulary.find_exact(field, "새말").unwrap();
+            assert_eq!(found.word, word.word);
+            assert_eq!(found.anchors, word.anchors);
+            assert_eq!(found.ko.len(), word.ko.len() + 1);
+            assert_eq!(
+                vocabulary.entries(field).len(),
+                builtin.entries(field).len()
+            );
+        }
+    }
+
+    #[test]
+    fn a_synonym_with_its_own_colors_becomes_a_word() {
+        let vocabulary = overlaid("[[colors]]\nword = \"cobalt\"\nrgb = [\"#0047ab\"]");
+        let found = vocabulary.find_exact(Field::Colors, "cobalt").unwrap();
+        assert_eq!((found.word.as_str(), found.anchors.len()), ("cobalt", 1));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::store::answers::StoredAttempt;
 use crate::store::checks::reasons_now;
 use crate::store::errors::journal_error;
 use crate::store::tables::computed::read_colors;
-use crate::store::tables::drafts::{DraftRow, insert_draft, read_draft};
+use crate::store::tables::drafts::{DraftRow, current_draft, insert_draft};
 use crate::store::tables::groups::read_group;
 use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::states::{StateWriter, read_current};
@@ -41,8 +41,7 @@ pub fn derived_labels(
 
 fn draft_of(db: &Connection, group: GroupId) -> Result<Option<DraftRow>> {
     let current = read_current(db, group)?.unwrap_or_default();
-    let draft = current.review.draft;
-    draft.map(|id| read_draft(db, id)).transpose()
+    current_draft(db, &current.review)
 }
 
 /// Stores labels that were derived from the draft of `from`, like a model's answer.

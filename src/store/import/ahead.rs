@@ -5,7 +5,7 @@ use super::line::{self, ImportedLine};
 use crate::error::Result;
 use crate::outdir::file_error;
 use crate::record::{Origin, Reason, ReasonSource, Record, Vocabulary};
-use crate::store::rules::{Observed, reasons};
+use crate::store::tables::computed::Observed;
 use crate::store::tables::drafts::DraftRow;
 use crate::text::clean_text;
 use crate::text::encoding::{Encoding, Lines, decode_line};
@@ -120,7 +120,5 @@ pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRo
 
 /// Applies the rules to a draft with this item name, before the image is measured.
 pub fn reasons_with_name(draft: &DraftRow, vocabulary: &Vocabulary, name: &str) -> Vec<Reason> {
-    let observed = Observed::default();
-    let facts = draft.facts(vocabulary, name, &observed);
-    reasons(&draft.labels, &facts)
+    draft.check(vocabulary, name, &Observed::default())
 }

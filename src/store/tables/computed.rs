@@ -9,8 +9,14 @@ use crate::error::Result;
 use crate::icon::{Drawing, Edges};
 use crate::record::{ColorHistogram, GroupId, Origin, Reason, RetrievalResult, Signal, agreement};
 use crate::store::errors::journal_error;
-use crate::store::rules::Observed;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// What was measured of a group's image.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub colors: Option<ColorHistogram>,
+    pub retrieved: Option<RetrievalResult>,
+}
 
 pub fn write_colors(db: &Connection, group: GroupId, colors: &ColorHistogram) -> Result<()> {
     let text = to_json(colors)?;

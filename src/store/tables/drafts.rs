@@ -3,7 +3,7 @@
 
 use super::{from_json, json_value};
 use crate::error::Result;
-use crate::record::{Draft, FieldConfidence, GroupId, Labels, Origin, Reason};
+use crate::record::{Draft, FieldConfidence, GroupId, Labels, Origin, Reason, ReviewState};
 use crate::store::errors::journal_error;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -143,6 +143,11 @@ pub fn read_draft(db: &Connection, id: i64) -> Result<DraftRow> {
         .and_then(|mut select| select.query_row([id], raw_draft))
         .map_err(journal_error("reading a draft"))?;
     Ok(raw.parse()?.1)
+}
+
+/// Reads the draft of a review state; `None` if it has none.
+pub fn current_draft(db: &Connection, review: &ReviewState) -> Result<Option<DraftRow>> {
+    review.draft.map(|id| read_draft(db, id)).transpose()
 }
 
 /// Reads the versions of a group with their ids, oldest first.

@@ -6,8 +6,7 @@ use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{CommittedBy, GroupId, Line, QualityFlags, Reason, Record};
 use crate::store::errors::{journal_error, unreadable};
-use crate::store::rules::label_key;
-use crate::text::{hex, utc};
+use crate::text::{clean_text, hex, utc};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -149,4 +148,10 @@ pub fn fill_checksums(db: &mut Connection) -> rusqlite::Result<()> {
         }
     }
     transaction.commit()
+}
+
+/// Normalizes a label for the duplicate check: equal keys are duplicates. `None` if it is empty.
+pub fn label_key(label: &str) -> Option<String> {
+    let key = clean_text(label);
+    (!key.is_empty()).then_some(key)
 }

@@ -1,14 +1,13 @@
 //! Table `heads`: the current state of each group, and what the queue shows.
 
 use super::computed::signals_of;
-use super::drafts::{DraftRow, codes, read_draft, reasons_of};
+use super::drafts::{DraftRow, codes, current_draft, reasons_of};
 use super::groups::is_displaced;
-use super::records::read_line;
+use super::records::{label_key, read_line};
 use super::{from_json, json_value, to_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{CurrentState, Decision, GroupId, Labels, ReviewState};
 use crate::store::errors::journal_error;
-use crate::store::rules::label_key;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -82,6 +81,13 @@ pub fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentSta
     .transpose()
 }
 
+/// Whether another group has the same label.
+pub fn is_duplicate(db: &Connection, group: GroupId) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM heads WHERE group_id = ?1 AND duplicate")
+        .and_then(|mut select| select.exists([group.0]))
+        .map_err(journal_error("reading a group"))
+}
+
 /// When a stored state counts as changed.
 #[derive(Clone, Copy)]
 enum ChangedAt {
@@ -114,10 +120,7 @@ impl<'a> StateWriter<'a> {
     }
 
     pub fn write(&mut self, group: GroupId, current: &CurrentState) -> Result<()> {
-        let draft = match current.review.draft {
-            Some(id) => Some(read_draft(self.db, id)?),
-            None => None,
-        };
+        let draft = current_draft(self.db, &current.review)?;
         self.write_draft(group, current, draft.as_ref())
     }
 
@@ -187,10 +190,7 @@ impl<'a> StateWriter<'a> {
                 .map_err(journal_error("looking for equal labels"))?;
             for group in stale.into_iter().map(GroupId) {
                 let current = self.read(group)?;
-                let draft = match current.review.draft {
-                    Some(id) => Some(read_draft(self.db, id)?),
-                    None => None,
-                };
+                let draft = current_draft(self.db, &current.review)?;
                 self.store(
                     group,
                     &current,

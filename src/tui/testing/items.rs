@@ -1,7 +1,7 @@
 //! Records in every state for tests of the screens.
 
 use crate::record::FailureDetail;
-use crate::record::fixes::FixFacts;
+use crate::record::fixes::offered;
 use crate::record::testing::{VOCABULARY, summary};
 use crate::record::*;
 
@@ -178,20 +178,17 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     detail
 }
 
-pub fn facts(item: &Item) -> FixFacts {
-    FixFacts {
-        item_name: item.item_name.clone(),
-        current_name: item.item_name.clone(),
-        part: item.item_part.clone(),
-        with_metadata: true,
-        ..FixFacts::default()
+pub fn context(item: &Item) -> RecordContext<'_> {
+    RecordContext {
+        part: item.item_part.as_deref(),
+        ..RecordContext::new(&VOCABULARY, &item.item_name)
     }
 }
 
 /// Updates the summary and the fixes from the draft.
 pub fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
-        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &VOCABULARY);
+        detail.fixes = offered(&draft.reasons, &draft.labels, &context(&detail.item));
         detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);

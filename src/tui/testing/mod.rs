@@ -13,13 +13,13 @@ use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Theme, ThemeColors};
 use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
 use crate::icon::IconOptions;
-use crate::record::fixes::{FixPreview, FixableRecord};
+use crate::record::fixes::FixPreview;
 use crate::record::testing::VOCABULARY;
 use crate::record::*;
 use crate::text::Language;
 use crate::tui::options::PictureChoice;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
-use items::{attempt, facts, labels, summarize, version};
+use items::{attempt, context, labels, summarize, version};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Color;
@@ -401,16 +401,13 @@ impl Bench {
     }
 
     fn preview_fix(&self, groups: &[GroupId], reason: Reason, kind: FixKind) -> Event {
-        let records = groups.iter().filter_map(|id| {
-            let detail = self.world.get(id)?;
-            Some(Ok::<_, ()>(FixableRecord {
-                labels: detail.draft.as_ref()?.labels.clone(),
-                reasons: detail.summary.reasons.clone(),
-                facts: facts(&detail.item),
-            }))
-        });
-        let vocabulary = self.app.session().vocabulary();
-        let preview = FixPreview::count(records, reason, kind, vocabulary).unwrap();
+        let mut preview = FixPreview::default();
+        for detail in groups.iter().filter_map(|id| self.world.get(id)) {
+            if let Some(draft) = &detail.draft {
+                let reasons = &detail.summary.reasons;
+                preview.add(reason, kind, &draft.labels, reasons, &context(&detail.item));
+            }
+        }
         Event::FixPreview {
             groups: groups.to_vec(),
             kind,

@@ -1,9 +1,8 @@
 //! Makes the colors of a record match the pixels.
 
-use crate::record::fixes::FixContext;
 use crate::record::fixes::text::TokenizedText;
 use crate::record::rules::distinct;
-use crate::record::{Field, Labels, Word};
+use crate::record::{Field, Labels, RecordContext, Word};
 use crate::text::{clean_text, without};
 
 /// The colors that a record claims.
@@ -13,11 +12,11 @@ struct Claims<'a> {
     right: Vec<&'a Word>,
 }
 
-fn claims<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<Claims<'a>> {
-    let vocabulary = context.rules.vocabulary;
-    let colors = context.rules.colors?;
+fn claims<'a>(labels: &Labels, context: &RecordContext<'a>) -> Option<Claims<'a>> {
+    let vocabulary = context.vocabulary;
+    let colors = context.colors?;
     let mut claimed: Vec<&Word> = Vec::new();
-    for claim in labels.color_claims(context.rules.item_name, vocabulary) {
+    for claim in labels.color_claims(context.item_name, vocabulary) {
         if !claimed.contains(&claim.word) {
             claimed.push(claim.word);
         }
@@ -32,12 +31,9 @@ fn claims<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<Claims<'a>> {
 
 /// Replaces each wrong color with the icon's largest color that the record does not name yet, or
 /// removes it if there is none.
-pub fn replace(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn replace(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let Claims { wrong, right } = claims(labels, context)?;
-    let unclaimed = context
-        .rules
-        .colors?
-        .unclaimed(&right, context.rules.vocabulary);
+    let unclaimed = context.colors?.unclaimed(&right, context.vocabulary);
     let mut unclaimed = unclaimed.into_iter().map(|(word, _)| word);
     let plan: Vec<_> = wrong
         .into_iter()
@@ -48,7 +44,7 @@ pub fn replace(labels: &Labels, context: &FixContext) -> Option<Labels> {
 }
 
 /// Removes wrong colors.
-pub fn remove(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn remove(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let wrong = claims(labels, context)?.wrong;
     let plan: Vec<_> = wrong.into_iter().map(|word| (word, None)).collect();
     (!plan.is_empty()).then(|| recolored(labels, &plan, context))?
@@ -59,7 +55,7 @@ pub fn remove(labels: &Labels, context: &FixContext) -> Option<Labels> {
 fn recolored(
     labels: &Labels,
     plan: &[(&Word, Option<&Word>)],
-    context: &FixContext,
+    context: &RecordContext,
 ) -> Option<Labels> {
     let mut fixed = labels.clone();
     for field in Field::free_text() {
@@ -78,7 +74,7 @@ fn recolored(
     }
     let mut colors: Vec<String> = Vec::new();
     for value in labels.values(Field::Colors) {
-        let found = context.rules.vocabulary.find_exact(Field::Colors, value);
+        let found = context.vocabulary.find_exact(Field::Colors, value);
         let planned = plan.iter().find(|(from, _)| Some(*from) == found);
         let value = match planned {
             Some((_, Some(to))) => to.word.clone(),
@@ -94,7 +90,7 @@ fn recolored(
         let queries = distinct(
             fixed.values(Field::QueryVariantsKo),
             fixed.label_ko(),
-            context.rules.item_name,
+            context.item_name,
         );
         fixed.set(Field::QueryVariantsKo, queries);
     }
@@ -105,10 +101,9 @@ fn recolored(
 fn recolored_text(
     text: &str,
     plan: &[(&Word, Option<&Word>)],
-    context: &FixContext,
+    context: &RecordContext,
 ) -> Option<String> {
-    let rules = &context.rules;
-    let mut phrase = TokenizedText::new(text, rules.item_name, rules.vocabulary);
+    let mut phrase = TokenizedText::new(text, context.item_name, context.vocabulary);
     let planned = plan.iter().filter(|(from, _)| phrase.has_color(from));
     let planned: Vec<_> = planned.collect();
     if planned.is_empty() {
@@ -124,24 +119,23 @@ fn recolored_text(
 }
 
 /// The most common color among the pixels that no mentioned color covers.
-fn main_color<'a>(labels: &Labels, context: &FixContext<'a>) -> Option<&'a Word> {
-    let vocabulary = context.rules.vocabulary;
+fn main_color<'a>(labels: &Labels, context: &RecordContext<'a>) -> Option<&'a Word> {
+    let vocabulary = context.vocabulary;
     let mentioned = labels.mentioned_colors(vocabulary);
-    let unclaimed = context.rules.colors?.unclaimed(&mentioned, vocabulary);
+    let unclaimed = context.colors?.unclaimed(&mentioned, vocabulary);
     Some(unclaimed.first()?.0)
 }
 
 /// Adds the main color to the label and to the list.
-pub fn name_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn name_main(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let color = main_color(labels, context)?;
-    let rules = &context.rules;
-    let label = TokenizedText::new(labels.label_ko(), rules.item_name, rules.vocabulary);
+    let label = TokenizedText::new(labels.label_ko(), context.item_name, context.vocabulary);
     let label = label.with_color(color)?.text();
     Some(list_main(labels, context)?.with(Field::LabelKo, [label]))
 }
 
 /// Puts the main color first in the list.
-pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn list_main(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let color = &main_color(labels, context)?.word;
     let others = labels.values(Field::Colors).iter();
     let colors = std::iter::once(color).chain(others.filter(|other| *other != color));
@@ -154,12 +148,12 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
 /// has not seen it. It is also so if the label names a color with hardly any pixels: some of these
 /// are right, many are made up. The claims are those of the label, or of the entire record if the
 /// label names no color.
-pub fn has_suspect_colors(labels: &Labels, context: &FixContext) -> bool {
-    let (rules, vocabulary) = (&context.rules, context.rules.vocabulary);
-    let Some(colors) = rules.colors else {
+pub fn has_suspect_colors(labels: &Labels, context: &RecordContext) -> bool {
+    let vocabulary = context.vocabulary;
+    let Some(colors) = context.colors else {
         return false;
     };
-    let name = clean_text(rules.item_name).to_lowercase();
+    let name = clean_text(context.item_name).to_lowercase();
     let label = clean_text(labels.label_ko()).to_lowercase();
     // The label without the name; it may repeat a color of the name.
     let described = without(&label, &name);

@@ -1,18 +1,17 @@
 //! Writes a label from the colors of the pixels, the material and the name.
 
-use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
     ColorUse, Shape, TokenizedText, in_shape, is_answer, item_kind, kind_at_end, known_words,
 };
-use crate::record::{Field, Labels, Word};
+use crate::record::{Field, Labels, RecordContext, Word};
 use crate::text::{particles::with_particle, words};
 
 /// The minimum share of the pixels for naming a second color.
 const SECOND: f32 = 0.2;
 
 /// Writes "<colors> <material> <name>", plus the item type if the name does not imply it.
-pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let name = context.rules.item_name;
+pub fn describe(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    let name = context.item_name;
     if name.is_empty() {
         return None;
     }
@@ -25,7 +24,7 @@ pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
     }
     words.push(name.to_owned());
     let last = name.rsplit(' ').next().unwrap_or_default();
-    if kind_at_end(last, context.rules.vocabulary).is_none() {
+    if kind_at_end(last, context.vocabulary).is_none() {
         words.extend(item_kind(context).map(|kind| kind.korean));
     }
     let mut described = labels.clone().with(Field::LabelKo, [words.join(" ")]);
@@ -36,13 +35,13 @@ pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
 }
 
 /// The main colors of the icon, unless the name contains a color.
-fn visible_colors<'a>(context: &FixContext<'a>) -> Vec<&'a Word> {
-    let Some(colors) = context.rules.colors else {
+fn visible_colors<'a>(context: &RecordContext<'a>) -> Vec<&'a Word> {
+    let Some(colors) = context.colors else {
         return Vec::new();
     };
     // A color in the name is trusted.
-    let vocabulary = context.rules.vocabulary;
-    if words(context.rules.item_name).any(|word| ColorUse::of(word, "", vocabulary).is_some()) {
+    let vocabulary = context.vocabulary;
+    if words(context.item_name).any(|word| ColorUse::of(word, "", vocabulary).is_some()) {
         return Vec::new();
     }
     let mut measured = colors.unclaimed(&[], vocabulary);
@@ -65,21 +64,21 @@ fn color_words(colors: &[&Word]) -> Option<String> {
 }
 
 /// A material that the record names.
-fn material(labels: &Labels, context: &FixContext) -> Option<String> {
-    let vocabulary = context.rules.vocabulary;
+fn material(labels: &Labels, context: &RecordContext) -> Option<String> {
+    let vocabulary = context.vocabulary;
     let listed = labels.values(Field::Material).iter().cloned();
     let listed = listed.chain(known_words(labels, Field::Material, context));
     let mut korean = listed
         .filter(|word| is_answer(word))
         .filter_map(|word| Some(vocabulary.korean(Field::Material, &word)?.to_owned()));
-    korean.find(|word| !context.rules.item_name.contains(word.as_str()))
+    korean.find(|word| !context.item_name.contains(word.as_str()))
 }
 
 /// Adds the largest color that the label does not name, to tell it from an equal label.
-pub fn tell_apart(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let vocabulary = context.rules.vocabulary;
-    let label = TokenizedText::new(labels.label_ko(), context.rules.item_name, vocabulary);
-    let colors = context.rules.colors?.unclaimed(&[], vocabulary);
+pub fn tell_apart(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    let vocabulary = context.vocabulary;
+    let label = TokenizedText::new(labels.label_ko(), context.item_name, vocabulary);
+    let colors = context.colors?.unclaimed(&[], vocabulary);
     let mut colors = colors.into_iter().map(|(word, _)| word);
     let color = colors.find(|word| !label.has_color(word))?;
     let label = label.with_color(color)?.text();

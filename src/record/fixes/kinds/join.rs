@@ -1,18 +1,16 @@
 //! Joins a label that is a list of keywords into one sentence.
 
-use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{ColorUse, Shape, in_shape, item_kind, kind_at_end};
-use crate::record::{Field, Labels, Word};
+use crate::record::{Field, Labels, RecordContext, Word};
 use crate::text::{clean_text, particles::with_particle, words};
 
 /// Endings of words that describe the next word.
 const DESCRIBES: [&str; 8] = ["는", "은", "한", "운", "진", "난", "린", "의"];
 
 /// Writes "<colors>의 <adjectives> <part> <name>" from the keywords, each of one or two words.
-pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let rules = &context.rules;
+pub fn join(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let label = clean_text(labels.label_ko());
-    let name = clean_text(rules.item_name);
+    let name = clean_text(context.item_name);
     if name.is_empty() {
         return None;
     }
@@ -28,7 +26,7 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
         if part.is_empty() || is_the_item(part, context) {
             continue;
         }
-        match ColorUse::of(part, rules.item_name, rules.vocabulary) {
+        match ColorUse::of(part, context.item_name, context.vocabulary) {
             Some(color) if !colors.contains(&color.word) => colors.push(color.word),
             Some(_) => {}
             None if DESCRIBES.iter().any(|end| part.ends_with(end)) => describing.push(part),
@@ -48,17 +46,17 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if sentence.is_empty() {
         return None;
     }
-    sentence.push(rules.item_name.to_owned());
+    sentence.push(context.item_name.to_owned());
     let last = name.rsplit(' ').next().unwrap_or_default();
-    if kind_at_end(last, rules.vocabulary).is_none() {
+    if kind_at_end(last, context.vocabulary).is_none() {
         sentence.extend(item_kind(context).map(|kind| kind.korean));
     }
     Some(labels.clone().with(Field::LabelKo, [sentence.join(" ")]))
 }
 
 /// Whether the part only names the item type.
-fn is_the_item(part: &str, context: &FixContext) -> bool {
-    let kind = kind_at_end(part, context.rules.vocabulary).filter(|kind| kind.korean == part);
+fn is_the_item(part: &str, context: &RecordContext) -> bool {
+    let kind = kind_at_end(part, context.vocabulary).filter(|kind| kind.korean == part);
     match (kind, item_kind(context)) {
         (Some(kind), Some(item)) => kind.is_wide() || kind.word == item.word,
         _ => false,

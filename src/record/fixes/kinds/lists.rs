@@ -1,18 +1,17 @@
 //! Adds tags and queries that follow from the attributes, and removes repetitions.
 
 use super::name::is_of_name;
-use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
     ItemKind, Shape, TokenizedText, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
 };
 use crate::record::normalize::unique;
 use crate::record::rules::{MIN_QUERIES, MIN_TAGS, distinct};
-use crate::record::{Field, Labels, RuleContext, Word};
+use crate::record::{Field, Labels, RecordContext, Word};
 use crate::text::{clean_text, words};
 use std::collections::HashSet;
 
 /// Adds tags from the item type, the attributes and other answers until there are enough.
-pub fn add_tags(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn add_tags(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let mut tags = unique(labels.values(Field::TagsKo).iter().cloned());
     if tags.len() >= MIN_TAGS {
         return None;
@@ -29,8 +28,8 @@ pub fn add_tags(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::TagsKo, tags))
 }
 
-fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
-    let vocabulary = context.rules.vocabulary;
+fn possible_tags(labels: &Labels, context: &RecordContext) -> Vec<String> {
+    let vocabulary = context.vocabulary;
     let korean = |field: Field| {
         let values = labels.values(field).iter().filter(|word| is_answer(word));
         let korean = values.filter_map(move |word| vocabulary.korean(field, word));
@@ -41,7 +40,7 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
     tags.extend(shown_colors(labels, context).map(|word| in_shape(word, Shape::Shade).to_owned()));
     tags.extend(korean(Field::ItemTypeGuess));
     // The name is reliable; the model's material often is not.
-    let name = clean_text(context.rules.item_name);
+    let name = clean_text(context.item_name);
     let long = words(&name).filter(|word| word.chars().count() > 1);
     tags.extend(long.map(str::to_owned));
     for field in Field::describing() {
@@ -56,9 +55,9 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
 /// The tags that claim no color.
 fn colorless_tags<'a>(
     labels: &'a Labels,
-    context: &FixContext<'a>,
+    context: &RecordContext<'a>,
 ) -> impl Iterator<Item = &'a String> + use<'a> {
-    let (name, vocabulary) = (context.rules.item_name, context.rules.vocabulary);
+    let (name, vocabulary) = (context.item_name, context.vocabulary);
     let is_colorless = move |tag: &&String| {
         let tag = Labels::default().with(Field::TagsKo, [tag.as_str()]);
         tag.color_claims(name, vocabulary).is_empty()
@@ -69,14 +68,14 @@ fn colorless_tags<'a>(
 /// The record's colors that the pixels do not contradict.
 fn shown_colors<'a>(
     labels: &'a Labels,
-    context: &FixContext<'a>,
+    context: &RecordContext<'a>,
 ) -> impl Iterator<Item = &'a Word> + use<'a> {
-    let vocabulary = context.rules.vocabulary;
+    let vocabulary = context.vocabulary;
     let listed = labels.values(Field::Colors).iter();
     let listed: Vec<&Word> = listed
         .filter_map(|word| vocabulary.find_exact(Field::Colors, word))
         .collect();
-    let wrong = match context.rules.colors {
+    let wrong = match context.colors {
         Some(colors) => colors.contradicted(&listed, vocabulary),
         None => Vec::new(),
     };
@@ -84,7 +83,7 @@ fn shown_colors<'a>(
 }
 
 /// Adds queries for the item type by color, material, theme and vibe until there are enough.
-pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn add_queries(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let mut queries = labels.values(Field::QueryVariantsKo).to_vec();
     let kind = kind_of(labels, context)?;
     for query in possible_queries(&kind, labels, context) {
@@ -93,7 +92,7 @@ pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
         }
         let mut more = queries.clone();
         more.push(query);
-        let kept = distinct(&more, labels.label_ko(), context.rules.item_name);
+        let kept = distinct(&more, labels.label_ko(), context.item_name);
         if kept.len() == more.len() {
             queries = more;
         }
@@ -102,8 +101,8 @@ pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
 }
 
 /// The Korean name of the item type.
-fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
-    let vocabulary = context.rules.vocabulary;
+fn kind_of(labels: &Labels, context: &RecordContext) -> Option<String> {
+    let vocabulary = context.vocabulary;
     let by_item = item_kind(context).map(|kind: ItemKind| kind.korean);
     let by_type = || {
         let listed = labels.text(Field::ItemTypeGuess)?;
@@ -114,8 +113,8 @@ fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
     by_item.or_else(by_type).or_else(by_label)
 }
 
-fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<String> {
-    let vocabulary = context.rules.vocabulary;
+fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec<String> {
+    let vocabulary = context.vocabulary;
     let colors = shown_colors(labels, context);
     let mut before: Vec<String> = colors
         .map(|word| in_shape(word, Shape::Adjective).to_owned())
@@ -125,7 +124,7 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
         let korean = listed.filter_map(|word| vocabulary.korean(field, word));
         before.extend(korean.map(str::to_owned));
     }
-    let name = clean_text(context.rules.item_name);
+    let name = clean_text(context.item_name);
     let of_name = words(&name).filter(|word| word.chars().count() > 1 && !word.ends_with(kind));
     before.extend(of_name.map(str::to_owned));
     let tags = colorless_tags(labels, context);
@@ -135,12 +134,12 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
 
 /// Removes repeated words, clauses and colors from the label and redundant queries, and adds
 /// other queries if there would be too few.
-pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let RuleContext {
+pub fn drop_repetition(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    let RecordContext {
         item_name: name,
         vocabulary,
         ..
-    } = context.rules;
+    } = *context;
     let mut fixed = labels.clone().without_repetition(name);
     let label = without_redundant_clauses(fixed.label_ko(), name);
     let label = one_clause(&label, context).unwrap_or(label);
@@ -155,9 +154,8 @@ pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> 
 }
 
 /// Joins `<name> <type>, <description> <type>` into `<description> <name> <type>`.
-fn one_clause(label: &str, context: &FixContext) -> Option<String> {
-    let rules = &context.rules;
-    let name = clean_text(rules.item_name);
+fn one_clause(label: &str, context: &RecordContext) -> Option<String> {
+    let name = clean_text(context.item_name);
     let (first, rest) = label.split_once([',', ':'])?;
     let (second, rest) = match rest.split_once(", ") {
         Some((second, rest)) => (second, format!(", {rest}")),
@@ -172,7 +170,7 @@ fn one_clause(label: &str, context: &FixContext) -> Option<String> {
     let kind = description
         .rsplit(' ')
         .next()
-        .filter(|kind| is_kind(kind, rules.vocabulary))?;
+        .filter(|kind| is_kind(kind, context.vocabulary))?;
     let is_bare = match named.strip_prefix(&name)?.trim() {
         "" => name.ends_with(kind),
         after => after == kind,

@@ -11,11 +11,10 @@ mod scripts;
 pub use colors::has_suspect_colors;
 pub use name::has_suspect_kind;
 
-use super::FixContext;
-use crate::record::{FixKind, Labels};
+use crate::record::{FixKind, Labels, RecordContext};
 
 /// Applies a kind of fix, without checking the result against the rules.
-pub fn try_fix(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn try_fix(kind: FixKind, labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let apply = match kind {
         FixKind::UpdateName => name::update,
         FixKind::CorrectName => name::correct,

@@ -1,8 +1,7 @@
 //! Fixes for the item's name in the label.
 
-use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kinds_of_part, stems};
-use crate::record::{Field, Labels};
+use crate::record::{Field, Labels, RecordContext};
 use crate::text::particles::{is_particle, with_particle};
 use crate::text::{clean_text, is_word_char, split_word, words};
 use strsim::normalized_levenshtein;
@@ -16,13 +15,13 @@ const MIN_LETTERS: usize = 6;
 const LOOKS: [&str; 6] = ["모양", "무늬", "패턴", "스타일", "디자인", "형태"];
 
 /// Replaces the outdated name with the current one.
-pub fn update(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    Some(context.names().updated(labels, context.rules.vocabulary))
+pub fn update(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    Some(context.names().updated(labels, context.vocabulary))
 }
 
 /// Corrects the words of the label that nearly match the name.
-pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let name = context.rules.item_name;
+pub fn correct(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    let name = context.item_name;
     let label = clean_text(labels.label_ko());
     if name.is_empty() || label.contains(name) {
         return None;
@@ -94,8 +93,8 @@ fn letters(text: &str) -> String {
 
 /// Inserts the name: in place of the item type at the end of the label, or before the type if the
 /// name does not imply it. A label with a near miss of the name is left to [`correct`].
-pub fn insert(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let name = context.rules.item_name;
+pub fn insert(labels: &Labels, context: &RecordContext) -> Option<Labels> {
+    let name = context.item_name;
     let label = clean_text(labels.label_ko());
     let holds_name = label.contains(name) || correct(labels, context).is_some();
     if name.is_empty() || label.is_empty() || holds_name {
@@ -105,9 +104,9 @@ pub fn insert(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::LabelKo, [label]))
 }
 
-fn named(label: &str, context: &FixContext) -> String {
-    let name = context.rules.item_name;
-    let vocabulary = context.rules.vocabulary;
+fn named(label: &str, context: &RecordContext) -> String {
+    let name = context.item_name;
+    let vocabulary = context.vocabulary;
     let body = label.trim_end_matches(['.', '!', '~', ' ']);
     if body.ends_with(['다', '요']) && body.contains(' ') {
         return format!("{} {label}", with_particle(name, "는"));
@@ -128,9 +127,9 @@ fn last_word(clause: &str) -> &str {
     clause.rsplit(' ').next().unwrap_or_default()
 }
 
-fn named_clause(clause: &str, context: &FixContext) -> String {
-    let name = context.rules.item_name;
-    let vocabulary = context.rules.vocabulary;
+fn named_clause(clause: &str, context: &RecordContext) -> String {
+    let name = context.item_name;
+    let vocabulary = context.vocabulary;
     let mut words: Vec<&str> = clause.split(' ').collect();
     let kind = words
         .last()
@@ -186,8 +185,8 @@ pub(super) fn is_of_name(word: &str, name: &str) -> bool {
 }
 
 /// Whether the name implies the item type.
-fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
-    let vocabulary = context.rules.vocabulary;
+fn says_kind(name: &str, kind: &str, context: &RecordContext) -> bool {
+    let vocabulary = context.vocabulary;
     let last = name.rsplit(' ').next().unwrap_or_default();
     let bare = last.trim_end_matches(|c: char| !c.is_alphanumeric());
     if bare.ends_with(kind) || words(name).any(|word| word == kind) {
@@ -218,25 +217,24 @@ const WORN: [&str; 9] = [
 
 /// Whether the label or a tag names another item type than the item's part does, so that its
 /// author has probably misseen the icon. Words of the name and the part do not count.
-pub fn has_suspect_kind(labels: &Labels, context: &FixContext) -> bool {
-    let rules = &context.rules;
-    let kinds = kinds_of_part(context.part, rules.vocabulary);
+pub fn has_suspect_kind(labels: &Labels, context: &RecordContext) -> bool {
+    let kinds = kinds_of_part(context.part, context.vocabulary);
     let Some(own) = kinds.iter().find(|kind| !kind.is_wide()) else {
         return false;
     };
     let is_other = |kind: &ItemKind| {
-        let is_given = rules.item_name.contains(&kind.korean)
+        let is_given = context.item_name.contains(&kind.korean)
             || kinds.iter().any(|given| given.korean == kind.korean);
         !kind.is_wide() && kind.word != own.word && !is_given
     };
     let label = clean_text(labels.label_ko());
     let of_label = words(&label).flat_map(stems);
-    let mut of_label = of_label.filter_map(|word| kind_at_end(word, rules.vocabulary));
+    let mut of_label = of_label.filter_map(|word| kind_at_end(word, context.vocabulary));
     let is_worn = |kind: &ItemKind| WORN.contains(&kind.word.word.as_str());
     let mut tags = labels.values(Field::TagsKo).iter();
     of_label.next_back().is_some_and(|last| is_other(&last))
         || tags.any(|tag| {
-            let kind = kind_at_end(tag, rules.vocabulary).filter(|kind| kind.korean == *tag);
+            let kind = kind_at_end(tag, context.vocabulary).filter(|kind| kind.korean == *tag);
             kind.is_some_and(|kind| is_worn(own) && is_worn(&kind) && is_other(&kind))
         })
 }

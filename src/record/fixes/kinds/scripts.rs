@@ -1,17 +1,16 @@
 //! Translates foreign words into Korean, or removes them.
 
-use crate::record::fixes::FixContext;
 use crate::record::normalize::unique;
 use crate::record::rules::foreign_in;
-use crate::record::{Field, Labels, Vocabulary};
+use crate::record::{Field, Labels, RecordContext, Vocabulary};
 use crate::text::{Language, clean_text};
 
 /// Translates foreign words that the vocabulary knows into Korean.
-pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn translate(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
         let values = labels.values(field).iter().map(|value| {
-            match is_foreign(field, value, context.rules.item_name) {
+            match is_foreign(field, value, context.item_name) {
                 true => translated(field, value, context),
                 false => Some(value.clone()),
             }
@@ -24,10 +23,10 @@ pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
 
 /// Removes foreign words: the entire value from a list, only the word from a sentence. `None` if
 /// nothing of the label, the tags or the queries would remain.
-pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
+pub fn drop(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     let mut fixed = labels.clone();
     for &field in Field::ALL {
-        let foreign = |text: &str| is_foreign(field, text, context.rules.item_name);
+        let foreign = |text: &str| is_foreign(field, text, context.item_name);
         let values = labels.values(field).iter();
         let values: Vec<String> = match field.is_list() {
             true => values.filter(|value| !foreign(value)).cloned().collect(),
@@ -51,19 +50,18 @@ pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
 }
 
 /// The entire value or each of its foreign words in Korean. `None` if a word is unknown.
-fn translated(field: Field, value: &str, context: &FixContext) -> Option<String> {
-    let vocabulary = context.rules.vocabulary;
+fn translated(field: Field, value: &str, context: &RecordContext) -> Option<String> {
+    let vocabulary = context.vocabulary;
     if let Some(whole) = korean(field, value, vocabulary) {
         return Some(whole);
     }
     let value = clean_text(value);
-    let words =
-        value.split(' ').map(
-            |word| match is_foreign(field, word, context.rules.item_name) {
-                true => korean(field, word, vocabulary),
-                false => Some(word.to_owned()),
-            },
-        );
+    let words = value
+        .split(' ')
+        .map(|word| match is_foreign(field, word, context.item_name) {
+            true => korean(field, word, vocabulary),
+            false => Some(word.to_owned()),
+        });
     Some(words.collect::<Option<Vec<_>>>()?.join(" "))
 }
 

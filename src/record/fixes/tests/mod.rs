@@ -2,10 +2,13 @@
 
 mod safe;
 
-use super::{FixContext, FixFacts, fix, safe_fixes};
-use crate::record::testing::labels;
-use crate::record::{ColorHistogram, Field, FixKind, Labels, Reason, Vocabulary, check, to_oklab};
+use super::{fix, offered, safe_fixes};
+use crate::record::testing::{VOCABULARY, labels};
+use crate::record::{
+    ColorHistogram, Field, FixKind, Labels, Reason, RecordContext, check, to_oklab,
+};
 use crate::text::clean_text;
+use std::sync::LazyLock;
 
 fn icon(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
     let pixels = pixels.iter();
@@ -23,46 +26,40 @@ const RED: [u8; 3] = [200, 30, 35];
 const WHITE: [u8; 3] = [250, 250, 250];
 const BLUE: [u8; 3] = [47, 111, 223];
 
-/// Facts for a hat whose icon is red with some white.
-fn facts(name: &str) -> FixFacts {
-    FixFacts {
-        item_name: name.to_owned(),
-        current_name: name.to_owned(),
-        part: Some("모자".to_owned()),
-        colors: Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
-        with_metadata: true,
-        ..FixFacts::default()
-    }
-}
+static RED_AND_WHITE: LazyLock<ColorHistogram> =
+    LazyLock::new(|| icon(&[(RED, 0.8), (WHITE, 0.2)]));
 
-fn applied(reason: Reason, kind: FixKind, labels: &Labels, facts: &FixFacts) -> Option<Labels> {
-    let vocabulary = Vocabulary::builtin().unwrap();
-    fix(reason, kind, labels, &facts.context(&vocabulary))
+/// The context of a hat whose icon is red with some white.
+fn hat(name: &str) -> RecordContext<'_> {
+    RecordContext {
+        part: Some("모자"),
+        colors: Some(&RED_AND_WHITE),
+        ..RecordContext::new(&VOCABULARY, name)
+    }
 }
 
 /// The label after fixing a missing name.
 fn named(label: &str, name: &str) -> Option<String> {
     let labels = labels(name).with(Field::LabelKo, [label]);
-    let facts = facts(name);
     let kinds = [FixKind::CorrectName, FixKind::InsertName];
     let mut fixed = kinds
         .into_iter()
-        .filter_map(|kind| applied(Reason::ItemNameMissing, kind, &labels, &facts));
+        .filter_map(|kind| fix(Reason::ItemNameMissing, kind, &labels, &hat(name)));
     Some(fixed.next()?.label_ko().to_owned())
 }
 
 #[test]
 fn an_outdated_name_is_replaced_by_the_current_one() {
-    let renamed = FixFacts {
-        current_name: "설산 모자".to_owned(),
-        ..facts("눈꽃 모자")
+    let renamed = RecordContext {
+        current_name: "설산 모자",
+        ..hat("눈꽃 모자")
     };
     let before = labels("눈꽃 모자");
-    let after = applied(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
+    let after = fix(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
     assert_eq!(after.label_ko(), "붉은 천에 흰 리본이 달린 설산 모자");
-    let current = facts("눈꽃 모자");
+    let current = hat("눈꽃 모자");
     assert_eq!(
-        applied(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
+        fix(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
         None
     );
 }
@@ -169,12 +166,12 @@ fn wrong_colors_are_replaced_with_those_of_the_icon() {
             Field::QueryVariantsKo,
             ["파란 모자", "리본 모자", "겨울 모자"],
         );
-    let facts = facts("눈꽃 모자");
-    let fixed = applied(
+    let context = hat("눈꽃 모자");
+    let fixed = fix(
         Reason::ColorMismatch,
         FixKind::ReplaceColors,
         &wrong,
-        &facts,
+        &context,
     )
     .unwrap();
     assert_eq!(fixed.label_ko(), "빨간색과 흰색의 눈꽃 모자");
@@ -182,7 +179,12 @@ fn wrong_colors_are_replaced_with_those_of_the_icon() {
     assert_eq!(fixed.values(Field::Colors), ["red", "white"]);
     assert_eq!(fixed.values(Field::QueryVariantsKo)[0], "빨간 모자");
 
-    let removed = applied(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts);
+    let removed = fix(
+        Reason::ColorMismatch,
+        FixKind::RemoveColors,
+        &wrong,
+        &context,
+    );
     let removed = removed.unwrap();
     assert_eq!(removed.label_ko(), "흰색의 눈꽃 모자");
     assert_eq!(removed.values(Field::Colors), ["white"]);
@@ -192,8 +194,14 @@ fn wrong_colors_are_replaced_with_those_of_the_icon() {
 fn a_color_of_the_name_is_never_touched() {
     let name = "블랙 클로버 모자";
     let wrong = labels(name).with(Field::LabelKo, ["검은 리본의 블랙 클로버 모자"]);
-    let facts = facts(name);
-    let fixed = applied(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts).unwrap();
+    let context = hat(name);
+    let fixed = fix(
+        Reason::ColorMismatch,
+        FixKind::RemoveColors,
+        &wrong,
+        &context,
+    )
+    .unwrap();
     assert_eq!(fixed.label_ko(), "리본의 블랙 클로버 모자");
 }
 
@@ -207,18 +215,19 @@ fn the_main_color_is_named() {
             Field::QueryVariantsKo,
             ["흰 모자", "리본 장식", "겨울 방한"],
         );
-    let facts = FixFacts {
-        colors: Some(icon(&[(RED, 0.8), (WHITE, 0.12), ([124, 200, 242], 0.08)])),
-        ..facts("눈꽃 모자")
+    let colors = icon(&[(RED, 0.8), (WHITE, 0.12), ([124, 200, 242], 0.08)]);
+    let context = RecordContext {
+        colors: Some(&colors),
+        ..hat("눈꽃 모자")
     };
     let reason = Reason::MainColorMissing;
-    let named = applied(reason, FixKind::NameMainColor, &pale, &facts).unwrap();
+    let named = fix(reason, FixKind::NameMainColor, &pale, &context).unwrap();
     assert_eq!(
         named.label_ko(),
         "빨간색과 흰색과 하늘색의 리본이 달린 눈꽃 모자"
     );
     assert_eq!(named.values(Field::Colors), ["red", "white"]);
-    let listed = applied(reason, FixKind::ListMainColor, &pale, &facts).unwrap();
+    let listed = fix(reason, FixKind::ListMainColor, &pale, &context).unwrap();
     assert_eq!(listed.label_ko(), pale.label_ko());
     assert_eq!(listed.values(Field::Colors), ["red", "white"]);
 }
@@ -234,7 +243,7 @@ fn attributes_are_filled_from_the_part_the_pixels_and_the_words() {
         .with(Field::Vibe, none)
         .with(Field::ItemTypeGuess, none);
     let reason = Reason::AttributesMissing;
-    let filled = applied(reason, FixKind::FillAttributes, &empty, &facts("눈꽃 모자")).unwrap();
+    let filled = fix(reason, FixKind::FillAttributes, &empty, &hat("눈꽃 모자")).unwrap();
     assert_eq!(filled.values(Field::ItemTypeGuess), ["hat"]);
     assert_eq!(filled.values(Field::Colors), ["red", "white"]);
     assert_eq!(filled.values(Field::Material), ["leather"]);
@@ -248,10 +257,10 @@ fn attributes_are_filled_from_the_part_the_pixels_and_the_words() {
             ["빨간 모자", "리본 모자", "챙 모자"],
         );
     assert_eq!(
-        applied(reason, FixKind::FillAttributes, &bare, &facts("이름 모자")),
+        fix(reason, FixKind::FillAttributes, &bare, &hat("이름 모자")),
         None
     );
-    let typed = applied(reason, FixKind::SetType, &bare, &facts("이름 모자")).unwrap();
+    let typed = fix(reason, FixKind::SetType, &bare, &hat("이름 모자")).unwrap();
     assert_eq!(typed.values(Field::ItemTypeGuess), ["hat"]);
 }
 
@@ -268,15 +277,15 @@ fn the_part_or_the_name_gives_the_type() {
         ("기타4", "이슬 초롱", None),
     ] {
         let untyped = labels(name).with(Field::ItemTypeGuess, none);
-        let facts = FixFacts {
-            part: Some(part.to_owned()),
-            ..facts(name)
+        let context = RecordContext {
+            part: Some(part),
+            ..hat(name)
         };
-        let typed = applied(
+        let typed = fix(
             Reason::AttributesMissing,
             FixKind::SetType,
             &untyped,
-            &facts,
+            &context,
         );
         let typed = typed
             .as_ref()
@@ -290,13 +299,13 @@ fn tags_and_queries_follow_from_the_attributes() {
     let few = labels("눈꽃 모자")
         .with(Field::TagsKo, ["리본", "눈꽃"])
         .with(Field::QueryVariantsKo, ["리본 모자"]);
-    let facts = facts("눈꽃 모자");
-    let tagged = applied(Reason::FewTags, FixKind::AddTags, &few, &facts).unwrap();
+    let context = hat("눈꽃 모자");
+    let tagged = fix(Reason::FewTags, FixKind::AddTags, &few, &context).unwrap();
     assert_eq!(
         tagged.values(Field::TagsKo),
         ["리본", "눈꽃", "모자", "빨간색", "겨울"]
     );
-    let queried = applied(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
+    let queried = fix(Reason::FewQueries, FixKind::AddQueries, &few, &context).unwrap();
     assert_eq!(
         queried.values(Field::QueryVariantsKo),
         ["리본 모자", "빨간 모자", "겨울 모자"]
@@ -313,11 +322,11 @@ fn repetitions_are_removed() {
         Field::QueryVariantsKo,
         ["빨간 모자", "모자 빨간", "리본 모자", "겨울 장식"],
     );
-    let fixed = applied(
+    let fixed = fix(
         Reason::Repetition,
         FixKind::DropRepetition,
         &twice,
-        &facts("눈꽃 모자"),
+        &hat("눈꽃 모자"),
     )
     .unwrap();
     assert_eq!(fixed.label_ko(), "붉은 비단의 눈꽃 모자, 흰 방울");
@@ -330,11 +339,11 @@ fn repetitions_are_removed() {
 /// The label after removing repetitions.
 fn without_repetition(label: &str, name: &str) -> Option<String> {
     let labels = labels(name).with(Field::LabelKo, [label]);
-    let fixed = applied(
+    let fixed = fix(
         Reason::Repetition,
         FixKind::DropRepetition,
         &labels,
-        &facts(name),
+        &hat(name),
     );
     Some(fixed?.label_ko().to_owned())
 }
@@ -377,29 +386,23 @@ fn duplicate_queries_are_replaced_with_others() {
         Field::QueryVariantsKo,
         ["빨간 모자", "모자 빨간", "빨간 모자", "눈꽃 모자"],
     );
-    let facts = facts("눈꽃 모자");
+    let context = hat("눈꽃 모자");
     let kind = FixKind::DropRepetition;
-    let fixed = applied(Reason::Repetition, kind, &twins, &facts).unwrap();
+    let fixed = fix(Reason::Repetition, kind, &twins, &context).unwrap();
     let queries = fixed.values(Field::QueryVariantsKo);
     assert_eq!(queries.len(), 3);
     assert_eq!(queries[0], "빨간 모자");
-    assert_eq!(
-        check(
-            &fixed,
-            &facts.context(&Vocabulary::builtin().unwrap()).rules
-        ),
-        []
-    );
+    assert_eq!(check(&fixed, &context), []);
 }
 
 #[test]
-fn a_label_is_written_from_known_facts() {
+fn a_label_is_written_from_known_hat() {
     let alone = labels("눈꽃 모자").with(Field::LabelKo, ["눈꽃 모자"]);
-    let described = applied(
+    let described = fix(
         Reason::LabelEqualsItemName,
         FixKind::Describe,
         &alone,
-        &facts("눈꽃 모자"),
+        &hat("눈꽃 모자"),
     );
     assert_eq!(
         described.unwrap().label_ko(),
@@ -407,11 +410,11 @@ fn a_label_is_written_from_known_facts() {
     );
     // A color in the name is trusted.
     let red = labels("빨간 별").with(Field::LabelKo, ["빨간 별 모자"]);
-    let described = applied(
+    let described = fix(
         Reason::NothingVisible,
         FixKind::Describe,
         &red,
-        &facts("빨간 별"),
+        &hat("빨간 별"),
     );
     assert_eq!(described.unwrap().label_ko(), "천 빨간 별 모자");
 }
@@ -424,23 +427,20 @@ fn foreign_words_are_translated_or_removed() {
             Field::TagsKo,
             ["모자", "red", "리본", "겨울", "눈꽃", "可爱"],
         );
-    let facts = facts("눈꽃 모자");
+    let context = hat("눈꽃 모자");
     let reason = Reason::MixedScript;
-    assert_eq!(
-        applied(reason, FixKind::TranslateWords, &mixed, &facts),
-        None
-    );
-    let dropped = applied(reason, FixKind::DropWords, &mixed, &facts).unwrap();
+    assert_eq!(fix(reason, FixKind::TranslateWords, &mixed, &context), None);
+    let dropped = fix(reason, FixKind::DropWords, &mixed, &context).unwrap();
     assert_eq!(dropped.label_ko(), "방울이 달린 눈꽃 모자");
     assert_eq!(
         dropped.values(Field::TagsKo),
         ["모자", "리본", "겨울", "눈꽃"]
     );
     let only = mixed.with(Field::TagsKo, ["可爱"]);
-    assert_eq!(applied(reason, FixKind::DropWords, &only, &facts), None);
+    assert_eq!(fix(reason, FixKind::DropWords, &only, &context), None);
     let english =
         labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
-    let translated = applied(reason, FixKind::TranslateWords, &english, &facts).unwrap();
+    let translated = fix(reason, FixKind::TranslateWords, &english, &context).unwrap();
     assert_eq!(
         translated.values(Field::TagsKo),
         ["모자", "빨간색", "리본", "가죽", "눈꽃"]
@@ -460,11 +460,11 @@ fn a_list_becomes_a_sentence() {
         ),
     ] {
         let list = labels("눈꽃 모자").with(Field::LabelKo, [label]);
-        let joined = applied(
+        let joined = fix(
             Reason::CommaList,
             FixKind::JoinList,
             &list,
-            &facts("눈꽃 모자"),
+            &hat("눈꽃 모자"),
         );
         assert_eq!(joined.unwrap().label_ko(), after);
     }
@@ -473,12 +473,13 @@ fn a_list_becomes_a_sentence() {
 #[test]
 fn equal_labels_are_distinguished_by_an_unnamed_color() {
     let twin = labels("눈꽃 모자").with(Field::LabelKo, ["리본이 달린 눈꽃 모자"]);
-    let facts = FixFacts {
+    let colors = icon(&[(BLUE, 1.0)]);
+    let context = RecordContext {
         is_duplicate: true,
-        colors: Some(icon(&[(BLUE, 1.0)])),
-        ..facts("눈꽃 모자")
+        colors: Some(&colors),
+        ..hat("눈꽃 모자")
     };
-    let distinct = applied(Reason::DuplicateLabel, FixKind::TellApart, &twin, &facts).unwrap();
+    let distinct = fix(Reason::DuplicateLabel, FixKind::TellApart, &twin, &context).unwrap();
     assert_eq!(distinct.label_ko(), "리본이 달린 파란 눈꽃 모자");
     assert!(distinct.values(Field::Colors).contains(&"blue".to_owned()));
 }

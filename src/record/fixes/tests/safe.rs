@@ -2,35 +2,27 @@
 
 use super::*;
 
-fn fixed_safely(labels: &Labels, context: &FixContext) -> Labels {
+fn fixed_safely(labels: &Labels, context: &RecordContext) -> Labels {
     let done = safe_fixes(labels, context);
     done.last().map_or(labels, |last| &last.after).clone()
 }
 
 #[test]
 fn the_safe_fixes_are_idempotent() {
-    let vocabulary = Vocabulary::builtin().unwrap();
     let mut changed = 0;
-    for (before, facts) in generated() {
-        let renamed = FixFacts {
-            current_name: "설산 모자".to_owned(),
-            ..facts
+    for (before, context) in generated() {
+        let renamed = RecordContext {
+            current_name: "설산 모자",
+            ..context
         };
-        let under = |labels: &Labels, before_fixes| FixFacts {
-            item_name: renamed
-                .context(&vocabulary)
-                .names()
-                .of_text(labels)
-                .to_owned(),
-            before_fixes,
-            ..renamed.clone()
-        };
-        let after = fixed_safely(&before, &under(&before, None).context(&vocabulary));
+        let under = |labels: &Labels| renamed.under(renamed.names().of_text(labels));
+        let after = fixed_safely(&before, &under(&before));
         changed += usize::from(after != before);
-        let before_fixes = (before.clone(), under(&before, None).item_name);
-        let facts = under(&after, Some(before_fixes));
-        let again = safe_fixes(&after, &facts.context(&vocabulary));
-        assert_eq!(again, [], "{before:?}");
+        let context = RecordContext {
+            before_fixes: Some((&before, under(&before).item_name)),
+            ..under(&after)
+        };
+        assert_eq!(safe_fixes(&after, &context), [], "{before:?}");
     }
     assert!(changed > 100, "{changed}");
 }
@@ -38,35 +30,32 @@ fn the_safe_fixes_are_idempotent() {
 #[test]
 fn the_safe_fixes_leave_records_that_need_review() {
     let none: [&str; 0] = [];
-    let vocabulary = Vocabulary::builtin().unwrap();
     let bare = labels("눈꽃 모자")
         .with(Field::LabelKo, ["붉은 리본 모자"])
         .with(Field::TagsKo, ["리본"])
         .with(Field::Colors, none)
         .with(Field::ItemTypeGuess, none);
-    let facts = facts("눈꽃 모자");
-    let context = facts.context(&vocabulary);
+    let context = hat("눈꽃 모자");
     let fixed = fixed_safely(&bare, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
-    assert_eq!(check(&fixed, &context.rules), []);
+    assert_eq!(check(&fixed, &context), []);
     // A label that names colors with hardly any pixels was not written from the icon.
     let silver: [u8; 3] = [200, 202, 205];
-    let pale = FixFacts {
-        colors: Some(icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)])),
-        ..facts.clone()
+    let colors = icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)]);
+    let pale = RecordContext {
+        colors: Some(&colors),
+        ..context
     };
-    let context = pale.context(&vocabulary);
     let wrong_color = labels("눈꽃 모자")
         .with(Field::LabelKo, ["은색 리본이 달린 모자"])
         .with(Field::TagsKo, ["모자", "은색"])
         .with(Field::Colors, ["silver"])
         .with(Field::QueryVariantsKo, ["은색 모자"]);
-    let done = safe_fixes(&wrong_color, &context);
-    let fixed = fixed_safely(&wrong_color, &context);
+    let done = safe_fixes(&wrong_color, &pale);
+    let fixed = fixed_safely(&wrong_color, &pale);
     assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
     assert!(done.len() > 1, "{done:?}");
-    assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
-    let context = facts.context(&vocabulary);
+    assert_eq!(check(&fixed, &pale), [Reason::FewQueries]);
     // Neither was one that names no color.
     let colorless = bare
         .clone()
@@ -77,7 +66,7 @@ fn the_safe_fixes_leave_records_that_need_review() {
         );
     let fixed = fixed_safely(&colorless, &context);
     assert_eq!(fixed.label_ko(), "하트 무늬가 있는 눈꽃 모자");
-    assert_eq!(check(&fixed, &context.rules), [Reason::AttributesMissing]);
+    assert_eq!(check(&fixed, &context), [Reason::AttributesMissing]);
     // A label that calls a hat a shoe has the wrong type.
     let wrong_type = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
     let fixed = fixed_safely(&wrong_type, &context);
@@ -86,13 +75,12 @@ fn the_safe_fixes_leave_records_that_need_review() {
 
 /// The reasons left after the safe fixes for a hat with this label and these colors.
 fn reasons_left(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
-    let vocabulary = Vocabulary::builtin().unwrap();
     let none: [&str; 0] = [];
-    let facts = FixFacts {
-        colors: Some(icon(pixels)),
-        ..facts(name)
+    let colors = icon(pixels);
+    let context = RecordContext {
+        colors: Some(&colors),
+        ..hat(name)
     };
-    let context = facts.context(&vocabulary);
     let plain = labels(name)
         .with(Field::LabelKo, [label])
         .with(Field::TagsKo, ["리본", "겨울", "방울", "모자", "눈"])
@@ -101,7 +89,7 @@ fn reasons_left(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reaso
             ["리본 모자", "겨울 선물", "눈 오는 날"],
         )
         .with(Field::Colors, none);
-    check(&fixed_safely(&plain, &context), &context.rules)
+    check(&fixed_safely(&plain, &context), &context)
 }
 
 #[test]
@@ -145,7 +133,15 @@ fn a_noun_that_nothing_explains_needs_review() {
 }
 
 /// Labels with every kind of problem, in many combinations.
-fn generated() -> Vec<(Labels, FixFacts)> {
+fn generated() -> Vec<(Labels, RecordContext<'static>)> {
+    static ICONS: LazyLock<[Option<ColorHistogram>; 4]> = LazyLock::new(|| {
+        [
+            Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
+            Some(icon(&[([17, 17, 17], 0.6), ([212, 175, 55], 0.4)])),
+            Some(ColorHistogram::default()),
+            None,
+        ]
+    });
     let none: [&str; 0] = [];
     let names = [
         "눈꽃 모자",
@@ -166,16 +162,10 @@ fn generated() -> Vec<(Labels, FixFacts)> {
         "파란색으로 빛나는 모자입니다.",
         "a black hat",
     ];
-    let icons = [
-        Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
-        Some(icon(&[([17, 17, 17], 0.6), ([212, 175, 55], 0.4)])),
-        Some(ColorHistogram::default()),
-        None,
-    ];
     let mut all = Vec::new();
     for name in names {
         for text in texts {
-            for colors in &icons {
+            for colors in ICONS.iter() {
                 for sparse in [false, true] {
                     let mut made = labels("눈꽃 모자").with(Field::LabelKo, [text]);
                     if sparse {
@@ -187,12 +177,12 @@ fn generated() -> Vec<(Labels, FixFacts)> {
                         }
                         made.set(Field::ItemTypeGuess, none);
                     }
-                    let facts = FixFacts {
-                        colors: colors.clone(),
+                    let context = RecordContext {
+                        colors: colors.as_ref(),
                         is_duplicate: sparse,
-                        ..facts(name)
+                        ..hat(name)
                     };
-                    all.push((made, facts));
+                    all.push((made, context));
                 }
             }
         }
@@ -202,18 +192,18 @@ fn generated() -> Vec<(Labels, FixFacts)> {
 
 #[test]
 fn a_fix_clears_its_reason_and_adds_no_worse_one() {
-    let vocabulary = Vocabulary::builtin().unwrap();
     let mut seen = 0;
-    for (labels, facts) in generated() {
-        let context: FixContext = facts.context(&vocabulary);
-        let before = check(&labels, &context.rules);
+    for (labels, context) in generated() {
+        let before = check(&labels, &context);
         for &reason in &before {
-            for offered in facts.offered(&[reason], &labels, &vocabulary) {
+            for offered in offered(&[reason], &labels, &context) {
                 seen += 1;
                 let fixed = offered.applied(&labels);
-                let mut rules = context.rules;
-                rules.label_count = 1;
-                let after = check(&fixed, &rules);
+                let unique = RecordContext {
+                    is_duplicate: false,
+                    ..context
+                };
+                let after = check(&fixed, &unique);
                 let context_text = format!(
                     "{:?} {} -> {}",
                     offered.kind,
@@ -227,7 +217,7 @@ fn a_fix_clears_its_reason_and_adds_no_worse_one() {
                     .filter(|new| !before.contains(new) && gravity(**new) >= gravity(reason));
                 assert_eq!(worse.count(), 0, "{context_text}: {after:?}");
                 assert_eq!(fixed.label_ko(), clean_text(fixed.label_ko()));
-                assert_eq!(fixed.normalized(&vocabulary).label_ko(), fixed.label_ko());
+                assert_eq!(fixed.normalized(&VOCABULARY).label_ko(), fixed.label_ko());
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Finds item types and vocabulary words in a text.
 
-use crate::record::fixes::FixContext;
-use crate::record::{Field, Labels, Vocabulary, Word};
+use crate::record::{Field, Labels, RecordContext, Vocabulary, Word};
 use crate::text::{clean_text, particles, without, words};
 
 /// Types that carry no information.
@@ -36,9 +35,8 @@ impl ItemKind<'_> {
 }
 
 /// The item's type by its part or, if that is general, by the last word of its name.
-pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
-    let rules = &context.rules;
-    kind_of(context.part, rules.item_name, rules.vocabulary)
+pub fn item_kind<'a>(context: &RecordContext<'a>) -> Option<ItemKind<'a>> {
+    kind_of(context.part, context.item_name, context.vocabulary)
 }
 
 /// The type of an item with this part and name; see [`item_kind`].
@@ -115,9 +113,9 @@ pub fn stems(word: &str) -> impl DoubleEndedIterator<Item = &str> {
 /// Vocabulary words of a field that occur in the label and the tags. As materials, words of the
 /// item's name do not count, since a name need not describe the material, nor do words that are
 /// also colors.
-pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<String> {
-    let vocabulary = context.rules.vocabulary;
-    let name = clean_text(context.rules.item_name);
+pub fn known_words(labels: &Labels, field: Field, context: &RecordContext) -> Vec<String> {
+    let vocabulary = context.vocabulary;
+    let name = clean_text(context.item_name);
     let mut found: Vec<String> = Vec::new();
     for text in [Field::LabelKo, Field::TagsKo]
         .into_iter()

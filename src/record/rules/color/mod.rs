@@ -71,61 +71,67 @@ pub struct ColorHistogram {
     pub translucent: f32,
 }
 
+/// A color word with its shares of the pixels.
+struct WordShares<'a> {
+    word: &'a Word,
+    /// The share of the pixels that are closest to the word.
+    nearest: f32,
+    /// The share of the pixels that the word can name: no other word is closer to them by more than
+    /// [`EITHER`] than the word or one of its shades.
+    nameable: f32,
+    /// The share of the core pixels that are dark and closest to the word.
+    core: f32,
+}
+
 impl ColorHistogram {
     /// The color words that the pixels show, in vocabulary order.
     fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
-        let nearest = self.nearest_shares(vocabulary);
         let near_black = self.bins.iter().filter(|(color, _)| color[0] < NEAR_BLACK);
         let near_black: f32 = near_black.map(|(_, share)| share).sum();
-        let named = self.nameable_shares(vocabulary).into_iter();
-        let named = named
-            .zip(nearest)
-            .filter(|((word, nameable), (_, nearest))| {
-                let lightness = || word.anchors.iter().map(|[lightness, ..]| *lightness);
-                if word.anchors.is_empty() {
-                    false
-                } else if lightness().all(|lightness| lightness < DARK_WORD) {
-                    *nearest >= MIN_DARK
-                        || near_black >= MIN_NEAR_BLACK
-                        || self.core_share(word, vocabulary) >= MIN_CORE
-                } else if lightness().all(|lightness| lightness > LIGHT_WORD) {
-                    *nameable >= MIN_LIGHT
-                } else {
-                    *nameable >= MIN_SHARE
-                }
-            });
-        named.map(|((word, _), _)| word).collect()
+        let shares = self.word_shares(vocabulary).into_iter();
+        let shown = shares.filter(|shares| {
+            let anchors = &shares.word.anchors;
+            let lightness = || anchors.iter().map(|[lightness, ..]| *lightness);
+            if anchors.is_empty() {
+                false
+            } else if lightness().all(|lightness| lightness < DARK_WORD) {
+                shares.nearest >= MIN_DARK
+                    || near_black >= MIN_NEAR_BLACK
+                    || shares.core >= MIN_CORE
+            } else if lightness().all(|lightness| lightness > LIGHT_WORD) {
+                shares.nameable >= MIN_LIGHT
+            } else {
+                shares.nameable >= MIN_SHARE
+            }
+        });
+        shown.map(|shares| shares.word).collect()
     }
 
-    /// Each color word with the share of the pixels that it can name: no other word is closer to them
-    /// by more than [`EITHER`] than the word or one of its shades.
-    fn nameable_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+    /// The shares of each color word, in vocabulary order.
+    fn word_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<WordShares<'a>> {
         let words = vocabulary.entries(Field::Colors);
-        let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
-        let covered: Vec<Vec<usize>> = words
-            .iter()
-            .map(|word| {
-                let names = |other: &Word| other == word || word.shades.contains(&other.word);
-                (0..words.len()).filter(|at| names(&words[*at])).collect()
-            })
-            .collect();
+        let core = shares(&self.dark_core, vocabulary).into_iter();
+        let core = core.map(|(word, core)| WordShares {
+            word,
+            nearest: 0.0,
+            nameable: 0.0,
+            core,
+        });
+        let mut shares: Vec<WordShares> = core.collect();
+        let covered = vocabulary.color_shades();
         for (color, share) in &self.bins {
-            let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
+            let distances: Vec<f32> = distances(words, *color).collect();
+            if let Some(nearest) = smallest(distances.iter().copied()) {
+                shares[nearest].nearest += share;
+            }
             let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
-            for ((_, total), covered) in shares.iter_mut().zip(&covered) {
+            for (own, covered) in shares.iter_mut().zip(covered) {
                 if covered.iter().any(|at| distances[*at] <= best + EITHER) {
-                    *total += share;
+                    own.nameable += share;
                 }
             }
         }
         shares
-    }
-
-    /// The share of the core pixels that are closest to a dark word.
-    fn core_share(&self, word: &Word, vocabulary: &Vocabulary) -> f32 {
-        let core = shares(&self.dark_core, vocabulary).into_iter();
-        let core = core.filter(|(other, _)| *other == word);
-        core.map(|(_, share)| share).sum()
     }
 
     /// The words that a person would name first, with the share of pixels closest to each, largest
@@ -255,10 +261,9 @@ impl ColorHistogram {
         if self.bins.is_empty() || word.anchors.is_empty() {
             return false;
         }
-        let shares = self.nameable_shares(vocabulary).into_iter();
-        let shares = shares.filter(|(other, _)| *other == word);
-        shares.map(|(_, share)| share).sum::<f32>() < HARDLY
-            && self.core_share(word, vocabulary) < MIN_CORE
+        let shares = self.word_shares(vocabulary);
+        let own = shares.iter().find(|shares| shares.word == word);
+        own.is_none_or(|own| own.nameable < HARDLY && own.core < MIN_CORE)
     }
 
     /// The bins that are far from all these words.
@@ -298,7 +303,17 @@ fn shares<'a>(colors: &[([f32; 3], f32)], vocabulary: &'a Vocabulary) -> Vec<(&'
 
 /// Index of the word closest to a color; `None` if no word has an anchor.
 fn nearest(words: &[Word], color: [f32; 3]) -> Option<usize> {
-    let distances = words.iter().map(|word| distance(word, color));
+    smallest(distances(words, color))
+}
+
+/// The distance of each word to a color.
+fn distances(words: &[Word], color: [f32; 3]) -> impl Iterator<Item = f32> {
+    let gray = is_gray(color);
+    words.iter().map(move |word| distance_to(word, color, gray))
+}
+
+/// Index of the smallest distance; `None` if all are infinite.
+fn smallest(distances: impl Iterator<Item = f32>) -> Option<usize> {
     let found = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
     found
         .filter(|(_, distance)| distance.is_finite())
@@ -328,15 +343,20 @@ fn is_gray(color: [f32; 3]) -> bool {
 }
 
 fn distance(word: &Word, color: [f32; 3]) -> f32 {
-    let gray = is_gray(color);
-    word.anchors
-        .iter()
+    distance_to(word, color, is_gray(color))
+}
+
+/// [`distance`] to a color of which it is known whether it is gray.
+fn distance_to(word: &Word, color: [f32; 3], gray: bool) -> f32 {
+    let anchors = word.anchors.iter();
+    let squares = anchors
         .filter(|anchor| !gray || chroma(**anchor) < PALE)
         .map(|anchor| {
-            let [l, a, b] = [0, 1, 2].map(|at| anchor[at] - color[at]);
-            ((l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b).sqrt()
-        })
-        .fold(f32::INFINITY, f32::min)
+            let l = (anchor[0] - color[0]) * LIGHTNESS_WEIGHT;
+            let (a, b) = (anchor[1] - color[1], anchor[2] - color[2]);
+            l * l + a * a + b * b
+        });
+    squares.fold(f32::INFINITY, f32::min).sqrt()
 }
 
 #[cfg(test)]

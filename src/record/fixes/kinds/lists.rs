@@ -41,8 +41,7 @@ fn possible_tags(labels: &Labels, context: &RecordContext) -> Vec<String> {
     tags.extend(korean(Field::ItemTypeGuess));
     // The name is reliable; the model's material often is not.
     let name = clean_text(context.item_name);
-    let long = words(&name).filter(|word| word.chars().count() > 1);
-    tags.extend(long.map(str::to_owned));
+    tags.extend(standalone_words(&name).map(str::to_owned));
     for field in Field::describing() {
         tags.extend(korean(field));
     }
@@ -125,11 +124,27 @@ fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec
         before.extend(korean.map(str::to_owned));
     }
     let name = clean_text(context.item_name);
-    let of_name = words(&name).filter(|word| word.chars().count() > 1 && !word.ends_with(kind));
+    let of_name = standalone_words(&name).filter(|word| !word.ends_with(kind));
     before.extend(of_name.map(str::to_owned));
     let tags = colorless_tags(labels, context);
     before.extend(tags.filter(|tag| !tag.contains(kind)).cloned());
     before.iter().map(|word| format!("{word} {kind}")).collect()
+}
+
+/// Endings by which a word of a name depends on the next one, as in `별의 기도`. Some nouns end like
+/// this too; the others of the name are enough.
+const DEPENDENT: [char; 18] = [
+    '의', '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던', '린', '진',
+];
+
+/// The words of a name that are keywords on their own.
+fn standalone_words(name: &str) -> impl Iterator<Item = &str> {
+    let count = words(name).count();
+    let is_dependent = move |at: usize, word: &str| at + 1 < count && word.ends_with(DEPENDENT);
+    let standalone = words(name).enumerate();
+    let standalone = standalone.filter(move |(at, word)| !is_dependent(*at, word));
+    let standalone = standalone.map(|(_, word)| word);
+    standalone.filter(|word| word.chars().count() > 1)
 }
 
 /// Removes repeated words, clauses and colors from the label and redundant queries, and adds

@@ -313,6 +313,16 @@ fn tags_and_queries_follow_from_the_attributes() {
 }
 
 #[test]
+fn words_of_a_name_that_depend_on_the_next_one_become_no_tags() {
+    let few = labels("별의 기도 반지").with(Field::TagsKo, ["보석"]);
+    let context = hat("별의 기도 반지");
+    let tagged = fix(Reason::FewTags, FixKind::AddTags, &few, &context).unwrap();
+    let tags = tagged.values(Field::TagsKo);
+    assert!(tags.contains(&"기도".to_owned()), "{tags:?}");
+    assert!(!tags.contains(&"별의".to_owned()), "{tags:?}");
+}
+
+#[test]
 fn repetitions_are_removed() {
     let twice = labels("눈꽃 모자").with(
         Field::LabelKo,

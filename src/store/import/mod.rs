@@ -48,7 +48,9 @@ const LINES_AHEAD: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefer {
     Journal,
-    /// The journal was damaged, and the file is known to be good.
+    /// The journal lost records: a line that it does not have wins.
+    NewLines,
+    /// The journal may be older than the file: every line wins.
     File,
 }
 
@@ -328,8 +330,7 @@ impl Import<'_> {
                         usize::from(exact && stored.is_exported_as(line, &self.duplicate_labels));
                     return Ok(());
                 }
-                if is_own_path && self.was_a_record(id, &line.value)? {
-                    // A copy of an outdated line.
+                if is_own_path && self.is_outdated(id, &line.value)? {
                     return Ok(());
                 }
                 if self.prefer == Prefer::Journal {
@@ -339,7 +340,7 @@ impl Import<'_> {
                 }
             }
             // A commit removed the record after the file was written.
-            None if self.is_stale && self.was_a_record(id, &line.value)? => return Ok(()),
+            None if self.is_stale && self.is_outdated(id, &line.value)? => return Ok(()),
             None => {}
         }
         let draft = self.rechecked(id, record, draft)?;
@@ -437,8 +438,11 @@ impl Import<'_> {
             .map_err(journal_error("reading a record"))
     }
 
-    /// Whether the line equals any record that the group ever had.
-    fn was_a_record(&self, id: GroupId, line: &Value) -> Result<bool> {
+    /// Whether the line equals an earlier record of the group.
+    fn is_outdated(&self, id: GroupId, line: &Value) -> Result<bool> {
+        if self.prefer == Prefer::File {
+            return Ok(false);
+        }
         let records: Vec<ExistingRecord> = self
             .db
             .prepare_cached(

@@ -179,7 +179,7 @@ impl Ingest {
         ingested: &mut Ingested,
     ) {
         let state = known.map(|known| known.state);
-        let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
+        let has_answer = known.is_some_and(|known| known.is_answered);
         let is_measured = known.is_some_and(|known| known.is_measured);
         if failure.is_none() && (has_answer || self.measure_ahead) && !is_measured {
             self.unmeasured.push_back(group);

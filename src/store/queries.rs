@@ -35,6 +35,8 @@ const SELECT_SUMMARY: &str =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownGroup {
     pub state: GroupState,
+    /// It needs no answer: it has one, or text of another origin, or it is rejected.
+    pub is_answered: bool,
     /// The draft is the committed record.
     pub is_committed: bool,
     pub is_measured: bool,
@@ -48,21 +50,29 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.state, h.committed,
+            "SELECT h.state, h.has_draft OR h.state = 'rejected', h.committed,
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
         )
         .map_err(journal_error("reading the groups"))?;
     let mut known = |id: &GroupId| {
-        let row = |row: &Row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
+        let row = |row: &Row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+            ))
+        };
         let found = select
             .query_row([id.0], row)
             .optional()
             .map_err(journal_error("reading the groups"))?;
-        let known = |(state, is_committed, is_measured): (String, bool, bool)| {
+        let known = |(state, is_answered, is_committed, is_measured): (String, _, _, _)| {
             Ok(KnownGroup {
                 state: state_of(&state).ok_or_else(|| unreadable("reading a group", state))?,
+                is_answered,
                 is_committed,
                 is_measured,
             })
@@ -193,8 +203,8 @@ pub fn detail(
         reasons: summary.reasons.clone(),
         ..version.text.clone()
     });
-    let committed = match current.review.line.and_then(|line| line.record) {
-        Some(record) => read_record(db, record)?,
+    let committed = match current.review.record_line().and_then(|line| line.record) {
+        Some(record) => Some(read_record(db, record)?),
         None => None,
     };
     let confused = match &observed.retrieved {
@@ -524,7 +534,7 @@ impl RawSummary {
         let source_type = SourceType::parse(&self.source_type)
             .ok_or_else(|| self.named(unreadable("reading a group", &self.source_type)))?;
         let unexplained = labels.unexplained_words(&self.name, vocabulary).len();
-        let uncertainty = match self.has_draft {
+        let uncertainty = match self.has_draft || !reasons.is_empty() {
             true => estimator.uncertainty(&reasons, &signals, unexplained),
             false => 0.0,
         };

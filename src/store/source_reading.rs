@@ -139,7 +139,7 @@ pub fn add_names(
 
 /// The item of a group changed in the exports that list it.
 fn add_listed(contents: &mut ChangedContents, current: &CurrentState) {
-    match current.review.line {
+    match current.review.record_line() {
         Some(_) => contents.records = true,
         None => contents.failures |= current.failure.is_some(),
     }
@@ -267,7 +267,7 @@ impl Upsert<'_> {
             id,
             first: true,
             new: false,
-            moved: moved && current.review.line.is_some(),
+            moved: moved && current.review.record_line().is_some(),
             changed: true,
         })
     }

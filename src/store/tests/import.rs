@@ -170,7 +170,7 @@ fn unreadable_lines_are_kept_and_their_images_are_marked() {
     assert_eq!(marked.image_path, "icons/모자.png");
     assert_eq!(
         (marked.state, marked.has_record),
-        (GroupState::Uncertain, true)
+        (GroupState::Uncertain, false)
     );
     assert!(marked.reasons.contains(&Reason::UnreadLine));
     assert_eq!(marked.labels.label_ko(), "붉은 천의 모자");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::icon::Measured;
-use crate::outdir::{ERRORS, KEPT, LABELS};
+use crate::outdir::{ERRORS, KEPT, LABELS, UNREAD};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, Merged};
 
@@ -533,4 +533,31 @@ fn a_file_that_is_not_a_journal_is_rejected_with_a_hint() {
     std::fs::write(dir.path().join("journal.sqlite"), "not a database, surely").unwrap();
     let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.hint.is_some(), "{refused}");
+}
+
+#[test]
+fn an_answer_replaces_what_could_be_read_of_a_line() {
+    let cut = r#"{"image_path": "icons/모자.png", "item_name": "모자", "label_ko": "붉은"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(LABELS), cut).unwrap();
+    let mut journal = open(dir.path());
+    let id = journal.summaries().unwrap()[0].id;
+    let counts = journal.counts().unwrap();
+    assert_eq!((counts.groups, counts.records), (1, 0));
+    // Without an image it is listed like any item without a record.
+    journal
+        .add_failure(id, &failure(FailureCode::MissingImage))
+        .unwrap();
+    let codes = |journal: &Journal| journal.counts().unwrap().failures;
+    assert_eq!(codes(&journal), [(FailureCode::MissingImage, 1)]);
+    let answer = attempt(labels("모자"), &[]);
+    journal.add_attempt(id, &answer).unwrap();
+    let shown = journal.summary(id).unwrap().unwrap();
+    assert_eq!((shown.state, shown.offered), (GroupState::Draft, false));
+    assert_eq!(Some(shown.labels), answer.labels);
+    assert_eq!(codes(&journal), []);
+    journal.commit_automatic(id).unwrap();
+    journal.export().unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 1);
+    assert_eq!(read(dir.path(), UNREAD).lines().count(), 1);
 }

@@ -351,8 +351,9 @@ pub struct Summary {
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
-    /// Groups edited or rejected by an operator; a batch leaves them to the workstation.
-    pub open: u64,
+    /// Image paths of groups edited or rejected by an operator; a batch leaves them to the
+    /// workstation.
+    pub open: Vec<String>,
     /// Requests sent to the model.
     pub requests: u64,
     /// Records derived from another icon of the same drawing.

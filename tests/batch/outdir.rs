@@ -2,9 +2,12 @@
 //! commands that move the journal.
 
 use crate::common::{Desk, Ended, ended, good, lines, picture, say};
+use labeler_tui::record::{Change, Vocabulary};
+use labeler_tui::store::Journal;
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Every file in a folder with its bytes.
 fn listing(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -170,6 +173,28 @@ fn a_line_that_cannot_be_read_is_reported_and_its_image_is_labeled() {
         exports(listing(&earlier.path().join("out"))),
         exports(before)
     );
+}
+
+#[test]
+fn an_item_whose_record_was_rejected_is_named_and_gives_status_3() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&[]).expect(0);
+    let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
+    let mut journal = Journal::lock(&desk.out(""), vocabulary).unwrap();
+    let id = journal.summaries().unwrap()[0].id;
+    let reason = "icon of another item".to_owned();
+    for change in [Change::Reject { reason }, Change::Commit] {
+        journal.apply(&[id], &change, "step").unwrap();
+    }
+    drop(journal);
+    let ended = desk.batch(&["--resume"]).expect(3);
+    assert!(ended.out.contains("1 record (0 new) of 2"), "{}", ended.out);
+    let listed = "no record: 1 (rejected or edited by an operator; commit or reopen them in the \
+                  workstation)\n  가.png\n";
+    assert!(ended.out.contains(listed), "{}", ended.out);
+    let events = desk.batch(&["--resume", "--json"]).expect(3).events();
+    let summary = events.last().unwrap();
+    assert_eq!(summary["open_paths"], json!(["가.png"]));
 }
 
 #[test]

@@ -134,7 +134,8 @@ impl Ingest {
         let groups = upserted.into_iter().zip(known).zip(failures).zip(groups);
         for (((group, known), failure), new) in groups {
             self.by_order.push(group.id);
-            journal.log().remember_path(group.id, &new.item.image_path);
+            let (path, sha256) = (&new.item.image_path, new.sha256.as_deref());
+            journal.log().remember_image(group.id, path, sha256);
             self.moved += u64::from(group.moved);
             if group.first {
                 self.total += 1;

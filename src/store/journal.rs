@@ -20,7 +20,7 @@ use super::source_reading::{self, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
 use super::tables::drafts::{first_text, read_draft_of};
-use super::tables::groups::find_by_path;
+use super::tables::groups::{each_image, find_by_hash, find_by_path};
 use super::tables::judgments::{insert_judgment, newest_seed};
 use super::tables::meta::{self, Content};
 use crate::error::Result;
@@ -458,6 +458,16 @@ impl Journal {
     /// Passes every uncommitted operator text whose image is displaced to `take`.
     pub fn each_displaced_edit(&self, take: impl FnMut(DisplacedEdit) -> Result<()>) -> Result<()> {
         contents::each_displaced_edit(self.database.read(), take)
+    }
+
+    /// Passes the path and hash of every image to `take`.
+    pub fn each_image(&self, take: impl FnMut(GroupId, &str, Option<&str>)) -> Result<()> {
+        each_image(self.database.read(), take)
+    }
+
+    /// Returns the group of an image by its hash.
+    pub fn group_with_hash(&self, sha256: &str) -> Result<Option<GroupId>> {
+        find_by_hash(self.database.read(), sha256)
     }
 
     /// Returns the group of the image that was last seen at a path.

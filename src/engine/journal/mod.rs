@@ -121,7 +121,6 @@ impl JournalAccess {
         for part in unique.chunks(GROUPS_PER_EVENT) {
             let mut summaries = self.with(|journal| journal.summaries_of(part))?;
             for summary in &mut summaries {
-                self.log.remember_path(summary.id, &summary.image_path);
                 if is_running(summary.id) {
                     summary.state = GroupState::Running;
                 }
@@ -144,10 +143,8 @@ impl JournalAccess {
             log,
             ..
         } = self;
+        journal.each_image(|group, path, sha256| log.remember_image(group, path, sha256))?;
         journal.each_summary(GROUPS_PER_EVENT, |groups| {
-            for group in &groups {
-                log.remember_path(group.id, &group.image_path);
-            }
             front.emit(Event::Groups(groups));
             Ok(())
         })

@@ -7,6 +7,7 @@ use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
 use crate::store::{Journal, StepOutcome};
 use serde::{Deserialize, Serialize};
+use std::iter::repeat;
 use std::path::{Path, PathBuf};
 
 /// Name prefix of files that a run writes when it loses its journal.
@@ -21,6 +22,9 @@ pub struct RunStep {
     pub step: String,
     /// Paths of the images that the step changed.
     pub images: Vec<String>,
+    /// Their hashes, which tell an image wherever it is. Earlier versions did not write them.
+    #[serde(default)]
+    pub hashes: Vec<Option<String>>,
     /// Whether the step was saved in the journal before that was lost.
     pub saved: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,8 +157,11 @@ or a copy of a journal",
 /// Replays one step. Returns whether it changed something.
 fn replay_step(journal: &mut Journal, step: &RunStep) -> Result<bool> {
     let groups = |journal: &Journal| -> Result<Vec<GroupId>> {
-        let found = step.images.iter().map(|path| group_at(journal, path));
-        found.collect()
+        let hashes = step.hashes.iter().map(Option::as_deref).chain(repeat(None));
+        let images = step.images.iter().zip(hashes);
+        images
+            .map(|(path, sha256)| group_of(journal, path, sha256))
+            .collect()
     };
     match (step.kind, &step.change, &step.attempt) {
         (RunStepKind::Change, Some(change), _) => {
@@ -193,9 +200,21 @@ fn replay_step(journal: &mut Journal, step: &RunStep) -> Result<bool> {
     }
 }
 
-fn group_at(journal: &Journal, path: &str) -> Result<GroupId> {
-    let known = journal.group_at(path)?;
-    known.ok_or_else(|| refused(&format!("the journal has no image at {path}")))
+/// Finds an image by its hash, or by its path while the hash of either is unknown.
+fn group_of(journal: &Journal, path: &str, sha256: Option<&str>) -> Result<GroupId> {
+    if let Some(sha256) = sha256
+        && let Some(group) = journal.group_with_hash(sha256)?
+    {
+        return Ok(group);
+    }
+    let Some(group) = journal.group_at(path)? else {
+        return Err(refused(&format!("the journal has no image at {path}")));
+    };
+    let (_, there) = journal.item(group)?;
+    match sha256.is_some() && there.is_some() {
+        true => Err(refused(&format!("another image is at {path}"))),
+        false => Ok(group),
+    }
 }
 
 /// Undoes or redoes a step if it is the next one in this journal too.

@@ -29,7 +29,7 @@ use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file_error, free_path, sync_fol
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
-use replay::{RESCUED_PREFIX, restored_key};
+use replay::{RESCUED_PREFIX, RESTORED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -137,7 +137,7 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     }
     begin_generation(&db)?;
     if let Some(sha256) = file_sha256(from)? {
-        meta::set(&db, &restored_key(&sha256), "yes")?;
+        meta::set(&db, &restored_key(&sha256), RESTORED)?;
     }
     db.pragma_update(None, "journal_mode", "DELETE")
         .map_err(journal_error("preparing the backup"))?;

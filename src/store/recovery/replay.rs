@@ -5,8 +5,11 @@ use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{Attempt, Change, GroupId, Labels, Origin, PastStep, Version};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
+use crate::store::tables::{from_json, to_json};
 use crate::store::{Journal, StepOutcome};
+use crate::text::hex;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::iter::repeat;
 use std::path::{Path, PathBuf};
 
@@ -93,7 +96,7 @@ pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>
         let Some(sha256) = file_sha256(&path)? else {
             continue;
         };
-        if journal.meta_get(&restored_key(&sha256))?.is_none() {
+        if journal.meta_get(&restored_key(&sha256))?.as_deref() != Some(RESTORED) {
             found.push(path);
         }
     }
@@ -101,14 +104,26 @@ pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>
     Ok(found)
 }
 
-/// Prefix of the keys of `meta` that mark files as restored.
+/// Prefix of the keys of `meta` that say what of a file was restored.
 pub const RESTORED_PREFIX: &str = "restored:";
+/// Its value for a file that was restored to its end.
+pub const RESTORED: &str = "yes";
+
+/// What of a file was restored, while lines are left.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Progress {
+    /// The lines up to here were tried.
+    tried: usize,
+    /// Those of them that were refused, in order.
+    refused: Vec<usize>,
+}
 
 pub fn restored_key(sha256: &str) -> String {
     format!("{RESTORED_PREFIX}{sha256}")
 }
 
-/// Replays the steps in a file. Replaying them again changes nothing.
+/// Replays the steps in a file. The journal remembers each, so that replaying them again only tries
+/// those that were refused.
 pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
     refuse_irregular(path)?;
     let text = std::fs::read_to_string(path).map_err(file_error("reading", path))?;
@@ -124,32 +139,46 @@ or a copy of a journal",
         steps.push(step);
     }
     let mut replayed = Replayed::default();
-    let key = file_sha256(path)?.map(|sha256| restored_key(&sha256));
-    if let Some(key) = &key
-        && journal.meta_get(key)?.is_some()
-    {
-        replayed.known = steps.len();
-        return Ok(replayed);
-    }
-    for step in &steps {
-        match replay_step(journal, step) {
+    let key = restored_key(&hex(&Sha256::digest(&text)));
+    let mut progress = match journal.meta_get(&key)?.as_deref() {
+        Some(RESTORED) => Progress {
+            tried: steps.len(),
+            refused: Vec::new(),
+        },
+        Some(text) => from_json(text)?,
+        None => Progress::default(),
+    };
+    let left = progress.refused.iter().copied();
+    let left: Vec<usize> = left.chain(progress.tried..steps.len()).collect();
+    replayed.known = steps.len() - left.len();
+    for at in left {
+        let step = &steps[at];
+        // A step that could not be saved does not name its target, which may be among the refused.
+        let is_blind = !step.saved && matches!(step.kind, RunStepKind::Undo | RunStepKind::Redo);
+        let done = match is_blind && !replayed.refused.is_empty() {
+            true => Err(refused("an earlier step could not be applied")),
+            false => replay_step(journal, step),
+        };
+        progress.refused.retain(|refused| *refused != at);
+        match done {
             Ok(true) => {
                 replayed.done += 1;
                 replayed.unsaved += usize::from(!step.saved);
             }
             Ok(false) => replayed.known += 1,
             Err(error) if error.kind == ErrorKind::Usage => {
-                replayed
-                    .refused
-                    .push(format!("{}: {}", step.step, error.cause));
+                let why = format!("{}: {}", step.step, error.cause);
+                replayed.refused.push(why);
+                progress.refused.push(at);
+                progress.refused.sort_unstable();
             }
             Err(error) => return Err(error),
         }
+        progress.tried = progress.tried.max(at + 1);
+        journal.meta_set(&key, &to_json(&progress)?)?;
     }
-    if replayed.refused.is_empty()
-        && let Some(key) = key
-    {
-        journal.meta_set(&key, "yes")?;
+    if progress.refused.is_empty() {
+        journal.meta_set(&key, RESTORED)?;
     }
     Ok(replayed)
 }

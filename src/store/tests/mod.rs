@@ -13,6 +13,7 @@ mod names;
 mod opinions;
 mod outdir;
 mod power;
+mod restoring;
 mod steps;
 mod versions;
 

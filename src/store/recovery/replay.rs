@@ -10,6 +10,7 @@ use crate::store::{Journal, StepOutcome};
 use crate::text::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::iter::repeat;
 use std::path::{Path, PathBuf};
 
@@ -151,13 +152,17 @@ or a copy of a journal",
     let left = progress.refused.iter().copied();
     let left: Vec<usize> = left.chain(progress.tried..steps.len()).collect();
     replayed.known = steps.len() - left.len();
+    let mut replay = Replay {
+        journal,
+        answers: HashSet::new(),
+    };
     for at in left {
         let step = &steps[at];
         // A step that could not be saved does not name its target, which may be among the refused.
         let is_blind = !step.saved && matches!(step.kind, RunStepKind::Undo | RunStepKind::Redo);
         let done = match is_blind && !replayed.refused.is_empty() {
             true => Err(refused("an earlier step could not be applied")),
-            false => replay_step(journal, step),
+            false => replay.step(step),
         };
         progress.refused.retain(|refused| *refused != at);
         match done {
@@ -175,7 +180,7 @@ or a copy of a journal",
             Err(error) => return Err(error),
         }
         progress.tried = progress.tried.max(at + 1);
-        journal.meta_set(&key, &to_json(&progress)?)?;
+        replay.journal.meta_set(&key, &to_json(&progress)?)?;
     }
     if progress.refused.is_empty() {
         journal.meta_set(&key, RESTORED)?;
@@ -183,50 +188,126 @@ or a copy of a journal",
     Ok(replayed)
 }
 
-/// Replays one step. Returns whether it changed something.
-fn replay_step(journal: &mut Journal, step: &RunStep) -> Result<bool> {
-    let groups = |journal: &Journal| -> Result<Vec<GroupId>> {
-        let hashes = step.hashes.iter().map(Option::as_deref).chain(repeat(None));
-        let images = step.images.iter().zip(hashes);
-        images
-            .map(|(path, sha256)| group_of(journal, path, sha256))
-            .collect()
-    };
-    match (step.kind, &step.change, &step.attempt) {
-        (RunStepKind::Change, Some(change), _) => {
-            let groups = groups(journal)?;
-            let before = journal.next_steps()?;
-            let changed = match with_local_version(journal, change, step, &groups)? {
-                Some(change) => journal.apply(&groups, &change, &step.step)?.changed,
-                None => Vec::new(),
-            };
-            Ok(!changed.is_empty() || journal.next_steps()? != before)
-        }
-        (RunStepKind::Undo, ..) => {
-            let next = journal.next_steps()?.0;
-            replay_undo_or_redo(journal, step, next, Journal::undo)
-        }
-        (RunStepKind::Redo, ..) => {
-            let next = journal.next_steps()?.1;
-            replay_undo_or_redo(journal, step, next, Journal::redo)
-        }
-        (RunStepKind::Answer, _, Some(attempt)) => {
-            let mut changed = false;
-            for group in groups(journal)? {
-                changed |= replay_answer(journal, group, attempt, step.merged.as_ref())?;
+/// Replays the steps of one file.
+struct Replay<'a> {
+    journal: &'a mut Journal,
+    /// The journal's attempts that are answers of this file. Two answers may be equal.
+    answers: HashSet<i64>,
+}
+
+impl Replay<'_> {
+    /// Replays one step. Returns whether it changed something.
+    fn step(&mut self, step: &RunStep) -> Result<bool> {
+        let journal = &mut *self.journal;
+        match (step.kind, &step.change, &step.attempt) {
+            (RunStepKind::Change, Some(change), _) => {
+                let groups = groups_of(journal, step)?;
+                let before = journal.next_steps()?;
+                let changed = match with_local_version(journal, change, step, &groups)? {
+                    Some(change) => journal.apply(&groups, &change, &step.step)?.changed,
+                    None => Vec::new(),
+                };
+                Ok(!changed.is_empty() || journal.next_steps()? != before)
             }
-            Ok(changed)
-        }
-        (RunStepKind::Derived, ..) => replay_derived(journal, step, &groups(journal)?),
-        (RunStepKind::Commit, ..) => {
-            let mut changed = false;
-            for group in groups(journal)? {
-                changed |= !journal.commit_automatic(group)?.is_empty();
+            (RunStepKind::Undo, ..) => {
+                let next = journal.next_steps()?.0;
+                replay_undo_or_redo(journal, step, next, Journal::undo)
             }
-            Ok(changed)
+            (RunStepKind::Redo, ..) => {
+                let next = journal.next_steps()?.1;
+                replay_undo_or_redo(journal, step, next, Journal::redo)
+            }
+            (RunStepKind::Answer, _, Some(attempt)) => {
+                let mut changed = false;
+                for group in groups_of(journal, step)? {
+                    changed |= self.answer(group, attempt, step.merged.as_ref())?;
+                }
+                Ok(changed)
+            }
+            (RunStepKind::Derived, ..) => {
+                let groups = groups_of(journal, step)?;
+                replay_derived(journal, step, &groups)
+            }
+            (RunStepKind::Commit, ..) => {
+                let mut changed = false;
+                for group in groups_of(journal, step)? {
+                    changed |= !journal.commit_automatic(group)?.is_empty();
+                }
+                Ok(changed)
+            }
+            (RunStepKind::Change | RunStepKind::Answer, ..) => {
+                Err(refused("the line is incomplete"))
+            }
         }
-        (RunStepKind::Change | RunStepKind::Answer, ..) => Err(refused("the line is incomplete")),
     }
+
+    /// Stores an answer unless the journal has it. Returns whether it was stored.
+    fn answer(
+        &mut self,
+        group: GroupId,
+        attempt: &Attempt,
+        merged: Option<&Merged>,
+    ) -> Result<bool> {
+        let known = self.journal.attempts(group)?;
+        let mut same = known.iter().filter(|known| is_same_answer(known, attempt));
+        if let Some(same) = same.find(|known| !self.answers.contains(&known.id)) {
+            self.answers.insert(same.id);
+            return Ok(false);
+        }
+        // Ids of attempts are valid only in the lost journal.
+        let mut answers = known.iter().rev();
+        let base = answers.find(|known| {
+            known.labels.is_some()
+                && known.opinion_of.is_none()
+                && (attempt.retry_of.is_none() || known.retry_of.is_none())
+        });
+        let base = base.map(|base| base.id);
+        if attempt.opinion_of.is_some() && base.is_none() {
+            return Err(refused("the answer that it is an opinion on is not known"));
+        }
+        let attempt = Attempt {
+            id: 0,
+            retry_of: attempt.retry_of.and(base),
+            opinion_of: attempt.opinion_of.and(base),
+            ..attempt.clone()
+        };
+        let stored = match merged {
+            Some(merged) => {
+                let basis = match (merged.basis, base) {
+                    (Basis::Earlier(_), Some(base)) => Basis::Earlier(base),
+                    _ => Basis::Retry,
+                };
+                let merged = Merged {
+                    basis,
+                    ..merged.clone()
+                };
+                self.journal.add_retry(group, &attempt, &merged)?
+            }
+            None => self.journal.add_attempt(group, &attempt)?,
+        };
+        self.answers.insert(stored.id);
+        Ok(true)
+    }
+}
+
+/// Whether an attempt in the journal may be the one in a file, which has other ids and no raw text.
+fn is_same_answer(known: &Attempt, attempt: &Attempt) -> bool {
+    *known
+        == Attempt {
+            id: known.id,
+            retry_of: attempt.retry_of.and(known.retry_of),
+            opinion_of: attempt.opinion_of.and(known.opinion_of),
+            raw_text: known.raw_text.clone(),
+            ..attempt.clone()
+        }
+}
+
+fn groups_of(journal: &Journal, step: &RunStep) -> Result<Vec<GroupId>> {
+    let hashes = step.hashes.iter().map(Option::as_deref).chain(repeat(None));
+    let images = step.images.iter().zip(hashes);
+    images
+        .map(|(path, sha256)| group_of(journal, path, sha256))
+        .collect()
 }
 
 /// Finds an image by its hash, or by its path while the hash of either is unknown.
@@ -324,47 +405,6 @@ fn replay_derived(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> 
         Some(_) => Ok(true),
         None => Err(refused("the record that it was derived from is gone")),
     }
-}
-
-/// Stores an answer unless the journal has it. Returns whether it was stored.
-fn replay_answer(
-    journal: &mut Journal,
-    group: GroupId,
-    attempt: &Attempt,
-    merged: Option<&Merged>,
-) -> Result<bool> {
-    let is_same = |known: &Attempt| known.at == attempt.at && known.labels == attempt.labels;
-    let known = journal.attempts(group)?;
-    if known.iter().any(is_same) {
-        return Ok(false);
-    }
-    let newest = known.iter().rev();
-    let mut newest = newest.filter(|known| known.labels.is_some() && known.opinion_of.is_none());
-    let opinion_of = match attempt.opinion_of {
-        None => None,
-        Some(_) => match newest.next() {
-            Some(answer) => Some(answer.id),
-            None => return Err(refused("the answer that it is an opinion on is not known")),
-        },
-    };
-    // Ids of attempts are valid only in the lost journal.
-    let attempt = Attempt {
-        id: 0,
-        retry_of: None,
-        opinion_of,
-        ..attempt.clone()
-    };
-    match merged {
-        Some(merged) => {
-            let merged = Merged {
-                basis: Basis::Retry,
-                ..merged.clone()
-            };
-            journal.add_retry(group, &attempt, &merged)?
-        }
-        None => journal.add_attempt(group, &attempt)?,
-    };
-    Ok(true)
 }
 
 fn refused(why: &str) -> Error {

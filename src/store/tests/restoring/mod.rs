@@ -1,7 +1,8 @@
 //! Restoring the steps of a run whose journal was lost.
 
 use super::*;
-use crate::store::{Replayed, RunStep, RunStepKind, replay};
+use crate::record::FieldConfidence;
+use crate::store::{Basis, Merged, Replayed, RunStep, RunStepKind, replay};
 
 fn step(kind: RunStepKind, names: &[&str]) -> RunStep {
     RunStep {
@@ -28,6 +29,14 @@ fn label_step(name: &str, label: &str) -> RunStep {
     RunStep {
         change: Some(set_label(label)),
         ..step(RunStepKind::Change, &[name])
+    }
+}
+
+fn answer_step(name: &str, attempt: Attempt, merged: Option<Merged>) -> RunStep {
+    RunStep {
+        attempt: Some(Box::new(attempt)),
+        merged,
+        ..step(RunStepKind::Answer, &[name])
     }
 }
 
@@ -106,4 +115,50 @@ fn restoring_again_only_tries_what_was_refused() {
     assert_eq!(label(&journal, hat), before);
     assert_eq!(restore(&mut journal, &steps), (0, 4, 0));
     assert_eq!(label(&journal, ids[0]), "다시 고친 반지");
+}
+
+#[test]
+fn equal_answers_of_one_second_are_all_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    let first = journal.attempts(ids[0]).unwrap().remove(0);
+    let opinion = Attempt {
+        opinion_of: Some(41),
+        ..attempt(labels("다른 반지"), &[])
+    };
+    let steps = [
+        answer_step("반지", Attempt { id: 41, ..first }, None),
+        answer_step("반지", opinion.clone(), None),
+        answer_step("반지", opinion, None),
+    ];
+    assert_eq!(restore(&mut journal, &steps), (2, 1, 0));
+    assert_eq!(journal.attempts(ids[0]).unwrap().len(), 3);
+}
+
+#[test]
+fn a_restored_quality_retry_is_not_requested_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let id = add(&mut journal, &["반지"])[0];
+    let first = attempt(labels("반지"), &[Reason::FewTags]);
+    let retry = Attempt {
+        retry_of: Some(41),
+        model: "another model".into(),
+        ..attempt(labels("흐린 반지"), &[Reason::FewTags])
+    };
+    let merged = Merged {
+        basis: Basis::Earlier(41),
+        labels: labels("반지"),
+        reasons: vec![Reason::FewTags, Reason::QualityRetryFailed],
+        confidence: Vec::<FieldConfidence>::new(),
+    };
+    let steps = [
+        answer_step("반지", first.clone(), None),
+        answer_step("반지", retry, Some(merged)),
+    ];
+    assert_eq!(restore(&mut journal, &steps), (2, 0, 0));
+    assert_eq!(journal.answer_without_retry(id).unwrap(), None);
+    // The merged text is that of the first answer.
+    let draft = journal.detail(id).unwrap().unwrap().draft.unwrap();
+    assert_eq!(draft.model, first.model);
 }

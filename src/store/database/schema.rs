@@ -320,6 +320,11 @@ UPDATE heads SET
 FROM records r
 WHERE r.id = heads.record AND r.made_by = 'unread' AND json_valid(heads.head);
 ",
+    "
+-- Lines of other programs had texts in the place of the hash, such as an empty one.
+UPDATE groups SET sha256 = NULL
+WHERE length(sha256) <> 64 OR sha256 GLOB '*[^0-9a-fA-F]*';
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

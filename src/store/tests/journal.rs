@@ -71,7 +71,7 @@ fn a_group_is_found_by_path_and_by_hash() {
     journal.begin_source();
 
     let mut moved = group(7, "옮긴 반지");
-    moved.sha256 = Some("sha-반지".into());
+    moved.sha256 = Some(sha("반지"));
     let by_hash = upsert(&mut journal, &moved);
     assert_eq!(
         (by_hash.id, by_hash.new, by_hash.first),
@@ -180,7 +180,7 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
     journal.begin_source();
     for (order, name) in (10..).zip(&names[..5]) {
         let mut back = group(order, &format!("옮긴 {name}"));
-        back.sha256 = Some(format!("sha-{name}"));
+        back.sha256 = Some(sha(name));
         back.item.item_name = name.to_string();
         let upserted = upsert(&mut journal, &back);
         assert_eq!((upserted.new, upserted.moved), (false, *name == "올린"));

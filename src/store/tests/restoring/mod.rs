@@ -13,10 +13,7 @@ fn step(kind: RunStepKind, names: &[&str]) -> RunStep {
             .iter()
             .map(|name| format!("icons/{name}.png"))
             .collect(),
-        hashes: names
-            .iter()
-            .map(|name| Some(format!("sha-{name}")))
-            .collect(),
+        hashes: names.iter().map(|name| Some(sha(name))).collect(),
         saved: true,
         change: None,
         text: None,
@@ -80,7 +77,7 @@ fn a_decision_finds_its_image_at_another_path() {
     assert_eq!(label(&journal, ids[1]), before);
     // An image that is gone is not the one at its path now.
     let mut gone = label_step("반지", "없는 것");
-    gone.hashes = vec![Some("sha-none".into())];
+    gone.hashes = vec![Some(sha("없음"))];
     assert_eq!(restore(&mut journal, &[gone]), (0, 0, 1));
 }
 

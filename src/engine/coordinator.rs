@@ -343,7 +343,7 @@ impl Coordinator {
                         }
                     }
                 }
-                effects.changed = ingested.changed;
+                effects.changed.extend(ingested.changed);
                 Ok(effects)
             }
             SourceEvent::End {

@@ -3,7 +3,7 @@
 use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::export::MissingImages;
-use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::record::{AttemptSettings, Failure, GroupId, ImageLocation, Item};
 use crate::settings::EngineOptions;
 use crate::source::GroupEvent;
 use crate::store::{KnownGroup, NewGroup};
@@ -61,8 +61,6 @@ pub struct Imageless {
     pub group: GroupId,
     pub item: Item,
     pub failure: Failure,
-    /// The failure is not in the journal yet.
-    pub is_new: bool,
 }
 
 impl Ingest {
@@ -179,7 +177,6 @@ impl Ingest {
         item: Item,
         ingested: &mut Ingested,
     ) {
-        let state = known.map(|known| known.state);
         let has_answer = known.is_some_and(|known| known.is_answered);
         let is_measured = known.is_some_and(|known| known.is_measured);
         if failure.is_none() && (has_answer || self.measure_ahead) && !is_measured {
@@ -192,16 +189,11 @@ impl Ingest {
             return;
         }
         match failure.filter(|_| self.with_image) {
-            Some(failure) => {
-                let is_new = state != Some(GroupState::Failed);
-                ingested.changed.extend(is_new.then_some(group));
-                ingested.imageless.push(Imageless {
-                    group,
-                    item,
-                    failure,
-                    is_new,
-                });
-            }
+            Some(failure) => ingested.imageless.push(Imageless {
+                group,
+                item,
+                failure,
+            }),
             None => ingested.waiting.push(group),
         }
     }

@@ -31,10 +31,9 @@ const SELECT_SUMMARY: &str =
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id
         LEFT JOIN judgments j ON j.id = (SELECT max(id) FROM judgments WHERE group_id = g.id)";
 
-/// State of a group after earlier runs.
+/// What a group has from earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownGroup {
-    pub state: GroupState,
     /// It needs no answer: it has one, or text of another origin, or it is rejected.
     pub is_answered: bool,
     /// The draft is the committed record.
@@ -42,7 +41,7 @@ pub struct KnownGroup {
     pub is_measured: bool,
 }
 
-/// Returns the state of each of these groups, in order; `None` for an unknown group.
+/// Returns what each of these groups has, in order; `None` for an unknown group.
 pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
     // One read transaction for all of them.
     let transaction = db
@@ -50,36 +49,25 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.state, h.has_draft OR h.state = 'rejected', h.committed,
+            "SELECT h.has_draft OR h.state = 'rejected', h.committed,
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
         )
         .map_err(journal_error("reading the groups"))?;
-    let mut known = |id: &GroupId| {
-        let row = |row: &Row| {
-            Ok((
-                row.get::<_, String>(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-            ))
-        };
-        let found = select
-            .query_row([id.0], row)
-            .optional()
-            .map_err(journal_error("reading the groups"))?;
-        let known = |(state, is_answered, is_committed, is_measured): (String, _, _, _)| {
-            Ok(KnownGroup {
-                state: state_of(&state).ok_or_else(|| unreadable("reading a group", state))?,
-                is_answered,
-                is_committed,
-                is_measured,
-            })
-        };
-        found.map(known).transpose()
+    let row = |row: &Row| {
+        Ok(KnownGroup {
+            is_answered: row.get(0)?,
+            is_committed: row.get(1)?,
+            is_measured: row.get(2)?,
+        })
     };
-    ids.iter().map(&mut known).collect()
+    let known = ids
+        .iter()
+        .map(|id| select.query_row([id.0], row).optional());
+    known
+        .collect::<rusqlite::Result<_>>()
+        .map_err(journal_error("reading the groups"))
 }
 
 /// Counts for the summary of a run.

@@ -248,7 +248,8 @@ impl Upsert<'_> {
         let has_new_position = moved || row.order != updated.order || by_path != Some(id);
         let has_new_name = row.item.item_name != updated.item.item_name;
         update_group(self.updater.db, id, &updated)?;
-        if has_new_position {
+        let has_new_type = row.item.source_type != updated.item.source_type;
+        if has_new_position || has_new_name || has_new_type {
             add_listed(&mut self.updater.changed_contents, &current);
         }
         if has_new_name {

@@ -217,12 +217,12 @@ impl Results {
         groups: Vec<Imageless>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
-        let new = groups.iter().filter(|imageless| imageless.is_new);
-        let new: Vec<(GroupId, Failure)> = new
+        let failures: Vec<(GroupId, Failure)> = groups
+            .iter()
             .map(|imageless| (imageless.group, imageless.failure.clone()))
             .collect();
-        journal.with(|journal| journal.add_failures(&new))?;
-        let mut effects = Effects::default();
+        let changed = journal.with(|journal| journal.add_failures(&failures))?;
+        let mut effects = Effects::changed(changed);
         for imageless in groups {
             self.counts.failure(imageless.group, imageless.failure.code);
             log_failure(&imageless.item.item_name, &imageless.failure);

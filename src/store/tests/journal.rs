@@ -247,6 +247,33 @@ fn items_without_a_path_are_different_groups() {
 }
 
 #[test]
+fn the_list_of_failures_has_the_present_name_and_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let id = add(&mut journal, &["반지"])[0];
+    let listed = |journal: &mut Outdir| {
+        journal.export().unwrap();
+        let line = lines(dir.path(), ERRORS).remove(0);
+        [&line["item_name"], &line["code"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    let fail = |journal: &mut Outdir, code| {
+        let changed = journal.add_failure(id, &failure(code)).unwrap();
+        !changed.is_empty()
+    };
+    assert!(fail(&mut journal, FailureCode::ImageLoadFailed));
+    assert_eq!(listed(&mut journal), ["반지", "image_load_failed"]);
+    // The next run finds that the file is gone, and the one after that finds nothing new.
+    assert!(fail(&mut journal, FailureCode::MissingImage));
+    assert!(!fail(&mut journal, FailureCode::MissingImage));
+    assert_eq!(listed(&mut journal), ["반지", "missing_image"]);
+    journal.begin_source();
+    let mut renamed = group(0, "반지");
+    renamed.item.item_name = "은반지".into();
+    upsert(&mut journal, &renamed);
+    assert_eq!(listed(&mut journal), ["은반지", "missing_image"]);
+}
+
+#[test]
 fn an_answer_clears_a_failure() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());

@@ -94,7 +94,7 @@ pub struct Blocked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
     pub error: Error,
-    /// Unsaved decisions (`Apply`, `Undo`, `Redo`), oldest first.
+    /// Unsaved decisions (`Apply`, `Undo`, `Redo`, `Judge`), oldest first.
     pub unsaved: Vec<Command>,
     /// Where this run's log was written, if the journal is damaged or work is unsaved.
     pub run_log: Option<Rescued>,

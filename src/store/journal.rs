@@ -21,7 +21,7 @@ use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
 use super::tables::drafts::{first_text, read_draft_of};
 use super::tables::groups::{each_image, find_by_hash, find_by_path};
-use super::tables::judgments::{insert_judgment, newest_seed};
+use super::tables::judgments::{insert_judgment, newest_seed, read_judgments};
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
@@ -30,8 +30,9 @@ use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
-    GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
-    RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary, VocabularyPreview,
+    GroupDetail, GroupId, GroupState, GroupSummary, Item, Judgment, Labels, PastStep, Reason,
+    Recoloring, RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary,
+    VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -500,6 +501,11 @@ impl Journal {
             seed,
             size,
         )
+    }
+
+    /// Returns the judgments of an audit that were not retracted, oldest first.
+    pub fn judgments(&self, seed: u64) -> Result<Vec<Judgment>> {
+        read_judgments(self.database.read(), seed)
     }
 
     /// Stores a judgment of a version. `None` retracts the newest judgment of it.

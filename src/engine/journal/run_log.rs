@@ -2,8 +2,8 @@
 //! written to a file if the journal is damaged during the run, and `journal restore` applies it.
 
 use crate::engine::messages::Command;
-use crate::record::{Attempt, Change, GroupId, Labels};
-use crate::store::{Merged, RunStep, RunStepKind};
+use crate::record::{Attempt, Change, GroupId, Labels, Verdict};
+use crate::store::{Merged, RunJudgment, RunStep, RunStepKind};
 use crate::text::utc;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -60,14 +60,47 @@ impl RunLog {
         self.write(&step);
     }
 
-    /// Records a command whose step could not be saved.
-    pub fn unsaved(&mut self, command: &Command) {
+    /// Records a verdict on a version of a group's text.
+    pub fn judgment(
+        &mut self,
+        seed: u64,
+        group: GroupId,
+        text: Option<Labels>,
+        verdict: Option<Verdict>,
+    ) {
+        let step = self.judgment_step(seed, group, text, verdict);
+        self.write(&step);
+    }
+
+    fn judgment_step(
+        &self,
+        seed: u64,
+        group: GroupId,
+        text: Option<Labels>,
+        verdict: Option<Verdict>,
+    ) -> RunStep {
+        let mut step = self.step(RunStepKind::Judgment, "judgment", &[group]);
+        step.text = text;
+        step.judgment = Some(RunJudgment { seed, verdict });
+        step
+    }
+
+    /// Records a command whose step could not be saved. `text` are the labels of the version that
+    /// it names.
+    pub fn unsaved(&mut self, command: &Command, text: Option<Labels>) {
         let mut step = match command {
             Command::Apply { groups, change } => {
                 let mut step = self.step(RunStepKind::Change, &change.name(), groups);
                 step.change = Some(change.clone());
+                step.text = text;
                 step
             }
+            Command::Judge {
+                seed,
+                group,
+                verdict,
+                ..
+            } => self.judgment_step(*seed, *group, text, *verdict),
             Command::Undo => self.step(RunStepKind::Undo, "undo", &[]),
             Command::Redo => self.step(RunStepKind::Redo, "redo", &[]),
             _ => return,
@@ -125,6 +158,7 @@ impl RunLog {
             text: None,
             attempt: None,
             merged: None,
+            judgment: None,
         }
     }
 

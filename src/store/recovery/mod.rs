@@ -11,7 +11,8 @@ mod salvage;
 
 pub use reading::copy_to_read;
 pub use replay::{
-    Replayed, RunStep, RunStepKind, files_to_restore, is_steps_file, replay, rescued_files,
+    Replayed, RunJudgment, RunStep, RunStepKind, files_to_restore, is_steps_file, replay,
+    rescued_files,
 };
 pub use salvage::{Rebuilt, rebuild};
 

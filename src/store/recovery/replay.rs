@@ -2,7 +2,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
-use crate::record::{Attempt, Change, GroupId, Labels, Origin, PastStep, Version};
+use crate::record::{
+    Attempt, Change, GroupDetail, GroupId, Labels, Origin, PastStep, Verdict, Version,
+};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
 use crate::store::tables::{from_json, to_json};
@@ -42,6 +44,15 @@ pub struct RunStep {
     /// The attempt merged with the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Merged>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgment: Option<RunJudgment>,
+}
+
+/// A person's verdict on the text of a step, in the audit with this seed. `None` withdraws it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunJudgment {
+    pub seed: u64,
+    pub verdict: Option<Verdict>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +66,7 @@ pub enum RunStepKind {
     Derived,
     /// `--batch` committed a draft.
     Commit,
+    Judgment,
 }
 
 /// Result of replaying a run's steps.
@@ -235,6 +247,10 @@ impl Replay<'_> {
                 }
                 Ok(changed)
             }
+            (RunStepKind::Judgment, ..) => {
+                let groups = groups_of(journal, step)?;
+                replay_judgment(journal, step, &groups)
+            }
             (RunStepKind::Change | RunStepKind::Answer, ..) => {
                 Err(refused("the line is incomplete"))
             }
@@ -371,20 +387,41 @@ fn with_local_version(
     {
         return Ok(None);
     }
-    let newest_first = detail.versions.iter().rev();
-    let version = newest_first
-        .into_iter()
-        .find(|version| version.text.labels == *text);
-    let version = version.ok_or_else(|| refused("no version here has the text"))?;
+    let version = version_with(&detail, text)?;
     Ok(Some(match change {
         Change::TakeField { field, .. } => Change::TakeField {
-            version: version.number,
+            version,
             field: *field,
         },
-        _ => Change::TakeVersion {
-            version: version.number,
-        },
+        _ => Change::TakeVersion { version },
     }))
+}
+
+/// Returns this journal's newest version with a text.
+fn version_with(detail: &GroupDetail, text: &Labels) -> Result<i64> {
+    let mut newest_first = detail.versions.iter().rev();
+    let version = newest_first.find(|version| version.text.labels == *text);
+    let version = version.ok_or_else(|| refused("no version here has the text"))?;
+    Ok(version.number)
+}
+
+/// Stores a verdict unless the journal has it. Returns whether it was stored.
+fn replay_judgment(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> Result<bool> {
+    let (Some(judgment), Some(text), [group]) = (&step.judgment, &step.text, groups) else {
+        return Err(refused("the text that was judged is not known"));
+    };
+    let Some(detail) = journal.detail(*group)? else {
+        return Err(refused("the image is gone"));
+    };
+    let version = version_with(&detail, text)?;
+    let RunJudgment { seed, verdict } = *judgment;
+    let mut newest = journal.judgments(seed)?.into_iter().rev();
+    let known = newest.find(|known| known.group == *group && known.version == version);
+    if known.map(|known| known.verdict) == verdict {
+        return Ok(false);
+    }
+    journal.judge(seed, *group, version, verdict)?;
+    Ok(true)
 }
 
 /// Stores a derived text unless the journal has it. Returns whether it was stored.

@@ -19,6 +19,7 @@ fn step(kind: RunStepKind, names: &[&str]) -> RunStep {
         text: None,
         attempt: None,
         merged: None,
+        judgment: None,
     }
 }
 

@@ -15,12 +15,16 @@ mod engine;
 mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
-use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict};
+use labeler_tui::record::{
+    Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict, Vocabulary,
+};
+use labeler_tui::store::{Journal, replay, rescued_files};
 use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An engine without events for this long is stuck.
@@ -133,6 +137,51 @@ fn committed_records_are_sampled_and_judged() {
         panic!("{received:?}");
     };
     assert_eq!((estimate.judged, estimate.wrong), (1, 1));
+}
+
+#[test]
+fn a_verdict_that_could_not_be_saved_is_restored() {
+    let folder = workspace(&[("가", imported_line("가", "빨간색", 5))]);
+    let _unchanged = Sources::watch(folder.path());
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
+    let out = folder.path().join("out");
+    let tamper = |sql: &str| {
+        let other = rusqlite::Connection::open(out.join("journal.sqlite")).unwrap();
+        other.execute_batch(sql).unwrap();
+    };
+    tamper(
+        "CREATE TRIGGER full BEFORE INSERT ON judgments BEGIN SELECT RAISE(ABORT, 'no room'); END",
+    );
+    engine.send(Command::Judge {
+        seed: 7,
+        group: groups["가"].id,
+        version: 1,
+        verdict: Some(Verdict::Wrong(Field::LabelKo)),
+    });
+    wait_for(&engine, &mut groups, |event| {
+        matches!(event, Event::Blocked(_))
+    });
+    engine.send(Command::Stop);
+    let received = wait_for(&engine, &mut groups, |event| {
+        matches!(event, Event::Broken(_))
+    });
+    let Some(Event::Broken(broken)) = received.last() else {
+        panic!("{received:?}");
+    };
+    let cause = Words::ENGLISH.broken(broken).cause;
+    assert!(cause.contains("not saved: judge a record"), "{cause}");
+    drop(engine);
+    tamper("DROP TRIGGER full");
+
+    let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
+    let mut journal = Journal::lock(&out, vocabulary).unwrap();
+    let [rescued] = &rescued_files(&journal).unwrap()[..] else {
+        panic!("no rescued file");
+    };
+    assert_eq!(replay(&mut journal, rescued).unwrap().unsaved, 1);
+    assert_eq!(journal.judgments(7).unwrap().len(), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod engine;
 mod sources;
 
 use labeler_tui::engine::{Command, Cure, Event, Handle, Warning};
-use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
+use labeler_tui::record::{Change, Field, GroupId, GroupState, GroupSummary};
 use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;
@@ -421,6 +421,40 @@ fn saved_changes_are_reported_at_the_next_start_and_restored() {
     let (_, output) = journal(&workspace, &["restore", &name]);
     assert!(output.contains("restored from"), "{output}");
     assert_eq!(fs::read(workspace.out("labels.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn a_rebuild_after_a_kill_loses_no_commit() {
+    let workspace = Workspace::new();
+    assert_eq!(workspace.open().stop(), None);
+    let closed = fs::read(workspace.out("journal.sqlite")).unwrap();
+    let imported = fs::read(workspace.out("labels.jsonl")).unwrap();
+    let mut run = workspace.open();
+    run.add_tag("가", "하나");
+    run.commit("가");
+    for _ in 0..2 {
+        run.wait_for_step();
+    }
+    // The state after a kill: with all files, before the export, and with a backup in the place of
+    // the journal.
+    let backup = ("journal.sqlite", closed);
+    for older in [None, Some(("labels.jsonl", imported)), Some(backup)] {
+        let killed = Workspace::new();
+        for name in ["journal.sqlite", "journal.sqlite-wal", "labels.jsonl"] {
+            fs::copy(workspace.out(name), killed.out(name)).unwrap();
+        }
+        if let Some((name, bytes)) = &older {
+            fs::write(killed.out(name), bytes).unwrap();
+        }
+        let (status, output) = journal(&killed, &["rebuild"]);
+        assert_eq!(status, 0, "{output}");
+        assert_eq!(killed.committed_tags()[0].last().unwrap(), "하나");
+        let run = killed.open();
+        assert_eq!(run.groups["가"].state, GroupState::Committed);
+        assert_eq!(run.tags("가").last().unwrap(), "하나");
+        assert_eq!(run.stop(), None);
+        assert_eq!(killed.files("labels_kept"), [] as [PathBuf; 0]);
+    }
 }
 
 #[test]

@@ -194,7 +194,11 @@ fn no_usable_row(refused: u64) -> Error {
 fn run_status(summary: &Summary, interrupt_requested: bool) -> RunStatus {
     if interrupt_requested && summary.interrupted {
         RunStatus::Interrupted
-    } else if summary.failures.is_empty() && summary.damaged == 0 && summary.refused == 0 {
+    } else if summary.failures.is_empty()
+        && summary.open.is_empty()
+        && summary.damaged == 0
+        && summary.refused == 0
+    {
         RunStatus::Complete
     } else {
         RunStatus::SomeFailed

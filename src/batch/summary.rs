@@ -107,6 +107,14 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
         let examples = failures.0.get(code).into_iter().flatten();
         lines.extend(examples.map(|example| format!("  {example}")));
     }
+    if !summary.open.is_empty() {
+        lines.push(format!(
+            "no record: {} (rejected or edited by an operator; commit or reopen them in the workstation)",
+            summary.open.len()
+        ));
+        let examples = summary.open.iter().take(EXAMPLES);
+        lines.extend(examples.map(|path| format!("  {}", shortened(path, MAX_EXAMPLE_CHARS))));
+    }
     if summary.waiting > 0 {
         lines.push(format!("not labeled: {}", summary.waiting));
     }
@@ -127,7 +135,7 @@ fn nothing_done(summary: &Summary) -> Option<String> {
         return None;
     }
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
-    let open = summary.open;
+    let open = summary.open.len();
     Some(match (open, failed) {
         _ if summary.groups == 0 && summary.refused > 0 => return None,
         _ if summary.groups == 0 => "nothing to do: the source has no items".to_owned(),
@@ -202,7 +210,8 @@ pub fn json(summary: &Summary) -> Value {
             "made": retries.made, "better": retries.better,
             "without_reason": retries.without_reason,
         },
-        "offered": summary.offered, "waiting": summary.waiting, "open": summary.open, "committed": summary.committed,
+        "offered": summary.offered, "waiting": summary.waiting, "open": summary.open.len(),
+        "open_paths": summary.open, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
     });
@@ -257,6 +266,7 @@ mod tests {
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
             failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 5)],
             offered: 2,
+            open: vec!["icons/모자.png".into()],
             retries: RetryCounts {
                 made: 4,
                 better: 3,
@@ -285,6 +295,8 @@ mod tests {
                 "  \u{fffd}[2J모자 0",
                 "  \u{fffd}[2J모자 1",
                 "  \u{fffd}[2J모자 2",
+                "no record: 1 (rejected or edited by an operator; commit or reopen them in the workstation)",
+                "  icons/모자.png",
                 "time per answer: preprocess 15 ms, prefill 59 ms, decode 1.8 s"
             ]
         );
@@ -295,7 +307,7 @@ mod tests {
         let first_line = |open, failed| {
             let summary = Summary {
                 groups: 10,
-                open,
+                open: vec![String::new(); open],
                 failures: vec![(FailureCode::MissingImage, failed)],
                 ..Summary::default()
             };

@@ -96,7 +96,7 @@ fn rebuild(outdir: &Path, text: &mut String) -> Result<()> {
     export::check_outdir(outdir, None)?;
     let mut rebuilt = store::rebuild(outdir, load_vocabulary(outdir, None)?)?;
     let mut exports = Exports::new(outdir, &[]);
-    exports.rebuild(&mut rebuilt.journal)?;
+    exports.rebuild(&mut rebuilt.journal, rebuilt.prefer)?;
     let counts = rebuilt.journal.counts()?;
     line(
         text,

@@ -238,7 +238,11 @@ fn line(record: &ReviewRecord) -> String {
         summary.state.name().to_owned(),
         summary.image_path.clone(),
         record.item.item_name.clone(),
-        reasons.chain(offered).chain(failure).collect::<Vec<_>>().join("; "),
+        reasons
+            .chain(offered)
+            .chain(failure)
+            .collect::<Vec<_>>()
+            .join("; "),
     ];
     columns.map(|column| for_line(&column)).join("\t")
 }

@@ -8,7 +8,7 @@ use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{
-    AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary,
+    AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Verdict, Vocabulary,
 };
 use crate::store::{FRONT_END_PREFIX, RunStepKind, StepOutcome};
 use std::collections::HashSet;
@@ -142,13 +142,10 @@ fn version_text(
     change: &Change,
     groups: &[GroupId],
 ) -> Result<Option<Labels>> {
-    let (Change::TakeVersion { version } | Change::TakeField { version, .. }) = change else {
-        return Ok(None);
-    };
-    let [group] = groups else {
-        return Ok(None);
-    };
-    journal.with(|journal| journal.version_text(*group, *version))
+    match (change.version(), groups) {
+        (Some(version), [group]) => journal.with(|journal| journal.version_text(*group, version)),
+        _ => Ok(None),
+    }
 }
 
 fn history_effects(
@@ -243,6 +240,22 @@ pub fn draw_audit(journal: &mut JournalAccess, size: usize) -> Result<Effects> {
         Ok((seed, journal.audit_sample(seed, size)?))
     })?;
     Ok(Effects::event(Event::AuditDrawn { seed, sample }))
+}
+
+/// Stores a verdict on a version of a group's text. `command` is the `Judge` with these values.
+pub fn judge(
+    journal: &mut JournalAccess,
+    command: &Command,
+    seed: u64,
+    (group, version): (GroupId, i64),
+    verdict: Option<Verdict>,
+) -> Result<Effects> {
+    journal.decide(command, |journal| {
+        journal.judge(seed, group, version, verdict)
+    })?;
+    let text = journal.with(|journal| journal.version_text(group, version))?;
+    journal.log().judgment(seed, group, text, verdict);
+    Ok(Effects::default())
 }
 
 /// Stores a front end's setting; [`remembered`] returns it in the next run.

@@ -254,12 +254,7 @@ impl Coordinator {
                 group,
                 version,
                 verdict,
-            } => {
-                let judge =
-                    |journal: &mut Journal| journal.judge(*seed, *group, *version, *verdict);
-                journal.with(judge)?;
-                Effects::default()
-            }
+            } => commands::judge(journal, &command, *seed, (*group, *version), *verdict)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.set_paused(true),
             Command::Resume => self.set_paused(false),
@@ -347,7 +342,7 @@ impl Coordinator {
                         }
                     }
                 }
-                effects.changed = ingested.changed;
+                effects.changed.extend(ingested.changed);
                 Ok(effects)
             }
             SourceEvent::End {

@@ -4,7 +4,7 @@ use super::EngineOptions;
 use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::export::MissingImages;
-use crate::record::{AttemptSettings, Failure, GroupId, GroupState, ImageLocation, Item};
+use crate::record::{AttemptSettings, Failure, GroupId, ImageLocation, Item};
 use crate::source::GroupEvent;
 use crate::store::{KnownGroup, NewGroup};
 use crate::text::Said;
@@ -61,8 +61,6 @@ pub struct Imageless {
     pub group: GroupId,
     pub item: Item,
     pub failure: Failure,
-    /// The failure is not in the journal yet.
-    pub is_new: bool,
 }
 
 impl Ingest {
@@ -134,7 +132,8 @@ impl Ingest {
         let groups = upserted.into_iter().zip(known).zip(failures).zip(groups);
         for (((group, known), failure), new) in groups {
             self.by_order.push(group.id);
-            journal.log().remember_path(group.id, &new.item.image_path);
+            let (path, sha256) = (&new.item.image_path, new.sha256.as_deref());
+            journal.log().remember_image(group.id, path, sha256);
             self.moved += u64::from(group.moved);
             if group.first {
                 self.total += 1;
@@ -178,8 +177,7 @@ impl Ingest {
         item: Item,
         ingested: &mut Ingested,
     ) {
-        let state = known.map(|known| known.state);
-        let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
+        let has_answer = known.is_some_and(|known| known.is_answered);
         let is_measured = known.is_some_and(|known| known.is_measured);
         if failure.is_none() && (has_answer || self.measure_ahead) && !is_measured {
             self.unmeasured.push_back(group);
@@ -191,16 +189,11 @@ impl Ingest {
             return;
         }
         match failure.filter(|_| self.with_image) {
-            Some(failure) => {
-                let is_new = state != Some(GroupState::Failed);
-                ingested.changed.extend(is_new.then_some(group));
-                ingested.imageless.push(Imageless {
-                    group,
-                    item,
-                    failure,
-                    is_new,
-                });
-            }
+            Some(failure) => ingested.imageless.push(Imageless {
+                group,
+                item,
+                failure,
+            }),
             None => ingested.waiting.push(group),
         }
     }

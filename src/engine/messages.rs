@@ -93,7 +93,7 @@ pub struct Blocked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
     pub error: Error,
-    /// Unsaved decisions (`Apply`, `Undo`, `Redo`), oldest first.
+    /// Unsaved decisions (`Apply`, `Undo`, `Redo`, `Judge`), oldest first.
     pub unsaved: Vec<Command>,
     /// Where this run's log was written, if the journal is damaged or work is unsaved.
     pub run_log: Option<Rescued>,
@@ -350,8 +350,9 @@ pub struct Summary {
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
-    /// Groups edited or rejected by an operator; a batch leaves them to the workstation.
-    pub open: u64,
+    /// Image paths of groups edited or rejected by an operator; a batch leaves them to the
+    /// workstation.
+    pub open: Vec<String>,
     /// Requests sent to the model.
     pub requests: u64,
     /// Records derived from another icon of the same drawing.

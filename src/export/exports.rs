@@ -216,10 +216,10 @@ impl Exports {
             .collect()
     }
 
-    /// Exports a rebuilt journal. Where its records and `labels.jsonl` differ, the file wins.
-    pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
+    /// Imports what `labels.jsonl` has over a rebuilt journal, and exports that.
+    pub fn rebuild(&mut self, journal: &mut Journal, prefer: Prefer) -> Result<()> {
         self.check_targets(journal)?;
-        self.import(journal, Prefer::File)?;
+        self.import(journal, prefer)?;
         self.remember_lines(journal)?;
         self.update(journal, MissingImages::AreGone)
     }

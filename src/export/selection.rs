@@ -6,6 +6,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file_error;
 use crate::record::{GroupId, Reason, Record};
 use crate::store::{Committed, Journal};
+use crate::text::is_sha256;
 use crate::threads;
 use crossbeam_channel::bounded;
 use serde::Deserialize;
@@ -190,7 +191,7 @@ impl Examiner {
 fn matches_its_image(committed: &Committed) -> Result<bool> {
     let image: LineImage = parse(&committed.record)?;
     Ok(match (&image.image_sha256, &committed.image_sha256) {
-        (Some(then), Some(now)) => then.eq_ignore_ascii_case(now),
+        (Some(then), Some(now)) if is_sha256(then) => then.eq_ignore_ascii_case(now),
         _ => true,
     })
 }
@@ -217,9 +218,9 @@ impl ExportedLines {
                 continue;
             };
             match (image.image_sha256, image.image_path) {
-                (Some(hash), _) => lines.by_hash.insert(hash, line.to_owned()),
-                (None, Some(path)) => lines.by_path.insert(path, line.to_owned()),
-                (None, None) => None,
+                (Some(hash), _) if is_sha256(&hash) => lines.by_hash.insert(hash, line.to_owned()),
+                (_, Some(path)) => lines.by_path.insert(path, line.to_owned()),
+                (_, None) => None,
             };
         }
         Ok(lines)

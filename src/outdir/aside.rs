@@ -1,6 +1,6 @@
 //! Saves what another program wrote to a file before an export replaces it.
 
-use super::{file_error, open_own};
+use super::{file_error, open_own, sync_folder};
 use crate::error::Result;
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -19,7 +19,8 @@ pub fn free_path(outdir: &Path, name: impl Fn(u32) -> String) -> PathBuf {
     }
 }
 
-/// Appends the `lines` that the file `name` does not have yet, byte for byte, and syncs it.
+/// Appends the `lines` that the file `name` does not have yet, byte for byte, and syncs it with its
+/// folder.
 /// Repeating it after a crash changes nothing. Returns how many lines were added.
 pub fn keep_lines(outdir: &Path, name: &str, lines: &[impl AsRef<[u8]>]) -> Result<usize> {
     let lines = lines.iter().map(AsRef::as_ref);
@@ -51,5 +52,7 @@ pub fn keep_lines(outdir: &Path, name: &str, lines: &[impl AsRef<[u8]>]) -> Resu
     kept.write_all(&added)
         .and_then(|()| kept.sync_all())
         .map_err(failed)?;
+    // The folder of `labels.jsonl`, which is synced later, may be another one.
+    sync_folder(outdir)?;
     Ok(count)
 }

@@ -124,6 +124,14 @@ impl Replacement {
 }
 
 impl Change {
+    /// The version from which the change takes text.
+    pub fn version(&self) -> Option<i64> {
+        match self {
+            Self::TakeVersion { version } | Self::TakeField { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
+
     /// The step name that the journal logs.
     pub fn name(&self) -> String {
         match self {

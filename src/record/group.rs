@@ -59,11 +59,6 @@ impl GroupSummary {
         self.state == GroupState::Rejected && self.has_record
     }
 
-    /// Whether `labels.jsonl` has a line of it that can be read.
-    pub fn is_in_labels(&self) -> bool {
-        self.has_record && !self.reasons.contains(&Reason::UnreadLine)
-    }
-
     /// Whether an operator must look at it: it is uncertain, edited, failed or has a new answer.
     pub fn needs_review(&self) -> bool {
         self.offered || self.state.needs_review()
@@ -294,7 +289,7 @@ impl GroupDetail {
         self.summary.state = self
             .current
             .state(reasons.is_some_and(|all| !all.is_empty()));
-        self.summary.has_record = self.current.review.line.is_some();
+        self.summary.has_record = self.current.review.record_line().is_some();
         self.summary.offered = self.current.offer().is_some();
         self.summary.note.clone_from(&self.current.review.note);
         true

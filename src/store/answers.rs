@@ -2,7 +2,9 @@
 //! commits.
 
 use super::errors::journal_error;
-use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
+use super::tables::answers::{
+    attempts_of, insert_attempt, insert_failure, read_attempt, read_failure,
+};
 use super::tables::drafts::{DraftRow, current_draft, insert_draft};
 use super::tables::groups::read_group;
 use super::tables::meta::{Content, bump_version};
@@ -213,7 +215,8 @@ pub fn to_review(db: &Connection, group: GroupId) -> Result<Option<(Attempt, u32
     Ok(attempts.pop().map(|answer| (answer, opinions)))
 }
 
-/// Stores failures that came before any request to the model, in one transaction.
+/// Stores failures that came before any request to the model, in one transaction. A failure that is
+/// known already keeps its time.
 pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
     let transaction = db
         .transaction()
@@ -222,6 +225,11 @@ pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Res
     let at = utc(states.now);
     for (group, failure) in failures {
         let mut current = states.read(*group)?;
+        if let Some(known) = current.failure
+            && read_failure(&transaction, known)? == *failure
+        {
+            continue;
+        }
         current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
         states.write(*group, &current)?;
     }

@@ -60,7 +60,7 @@ pub struct DisplacedEdit {
 /// Whether the journal has anything to export as `content`.
 pub fn holds(db: &Connection, content: Content) -> Result<bool> {
     let condition = match content {
-        Content::Records => "record IN (SELECT id FROM records WHERE made_by <> 'unread')",
+        Content::Records => "record IS NOT NULL",
         Content::Failures => "failure IS NOT NULL AND has_draft = 0 AND record IS NULL",
     };
     db.prepare_cached(&format!("SELECT 1 FROM heads WHERE {condition} LIMIT 1"))
@@ -79,7 +79,6 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  JOIN records r ON r.id = h.record
-             WHERE r.made_by <> 'unread'
              ORDER BY g.ord, g.id",
         )
         .map_err(&reading)?;

@@ -318,5 +318,6 @@ fn add_change(contents: &mut ChangedContents, step: &ReviewStep) {
     let ReviewStep { before, after, .. } = step;
     contents.records |= before.line != after.line;
     contents.failures |= before.draft.is_some() != after.draft.is_some()
-        || before.line.is_some() != after.line.is_some();
+        || before.line.is_some() != after.line.is_some()
+        || before.is_unread() != after.is_unread();
 }

@@ -19,8 +19,8 @@ use super::source_reading::{self, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
 use super::tables::drafts::{first_text, read_draft_of};
-use super::tables::groups::find_by_path;
-use super::tables::judgments::{insert_judgment, newest_seed};
+use super::tables::groups::{each_image, find_by_hash, find_by_path};
+use super::tables::judgments::{insert_judgment, newest_seed, read_judgments};
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
@@ -29,7 +29,7 @@ use crate::record::filter::Views;
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
-    GroupDetail, GroupId, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
+    GroupDetail, GroupId, GroupSummary, Item, Judgment, Labels, PastStep, Reason, Recoloring,
     RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
@@ -444,6 +444,16 @@ impl Journal {
         contents::each_displaced_edit(self.database.read(), take)
     }
 
+    /// Passes the path and hash of every image to `take`.
+    pub fn each_image(&self, take: impl FnMut(GroupId, &str, Option<&str>)) -> Result<()> {
+        each_image(self.database.read(), take)
+    }
+
+    /// Returns the group of an image by its hash.
+    pub fn group_with_hash(&self, sha256: &str) -> Result<Option<GroupId>> {
+        find_by_hash(self.database.read(), sha256)
+    }
+
     /// Returns the group of the image that was last seen at a path.
     pub fn group_at(&self, path: &str) -> Result<Option<GroupId>> {
         find_by_path(self.database.read(), path)
@@ -474,6 +484,11 @@ impl Journal {
             seed,
             size,
         )
+    }
+
+    /// Returns the judgments of an audit that were not retracted, oldest first.
+    pub fn judgments(&self, seed: u64) -> Result<Vec<Judgment>> {
+        read_judgments(self.database.read(), seed)
     }
 
     /// Stores a judgment of a version. `None` retracts the newest judgment of it.

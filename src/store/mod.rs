@@ -30,9 +30,9 @@ pub use import::{Imported, LabelsFile, Prefer};
 pub use journal::{FRONT_END_PREFIX, Journal};
 pub use queries::{Counts, KnownGroup};
 pub use recovery::{
-    Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
-    copy_to_read, files_to_restore, is_steps_file, rebuild, replay, require_journal, rescued_files,
-    restore,
+    Checked, JournalCopy, Rebuilt, Replayed, Restored, RunJudgment, RunStep, RunStepKind, backup,
+    check, copy_to_read, files_to_restore, is_steps_file, rebuild, replay, require_journal,
+    rescued_files, restore,
 };
 pub use review_records::{ReviewRecord, StoredRecord};
 pub use source_reading::{NewGroup, Upserted};

@@ -30,16 +30,17 @@ const SELECT_SUMMARY: &str =
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id
         LEFT JOIN judgments j ON j.id = (SELECT max(id) FROM judgments WHERE group_id = g.id)";
 
-/// State of a group after earlier runs.
+/// What a group has from earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownGroup {
-    pub state: GroupState,
+    /// It needs no answer: it has one, or text of another origin, or it is rejected.
+    pub is_answered: bool,
     /// The draft is the committed record.
     pub is_committed: bool,
     pub is_measured: bool,
 }
 
-/// Returns the state of each of these groups, in order; `None` for an unknown group.
+/// Returns what each of these groups has, in order; `None` for an unknown group.
 pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
     // One read transaction for all of them.
     let transaction = db
@@ -47,28 +48,25 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.state, h.committed,
+            "SELECT h.has_draft OR h.state = 'rejected', h.committed,
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
         )
         .map_err(journal_error("reading the groups"))?;
-    let mut known = |id: &GroupId| {
-        let row = |row: &Row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
-        let found = select
-            .query_row([id.0], row)
-            .optional()
-            .map_err(journal_error("reading the groups"))?;
-        let known = |(state, is_committed, is_measured): (String, bool, bool)| {
-            Ok(KnownGroup {
-                state: state_of(&state).ok_or_else(|| unreadable("reading a group", state))?,
-                is_committed,
-                is_measured,
-            })
-        };
-        found.map(known).transpose()
+    let row = |row: &Row| {
+        Ok(KnownGroup {
+            is_answered: row.get(0)?,
+            is_committed: row.get(1)?,
+            is_measured: row.get(2)?,
+        })
     };
-    ids.iter().map(&mut known).collect()
+    let known = ids
+        .iter()
+        .map(|id| select.query_row([id.0], row).optional());
+    known
+        .collect::<rusqlite::Result<_>>()
+        .map_err(journal_error("reading the groups"))
 }
 
 /// Counts for the summary of a run.
@@ -192,8 +190,8 @@ pub fn detail(
         reasons: summary.reasons.clone(),
         ..version.text.clone()
     });
-    let committed = match current.review.line.and_then(|line| line.record) {
-        Some(record) => read_record(db, record)?,
+    let committed = match current.review.record_line().and_then(|line| line.record) {
+        Some(record) => Some(read_record(db, record)?),
         None => None,
     };
     let confused = match &observed.retrieved {
@@ -492,7 +490,7 @@ impl RawSummary {
         let source_type = SourceType::parse(&self.source_type)
             .ok_or_else(|| self.named(unreadable("reading a group", &self.source_type)))?;
         let unexplained = labels.unexplained_words(&self.name, vocabulary).len();
-        let uncertainty = match self.has_draft {
+        let uncertainty = match self.has_draft || !reasons.is_empty() {
             true => estimator.uncertainty(&reasons, &signals, unexplained),
             false => 0.0,
         };

@@ -139,7 +139,7 @@ pub fn add_names(
 
 /// The item of a group changed in the exports that list it.
 fn add_listed(contents: &mut ChangedContents, current: &CurrentState) {
-    match current.review.line {
+    match current.review.record_line() {
         Some(_) => contents.records = true,
         None => contents.failures |= current.failure.is_some(),
     }
@@ -248,7 +248,8 @@ impl Upsert<'_> {
         let has_new_position = moved || row.order != updated.order || by_path != Some(id);
         let has_new_name = row.item.item_name != updated.item.item_name;
         update_group(self.updater.db, id, &updated)?;
-        if has_new_position {
+        let has_new_type = row.item.source_type != updated.item.source_type;
+        if has_new_position || has_new_name || has_new_type {
             add_listed(&mut self.updater.changed_contents, &current);
         }
         if has_new_name {
@@ -267,7 +268,7 @@ impl Upsert<'_> {
             id,
             first: true,
             new: false,
-            moved: moved && current.review.line.is_some(),
+            moved: moved && current.review.record_line().is_some(),
             changed: true,
         })
     }

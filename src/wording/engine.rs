@@ -290,6 +290,7 @@ impl Words {
             Command::Apply { change, .. } => Some(self.change(change)),
             Command::Undo => Some(self.undo().to_owned()),
             Command::Redo => Some(self.redo().to_owned()),
+            Command::Judge { .. } => Some(self.judge_a_record().to_owned()),
             _ => None,
         }
     }

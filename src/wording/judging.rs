@@ -28,6 +28,7 @@ words! {
     judgment_not_saved(cause): "not saved: {cause}" / "저장되지 않음: {cause}",
     same_in_both(fields): "the same in both: {fields}" / "둘 다 같음: {fields}",
     all_judged: "All are judged." / "모두 판정했습니다.",
+    judge_a_record: "judge a record" / "레코드 판정",
     nothing_to_judge: "There is nothing to judge." / "판정할 것이 없습니다.",
     left_to_judge(n, about): "{n} to judge: {about}" / "판정할 {n}건: {about}",
 

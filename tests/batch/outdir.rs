@@ -2,9 +2,12 @@
 //! commands that move the journal.
 
 use crate::common::{Desk, Ended, ended, good, lines, picture, say};
+use labeler_tui::record::{Change, Vocabulary};
+use labeler_tui::store::Journal;
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Every file in a folder with its bytes.
 fn listing(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -133,7 +136,7 @@ fn the_journal_follows_the_umask() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_reported_and_its_image_is_not_labeled_again() {
+fn a_line_that_cannot_be_read_is_reported_and_its_image_is_labeled() {
     let desk = Desk::with_icons(&["가", "나"]);
     desk.batch(&[]).expect(0);
     let whole = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
@@ -147,19 +150,20 @@ fn a_line_that_cannot_be_read_is_reported_and_its_image_is_not_labeled_again() {
     assert!(ended.err.contains("line 2: "), "{}", ended.err);
     assert!(ended.err.contains("labels_unread.jsonl"), "{}", ended.err);
     let summary = ended.out;
-    assert!(summary.contains("unread_line 1"), "{summary}");
+    assert!(summary.contains("2 records (1 new)"), "{summary}");
     assert!(
         summary.contains("unread lines: out/labels_unread.jsonl"),
         "{summary}"
     );
     let read = |name| std::fs::read_to_string(earlier.out(name)).unwrap();
-    assert_eq!(read("labels.jsonl"), format!("{first}\n"));
+    assert!(read("labels.jsonl").starts_with(&format!("{first}\n")));
+    assert_eq!(earlier.records().len(), 2);
     assert_eq!(read("labels_unread.jsonl"), format!("{cut}\n"));
     let before = listing(&earlier.path().join("out"));
     let events = earlier.batch(&["--resume", "--json"]).expect(0).events();
     let summary = events.last().unwrap();
     assert_eq!(summary["requests"], 0, "{summary}");
-    assert_eq!(summary["by_reason"]["unread_line"], 1, "{summary}");
+    assert_eq!(summary["committed"], 2, "{summary}");
     let exports = |files: Vec<(String, Vec<u8>)>| {
         let mut files = files;
         files.retain(|(name, _)| name.ends_with(".jsonl"));
@@ -169,6 +173,28 @@ fn a_line_that_cannot_be_read_is_reported_and_its_image_is_not_labeled_again() {
         exports(listing(&earlier.path().join("out"))),
         exports(before)
     );
+}
+
+#[test]
+fn an_item_whose_record_was_rejected_is_named_and_gives_status_3() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&[]).expect(0);
+    let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
+    let mut journal = Journal::lock(&desk.out(""), vocabulary).unwrap();
+    let id = journal.summaries().unwrap()[0].id;
+    let reason = "icon of another item".to_owned();
+    for change in [Change::Reject { reason }, Change::Commit] {
+        journal.apply(&[id], &change, "step").unwrap();
+    }
+    drop(journal);
+    let ended = desk.batch(&["--resume"]).expect(3);
+    assert!(ended.out.contains("1 record (0 new) of 2"), "{}", ended.out);
+    let listed = "no record: 1 (rejected or edited by an operator; commit or reopen them in the \
+                  workstation)\n  가.png\n";
+    assert!(ended.out.contains(listed), "{}", ended.out);
+    let events = desk.batch(&["--resume", "--json"]).expect(3).events();
+    let summary = events.last().unwrap();
+    assert_eq!(summary["open_paths"], json!(["가.png"]));
 }
 
 #[test]

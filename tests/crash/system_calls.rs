@@ -292,6 +292,30 @@ fn files_are_synced_before_a_rename_and_folders_after() {
     assert!(!lines(&desk.out("labels.jsonl")).is_empty());
 }
 
+#[test]
+#[ignore = "needs strace"]
+fn the_folder_of_kept_lines_is_synced_although_the_labels_are_elsewhere() {
+    let desk = labeling::desk(2);
+    let elsewhere = desk.path().join("elsewhere.jsonl");
+    let lines = "{\"image_path\": \"whole.png\"}\n{\"image_path\": \"cut";
+    std::fs::write(&elsewhere, lines).unwrap();
+    std::fs::create_dir_all(desk.path().join("out")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, desk.out("labels.jsonl")).unwrap();
+    let mut command = desk.command(&labeling::RUN);
+    command.arg("--resume");
+    let (output, log) = run_traced(&command, &desk, None);
+    assert!(output.status.success(), "{output:?}");
+    let synced: Vec<&str> = calls(&log)
+        .filter(|(_, name, _)| *name == "fsync")
+        .filter_map(|(_, _, line)| paths(line).first().copied())
+        .collect();
+    let kept = synced
+        .iter()
+        .position(|path| path.ends_with("labels_unread.jsonl"));
+    let next = synced[kept.unwrap() + 1];
+    assert!(next.ends_with("/out"), "{next}");
+}
+
 /// The quoted paths of a rename.
 fn renamed_paths(line: &str) -> Vec<&str> {
     line.split('"').skip(1).step_by(2).collect()

@@ -8,12 +8,13 @@ pub use exporting::Exporting;
 use super::handle::EngineEnd;
 use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{GroupId, GroupState};
+use crate::record::{GroupId, GroupState, Labels};
 use crate::store::{Journal, UnusableJournal, write_rescued_text};
 use crossbeam_channel::select;
 use run_log::RunLog;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
+use std::slice;
 use std::time::Duration;
 
 /// Groups per event.
@@ -121,7 +122,6 @@ impl JournalAccess {
         for part in unique.chunks(GROUPS_PER_EVENT) {
             let mut summaries = self.with(|journal| journal.summaries_of(part))?;
             for summary in &mut summaries {
-                self.log.remember_path(summary.id, &summary.image_path);
                 if is_running(summary.id) {
                     summary.state = GroupState::Running;
                 }
@@ -144,10 +144,8 @@ impl JournalAccess {
             log,
             ..
         } = self;
+        journal.each_image(|group, path, sha256| log.remember_image(group, path, sha256))?;
         journal.each_summary(GROUPS_PER_EVENT, |groups| {
-            for group in &groups {
-                log.remember_path(group.id, &group.image_path);
-            }
             front.emit(Event::Groups(groups));
             Ok(())
         })
@@ -331,7 +329,8 @@ impl JournalAccess {
         let decisions = decisions.filter(|command| decided_groups(command).is_some());
         self.unsaved = decisions.cloned().collect();
         for command in &self.unsaved {
-            self.log.unsaved(command);
+            let text = version_text(&self.journal, command);
+            self.log.unsaved(command, text);
         }
         if !self.unsaved.is_empty() || self.log_file.is_some() {
             self.write_log();
@@ -360,7 +359,21 @@ impl JournalAccess {
 fn decided_groups(command: &Command) -> Option<&[GroupId]> {
     match command {
         Command::Apply { groups, .. } => Some(groups),
+        Command::Judge { group, .. } => Some(slice::from_ref(group)),
         Command::Undo | Command::Redo => Some(&[]),
         _ => None,
     }
+}
+
+/// The labels of the version that a decision names, if the journal can still be read.
+fn version_text(journal: &Journal, command: &Command) -> Option<Labels> {
+    let (group, version) = match command {
+        Command::Apply { groups, change } => match &groups[..] {
+            [group] => (*group, change.version()?),
+            _ => return None,
+        },
+        Command::Judge { group, version, .. } => (*group, *version),
+        _ => return None,
+    };
+    journal.version_text(group, version).ok().flatten()
 }

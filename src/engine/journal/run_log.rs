@@ -2,8 +2,8 @@
 //! written to a file if the journal is damaged during the run, and `journal restore` applies it.
 
 use crate::engine::messages::Command;
-use crate::record::{Attempt, Change, GroupId, Labels};
-use crate::store::{Merged, RunStep, RunStepKind};
+use crate::record::{Attempt, Change, GroupId, Labels, Verdict};
+use crate::store::{Merged, RunJudgment, RunStep, RunStepKind};
 use crate::text::utc;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -17,25 +17,27 @@ const IN_MEMORY: usize = 4 << 20;
 #[derive(Debug)]
 pub struct RunLog {
     lines: SpooledTempFile,
-    /// Image path of each group, since the journal may become unreadable.
-    paths: HashMap<GroupId, String>,
+    /// Path and hash of each group's image, since the journal may become unreadable.
+    images: HashMap<GroupId, (String, Option<String>)>,
 }
 
 impl Default for RunLog {
     fn default() -> Self {
         Self {
             lines: spooled_tempfile(IN_MEMORY),
-            paths: HashMap::new(),
+            images: HashMap::new(),
         }
     }
 }
 
 impl RunLog {
-    /// Remembers the path of a group's image.
-    pub fn remember_path(&mut self, group: GroupId, image_path: &str) {
-        self.paths
-            .entry(group)
-            .or_insert_with(|| image_path.to_owned());
+    /// Remembers the path of a group's image, and its hash once that is known.
+    pub fn remember_image(&mut self, group: GroupId, path: &str, sha256: Option<&str>) {
+        let image = self.images.entry(group).or_default();
+        path.clone_into(&mut image.0);
+        if let Some(sha256) = sha256 {
+            image.1 = Some(sha256.to_owned());
+        }
     }
 
     /// Records a saved change of the operator. `text` are the labels that it took from another version.
@@ -58,14 +60,47 @@ impl RunLog {
         self.write(&step);
     }
 
-    /// Records a command whose step could not be saved.
-    pub fn unsaved(&mut self, command: &Command) {
+    /// Records a verdict on a version of a group's text.
+    pub fn judgment(
+        &mut self,
+        seed: u64,
+        group: GroupId,
+        text: Option<Labels>,
+        verdict: Option<Verdict>,
+    ) {
+        let step = self.judgment_step(seed, group, text, verdict);
+        self.write(&step);
+    }
+
+    fn judgment_step(
+        &self,
+        seed: u64,
+        group: GroupId,
+        text: Option<Labels>,
+        verdict: Option<Verdict>,
+    ) -> RunStep {
+        let mut step = self.step(RunStepKind::Judgment, "judgment", &[group]);
+        step.text = text;
+        step.judgment = Some(RunJudgment { seed, verdict });
+        step
+    }
+
+    /// Records a command whose step could not be saved. `text` are the labels of the version that
+    /// it names.
+    pub fn unsaved(&mut self, command: &Command, text: Option<Labels>) {
         let mut step = match command {
             Command::Apply { groups, change } => {
                 let mut step = self.step(RunStepKind::Change, &change.name(), groups);
                 step.change = Some(change.clone());
+                step.text = text;
                 step
             }
+            Command::Judge {
+                seed,
+                group,
+                verdict,
+                ..
+            } => self.judgment_step(*seed, *group, text, *verdict),
             Command::Undo => self.step(RunStepKind::Undo, "undo", &[]),
             Command::Redo => self.step(RunStepKind::Redo, "redo", &[]),
             _ => return,
@@ -107,20 +142,23 @@ impl RunLog {
     }
 
     fn step(&self, kind: RunStepKind, name: &str, groups: &[GroupId]) -> RunStep {
-        let image = |group: &GroupId| match self.paths.get(group) {
-            Some(path) => path.clone(),
-            None => format!("group {}", group.0),
+        let image = |group: &GroupId| match self.images.get(group) {
+            Some(image) => image.clone(),
+            None => (format!("group {}", group.0), None),
         };
+        let (images, hashes) = groups.iter().map(image).unzip();
         RunStep {
             at: utc(Timestamp::now()),
             kind,
             step: name.to_owned(),
-            images: groups.iter().map(image).collect(),
+            images,
+            hashes,
             saved: true,
             change: None,
             text: None,
             attempt: None,
             merged: None,
+            judgment: None,
         }
     }
 

@@ -64,8 +64,8 @@ struct RunCounts {
     /// Finished groups without a record.
     failed: HashMap<GroupId, FailureCode>,
     new_records: u64,
-    /// Answered groups with an edit or a rejection that a batch must not commit.
-    open: u64,
+    /// Image paths of answered groups with an edit or a rejection that a batch must not commit.
+    open: Vec<String>,
     requests: u64,
     derived: u64,
     /// Groups whose new answer waits to be compared with the draft.
@@ -217,12 +217,12 @@ impl Results {
         groups: Vec<Imageless>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
-        let new = groups.iter().filter(|imageless| imageless.is_new);
-        let new: Vec<(GroupId, Failure)> = new
+        let failures: Vec<(GroupId, Failure)> = groups
+            .iter()
             .map(|imageless| (imageless.group, imageless.failure.clone()))
             .collect();
-        journal.with(|journal| journal.add_failures(&new))?;
-        let mut effects = Effects::default();
+        let changed = journal.with(|journal| journal.add_failures(&failures))?;
+        let mut effects = Effects::changed(changed);
         for imageless in groups {
             self.counts.failure(imageless.group, imageless.failure.code);
             log_failure(&imageless.item.item_name, &imageless.failure);
@@ -261,7 +261,8 @@ impl Results {
         self.commit(group, journal)?;
         self.counts.already(group);
         let summary = journal.with(|journal| journal.summary(group))?;
-        self.counts.open += u64::from(summary.is_some_and(|group| !group.has_record));
+        let open = summary.filter(|group| !group.has_record);
+        self.counts.open.extend(open.map(|group| group.image_path));
         Ok(match self.opinions {
             0 => Resumed::Nothing,
             _ => Resumed::Opinions(self.missing_opinions(group, journal)?),
@@ -472,12 +473,12 @@ impl Results {
         let finished = counts.already + counts.done;
         Summary {
             groups,
-            records: finished.saturating_sub(counts.failed.len() as u64 + counts.open),
+            records: finished.saturating_sub((counts.failed.len() + counts.open.len()) as u64),
             new_records: counts.new_records,
             requests: counts.requests,
             derived: counts.derived,
             offered: counts.offered.len() as u64,
-            open: counts.open,
+            open: counts.open.clone(),
             waiting: groups.saturating_sub(finished),
             failures: counts.failures(),
             retries: counts.retries,

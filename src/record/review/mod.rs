@@ -6,8 +6,8 @@
 //! `labels.jsonl`, its *line*.
 //!
 //! **A model's answer is an offer.** It becomes the draft only if there is no draft, or if the
-//! draft is the model's previous answer and nobody has edited, decided or committed it.
-//! Otherwise the draft stays until the operator takes the new version. Taking a version or
+//! draft is the model's previous answer or the readable part of an unreadable line, and nobody has
+//! edited, decided or committed it. Otherwise the draft stays until the operator takes the new version. Taking a version or
 //! deciding again ends the offer.
 //!
 //! | the operator | draft is the line | there is no line | draft differs from the line | rejected |
@@ -187,7 +187,18 @@ pub struct ReviewStep {
 impl ReviewState {
     /// Whether the draft's text is in `labels.jsonl`.
     pub fn is_committed(&self) -> bool {
-        self.is_line() && self.line.is_some_and(|line| line.is_readable())
+        self.is_line() && self.record_line().is_some()
+    }
+
+    /// The line of the group's record; `None` if it has no record, only an unreadable line.
+    pub fn record_line(&self) -> Option<Line> {
+        self.line.filter(|line| line.is_readable())
+    }
+
+    /// Whether the draft is what could be read of an unreadable line, and the model still has to
+    /// label the image.
+    pub fn is_unread(&self) -> bool {
+        self.is_line() && self.record_line().is_none() && self.decision == Decision::Open
     }
 
     fn is_line(&self) -> bool {
@@ -220,8 +231,8 @@ impl ReviewState {
 
     pub fn next_commit(&self) -> NextCommit {
         match (&self.decision, self.draft, self.line) {
-            (Decision::Rejected(_), _, Some(_)) => NextCommit::Removes,
-            (Decision::Rejected(_), _, None) | (_, None, _) => NextCommit::Nothing,
+            (Decision::Rejected(_), _, Some(line)) if line.is_readable() => NextCommit::Removes,
+            (Decision::Rejected(_), ..) | (_, None, _) => NextCommit::Nothing,
             _ if self.is_confirmed() => NextCommit::Nothing,
             _ if self.is_committed() => NextCommit::Confirms,
             (_, Some(_), Some(line)) if line.is_readable() => NextCommit::Replaces,
@@ -232,6 +243,7 @@ impl ReviewState {
     /// Whether a new answer becomes the draft, if `answer` was the latest before it.
     fn is_replaceable(&self, answer: Option<i64>) -> bool {
         self.draft.is_none()
+            || self.is_unread()
             || self.draft == answer
                 && !self.edited
                 && self.decision == Decision::Open
@@ -412,8 +424,7 @@ impl CurrentState {
     pub fn uncommitted(&self) -> Option<i64> {
         let review = &self.review;
         let touched = review.edited || review.decision != Decision::Open;
-        let has_line = review.line.is_some_and(|line| line.is_readable());
-        let is_kept = touched || has_line || review.is_line();
+        let is_kept = touched || review.record_line().is_some() || review.is_line();
         review.draft.filter(|_| !is_kept)
     }
 }
@@ -438,7 +449,7 @@ impl LineEffects {
             }
             Change::Accept => self.replaced += usize::from(next == NextCommit::Replaces),
             Change::Reject { .. } => self.removed += usize::from(next == NextCommit::Removes),
-            Change::Commit if before.line.is_some() => match after.line {
+            Change::Commit if before.record_line().is_some() => match after.line {
                 Some(_) => self.replaced += 1,
                 None => self.removed += 1,
             },

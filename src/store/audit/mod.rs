@@ -90,7 +90,7 @@ pub fn population(
              JOIN records r ON r.id = h.record
              JOIN drafts d ON d.id = r.draft
              LEFT JOIN checks c ON c.draft = d.id
-             WHERE r.made_by <> 'unread' AND NOT g.displaced
+             WHERE NOT g.displaced
              ORDER BY g.ord, g.id",
         )
         .map_err(journal_error("reading the records"))?;

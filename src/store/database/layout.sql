@@ -133,7 +133,7 @@ CREATE INDEX judgments_by_group ON judgments (group_id, id);
 
 -- Current state of each group, which follows from the tables above, and what the queue shows.
 -- `signals` are the inputs of the uncertainty score besides the reasons. `committed` says whether the
--- draft is.
+-- draft is. What can be read of an unreadable line is a draft only in `head`, and never a `record`.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,

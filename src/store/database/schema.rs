@@ -311,6 +311,20 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
 -- To count records that are not flagged as uncertain.
 CREATE INDEX records_unflagged ON records (id) WHERE instr(record, '\"is_uncertain\":false');
 ",
+    "
+-- What can be read of an unreadable line is neither a record nor an answer.
+UPDATE heads SET
+    record = NULL,
+    has_draft = json_extract(head, '$.draft') IS NOT NULL AND NOT (
+        json_extract(head, '$.draft') = r.draft AND json_extract(head, '$.decision') = 'open')
+FROM records r
+WHERE r.id = heads.record AND r.made_by = 'unread' AND json_valid(heads.head);
+",
+    "
+-- Lines of other programs had texts in the place of the hash, such as an empty one.
+UPDATE groups SET sha256 = NULL
+WHERE length(sha256) <> 64 OR sha256 GLOB '*[^0-9a-fA-F]*';
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

@@ -2,7 +2,7 @@
 //! required; any other invalid field is dropped.
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
-use crate::text::{json_line_error, without_non_finite};
+use crate::text::{is_sha256, json_line_error, without_non_finite};
 use serde_json::{Map, Value};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -97,7 +97,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
     let flags = object("quality_flags");
     Ok(Record {
         image_path,
-        image_sha256: text(fields, "image_sha256"),
+        image_sha256: text(fields, "image_sha256").filter(|text| is_sha256(text)),
         // The source will correct it.
         source_type: text(fields, "source_type")
             .and_then(|text| SourceType::parse(&text))
@@ -172,7 +172,7 @@ pub struct Fragment {
 pub fn fragment(text: &str) -> Option<Fragment> {
     Some(Fragment {
         image_path: string_after(text, "image_path").filter(|path| !path.trim().is_empty())?,
-        image_sha256: string_after(text, "image_sha256"),
+        image_sha256: string_after(text, "image_sha256").filter(|text| is_sha256(text)),
         item_name: string_after(text, "item_name"),
         label_ko: string_after(text, "label_ko"),
     })

@@ -49,7 +49,9 @@ const LINES_AHEAD: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefer {
     Journal,
-    /// The journal was damaged, and the file is known to be good.
+    /// The journal lost records: a line that it does not have wins.
+    NewLines,
+    /// The journal may be older than the file: every line wins.
     File,
 }
 
@@ -172,8 +174,7 @@ pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
 fn exported_lines(db: &Connection) -> Result<usize> {
     let lines: i64 = db
         .query_row(
-            "SELECT count(*) FROM heads h JOIN records r ON r.id = h.record
-             WHERE r.made_by <> 'unread'",
+            "SELECT count(*) FROM heads WHERE record IS NOT NULL",
             [],
             |row| row.get(0),
         )
@@ -185,7 +186,7 @@ fn exported_lines(db: &Connection) -> Result<usize> {
 fn duplicate_labels(db: &Connection) -> Result<HashSet<String>> {
     db.prepare_cached(
         "SELECT r.label_key FROM heads h JOIN records r ON r.id = h.record
-         WHERE r.label_key <> '' AND r.made_by <> 'unread'
+         WHERE r.label_key <> ''
          GROUP BY r.label_key HAVING count(*) > 1",
     )
     .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
@@ -230,7 +231,6 @@ struct ExistingRecord {
     record: String,
     raw: Option<String>,
     label_key: String,
-    by: String,
 }
 
 impl Import<'_> {
@@ -304,12 +304,10 @@ impl Import<'_> {
             return Ok(());
         }
         let mut current = self.states.read(id)?;
-        let stored = match current.review.line.and_then(|line| line.record) {
+        let stored = match current.review.record_line().and_then(|line| line.record) {
             Some(record) => Some(self.stored(record)?),
             None => None,
         };
-        // A readable line replaces the placeholder of an unreadable one.
-        let stored = stored.filter(|stored| stored.by != CommittedBy::Unread.name());
         match &stored {
             Some(stored) if self.imported_groups.contains(&id) => {
                 if stored.raw.as_deref() == Some(line.text.as_str()) {
@@ -329,8 +327,7 @@ impl Import<'_> {
                         usize::from(exact && stored.is_exported_as(line, &self.duplicate_labels));
                     return Ok(());
                 }
-                if is_own_path && self.was_a_record(id, &line.value)? {
-                    // A copy of an outdated line.
+                if is_own_path && self.is_outdated(id, &line.value)? {
                     return Ok(());
                 }
                 if self.prefer == Prefer::Journal {
@@ -340,7 +337,7 @@ impl Import<'_> {
                 }
             }
             // A commit removed the record after the file was written.
-            None if self.is_stale && self.was_a_record(id, &line.value)? => return Ok(()),
+            None if self.is_stale && self.is_outdated(id, &line.value)? => return Ok(()),
             None => {}
         }
         let draft = self.rechecked(id, record, draft)?;
@@ -433,18 +430,19 @@ impl Import<'_> {
 
     fn stored(&self, record: i64) -> Result<ExistingRecord> {
         self.db
-            .prepare_cached("SELECT record, raw, label_key, made_by FROM records WHERE id = ?1")
+            .prepare_cached("SELECT record, raw, label_key FROM records WHERE id = ?1")
             .and_then(|mut select| select.query_row([record], stored_row))
             .map_err(journal_error("reading a record"))
     }
 
-    /// Whether the line equals any record that the group ever had.
-    fn was_a_record(&self, id: GroupId, line: &Value) -> Result<bool> {
+    /// Whether the line equals an earlier record of the group.
+    fn is_outdated(&self, id: GroupId, line: &Value) -> Result<bool> {
+        if self.prefer == Prefer::File {
+            return Ok(false);
+        }
         let records: Vec<ExistingRecord> = self
             .db
-            .prepare_cached(
-                "SELECT record, raw, label_key, made_by FROM records WHERE group_id = ?1",
-            )
+            .prepare_cached("SELECT record, raw, label_key FROM records WHERE group_id = ?1")
             .and_then(|mut select| select.query_map([id.0], stored_row)?.collect())
             .map_err(journal_error("reading the records"))?;
         Ok(records
@@ -502,7 +500,6 @@ fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<ExistingRecord> {
         record: row.get(0)?,
         raw: row.get(1)?,
         label_key: row.get(2)?,
-        by: row.get(3)?,
     })
 }
 

@@ -11,7 +11,8 @@ mod salvage;
 
 pub use reading::copy_to_read;
 pub use replay::{
-    Replayed, RunStep, RunStepKind, files_to_restore, is_steps_file, replay, rescued_files,
+    Replayed, RunJudgment, RunStep, RunStepKind, files_to_restore, is_steps_file, replay,
+    rescued_files,
 };
 pub use salvage::{Rebuilt, rebuild};
 
@@ -29,7 +30,7 @@ use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file_error, free_path, 
 use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
-use replay::{RESCUED_PREFIX, restored_key};
+use replay::{RESCUED_PREFIX, RESTORED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -124,7 +125,7 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     })?;
     begin_generation(&db)?;
     if let Some(sha256) = file_sha256(from)? {
-        meta::set(&db, &restored_key(&sha256), "yes")?;
+        meta::set(&db, &restored_key(&sha256), RESTORED)?;
     }
     db.pragma_update(None, "journal_mode", "DELETE")
         .map_err(journal_error("preparing the backup"))?;

@@ -6,7 +6,7 @@ use super::{Staged, lock_any};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{CurrentState, GroupId, Vocabulary};
-use crate::store::database::open::begin_generation;
+use crate::store::database::open::{begin_generation, open_copy};
 use crate::store::database::schema::migrate;
 use crate::store::errors::journal_error;
 use crate::store::images::{RETRIEVAL_SUMMARY, retrieval};
@@ -16,7 +16,7 @@ use crate::store::tables::groups::{
 use crate::store::tables::meta::{Content, bump_version};
 use crate::store::tables::records::read_line;
 use crate::store::tables::states::{StateWriter, read_current};
-use crate::store::{FRONT_END_PREFIX, Journal};
+use crate::store::{FRONT_END_PREFIX, Journal, Prefer};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ pub struct Rebuilt {
     pub attempts: u64,
     /// Number of rows that were found but not readable.
     pub lost: u64,
+    /// Which one wins where a line of `labels.jsonl` and the journal differ.
+    pub prefer: Prefer,
 }
 
 /// Whether an outdir has a journal or an export of one, or their names are at least taken.
@@ -59,16 +61,10 @@ pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
         .and_then(|()| migrate(&mut fresh))
         .map_err(journal_error("rebuilding"))?;
     let present = outdir.join(JOURNAL);
-    if present.exists() {
-        // First without the log, which may belong to another database state; then with it.
-        let without_log = Staged::copy(outdir, &present)?;
-        if without_log.drop_log()? {
-            copy_rows(&without_log.path, &mut fresh)?;
-            copy_rows(&Staged::copy(outdir, &present)?.path, &mut fresh)?;
-        } else {
-            copy_rows(&without_log.path, &mut fresh)?;
-        }
-    }
+    let prefer = match present.exists() {
+        true => copy_journal(outdir, &present, &mut fresh)?,
+        false => Prefer::File,
+    };
     let lost = repair(&mut fresh)?;
     let attempts: i64 = fresh
         .query_row("SELECT count(*) FROM attempts", [], |row| row.get(0))
@@ -82,11 +78,31 @@ pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
         kept,
         attempts: u64::try_from(attempts).unwrap_or_default(),
         lost,
+        prefer,
     })
 }
 
-/// Copies every readable row that the new journal does not have yet.
-fn copy_rows(path: &Path, fresh: &mut Connection) -> Result<()> {
+/// Copies the present journal with and without its log, since either may be damaged: first the
+/// one that is the newest state. Returns which one wins where `labels.jsonl` differs.
+fn copy_journal(outdir: &Path, present: &Path, fresh: &mut Connection) -> Result<Prefer> {
+    let with_log = Staged::copy(outdir, present)?;
+    let without_log = Staged::copy(outdir, present)?;
+    let has_log = without_log.drop_log()?;
+    let (copies, prefer) = match open_copy(&with_log.path, present) {
+        Ok(_) => ([&with_log, &without_log], Prefer::NewLines),
+        // The log may belong to another database state.
+        Err(_) => ([&without_log, &with_log], Prefer::File),
+    };
+    copy_rows(&copies[0].path, fresh, "")?;
+    if has_log {
+        // The state of a group is the one in the first copy, or follows from its newest rows.
+        copy_rows(&copies[1].path, fresh, "heads")?;
+    }
+    Ok(prefer)
+}
+
+/// Copies every readable row that the new journal does not have yet, of all tables but one.
+fn copy_rows(path: &Path, fresh: &mut Connection, except: &str) -> Result<()> {
     // A file that cannot be opened has no rows.
     let Ok(mut old) = Connection::open(path) else {
         return Ok(());
@@ -95,8 +111,11 @@ fn copy_rows(path: &Path, fresh: &mut Connection) -> Result<()> {
     let _ = migrate(&mut old);
     let transaction = fresh.transaction().map_err(journal_error("rebuilding"))?;
     let tables: Vec<String> = transaction
-        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-        .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+        .prepare(
+            "SELECT name FROM sqlite_master
+             WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> ?1",
+        )
+        .and_then(|mut select| select.query_map([except], |row| row.get(0))?.collect())
         .map_err(journal_error("rebuilding"))?;
     for table in tables {
         copy_table(&old, &transaction, &table).map_err(journal_error("rebuilding"))?;

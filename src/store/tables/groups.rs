@@ -171,6 +171,28 @@ pub fn find_by_path(db: &Connection, path: &str) -> Result<Option<GroupId>> {
         .map_err(journal_error("looking for a path"))
 }
 
+/// Passes the path and hash of every image to `take`.
+pub fn each_image(
+    db: &Connection,
+    mut take: impl FnMut(GroupId, &str, Option<&str>),
+) -> Result<()> {
+    let reading = journal_error("reading the images");
+    let mut select = db
+        .prepare_cached("SELECT id, image_path, sha256 FROM groups")
+        .map_err(&reading)?;
+    let mut rows = select.query([]).map_err(&reading)?;
+    while let Some(row) = rows.next().map_err(&reading)? {
+        let path: String = row.get(1).map_err(&reading)?;
+        let sha256: Option<String> = row.get(2).map_err(&reading)?;
+        take(
+            GroupId(row.get(0).map_err(&reading)?),
+            &path,
+            sha256.as_deref(),
+        );
+    }
+    Ok(())
+}
+
 pub fn find_by_hash(db: &Connection, sha256: &str) -> Result<Option<GroupId>> {
     db.prepare_cached("SELECT id FROM groups WHERE sha256 = ?1 ORDER BY id LIMIT 1")
         .and_then(|mut select| select.query_row([sha256], |row| row.get(0)).optional())

@@ -8,7 +8,7 @@ use crate::record::{CommittedBy, GroupId, Line, QualityFlags, Reason, Record};
 use crate::store::errors::{journal_error, unreadable};
 use crate::text::{clean_text, hex, utc};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 /// Builds the record of a draft and stores it.
@@ -83,13 +83,12 @@ pub fn insert_record_row(
     .map_err(journal_error("saving a record"))
 }
 
-/// Reads a record; `None` for the placeholder of an unreadable line.
-pub fn read_record(db: &Connection, id: i64) -> Result<Option<Record>> {
-    let text: Option<String> = db
-        .prepare_cached("SELECT record FROM records WHERE id = ?1 AND made_by <> 'unread'")
-        .and_then(|mut select| select.query_row([id], |row| row.get(0)).optional())
+pub fn read_record(db: &Connection, id: i64) -> Result<Record> {
+    let text: String = db
+        .prepare_cached("SELECT record FROM records WHERE id = ?1")
+        .and_then(|mut select| select.query_row([id], |row| row.get(0)))
         .map_err(journal_error("reading a record"))?;
-    text.map(|text| from_json(&text)).transpose()
+    from_json(&text)
 }
 
 /// Reads the line that a record stands for.

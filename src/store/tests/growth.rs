@@ -152,7 +152,7 @@ fn a_long_session_changes_and_removes_no_row() {
     journal.begin_source();
     for (order, name) in (0..).zip(names) {
         let mut other = group(order, name);
-        other.sha256 = Some(format!("sha-{}", names[(order as usize + 1) % 4]));
+        other.sha256 = Some(sha(names[(order as usize + 1) % 4]));
         if order == 2 {
             other.sha256 = Some("another".into());
         }

@@ -6,8 +6,9 @@ use crate::record::Replacement;
 use proptest::prelude::*;
 
 pub(super) fn line(name: &str, label: &str, reasons: &str) -> String {
+    let hash = sha(name);
     format!(
-        "{{\"image_path\": \"icons/{name}.png\", \"image_sha256\": \"sha-{name}\", \
+        "{{\"image_path\": \"icons/{name}.png\", \"image_sha256\": \"{hash}\", \
          \"source_type\": \"cash\", \"item_name\": \"{name}\", \"item_description\": null, \
          \"label_ko\": \"{label}\", \"label_en\": null, \"tags_ko\": [\"하나\"], \
          \"attributes\": {{\"colors\": [], \"theme\": [], \"material\": [], \"vibe\": [], \
@@ -170,7 +171,7 @@ fn unreadable_lines_are_kept_and_their_images_are_marked() {
     assert_eq!(marked.image_path, "icons/모자.png");
     assert_eq!(
         (marked.state, marked.has_record),
-        (GroupState::Uncertain, true)
+        (GroupState::Uncertain, false)
     );
     assert!(marked.reasons.contains(&Reason::UnreadLine));
     assert_eq!(marked.labels.label_ko(), "붉은 천의 모자");
@@ -426,7 +427,7 @@ fn at_its_path(line: &[u8], known: &[&str]) -> Option<String> {
     let line = str::from_utf8(line).ok()?;
     let record: serde_json::Value = serde_json::from_str(line).ok()?;
     let hash = record["image_sha256"].as_str()?;
-    let name = known.iter().find(|name| hash == format!("sha-{name}"))?;
+    let name = known.iter().find(|name| hash == sha(name))?;
     let (before, rest) = line.split_once("\"image_path\": \"")?;
     let (_, after) = rest.split_once("\", \"image_sha256\"")?;
     Some(format!(

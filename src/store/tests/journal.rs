@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::icon::Measured;
-use crate::outdir::{ERRORS, KEPT, LABELS};
+use crate::outdir::{ERRORS, KEPT, LABELS, UNREAD};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, Merged};
 
@@ -71,7 +71,7 @@ fn a_group_is_found_by_path_and_by_hash() {
     journal.begin_source();
 
     let mut moved = group(7, "옮긴 반지");
-    moved.sha256 = Some("sha-반지".into());
+    moved.sha256 = Some(sha("반지"));
     let by_hash = upsert(&mut journal, &moved);
     assert_eq!(
         (by_hash.id, by_hash.new, by_hash.first),
@@ -180,7 +180,7 @@ fn a_group_keeps_its_data_when_another_image_replaces_its_file() {
     journal.begin_source();
     for (order, name) in (10..).zip(&names[..5]) {
         let mut back = group(order, &format!("옮긴 {name}"));
-        back.sha256 = Some(format!("sha-{name}"));
+        back.sha256 = Some(sha(name));
         back.item.item_name = name.to_string();
         let upserted = upsert(&mut journal, &back);
         assert_eq!((upserted.new, upserted.moved), (false, *name == "올린"));
@@ -244,6 +244,33 @@ fn items_without_a_path_are_different_groups() {
         .unwrap();
     assert_ne!(upserted[0].id, upserted[1].id);
     assert_eq!(upserted[0].id, upserted[2].id);
+}
+
+#[test]
+fn the_list_of_failures_has_the_present_name_and_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let id = add(&mut journal, &["반지"])[0];
+    let listed = |journal: &mut Outdir| {
+        journal.export().unwrap();
+        let line = lines(dir.path(), ERRORS).remove(0);
+        [&line["item_name"], &line["code"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    let fail = |journal: &mut Outdir, code| {
+        let changed = journal.add_failure(id, &failure(code)).unwrap();
+        !changed.is_empty()
+    };
+    assert!(fail(&mut journal, FailureCode::ImageLoadFailed));
+    assert_eq!(listed(&mut journal), ["반지", "image_load_failed"]);
+    // The next run finds that the file is gone, and the one after that finds nothing new.
+    assert!(fail(&mut journal, FailureCode::MissingImage));
+    assert!(!fail(&mut journal, FailureCode::MissingImage));
+    assert_eq!(listed(&mut journal), ["반지", "missing_image"]);
+    journal.begin_source();
+    let mut renamed = group(0, "반지");
+    renamed.item.item_name = "은반지".into();
+    upsert(&mut journal, &renamed);
+    assert_eq!(listed(&mut journal), ["은반지", "missing_image"]);
 }
 
 #[test]
@@ -533,4 +560,31 @@ fn a_file_that_is_not_a_journal_is_rejected_with_a_hint() {
     std::fs::write(dir.path().join("journal.sqlite"), "not a database, surely").unwrap();
     let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.hint.is_some(), "{refused}");
+}
+
+#[test]
+fn an_answer_replaces_what_could_be_read_of_a_line() {
+    let cut = r#"{"image_path": "icons/모자.png", "item_name": "모자", "label_ko": "붉은"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(LABELS), cut).unwrap();
+    let mut journal = open(dir.path());
+    let id = journal.summaries().unwrap()[0].id;
+    let counts = journal.counts().unwrap();
+    assert_eq!((counts.groups, counts.records), (1, 0));
+    // Without an image it is listed like any item without a record.
+    journal
+        .add_failure(id, &failure(FailureCode::MissingImage))
+        .unwrap();
+    let codes = |journal: &Journal| journal.counts().unwrap().failures;
+    assert_eq!(codes(&journal), [(FailureCode::MissingImage, 1)]);
+    let answer = attempt(labels("모자"), &[]);
+    journal.add_attempt(id, &answer).unwrap();
+    let shown = journal.summary(id).unwrap().unwrap();
+    assert_eq!((shown.state, shown.offered), (GroupState::Draft, false));
+    assert_eq!(Some(shown.labels), answer.labels);
+    assert_eq!(codes(&journal), []);
+    journal.commit_automatic(id).unwrap();
+    journal.export().unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 1);
+    assert_eq!(read(dir.path(), UNREAD).lines().count(), 1);
 }

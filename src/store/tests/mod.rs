@@ -13,6 +13,7 @@ mod names;
 mod opinions;
 mod outdir;
 mod power;
+mod restoring;
 mod steps;
 mod versions;
 
@@ -26,7 +27,9 @@ use crate::record::{
     Attempt, Change, Failure, FailureCode, FailureDetail, Field, FileNotice, GroupId, GroupState,
     Labels, Reason, Timings, TokenCounts, Vocabulary,
 };
+use crate::text::hex;
 use crate::wording::Words;
+use sha2::{Digest, Sha256};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
@@ -117,12 +120,17 @@ fn open(outdir: &Path) -> Outdir {
     }
 }
 
+/// The hash of the image of an item with this name.
+fn sha(name: &str) -> String {
+    hex(&Sha256::digest(name))
+}
+
 /// A group with a hash made from its name.
 fn group(order: u64, name: &str) -> NewGroup {
     NewGroup {
         order,
         item: item(name),
-        sha256: Some(format!("sha-{name}")),
+        sha256: Some(sha(name)),
     }
 }
 

@@ -170,3 +170,37 @@ fn an_image_without_a_name_takes_and_keeps_that_of_another_row() {
     assert!(named(&mut journal).is_empty());
     assert_eq!(known(&journal), own);
 }
+
+#[test]
+fn lines_with_a_text_that_is_no_hash_are_about_different_images() {
+    let dir = tempfile::tempdir().unwrap();
+    let hashes = ["", "unknown", &sha("x")[..63]];
+    let mut text = String::new();
+    for (hash, name) in hashes
+        .iter()
+        .flat_map(|hash| [(hash, "반지"), (hash, "모자")])
+    {
+        let path = format!("icons/{name}{}.png", hash.len());
+        let line = serde_json::json!({
+            "image_path": path, "image_sha256": hash, "item_name": name, "label_ko": "고운 것",
+        });
+        text.push_str(&format!("{line}\n"));
+    }
+    std::fs::write(dir.path().join(LABELS), &text).unwrap();
+    let mut journal = open(dir.path());
+    assert_eq!(journal.counts().unwrap().groups, 6);
+    // The source tells the hash of the image at such a path.
+    let mut named = group(0, "반지");
+    named.item.image_path = "icons/반지0.png".into();
+    assert!(!upsert(&mut journal, &named).new);
+    journal.export().unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 6);
+    let mut is: Vec<String> = read(dir.path(), LABELS)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let mut was: Vec<&str> = text.lines().collect();
+    is.sort();
+    was.sort();
+    assert_eq!(is, was);
+}

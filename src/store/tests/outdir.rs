@@ -11,7 +11,9 @@ use std::fs::OpenOptions;
 fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut rebuilt = rebuild(outdir, vocabulary()).unwrap();
     let mut exports = Exports::new(outdir, &[]);
-    exports.rebuild(&mut rebuilt.journal).unwrap();
+    exports
+        .rebuild(&mut rebuilt.journal, rebuilt.prefer)
+        .unwrap();
     rebuilt
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Cure};
-use crate::record::GroupState;
+use crate::record::{GroupState, Reason};
 use crate::text::{count, width, wrap};
 use crate::tui::keymap::Key;
 use crate::tui::message::Effect;
@@ -104,7 +104,9 @@ impl Confirm {
 fn uncommitted(groups: &Groups) -> [u64; 4] {
     let fresh = groups.ids_where(|summary| {
         summary.state == GroupState::Draft
-            || summary.state == GroupState::Uncertain && !summary.has_record
+            || summary.state == GroupState::Uncertain
+                && !summary.has_record
+                && !summary.reasons.contains(&Reason::UnreadLine)
     });
     [
         groups.count(GroupState::Edited),

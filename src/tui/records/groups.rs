@@ -110,7 +110,7 @@ impl Groups {
 
     /// Number of records that `labels.jsonl` has, with or without reasons.
     pub fn in_labels(&self) -> u64 {
-        self.ids_where(GroupSummary::is_in_labels).count() as u64
+        self.ids_where(|summary| summary.has_record).count() as u64
     }
 
     /// Number of rejected records whose lines a commit removes.

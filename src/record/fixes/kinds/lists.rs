@@ -134,7 +134,8 @@ fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec
 /// Endings by which a word of a name depends on the next one, as in `별의 기도`. Some nouns end like
 /// this too; the others of the name are enough.
 const DEPENDENT: [char; 18] = [
-    '의', '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던', '린', '진',
+    '의', '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던',
+    '린', '진',
 ];
 
 /// The words of a name that are keywords on their own.

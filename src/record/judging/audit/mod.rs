@@ -4,7 +4,7 @@
 use super::proportion::interval;
 use super::{Candidate, Rate, Stratum};
 use crate::record::{Field, GroupId, Item, Labels};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// Prior for planning the sample size: as if one of this many judged records had been wrong.
@@ -18,7 +18,8 @@ const THRESHOLDS: std::ops::Range<u8> = 1..20;
 pub const VERDICTS: [&str; 3] = ["right", "wrong", "unsure"];
 
 /// A person's verdict on a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Right,
     /// Wrong in this field.

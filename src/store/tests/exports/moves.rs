@@ -55,7 +55,7 @@ impl Folder {
         for (at, image) in self.at.iter().enumerate() {
             let Some(image) = image else { continue };
             let mut new = group(at as u64, &format!("{at}"));
-            new.sha256 = Some(format!("sha-{image}"));
+            new.sha256 = Some(sha(&image.to_string()));
             let id = upsert(journal, &new).id;
             if state(journal, id) == GroupState::Waiting {
                 requested.push(*image);
@@ -85,8 +85,9 @@ proptest! {
         runs in prop::collection::vec(prop::collection::vec(any_move(), 1..4), 1..5)
     ) {
         let earlier = |image: usize| {
+            let hash = sha(&image.to_string());
             format!(
-                "{{\"image_path\":  \"icons/{image}.png\", \"image_sha256\": \"sha-{image}\", \
+                "{{\"image_path\":  \"icons/{image}.png\", \"image_sha256\": \"{hash}\", \
                  \"source_type\": \"cash\", \"item_name\": \"{image}\", \
                  \"label_ko\": \"그림 {image} 옛\", \"rest\": 1.50}}"
             )
@@ -109,7 +110,7 @@ proptest! {
                 let path = line["image_path"].as_str().unwrap().to_owned();
                 let at: usize = path["icons/".len()..path.len() - ".png".len()].parse().unwrap();
                 if let Some(image) = folder.at[at] {
-                    prop_assert_eq!(&line["image_sha256"], &format!("sha-{image}"), "{}", path);
+                    prop_assert_eq!(&line["image_sha256"], &sha(&image.to_string()), "{}", path);
                     let label = line["label_ko"].as_str().unwrap();
                     prop_assert!(label.contains(&format!("그림 {image} ")), "{}", line);
                 }

@@ -195,6 +195,7 @@ fn run_status(summary: &Summary, interrupt_requested: bool) -> RunStatus {
     if interrupt_requested && summary.interrupted {
         RunStatus::Interrupted
     } else if summary.failures.is_empty()
+        && summary.unanswered == 0
         && summary.open.is_empty()
         && summary.damaged == 0
         && summary.refused == 0

@@ -99,6 +99,12 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
             summary.offered
         ));
     }
+    if summary.unanswered > 0 {
+        lines.push(format!(
+            "no new answer: {} (the requests failed; the records stay as they are)",
+            summary.unanswered
+        ));
+    }
     if summary.retries.made > 0 {
         lines.push(retry_line(summary.retries));
     }
@@ -210,7 +216,7 @@ pub fn json(summary: &Summary) -> Value {
             "made": retries.made, "better": retries.better,
             "without_reason": retries.without_reason,
         },
-        "offered": summary.offered, "waiting": summary.waiting, "open": summary.open.len(),
+        "offered": summary.offered, "unanswered": summary.unanswered, "waiting": summary.waiting, "open": summary.open.len(),
         "open_paths": summary.open, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
@@ -266,6 +272,7 @@ mod tests {
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
             failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 5)],
             offered: 2,
+            unanswered: 1,
             open: vec!["icons/모자.png".into()],
             retries: RetryCounts {
                 made: 4,
@@ -289,6 +296,7 @@ mod tests {
                 "  icons/\u{fffd}a.png",
                 "damaged: 1 (the record in the journal differs from what was committed)",
                 "new answers: 2 (they differ from the drafts and wait in the workstation)",
+                "no new answer: 1 (the requests failed; the records stay as they are)",
                 "quality retries: 4, of which 3 gave a better record, 1 without a reason",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",

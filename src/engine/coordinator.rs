@@ -18,7 +18,7 @@ use super::{EngineOptions, commands};
 use crate::error::Result;
 use crate::export::ExportIssues;
 use crate::record::filter::Query;
-use crate::record::{AttemptSettings, GroupId, GroupState};
+use crate::record::{AttemptSettings, GroupId};
 use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
 use std::sync::Arc;
@@ -582,7 +582,7 @@ impl Coordinator {
             damaged: tally.damaged.len() as u64,
             pictures: self.moved_pictures(tally),
             committed: counts.records,
-            uncertain: counts.in_state(GroupState::Uncertain),
+            uncertain: counts.flagged,
             unmarked: counts.unmarked,
             by_reason: counts.by_reason,
             interrupted: self.interrupted,

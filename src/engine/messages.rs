@@ -359,6 +359,8 @@ pub struct Summary {
     pub derived: u64,
     /// Answers of this run that wait to be compared with the draft.
     pub offered: u64,
+    /// Groups with a record whose request for a new answer failed.
+    pub unanswered: u64,
     /// Records in the outdir, from any source.
     pub committed: u64,
     /// Those of them that are uncertain.

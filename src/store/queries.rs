@@ -76,7 +76,9 @@ pub struct Counts {
     /// Groups with a record.
     pub records: u64,
     pub by_state: Vec<(GroupState, u64)>,
-    /// Groups with each reason, without rejected ones.
+    /// Groups with any reason, without rejected ones.
+    pub flagged: u64,
+    /// The same by reason.
     pub by_reason: Vec<(Reason, u64)>,
     /// Groups that have neither a record nor an answer, by their newest failure.
     pub failures: Vec<(FailureCode, u64)>,
@@ -311,7 +313,9 @@ pub fn counts(db: &Connection) -> Result<Counts> {
         };
         *by_state.entry(state).or_insert(0) += found;
         if state != GroupState::Rejected {
-            for reason in reasons_of(&key.reasons, key.duplicate) {
+            let reasons = reasons_of(&key.reasons, key.duplicate);
+            counts.flagged += if reasons.is_empty() { 0 } else { found };
+            for reason in reasons {
                 *by_reason.entry(reason).or_insert(0) += found;
             }
         }

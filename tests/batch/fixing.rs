@@ -160,6 +160,17 @@ fn an_answer_equal_to_the_record_is_not_offered() {
 }
 
 #[test]
+fn a_failed_redo_is_counted_and_keeps_the_record() {
+    let mut desk = desk();
+    let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
+    desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
+    let redo = ["--resume", "--json", "--redo", "reason:color_mismatch"];
+    let summary = desk.batch(&redo).expect(3).events().pop().unwrap();
+    assert_eq!((&summary["unanswered"], &summary["failures"]), (&json!(1), &json!({})));
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
+}
+
+#[test]
 fn redo_of_failed_items_counts_their_outcome() {
     let mut desk = Desk::with_icons(&["눈꽃 모자"]);
     desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);

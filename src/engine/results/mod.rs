@@ -63,6 +63,8 @@ struct RunCounts {
     uncertain: u64,
     /// Finished groups without a record.
     failed: HashMap<GroupId, FailureCode>,
+    /// Groups whose newest request failed and that have a record.
+    unanswered: HashSet<GroupId>,
     new_records: u64,
     /// Image paths of answered groups with an edit or a rejection that a batch must not commit.
     open: Vec<String>,
@@ -87,10 +89,12 @@ impl RunCounts {
         is_new
     }
 
-    /// Counts a group that finished without a record. A group that has one keeps it.
+    /// Counts a group that finished without an answer. A group that has a record keeps it.
     fn failure(&mut self, group: GroupId, code: FailureCode) {
         if self.finish(group) || self.failed.contains_key(&group) {
             self.failed.insert(group, code);
+        } else {
+            self.unanswered.insert(group);
         }
     }
 
@@ -364,6 +368,7 @@ impl Results {
             finished: vec![group],
             ..Effects::changed(changed)
         };
+        self.counts.unanswered.remove(&group);
         let had_failed = self.counts.failed.remove(&group).is_some();
         let is_first = self.counts.finish(group) || had_failed;
         if is_first && derived_from.is_none() {
@@ -478,6 +483,7 @@ impl Results {
             requests: counts.requests,
             derived: counts.derived,
             offered: counts.offered.len() as u64,
+            unanswered: counts.unanswered.len() as u64,
             open: counts.open.clone(),
             waiting: groups.saturating_sub(finished),
             failures: counts.failures(),

@@ -83,90 +83,116 @@ impl Interrupt {
 
 /// Reports the engine's events until it stops.
 pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Result<RunStatus> {
-    let mut reporter = Reporter::new(options.json);
     let events = handle.events();
-    let mut stopping = false;
-    let mut model_error = None;
-    let mut rewriting_journal = false;
-    let mut failures = Failures::default();
-    loop {
-        if interrupt.is_requested() && !stopping {
-            stopping = true;
-            reporter.note("stopping: saving finished items; interrupt again to exit immediately");
-            handle.send(Command::Stop);
+    let mut run = BatchRun {
+        handle,
+        reporter: Reporter::new(options.json),
+        stopping: false,
+        model_error: None,
+        rewriting_journal: false,
+        failures: Failures::default(),
+    };
+    let ended = loop {
+        if interrupt.is_requested() && !run.stopping {
+            let note = "stopping: saving finished items; interrupt again to exit immediately";
+            run.reporter.note(note);
+            run.stop();
         }
         match events.recv_timeout(TICK) {
             Ok(event) => {
-                reporter.event(&event);
-                match event {
-                    Event::Idle if !stopping => {
-                        stopping = true;
-                        handle.send(Command::Stop);
-                    }
-                    Event::ModelFailed(error) => {
-                        model_error = Some(error);
-                        stopping = true;
-                        handle.send(Command::Stop);
-                    }
-                    Event::Blocked(blocked) => {
-                        let can_rewrite = !rewriting_journal && blocked.cure == Cure::Rewrite;
-                        rewriting_journal = can_rewrite;
-                        stopping |= !can_rewrite;
-                        handle.send(match can_rewrite {
-                            true => Command::TryAgain,
-                            false => Command::Stop,
-                        });
-                    }
-                    Event::Unblocked => rewriting_journal = false,
-                    Event::Failed {
-                        name,
-                        image_path,
-                        code,
-                        detail,
-                        ..
-                    } => {
-                        let name = display_name(&name, &image_path);
-                        failures.push(code, &format!("{name}: {detail}"));
-                    }
-                    Event::Stopped(summary) => {
-                        reporter.finish();
-                        let stopped = match &model_error {
-                            Some(_) => Some("stopped"),
-                            None => summary.interrupted.then_some("interrupted"),
-                        };
-                        let has_results = summary.new_records > 0 || !summary.failures.is_empty();
-                        if model_error.is_none() || has_results {
-                            reporter.summary(&summary, stopped, &failures);
-                        }
-                        if let Some(error) = model_error {
-                            return Err(error);
-                        }
-                        if summary.groups == 0 && !summary.interrupted && !options.takes_none {
-                            return Err(no_usable_row(summary.refused));
-                        }
-                        if let Some(error) = reporter.write_error {
-                            return Err(error);
-                        }
-                        return Ok(run_status(&summary, interrupt.is_requested()));
-                    }
-                    Event::Broken(broken) => {
-                        reporter.finish();
-                        return Err(Words::ENGLISH.broken(&broken));
-                    }
-                    _ => {}
+                run.reporter.event(&event);
+                if let Some(ended) = run.handle(event) {
+                    break ended;
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                reporter.finish();
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    "the engine stopped without a summary",
-                )
-                .with_hint("see labeler.log in the outdir"));
+                let cause = "the engine stopped without a summary";
+                let error = Error::new(ErrorKind::Internal, cause);
+                break Err(error.with_hint("see labeler.log in the outdir"));
             }
         }
-        reporter.progress(&handle.progress());
+        run.reporter.progress(&run.handle.progress());
+    };
+    run.reporter.finish();
+    run.conclude(&*ended?, options, interrupt)
+}
+
+/// A run that is being reported.
+struct BatchRun {
+    handle: Handle,
+    reporter: Reporter,
+    /// The engine was told to stop.
+    stopping: bool,
+    model_error: Option<Error>,
+    rewriting_journal: bool,
+    failures: Failures,
+}
+
+impl BatchRun {
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.handle.send(Command::Stop);
+    }
+
+    /// Handles an event. Returns the result of the run if it was the last one.
+    fn handle(&mut self, event: Event) -> Option<Result<Box<Summary>>> {
+        match event {
+            Event::Idle if !self.stopping => self.stop(),
+            Event::ModelFailed(error) => {
+                self.model_error = Some(error);
+                self.stop();
+            }
+            Event::Blocked(blocked) => {
+                self.rewriting_journal = !self.rewriting_journal && blocked.cure == Cure::Rewrite;
+                match self.rewriting_journal {
+                    true => self.handle.send(Command::TryAgain),
+                    false => self.stop(),
+                }
+            }
+            Event::Unblocked => self.rewriting_journal = false,
+            Event::Failed {
+                name,
+                image_path,
+                code,
+                detail,
+                ..
+            } => {
+                let name = display_name(&name, &image_path);
+                self.failures.push(code, &format!("{name}: {detail}"));
+            }
+            Event::Stopped(summary) => return Some(Ok(summary)),
+            Event::Broken(broken) => return Some(Err(Words::ENGLISH.broken(&broken))),
+            _ => {}
+        }
+        None
+    }
+
+    /// Prints the summary and returns how the run ended.
+    fn conclude(
+        mut self,
+        summary: &Summary,
+        options: &BatchOptions,
+        interrupt: &Interrupt,
+    ) -> Result<RunStatus> {
+        let stopped = match &self.model_error {
+            Some(_) => Some("stopped"),
+            None => summary.interrupted.then_some("interrupted"),
+        };
+        let has_results = summary.new_records > 0 || !summary.failures.is_empty();
+        if self.model_error.is_none() || has_results {
+            self.reporter.summary(summary, stopped, &self.failures);
+        }
+        if let Some(error) = self.model_error {
+            return Err(error);
+        }
+        if summary.groups == 0 && !summary.interrupted && !options.takes_none {
+            return Err(no_usable_row(summary.refused));
+        }
+        if let Some(error) = self.reporter.write_error {
+            return Err(error);
+        }
+        Ok(run_status(summary, interrupt.is_requested()))
     }
 }
 

@@ -75,7 +75,6 @@ pub struct Counts {
     pub groups: u64,
     /// Groups with a record.
     pub records: u64,
-    pub by_state: Vec<(GroupState, u64)>,
     /// Groups with any reason, without rejected ones.
     pub flagged: u64,
     /// The same by reason.
@@ -85,13 +84,6 @@ pub struct Counts {
     /// Uncertain groups whose committed record is not flagged as uncertain: it was committed under
     /// other rules or by another program.
     pub unmarked: u64,
-}
-
-impl Counts {
-    pub fn in_state(&self, state: GroupState) -> u64 {
-        let found = self.by_state.iter().find(|(other, _)| *other == state);
-        found.map_or(0, |(_, count)| *count)
-    }
 }
 
 pub fn summary(
@@ -303,7 +295,7 @@ pub fn is_empty(db: &Connection) -> Result<bool> {
 
 pub fn counts(db: &Connection) -> Result<Counts> {
     let mut counts = Counts::default();
-    let (mut by_state, mut by_reason) = (BTreeMap::new(), BTreeMap::new());
+    let mut by_reason = BTreeMap::new();
     for (key, found) in count_groups(db)? {
         counts.groups += found;
         counts.records += if key.has_record { found } else { 0 };
@@ -311,7 +303,6 @@ pub fn counts(db: &Connection) -> Result<Counts> {
         let Some(state) = state_of(&key.state) else {
             continue;
         };
-        *by_state.entry(state).or_insert(0) += found;
         if state != GroupState::Rejected {
             let reasons = reasons_of(&key.reasons, key.duplicate);
             counts.flagged += if reasons.is_empty() { 0 } else { found };
@@ -320,7 +311,6 @@ pub fn counts(db: &Connection) -> Result<Counts> {
             }
         }
     }
-    counts.by_state = by_state.into_iter().collect();
     counts.by_reason = by_reason.into_iter().collect();
     counts.failures = failures(db)?;
     Ok(counts)

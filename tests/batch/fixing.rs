@@ -166,7 +166,10 @@ fn a_failed_redo_is_counted_and_keeps_the_record() {
     desk.plays("눈꽃 모자", &[json!({"fail": "no"})]);
     let redo = ["--resume", "--json", "--redo", "reason:color_mismatch"];
     let summary = desk.batch(&redo).expect(3).events().pop().unwrap();
-    assert_eq!((&summary["unanswered"], &summary["failures"]), (&json!(1), &json!({})));
+    assert_eq!(
+        (&summary["unanswered"], &summary["failures"]),
+        (&json!(1), &json!({}))
+    );
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
 }
 

@@ -24,43 +24,8 @@ pub(super) fn open(
     columns: &Columns,
     outdir: Option<&Path>,
 ) -> Result<Box<dyn ItemSource>> {
-    // Paths relative to the folder, by precedence. Only the first kind is read.
-    let mut found: BTreeMap<Option<u8>, Vec<PathBuf>> = BTreeMap::new();
-    let mut has_images = false;
     let mut walk = Walk::new(folder, outdir)?;
-    for entry in walk.by_ref() {
-        let WalkedFile { path, relative } = entry?;
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.unwrap_or_default().to_ascii_lowercase();
-        has_images |= crate::source::folder::is_image(&path);
-        // Spark marks files that are not part of a table with an underscore.
-        if name.starts_with('_') {
-            continue;
-        }
-        match form_of(&path) {
-            // The manifest of a split, whatever its format.
-            Some(_) if name.starts_with("metadata.") => {
-                found.entry(None).or_default().push(relative);
-            }
-            Some(form) if form.rank.is_some() => {
-                found.entry(form.rank).or_default().push(relative);
-            }
-            _ => {}
-        }
-    }
-    let Some((_, files)) = found.pop_first() else {
-        let cause = format!("{} contains no manifest", folder.display());
-        return Err(
-            Error::new(ErrorKind::Source, cause).with_hint(match walk.skipped() {
-                [] if has_images => "use --images for a folder of images",
-                [_, ..] => {
-                    "files and folders that labeler-tui wrote are skipped: to label one, give \
-                            it itself"
-                }
-                _ => "a dataset has metadata.jsonl, .parquet, .tar, .csv or .jsonl files",
-            }),
-        );
-    };
+    let files = manifests(folder, &mut walk)?;
     // Spark writes a table as a folder named like a file, so its paths are relative to the parent.
     let is_table = form_of(folder).is_some();
     let base = match is_table {
@@ -86,6 +51,41 @@ pub(super) fn open(
         parts: parts?,
         warning: skipped_warning(folder, walk.skipped()),
     }))
+}
+
+/// Finds the files to read, relative to the folder: those of the first kind by precedence.
+fn manifests(folder: &Path, walk: &mut Walk) -> Result<Vec<PathBuf>> {
+    let mut found: BTreeMap<Option<u8>, Vec<PathBuf>> = BTreeMap::new();
+    let mut has_images = false;
+    for entry in walk.by_ref() {
+        let WalkedFile { path, relative } = entry?;
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        has_images |= crate::source::folder::is_image(&path);
+        // Spark marks files that are not part of a table with an underscore.
+        if name.starts_with('_') {
+            continue;
+        }
+        let rank = match form_of(&path) {
+            // The manifest of a split, whatever its format.
+            Some(_) if name.starts_with("metadata.") => None,
+            Some(form) if form.rank.is_some() => form.rank,
+            _ => continue,
+        };
+        found.entry(rank).or_default().push(relative);
+    }
+    if let Some((_, files)) = found.pop_first() {
+        return Ok(files);
+    }
+    let cause = format!("{} contains no manifest", folder.display());
+    let hint = match walk.skipped() {
+        [] if has_images => "use --images for a folder of images",
+        [_, ..] => {
+            "files and folders that labeler-tui wrote are skipped: to label one, give it itself"
+        }
+        _ => "a dataset has metadata.jsonl, .parquet, .tar, .csv or .jsonl files",
+    };
+    Err(Error::new(ErrorKind::Source, cause).with_hint(hint))
 }
 
 /// Prefix for the paths in one of the dataset's files: the path of its folder. Empty if that is not

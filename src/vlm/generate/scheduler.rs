@@ -9,7 +9,7 @@ use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
 use super::slot::{Slot, SlotOutput, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
-use crate::vlm::model::{Model, SequenceStep};
+use crate::vlm::model::Model;
 use crate::vlm::nn::kv::layout::Prefix;
 use crate::vlm::nn::kv::pool::Pool;
 use crate::vlm::nn::team;
@@ -381,41 +381,16 @@ impl<'m> Generator<'m> {
         let mut steps = Vec::new();
         let mut owners = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            let (Some(sequence), Some(features)) = (&mut slot.sequence, &slot.features) else {
+            let decoding = slot.decoding;
+            let Some(step) = slot.planned_step(image_token) else {
                 continue;
             };
-            if slot.planned == 0 {
-                continue;
-            }
-            let tokens = &slot.pending[slot.computed..slot.computed + slot.planned];
-            let images = match slot.decoding {
-                true => &[],
-                false => {
-                    let count = match features.is_empty() {
-                        true => 0,
-                        false => run_lengths(tokens, image_token).count(),
-                    };
-                    &features[slot.images_done..slot.images_done + count]
-                }
-            };
-            slot.images_done += images.len();
-            let last = slot.computed + slot.planned == slot.pending.len();
-            let logits = if last {
-                tokens.len() - 1..tokens.len()
-            } else {
-                0..0
-            };
-            match slot.decoding {
-                true => self.stats.answer_tokens += tokens.len(),
-                false => self.stats.prompt_tokens += tokens.len(),
+            match decoding {
+                true => self.stats.answer_tokens += step.tokens.len(),
+                false => self.stats.prompt_tokens += step.tokens.len(),
             }
             owners.push(Some(index));
-            steps.push(SequenceStep {
-                sequence,
-                tokens,
-                images,
-                logits,
-            });
+            steps.push(step);
         }
         for step in self.prefixes.steps() {
             self.stats.prompt_tokens += step.tokens.len();

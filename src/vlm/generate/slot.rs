@@ -7,7 +7,7 @@ use super::sampling::{Constraint, Mask, SampledToken, Sampler};
 use crate::error::{Error, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
-use crate::vlm::model::{ImageFeatures, Model};
+use crate::vlm::model::{ImageFeatures, Model, SequenceStep};
 use crate::vlm::nn::kv::sequence::Sequence;
 use std::time::Instant;
 
@@ -109,6 +109,33 @@ impl Slot {
             }
         }
         Ok(slot)
+    }
+
+    /// Returns the step that computes the planned tokens, if there are any. Only the last pending
+    /// token needs logits.
+    pub fn planned_step(&mut self, image_token: u32) -> Option<SequenceStep<'_>> {
+        let (sequence, features) = (self.sequence.as_mut()?, self.features.as_ref()?);
+        if self.planned == 0 {
+            return None;
+        }
+        let end = self.computed + self.planned;
+        let tokens = &self.pending[self.computed..end];
+        let count = match self.decoding || features.is_empty() {
+            true => 0,
+            false => run_lengths(tokens, image_token).count(),
+        };
+        let images = &features[self.images_done..self.images_done + count];
+        self.images_done += count;
+        let logits = match end == self.pending.len() {
+            true => tokens.len() - 1..tokens.len(),
+            false => 0..0,
+        };
+        Some(SequenceStep {
+            sequence,
+            tokens,
+            images,
+            logits,
+        })
     }
 
     /// Computes which tokens the constraint allows next, unless it is complete.

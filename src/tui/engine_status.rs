@@ -109,6 +109,12 @@ impl EngineStatus {
     /// Reason why the model accepts no request; `None` if it does.
     pub fn no_model(&self, words: Words) -> Option<String> {
         match &self.model {
+    /// Whether the model has nothing in hand, so that it has no speed now.
+    pub fn is_at_rest(&self) -> bool {
+        let is_paused = self.paused && self.progress.in_flight.is_empty();
+        is_paused || self.progress.stage == Stage::Idle
+    }
+
             ModelState::Off => Some(words.no_model_off().to_owned()),
             ModelState::Failed(error) => Some(words.no_model_because(words.cause(error))),
             ModelState::Loading | ModelState::Ready(_) => None,
@@ -171,7 +177,7 @@ impl EngineStatus {
         if let Some(done) = progress.stage_done {
             text.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
         }
-        if self.paused || progress.stage == Stage::Idle {
+        if self.paused || self.is_at_rest() {
             return text;
         }
         if progress.icons_per_minute_now > 0.0 {

@@ -36,38 +36,52 @@ pub fn refuse_unsaved(action: Action, session: &mut Session) -> Option<ActionOut
     Some(ActionOutcome::done())
 }
 
-/// Refuses to change a record that was not on screen when the key was read, and shows it in `place`;
-/// `None` where it was.
-pub fn refuse_unseen(
-    action: Action,
+/// The parts of the record that must have been on screen before an action changes it.
+pub fn needed_parts(action: Action, is_workbench: bool) -> &'static [Part] {
+    match action {
+        action if !action.changes_record() => &[],
+        action if action.judges_record() => &[Part::Label, Part::Picture],
+        // A prompt shows the text that it edits, and the workbench a fix before it is applied.
+        action if action.opens_prompt() => &[Part::Name],
+        Action::Fix if is_workbench => &[Part::Name],
+        _ => &[Part::Label],
+    }
+}
+
+/// The only one of `targets`, and the first of the `needed` parts that was not on screen by frame
+/// `frames`; goes to that record. `None` if all were, and for many records, where a change asks
+/// first.
+pub fn unseen(
     targets: &[GroupId],
     frames: u64,
-    place: Option<KeyContext>,
+    needed: &[Part],
     session: &mut Session,
-) -> Option<ActionOutcome> {
-    let [id] = targets[..] else { return None };
-    // A prompt shows the text that it edits.
-    let needed = match action {
-        Action::Reject => Visibility::Full,
-        action if !action.changes_record() => Visibility::Hidden,
-        action if action.opens_prompt() => Visibility::Text,
-        // A fix is shown before it is applied.
-        Action::Fix if place.is_some() => Visibility::Text,
-        _ => Visibility::Full,
-    };
-    if session.seen.was_seen(id, needed, frames) {
-        return None;
+) -> Option<(GroupId, Part)> {
+    let [id] = *targets else { return None };
+    let part = session.seen.unseen(id, needed, frames)?;
+    if session.current() != Some(id) {
+        session.go_to(id);
     }
-    let name = session.name_of(id);
-    let why = session.words.not_seen(name);
-    let open = match action.opens_prompt() {
-        true => Some(Dialog::refusal(why)),
-        false => {
-            session.warn(why);
-            None
-        }
+    Some((id, part))
+}
+
+/// Refuses to change a record because a part of it was not on screen when the key was read.
+pub fn refuse_unseen(
+    action: Action,
+    id: GroupId,
+    part: Part,
+    session: &mut Session,
+) -> ActionOutcome {
+    let (name, words) = (session.name_of(id), session.words);
+    let why = match part {
+        Part::Name | Part::Label => words.not_seen(name),
+        Part::Picture => words.picture_not_seen(name),
     };
-    Some(ActionOutcome { show: place, open })
+    if action.opens_prompt() {
+        return ActionOutcome::open(Dialog::refusal(why));
+    }
+    session.warn(why);
+    ActionOutcome::done()
 }
 
 /// Reports what a step did. After undo and redo, goes to the changed record.

@@ -11,4 +11,4 @@ pub use clicks::Clicks;
 pub use pace::{Effort, Pace, Tally};
 pub use repeat::Repeats;
 pub use retries::Retries;
-pub use seen::{SeenRecords, Visibility};
+pub use seen::{Part, SeenRecords};

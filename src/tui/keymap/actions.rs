@@ -431,6 +431,19 @@ impl Action {
             )
     }
 
+    /// Whether the action judges the current record, by its label and its picture.
+    pub fn judges_record(self) -> bool {
+        matches!(
+            self,
+            Self::AcceptNext
+                | Self::CommitNext
+                | Self::Reject
+                | Self::Reopen
+                | Self::RepeatEdit
+                | Self::Retry
+        )
+    }
+
     /// The field that the action moves the cursor to.
     pub fn target_field(self) -> Option<Field> {
         Some(match self {

@@ -88,6 +88,16 @@ impl Pictures {
     /// Switches to the next backdrop, and to the plain view.
     pub fn next_backdrop(&mut self) -> BackdropChoice {
         self.backdrop = self.backdrop.next();
+    /// Whether a record has a picture that can be shown.
+    pub fn can_show(&self, detail: &GroupDetail) -> bool {
+        !self.off && detail.item.file.is_some()
+    }
+
+    /// Whether a record's picture has been loaded or failed to load, or will never be.
+    pub fn has_settled(&self, key: &PictureKey, detail: &GroupDetail) -> bool {
+        !self.can_show(detail) || self.loaded.contains_key(key)
+    }
+
         self.model_view = false;
         self.backdrop
     }

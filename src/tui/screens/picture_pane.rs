@@ -53,13 +53,17 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
 
 /// Whether the picture of the current record is on screen or will never be.
 pub fn is_settled(session: &Session, place: Option<PicturePlace>) -> bool {
-    let (Some(place), Some(detail)) = (place, session.detail()) else {
-        return true;
+    let Some(detail) = session.detail() else {
+        return false;
     };
-    let (room, _) = place.picture_and_text();
-    let key = session.pictures.key(detail, &session.settings.icon, room);
-    let pictures = &session.pictures;
-    pictures.are_off() || detail.item.file.is_none() || pictures.get(&key).is_some()
+    match place {
+        Some(place) => {
+            let (room, _) = place.picture_and_text();
+            let key = session.pictures.key(detail, &session.settings.icon, room);
+            session.pictures.has_settled(&key, detail)
+        }
+        None => !session.pictures.can_show(detail),
+    }
 }
 
 pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer) {

@@ -11,6 +11,7 @@ mod looks;
 mod mouse;
 mod queue;
 mod trouble;
+mod seen;
 mod versions;
 mod words;
 

@@ -4,7 +4,7 @@ use super::dialogs::{
     ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
     PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
-use super::flow::Visibility;
+use super::flow::{Part, Work};
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::screens::ActionOutcome;
@@ -15,6 +15,7 @@ use crate::record::{
     Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, GroupSummary, Reason,
 };
 use crate::wording::Words;
+use std::time::Instant;
 
 /// The records and the screen that an action works on.
 pub struct ActionContext {
@@ -93,11 +94,18 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
     let about = here.or(groups.first()).copied();
     match step {
         Step::Undone(_) | Step::Redone(_) => {
+            match step {
+                Step::Undone(_) => session.pace.undo(),
+                _ => session.pace.redo(),
+            }
             if let Some(id) = about {
                 session.go_to(id);
             }
         }
-        Step::Done(report) if report.records > 0 => session.track_pace(&report.change, groups),
+        Step::Done(report) if report.records > 0 => {
+            let work = Work::of(&report.change, groups.len());
+            session.pace.add(groups, work, Instant::now());
+        }
         Step::Done(report) => session.repeats.forget(&report.change),
         Step::NothingToUndo | Step::NothingToRedo => {}
     }

@@ -2,7 +2,7 @@
 //! Screens and dialogs read its parts, and change several of them at once through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
+use super::flow::{Pace, Repeats, Retries, SeenRecords, Tally};
 use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -455,20 +455,6 @@ impl Session {
             .unwrap_or_default()
     }
 
-    /// Counts a step for the pace of the session.
-    pub fn track_pace(&mut self, change: &Change, groups: &[GroupId]) {
-        match change {
-            Change::Accept | Change::Reject { .. } => {
-                self.pace.add_decisions(groups, Instant::now())
-            }
-            // A bulk commit takes records that were decided earlier or not reviewed at all.
-            Change::Commit if groups.len() == 1 => self.pace.add_decisions(groups, Instant::now()),
-            Change::Commit | Change::Reopen | Change::SetNote { .. } => {}
-            Change::Fix { .. } => self.pace.add_effort(groups, Effort::Fixed),
-            _ => self.pace.add_effort(groups, Effort::Edited),
-        }
-    }
-
     /// Decisions of this session, without those that were undone.
     pub fn tally(&self) -> Tally {
         self.pace.tally(|id| self.is_decided(id))
@@ -487,6 +473,12 @@ impl Session {
     /// Goes to a record; a notice reports where the filter hides it.
     pub fn go_to(&mut self, id: GroupId) {
         self.queue.go_to(id, &self.records);
+    }
+
+    /// Decisions of this session in each minute, without those that were undone.
+    pub fn decisions_per_minute(&self) -> Vec<u64> {
+        self.pace
+            .per_minute(Instant::now(), |id| self.is_decided(id))
     }
 
     /// Moves the cursor by a number of rows, at most to the first or last one.

@@ -422,3 +422,22 @@ fn the_bell_after_the_work_says_what_is_left() {
     let said = rung(&mut bench).unwrap();
     assert!(said.starts_with("4 to review: "), "{said}");
 }
+
+#[test]
+fn undone_work_is_not_counted() {
+    let mut bench = Bench::evening_without_model(120, 40);
+    // An edit that was undone, then an acceptance of the text as it was.
+    bench.keys("t \"여름 enter esc u a");
+    let tally = bench.session().tally();
+    assert_eq!((tally.unchanged, tally.edited), (1, 0));
+    let screen = bench.keys("F4").screen();
+    assert!(screen.contains("Decisions per minute"), "{screen}");
+    bench.keys("F2 u ctrl-r");
+    assert_eq!(bench.session().tally().decided(), 1);
+    // Without a decision, there is nothing to chart.
+    let screen = bench.keys("u F4").screen();
+    assert!(!screen.contains("Decisions per minute"), "{screen}");
+    // A withdrawn decision is not charted either.
+    bench.keys("F2 \\ g g a g g O");
+    assert!(bench.session().decisions_per_minute().is_empty());
+}

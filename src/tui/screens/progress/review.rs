@@ -14,7 +14,6 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
-use std::time::Instant;
 
 /// Cells for the name of a row.
 const NAME: usize = 20;
@@ -43,7 +42,7 @@ pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
-        match session.pace.per_minute(Instant::now())[..] {
+        match session.decisions_per_minute()[..] {
             [] => {
                 let inner = bordered_pane(theme, area, words.list_uncertainty(), buf);
                 lines(&uncertainties(session, inner), 0, inner, buf);

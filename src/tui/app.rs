@@ -229,6 +229,10 @@ impl App {
         let Some(mut dialog) = self.dialog.take() else {
             return;
         };
+        // A warning is about what was entered before.
+        if matches!(key.code, KeyCode::Enter | KeyCode::Esc) {
+            self.session.notices.dismiss_warning();
+        }
         let next = dialog.key(key, &place, &mut self.session);
         if let Some(action) = next.action {
             self.act(action);

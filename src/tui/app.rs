@@ -367,7 +367,7 @@ impl App {
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
-                    session.engine.changing = None;
+                    session.engine.step_answered();
                     handlers::report_step(&step, &groups, session);
                 }
                 self.ask_again_to_quit();

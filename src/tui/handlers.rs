@@ -136,6 +136,10 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
             session.apply(targets, Change::Reopen);
         }
         Action::NextToReview => session.go_to_next(),
+        // The records that are being changed are not known yet.
+        Action::CommitAccepted | Action::CommitCertain if session.engine.changing.is_some() => {
+            session.notify(words.still_changing());
+        }
         Action::CommitAccepted => open = commit_decided(session),
         Action::CommitCertain => open = commit_certain(session),
         Action::Reject => {
@@ -505,6 +509,9 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         Action::Fix | Action::FixAll => {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.fixes.is_empty())
+        }
+        Action::CommitAccepted | Action::CommitCertain if session.engine.changing.is_some() => {
+            false
         }
         Action::CommitAccepted => {
             let groups = session.records.groups();

@@ -46,6 +46,8 @@ words! {
     nothing_left_here: "nothing is left to review in this list"
         / "이 목록에는 검토할 것이 남지 않았습니다",
     changing(records): "changing {records}..." / "{records}{을} 바꾸는 중...",
+    still_changing: "records are still being changed: press the key again when that is done"
+        / "아직 레코드를 바꾸는 중입니다. 끝난 뒤에 키를 다시 누르세요",
     searching(text): "searching for {text}..." / "{text} 검색 중...",
     found_by(text): "all icons, most similar to {text} first"
         / "모든 아이콘을 {text}{과} 비슷한 것부터 보입니다",

@@ -127,7 +127,7 @@ impl App {
                     dialog.set_preview(number, *preview);
                 }
             }
-            Message::Picture(picture) => self.session.pictures.insert(picture),
+            Message::Picture(picture) => self.session.put_picture(picture),
             Message::Pixels(pixels) => self.session.pictures.set_draws_pixels(pixels),
             Message::Ground(ground) => self.session.theme.ground = ground,
             Message::Resumed => self.session.request(Effect::Redraw),

@@ -7,8 +7,8 @@ use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
-use super::picture::{PictureRequest, Pictures};
-use super::records::{Queue, Records, Selection};
+use super::picture::{LoadedPicture, PictureRequest, Pictures};
+use super::records::{Queue, Records, Selection, with_stored_value};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
@@ -217,6 +217,16 @@ impl Session {
         (self.current().is_some() && self.detail().is_none()) || self.pictures.are_loading()
     }
 
+    /// Takes a loaded picture. Reports once that its file has been replaced since it was labeled.
+    pub fn put_picture(&mut self, picture: LoadedPicture) {
+        let id = picture.key.group;
+        if self.pictures.insert(picture) {
+            let text = self.words.picture_replaced(self.name_of(id));
+            self.notices.log_error(text.clone());
+            self.warn(text);
+        }
+    }
+
     /// The labels of the current record's draft.
     pub fn labels(&self) -> Option<&Labels> {
         Some(&self.detail()?.draft.as_ref()?.labels)
@@ -255,7 +265,7 @@ impl Session {
         let tile = |id: &GroupId| {
             let file = self.records.detail(*id)?.item.file.clone()?;
             let key = self.pictures.tile_key(*id, room);
-            Some(PictureRequest { key, file })
+            PictureRequest::of(self.records.detail(*id)?, key)
         };
         ids.iter().filter_map(tile).collect()
     }

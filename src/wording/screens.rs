@@ -46,6 +46,8 @@ words! {
     no_picture_file: "no picture file" / "그림 파일 없음",
     no_picture: "no picture" / "그림 없음",
     no_picture_because(why): "no picture: {why}" / "그림 없음: {why}",
+    as_model_would_see: "as this run's model would see it" / "이번 실행의 모델이 볼 모습",
+    not_as_labeled: "replaced since it was labeled" / "라벨링한 뒤에 바뀐 그림",
     by_contrast(ground): "{ground} (contrast)" / "{ground}(대비)",
     upscale(n): "upscale {n}" / "배율 {n}",
     unnamed: "unnamed" / "이름 없음",

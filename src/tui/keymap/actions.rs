@@ -218,7 +218,7 @@ actions! {
             "Show the picture on white, black or a checkerboard" / "그림을 흰색, 검은색, 바둑판 위에 보입니다",
         ModelView "model-view"
             "model's eye" / "모델 시점"
-            "Show exactly the pixels that the model received" / "모델이 받은 픽셀 그대로 보입니다",
+            "Show the pixels that the model received, or would receive" / "모델이 받은, 또는 받을 픽셀 그대로 보입니다",
         Zoom "zoom"
             "zoom" / "확대"
             "Switch the picture between full screen and beside the record" / "그림을 화면 가득, 또는 다시 레코드 옆에 보입니다",

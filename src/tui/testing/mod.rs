@@ -483,8 +483,14 @@ impl Bench {
             detail.item.file = Some(icon.to_owned().into());
         }
         self.send_all();
+        self.message(Message::Pixels(false));
+    }
+        self.show_icon(icon);
         self.message(Message::Pixels(true));
     }
+
+    /// Gives every item this icon.
+    pub fn show_icon(&mut self, icon: &std::path::Path) {
 
     /// Top-left cells of all pixel pictures on the screen.
     pub fn images(&mut self) -> Vec<Position> {

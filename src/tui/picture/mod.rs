@@ -199,9 +199,7 @@ impl Pictures {
         }
         if !self.draws_pixels {
             for at in place.intersection(buf.area).positions() {
-                let cell = &mut buf[at];
-                cell.fg = theme.pixel(cell.fg);
-                cell.bg = theme.pixel(cell.bg);
+                theme.draw_pixels(&mut buf[at]);
             }
         }
     }

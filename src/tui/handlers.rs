@@ -54,8 +54,8 @@ pub fn needed_parts(action: Action, is_workbench: bool) -> &'static [Part] {
 /// first.
 pub fn unseen(
     targets: &[GroupId],
-    frames: u64,
     needed: &[Part],
+    frames: u64,
     session: &mut Session,
 ) -> Option<(GroupId, Part)> {
     let [id] = *targets else { return None };

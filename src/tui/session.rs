@@ -263,7 +263,6 @@ impl Session {
     /// Requests the icons of these groups as tiles, as far as their details are loaded.
     pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
         let tile = |id: &GroupId| {
-            let file = self.records.detail(*id)?.item.file.clone()?;
             let key = self.pictures.tile_key(*id, room);
             PictureRequest::of(self.records.detail(*id)?, key)
         };
@@ -354,6 +353,7 @@ impl Session {
         if self.refuse_unsaved() {
             return false;
         }
+        let change = with_stored_value(change, self.vocabulary());
         if let [group] = groups[..] {
             match self
                 .records
@@ -475,6 +475,12 @@ impl Session {
         self.pace.newest().filter(|id| self.is_decided(*id))
     }
 
+    /// Decisions of this session in each minute, without those that were undone.
+    pub fn decisions_per_minute(&self) -> Vec<u64> {
+        self.pace
+            .per_minute(Instant::now(), |id| self.is_decided(id))
+    }
+
     fn is_decided(&self, id: GroupId) -> bool {
         let summary = self.records.get(id);
         summary.is_some_and(|summary| summary.state.is_decided())
@@ -483,12 +489,6 @@ impl Session {
     /// Goes to a record; a notice reports where the filter hides it.
     pub fn go_to(&mut self, id: GroupId) {
         self.queue.go_to(id, &self.records);
-    }
-
-    /// Decisions of this session in each minute, without those that were undone.
-    pub fn decisions_per_minute(&self) -> Vec<u64> {
-        self.pace
-            .per_minute(Instant::now(), |id| self.is_decided(id))
     }
 
     /// Moves the cursor by a number of rows, at most to the first or last one.

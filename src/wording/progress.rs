@@ -55,4 +55,9 @@ words! {
     fact_decided: "decided" / "결정",
     nothing_in_hand: "nothing" / "없음",
     no_errors: "none" / "없음",
+    lines_below(lines, keys): "and {lines}: {keys}" / "아래에 {lines}: {keys}",
+}
+
+counted! {
+    more_lines: "more line" / "{n}줄",
 }

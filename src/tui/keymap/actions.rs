@@ -192,10 +192,10 @@ actions! {
     "Ask the model" / "모델에 묻기" {
         Retry "retry"
             "retry" / "다시 묻기"
-            "Ask again with the stricter prompt, ahead of all waiting items" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻습니다",
+            "Ask again with the stricter prompt, ahead of the queue; go to the next" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻고 다음 레코드로 갑니다",
         RetryWith "retry-with"
             "retry with" / "바꿔 묻기"
-            "Ask again with another scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
+            "Ask again with another scale, background, picture or a hint; go to the next" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻고 다음 레코드로 갑니다",
         Versions "versions"
             "versions" / "버전"
             "Show all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",

@@ -343,11 +343,11 @@ fn a_bulk_change_is_previewed() {
     );
     bench.keys("enter");
     let screen = bench.screen();
-    let notice = "renamed 왕관 to 크라운 in tags of 5 records; 2 have no draft";
+    let notice = "replaced 왕관 with 크라운 in tags of 5 records; 2 have no draft";
     assert!(screen.contains(notice), "{screen}");
     bench.keys("u");
     assert!(
-        bench.screen().contains("undone: rename"),
+        bench.screen().contains("undone: replace"),
         "{}",
         bench.screen()
     );

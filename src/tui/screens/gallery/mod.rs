@@ -144,7 +144,7 @@ impl Screen for Gallery {
         title(session, grid.title, buf);
         filter_line(view, grid.filter, buf);
         if session.queue.is_empty() {
-            empty_queue(session, grid.tiles, buf);
+            empty_queue(view, grid.tiles, buf);
             return;
         }
         let first = self.top * grid.columns;

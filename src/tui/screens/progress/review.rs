@@ -224,6 +224,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_names_the_keys_that_show_the_rest() {
+        let mut bench = Bench::evening_without_model(80, 14);
+        let screen = bench.keys("F4").screen();
+        assert!(screen.contains(" more lines: Down End"), "{screen}");
+    }
+
+    #[test]
     fn a_small_screen_scrolls_to_everything() {
         let mut bench = Bench::evening_without_model(40, 10);
         let mut seen = bench.keys("F4").screen();

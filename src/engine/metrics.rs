@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Window of the current rates.
+/// Window of the current rates, in time at work.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Interval between points of the throughput chart.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
@@ -28,10 +28,10 @@ struct Counters {
     /// Number of icons with a final answer.
     finished: u64,
     stage_seconds: [f64; 4],
-    /// When the icons in the window were finished.
-    icons: VecDeque<Instant>,
-    /// Numbers of tokens generated in the window, with their times.
-    tokens: VecDeque<(Instant, usize)>,
+    /// When the icons in the window were finished, in time at work.
+    icons: VecDeque<Duration>,
+    /// Numbers of tokens generated in the window, with their times likewise.
+    tokens: VecDeque<(Duration, usize)>,
     /// Tokens counted while an ended request was generated, until its final number is known; by
     /// ticket.
     counted: BTreeMap<u64, usize>,
@@ -43,8 +43,6 @@ struct Counters {
 /// Measures the time during which there was work.
 #[derive(Debug, Default)]
 struct Worked {
-    /// Start of the first request.
-    first: Option<Instant>,
     /// Start of the current busy period.
     since: Option<Instant>,
     before: Duration,
@@ -52,7 +50,6 @@ struct Worked {
 
 impl Worked {
     fn begin(&mut self, now: Instant) {
-        self.first.get_or_insert(now);
         self.since.get_or_insert(now);
     }
 
@@ -64,6 +61,43 @@ impl Worked {
     fn time(&self, now: Instant) -> Duration {
         let current = self.since.map_or(Duration::ZERO, |since| now - since);
         self.before + current
+    }
+}
+
+impl Inner {
+    /// The events per second of time at work in the window.
+    fn per_second(&self, now: Instant, count: usize) -> f64 {
+        match self.worked.time(now).min(WINDOW).as_secs_f64() {
+            window if window > 0.0 => count as f64 / window,
+            _ => 0.0,
+        }
+    }
+
+    fn icons_per_minute(&mut self, now: Instant) -> f64 {
+        let start = self.worked.time(now).saturating_sub(WINDOW);
+        while self.icons.front().is_some_and(|at| *at < start) {
+            self.icons.pop_front();
+        }
+        self.per_second(now, self.icons.len()) * 60.0
+    }
+
+    fn tokens_per_second(&mut self, now: Instant) -> f64 {
+        let start = self.worked.time(now).saturating_sub(WINDOW);
+        while self.tokens.front().is_some_and(|(at, _)| *at < start) {
+            self.tokens.pop_front();
+        }
+        let tokens = self.tokens.iter().map(|(_, n)| n).sum();
+        self.per_second(now, tokens)
+    }
+
+    /// Adds a point to the chart. Time without work is not part of it.
+    fn add_sample(&mut self, now: Instant) {
+        self.last_sample = now;
+        let rate = self.icons_per_minute(now);
+        self.throughput.push_back(rate);
+        if self.throughput.len() > MAX_SAMPLES {
+            self.throughput.pop_front();
+        }
     }
 }
 
@@ -113,7 +147,8 @@ impl Metrics {
             answer.text = text;
             let new = tokens.saturating_sub(answer.tokens);
             answer.tokens = tokens;
-            inner.tokens.push_back((now, new));
+            let at = inner.worked.time(now);
+            inner.tokens.push_back((at, new));
         }
     }
 
@@ -137,6 +172,10 @@ impl Metrics {
     /// Marks the start of an idle period, which averages exclude. Every request has been handled.
     pub fn rest(&self, now: Instant) {
         let mut inner = self.lock();
+        // A short run ends before the next point of the chart is due.
+        if inner.worked.since.is_some() {
+            inner.add_sample(now);
+        }
         inner.worked.rest(now);
         inner.counted.clear();
     }
@@ -145,7 +184,8 @@ impl Metrics {
     pub fn icon_finished(&self, now: Instant) {
         let mut inner = self.lock();
         inner.finished += 1;
-        inner.icons.push_back(now);
+        let at = inner.worked.time(now);
+        inner.icons.push_back(at);
     }
 
     /// Adds the tokens and times of an answer. An icon may get several.
@@ -162,9 +202,8 @@ impl Metrics {
             *sum += ms / 1000.0;
         }
         let counted = inner.counted.remove(&ticket).unwrap_or_default();
-        inner
-            .tokens
-            .push_back((now, tokens.saturating_sub(counted)));
+        let at = inner.worked.time(now);
+        inner.tokens.push_back((at, tokens.saturating_sub(counted)));
     }
 
     pub fn stage_seconds(&self) -> [f64; 4] {
@@ -174,22 +213,8 @@ impl Metrics {
     /// Fills in the measured fields of `progress`, based on its counts.
     pub fn measure(&self, now: Instant, progress: &mut Progress) {
         let mut inner = self.lock();
-        let is_old = |at: &Instant| now.duration_since(*at) > WINDOW;
-        while inner.icons.front().is_some_and(is_old) {
-            inner.icons.pop_front();
-        }
-        while inner.tokens.front().is_some_and(|(at, _)| is_old(at)) {
-            inner.tokens.pop_front();
-        }
-        let first = inner.worked.first;
-        let since_first = first.map_or(Duration::ZERO, |first| now - first);
-        let window = since_first.min(WINDOW).as_secs_f64();
-        let per_second = |count: usize| match window {
-            w if w > 0.0 => count as f64 / w,
-            _ => 0.0,
-        };
-        progress.icons_per_minute_now = per_second(inner.icons.len()) * 60.0;
-        progress.tokens_per_second = per_second(inner.tokens.iter().map(|(_, n)| n).sum());
+        progress.icons_per_minute_now = inner.icons_per_minute(now);
+        progress.tokens_per_second = inner.tokens_per_second(now);
         let busy = inner.worked.time(now).as_secs_f64();
         progress.icons_per_minute = match busy {
             w if w > 0.0 => inner.finished as f64 * 60.0 / w,
@@ -204,14 +229,9 @@ impl Metrics {
             .saturating_sub(progress.already + progress.done + progress.following)
             as f64;
         progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| remaining * 60.0 / rate);
-        // Time without work is not part of the curve, once it has come down.
-        let is_at_rest = inner.worked.since.is_none() && progress.icons_per_minute_now == 0.0;
-        if !is_at_rest && now.duration_since(inner.last_sample) >= SAMPLE_INTERVAL {
-            inner.last_sample = now;
-            inner.throughput.push_back(progress.icons_per_minute_now);
-            if inner.throughput.len() > MAX_SAMPLES {
-                inner.throughput.pop_front();
-            }
+        let is_due = now.duration_since(inner.last_sample) >= SAMPLE_INTERVAL;
+        if inner.worked.since.is_some() && is_due {
+            inner.add_sample(now);
         }
         progress.stage = inner.stage;
         progress.stage_done = inner.stage_done;
@@ -309,6 +329,34 @@ mod tests {
         metrics.started(at(1000), 2, GroupId(2));
         metrics.icon_finished(at(1020));
         assert!((average(at(1020)) - 4.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_short_run_peaks_at_its_average_and_keeps_its_speed_while_idle() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let measured = |now: Instant| {
+            let mut progress = Progress::default();
+            metrics.measure(now, &mut progress);
+            progress
+        };
+        metrics.started(start, 1, GroupId(1));
+        metrics.icon_finished(at(2000));
+        measured(at(2100));
+        for icon in 2..15 {
+            metrics.icon_finished(at(2000 + icon * 60));
+        }
+        metrics.rest(at(3000));
+        let end = measured(at(3000));
+        let peak = end.throughput.iter().copied().fold(0.0, f64::max);
+        assert!(peak >= end.icons_per_minute, "{end:?}");
+        for later in [10_000, 120_000] {
+            let idle = measured(at(later));
+            assert_eq!(idle.icons_per_minute_now, end.icons_per_minute_now);
+            assert_eq!(idle.icons_per_minute, end.icons_per_minute);
+            assert_eq!(idle.throughput, end.throughput);
+        }
     }
 
     #[test]

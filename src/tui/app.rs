@@ -4,7 +4,7 @@
 use super::bars::{self, Press};
 use super::dialogs::Dialog;
 use super::events;
-use super::flow::{Clicks, Visibility};
+use super::flow::{Clicks, Part};
 use super::handlers::{self, ActionContext};
 use super::keymap::{Action, Key, KeyContext, KeySequence, Keymap, Lookup};
 use super::message::{Effect, Message};
@@ -127,7 +127,7 @@ impl App {
                     dialog.set_preview(number, *preview);
                 }
             }
-            Message::Picture(picture) => self.session.pictures.insert(picture),
+            Message::Picture(picture) => self.session.put_picture(picture),
             Message::Pixels(pixels) => self.session.pictures.set_draws_pixels(pixels),
             Message::Ground(ground) => self.session.theme.ground = ground,
             Message::Resumed => self.session.request(Effect::Redraw),
@@ -229,6 +229,10 @@ impl App {
         let Some(mut dialog) = self.dialog.take() else {
             return;
         };
+        // A warning is about what was entered before.
+        if matches!(key.code, KeyCode::Enter | KeyCode::Esc) {
+            self.session.notices.dismiss_warning();
+        }
         let next = dialog.key(key, &place, &mut self.session);
         if let Some(action) = next.action {
             self.act(action);
@@ -270,10 +274,12 @@ impl App {
             session.notices.dismiss();
         }
         let targets = self.screens.targets(session);
-        let place = self.screens.shown().record_place(session);
-        let frames = self.frames_at_key;
-        let refusal = handlers::refuse_unsaved(action, session)
-            .or_else(|| handlers::refuse_unseen(action, &targets, frames, place, session));
+        let needed = handlers::needed_parts(action, self.screens.is_workbench());
+        let refusal = handlers::refuse_unsaved(action, session).or_else(|| {
+            let (id, part) = handlers::unseen(&targets, needed, self.frames_at_key, session)?;
+            self.screens.bring_up(part, session);
+            Some(handlers::refuse_unseen(action, id, part, session))
+        });
         self.refused |= refusal.is_some();
         let outcome = refusal
             .or_else(|| self.screens.shown_mut().act(action, session))
@@ -361,7 +367,7 @@ impl App {
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
-                    session.engine.changing = None;
+                    session.engine.step_answered();
                     handlers::report_step(&step, &groups, session);
                 }
                 self.ask_again_to_quit();
@@ -484,11 +490,12 @@ impl App {
     pub fn drawn(&mut self) -> bool {
         let session = &mut self.session;
         let shown = match self.dialog.is_some() || session.is_too_small() {
-            true => Visibility::Hidden,
-            false => self.screens.shown().record_visibility(session),
+            true => Vec::new(),
+            false => self.screens.shown().shown_parts(session),
         };
-        session.seen.drawn(session.queue.current(), shown);
-        let is_complete = self.dialog.is_some() || shown == Visibility::Full;
+        session.seen.drawn(session.queue.current(), &shown);
+        let shows = |part| shown.contains(&part);
+        let is_complete = self.dialog.is_some() || shows(Part::Label) && shows(Part::Picture);
         let is_coming = session.is_loading() && !session.is_too_small() && !session.engine.ended;
         self.play_next(is_complete || !is_coming)
     }
@@ -496,7 +503,7 @@ impl App {
     /// Records a frame in which something else covers the workstation.
     pub fn covered(&mut self) {
         self.session.repeats.stop_playing();
-        self.session.seen.drawn(None, Visibility::Hidden);
+        self.session.seen.drawn(None, &[]);
     }
 
     /// Position of the terminal's own cursor. In a text being typed, it lets an input method

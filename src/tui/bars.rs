@@ -308,8 +308,11 @@ fn short(action: Action, is_way_back: bool, room: u16, session: &Session) -> Str
         Action::Pause if session.engine.paused => words.go_on().to_owned(),
         Action::Zoom if is_way_back => words.back().to_owned(),
         Action::Undo if room >= WIDE_LINE => match &session.engine.undo {
-            Some(step) => words.undo_step(fit(&words.past_step(step), STEP_CELLS)),
-            None => words.undo().to_owned(),
+            // The change that is being made will be undone first.
+            Some(step) if session.engine.changing.is_none() => {
+                words.undo_step(fit(&words.past_step(step), STEP_CELLS))
+            }
+            _ => words.undo().to_owned(),
         },
         Action::RepeatEdit if room >= WIDE_LINE => match session.repeats.last() {
             Some(change) => words.again_change(fit(&words.change(change), STEP_CELLS)),

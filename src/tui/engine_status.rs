@@ -29,6 +29,8 @@ pub struct EngineStatus {
     pub redo: Option<PastStep>,
     /// How many records the engine is changing in one step, if they are many.
     pub changing: Option<usize>,
+    /// Steps that were sent and that the engine has neither saved nor refused yet.
+    pub unanswered: usize,
     /// Set while nothing can be saved.
     pub blocked: Option<Blocked>,
     pub ended: bool,
@@ -51,6 +53,7 @@ impl EngineStatus {
             undo: None,
             redo: None,
             changing: None,
+            unanswered: 0,
             blocked: None,
             ended: false,
             broken: None,
@@ -64,12 +67,19 @@ impl EngineStatus {
             Command::Apply { groups, .. } => groups.len(),
             Command::Undo => records(&self.undo),
             Command::Redo => records(&self.redo),
-            _ => 0,
+            _ => return false,
         };
+        self.unanswered += 1;
         if records > 1 {
             self.changing = Some(records);
         }
         records > 1
+    }
+
+    /// Notes that the engine saved or refused a step.
+    pub fn step_answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.changing = None;
     }
 
     pub fn add_labeled(&mut self, id: GroupId) {
@@ -97,6 +107,12 @@ impl EngineStatus {
     /// Whether a model is ready or still loading.
     pub fn has_model(&self) -> bool {
         matches!(self.model, ModelState::Ready(_) | ModelState::Loading)
+    }
+
+    /// Whether the model has nothing in hand, so that it has no speed now.
+    pub fn is_at_rest(&self) -> bool {
+        let is_paused = self.paused && self.progress.in_flight.is_empty();
+        is_paused || self.progress.stage == Stage::Idle
     }
 
     /// Whether the progress screen has something to show about the model: it is working or has
@@ -171,7 +187,7 @@ impl EngineStatus {
         if let Some(done) = progress.stage_done {
             text.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
         }
-        if self.paused || progress.stage == Stage::Idle {
+        if self.paused || self.is_at_rest() {
             return text;
         }
         if progress.icons_per_minute_now > 0.0 {

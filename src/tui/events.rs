@@ -4,7 +4,7 @@ use super::bars;
 use super::engine_status::ModelState;
 use super::message::Effect;
 use super::session::Session;
-use crate::engine::Event;
+use crate::engine::{Event, Warning};
 
 /// Updates the session. The application handles the events that concern a dialog.
 pub fn update(event: Event, session: &mut Session) {
@@ -65,6 +65,9 @@ pub fn update(event: Event, session: &mut Session) {
             session.notify_failed(group, text);
         }
         Event::Warning(warning) => {
+            if matches!(warning, Warning::Refused(_)) {
+                session.engine.step_answered();
+            }
             let text = words.warning(&warning);
             session.notices.log_error(text.clone());
             session.warn(text);

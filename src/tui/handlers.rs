@@ -4,7 +4,7 @@ use super::dialogs::{
     ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
     PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
-use super::flow::Visibility;
+use super::flow::{Part, Work};
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::screens::ActionOutcome;
@@ -15,6 +15,7 @@ use crate::record::{
     Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, GroupSummary, Reason,
 };
 use crate::wording::Words;
+use std::time::Instant;
 
 /// The records and the screen that an action works on.
 pub struct ActionContext {
@@ -36,38 +37,52 @@ pub fn refuse_unsaved(action: Action, session: &mut Session) -> Option<ActionOut
     Some(ActionOutcome::done())
 }
 
-/// Refuses to change a record that was not on screen when the key was read, and shows it in `place`;
-/// `None` where it was.
+/// The parts of the record that must have been on screen before an action changes it.
+pub fn needed_parts(action: Action, is_workbench: bool) -> &'static [Part] {
+    match action {
+        action if !action.changes_record() => &[],
+        action if action.judges_record() => &[Part::Label, Part::Picture],
+        // A prompt shows the text that it edits, and the workbench a fix before it is applied.
+        action if action.opens_prompt() => &[Part::Name],
+        Action::Fix if is_workbench => &[Part::Name],
+        _ => &[Part::Label],
+    }
+}
+
+/// The only one of `targets`, and the first of the `needed` parts that was not on screen by frame
+/// `frames`; goes to that record. `None` if all were, and for many records, where a change asks
+/// first.
+pub fn unseen(
+    targets: &[GroupId],
+    needed: &[Part],
+    frames: u64,
+    session: &mut Session,
+) -> Option<(GroupId, Part)> {
+    let [id] = *targets else { return None };
+    let part = session.seen.unseen(id, needed, frames)?;
+    if session.current() != Some(id) {
+        session.go_to(id);
+    }
+    Some((id, part))
+}
+
+/// Refuses to change a record because a part of it was not on screen when the key was read.
 pub fn refuse_unseen(
     action: Action,
-    targets: &[GroupId],
-    frames: u64,
-    place: Option<KeyContext>,
+    id: GroupId,
+    part: Part,
     session: &mut Session,
-) -> Option<ActionOutcome> {
-    let [id] = targets[..] else { return None };
-    // A prompt shows the text that it edits.
-    let needed = match action {
-        Action::Reject => Visibility::Full,
-        action if !action.changes_record() => Visibility::Hidden,
-        action if action.opens_prompt() => Visibility::Text,
-        // A fix is shown before it is applied.
-        Action::Fix if place.is_some() => Visibility::Text,
-        _ => Visibility::Full,
+) -> ActionOutcome {
+    let (name, words) = (session.name_of(id), session.words);
+    let why = match part {
+        Part::Name | Part::Label => words.not_seen(name),
+        Part::Picture => words.picture_not_seen(name),
     };
-    if session.seen.was_seen(id, needed, frames) {
-        return None;
+    if action.opens_prompt() {
+        return ActionOutcome::open(Dialog::refusal(why));
     }
-    let name = session.name_of(id);
-    let why = session.words.not_seen(name);
-    let open = match action.opens_prompt() {
-        true => Some(Dialog::refusal(why)),
-        false => {
-            session.warn(why);
-            None
-        }
-    };
-    Some(ActionOutcome { show: place, open })
+    session.warn(why);
+    ActionOutcome::done()
 }
 
 /// Reports what a step did. After undo and redo, goes to the changed record.
@@ -79,11 +94,18 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
     let about = here.or(groups.first()).copied();
     match step {
         Step::Undone(_) | Step::Redone(_) => {
+            match step {
+                Step::Undone(_) => session.pace.undo(),
+                _ => session.pace.redo(),
+            }
             if let Some(id) = about {
                 session.go_to(id);
             }
         }
-        Step::Done(report) if report.records > 0 => session.track_pace(&report.change, groups),
+        Step::Done(report) if report.records > 0 => {
+            let work = Work::of(&report.change, groups.len());
+            session.pace.add(groups, work, Instant::now());
+        }
         Step::Done(report) => session.repeats.forget(&report.change),
         Step::NothingToUndo | Step::NothingToRedo => {}
     }
@@ -114,6 +136,10 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
             session.apply(targets, Change::Reopen);
         }
         Action::NextToReview => session.go_to_next(),
+        // The records that are being changed are not known yet.
+        Action::CommitAccepted | Action::CommitCertain if session.engine.changing.is_some() => {
+            session.notify(words.still_changing());
+        }
         Action::CommitAccepted => open = commit_decided(session),
         Action::CommitCertain => open = commit_certain(session),
         Action::Reject => {
@@ -483,6 +509,9 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         Action::Fix | Action::FixAll => {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.fixes.is_empty())
+        }
+        Action::CommitAccepted | Action::CommitCertain if session.engine.changing.is_some() => {
+            false
         }
         Action::CommitAccepted => {
             let groups = session.records.groups();

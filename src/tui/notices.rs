@@ -40,6 +40,11 @@ impl Notices {
         });
     }
 
+    /// Removes a warning: the operator enters something else, or leaves.
+    pub fn dismiss_warning(&mut self) {
+        self.current.take_if(|notice| notice.is_warning);
+    }
+
     /// Reports a step. A warning since the key that asked for the step stays in view.
     pub fn report(&mut self, text: String) {
         match self.current.take() {

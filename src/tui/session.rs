@@ -2,14 +2,14 @@
 //! Screens and dialogs read its parts, and change several of them at once through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
+use super::flow::{Pace, Repeats, Retries, SeenRecords, Tally};
 use super::input_history::InputHistories;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
 use super::options::PictureChoice;
-use super::picture::{PictureRequest, Pictures};
-use super::records::{Queue, Records, Selection};
+use super::picture::{LoadedPicture, PictureRequest, Pictures};
+use super::records::{Queue, Records, Selection, with_stored_value};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
@@ -218,6 +218,16 @@ impl Session {
         (self.current().is_some() && self.detail().is_none()) || self.pictures.are_loading()
     }
 
+    /// Takes a loaded picture. Reports once that its file has been replaced since it was labeled.
+    pub fn put_picture(&mut self, picture: LoadedPicture) {
+        let id = picture.key.group;
+        if self.pictures.insert(picture) {
+            let text = self.words.picture_replaced(self.name_of(id));
+            self.notices.log_error(text.clone());
+            self.warn(text);
+        }
+    }
+
     /// The labels of the current record's draft.
     pub fn labels(&self) -> Option<&Labels> {
         Some(&self.detail()?.draft.as_ref()?.labels)
@@ -254,9 +264,8 @@ impl Session {
     /// Requests the icons of these groups as tiles, as far as their details are loaded.
     pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
         let tile = |id: &GroupId| {
-            let file = self.records.detail(*id)?.item.file.clone()?;
             let key = self.pictures.tile_key(*id, room);
-            Some(PictureRequest { key, file })
+            PictureRequest::of(self.records.detail(*id)?, key)
         };
         ids.iter().filter_map(tile).collect()
     }
@@ -345,6 +354,7 @@ impl Session {
         if self.refuse_unsaved() {
             return false;
         }
+        let change = with_stored_value(change, self.vocabulary());
         if let [group] = groups[..] {
             match self
                 .records
@@ -456,20 +466,6 @@ impl Session {
             .unwrap_or_default()
     }
 
-    /// Counts a step for the pace of the session.
-    pub fn track_pace(&mut self, change: &Change, groups: &[GroupId]) {
-        match change {
-            Change::Accept | Change::Reject { .. } => {
-                self.pace.add_decisions(groups, Instant::now())
-            }
-            // A bulk commit takes records that were decided earlier or not reviewed at all.
-            Change::Commit if groups.len() == 1 => self.pace.add_decisions(groups, Instant::now()),
-            Change::Commit | Change::Reopen | Change::SetNote { .. } => {}
-            Change::Fix { .. } => self.pace.add_effort(groups, Effort::Fixed),
-            _ => self.pace.add_effort(groups, Effort::Edited),
-        }
-    }
-
     /// Decisions of this session, without those that were undone.
     pub fn tally(&self) -> Tally {
         self.pace.tally(|id| self.is_decided(id))
@@ -478,6 +474,12 @@ impl Session {
     /// The records that this session has decided, newest first.
     pub fn decided(&self) -> impl Iterator<Item = GroupId> + '_ {
         self.pace.newest().filter(|id| self.is_decided(*id))
+    }
+
+    /// Decisions of this session in each minute, without those that were undone.
+    pub fn decisions_per_minute(&self) -> Vec<u64> {
+        self.pace
+            .per_minute(Instant::now(), |id| self.is_decided(id))
     }
 
     fn is_decided(&self, id: GroupId) -> bool {

@@ -30,7 +30,7 @@ words! {
     records_change(records): "{records} change" / "{records}{이} 바뀝니다",
     protected(names): "{names} protected" / "{names}{은} 그대로 둡니다",
     nothing_there: "(none)" / "(없음)",
-    and_more(n): "and {n} more" / "그 밖에 {n}개",
+    and_more(rest): "and {rest}" / "그 밖에 {rest}",
 
     find_and_replace: "Find and replace" / "찾아 바꾸기",
     find: "find" / "찾을 말",
@@ -80,5 +80,7 @@ words! {
 counted! {
     selected_records: "selected record" / "선택한 레코드 {n}건",
     vocabulary_words: "word" / "단어 {n}개",
+    more_texts: "more text" / "글 {n}가지",
+    more_words: "more word" / "단어 {n}개",
     unknown_words: "unknown word" / "모르는 단어 {n}개",
 }

@@ -54,6 +54,8 @@ words! {
     leave_unsaved: "Leave while nothing can be saved?" / "저장할 수 없는데 나갈까요?",
     last_is_lost: "The latest decisions are not saved and will be lost when you leave."
         / "마지막에 결정한 것은 저장되지 않았고, 나가면 사라집니다.",
+    decisions_are_saved: "Your decisions are in the journal; the next start writes the files."
+        / "결정은 저널에 남아 있습니다. 파일은 다음에 시작할 때 씁니다.",
     written_beside: "Everything is then saved to another file next to the journal."
         / "나가면 저널 옆에 다른 이름의 파일로 모두 저장합니다.",
     run_written_beside: "The work of this run is saved to a file next to the journal."

@@ -19,6 +19,10 @@ words! {
     hidden_by_filter: "the filter hides it" / "필터에 가려 있습니다",
     not_seen(name): "{name} was not on screen yet: look at it, then press the key again"
         / "{name}{은} 아직 화면에 나오지 않았습니다. 보고 나서 키를 다시 누르세요",
+    picture_not_seen(name): "the picture of {name} was not on screen yet: look at it, then press the key again"
+        / "{name}의 그림은 아직 화면에 나오지 않았습니다. 보고 나서 키를 다시 누르세요",
+    picture_replaced(name): "{name}: the picture's file was replaced since it was labeled; restart to label the new one"
+        / "{name}: 라벨링한 뒤에 그림 파일이 바뀌었습니다. 다시 시작하면 새 그림을 라벨링합니다",
     nothing_to_accept(name): "{name}: nothing to accept, there is no draft yet"
         / "{name}: 아직 초안이 없어 승인할 수 없습니다",
     nothing_to_commit(name): "{name}: nothing to commit, there is no draft yet"
@@ -42,6 +46,8 @@ words! {
     nothing_left_here: "nothing is left to review in this list"
         / "이 목록에는 검토할 것이 남지 않았습니다",
     changing(records): "changing {records}..." / "{records}{을} 바꾸는 중...",
+    still_changing: "records are still being changed: press the key again when that is done"
+        / "아직 레코드를 바꾸는 중입니다. 끝난 뒤에 키를 다시 누르세요",
     searching(text): "searching for {text}..." / "{text} 검색 중...",
     found_by(text): "all icons, most similar to {text} first"
         / "모든 아이콘을 {text}{과} 비슷한 것부터 보입니다",

@@ -35,6 +35,7 @@ words! {
         / "대기 {waiting}, 작성 중 {running}",
     speed(now, mean, tokens): "{now} icons/min, {mean} on average, {tokens} tokens/s"
         / "분당 {now}개, 평균 {mean}개, 초당 {tokens}토큰",
+    speed_at_work(mean): "{mean} icons/min on average" / "평균 분당 {mean}개",
     requests(all, again, sent, received): "{all}, {again} of them retries, {sent} sent, {received} received"
         / "{all}회, 그중 재시도 {again}회, 보냄 {sent}, 받음 {received}",
     rate_of(time, most): "icons per minute, last {time}, peak {most}"
@@ -54,4 +55,9 @@ words! {
     fact_decided: "decided" / "결정",
     nothing_in_hand: "nothing" / "없음",
     no_errors: "none" / "없음",
+    lines_below(lines, keys): "and {lines}: {keys}" / "아래에 {lines}: {keys}",
+}
+
+counted! {
+    more_lines: "more line" / "{n}줄",
 }

@@ -20,6 +20,9 @@ words! {
         / "검토할 것이 없습니다. {all}: 모든 아이템.",
     nothing_passes(all): "No item passes the filter. {all} clears it."
         / "필터에 맞는 것이 없습니다. {all}: 필터 지우기.",
+    // While the filter is typed, only the keys of its line work.
+    nothing_passes_yet: "No item passes the filter. Ctrl-u empties it."
+        / "필터에 맞는 것이 없습니다. Ctrl-u: 모두 지우기.",
     pictures_are_off: "there are no pictures: started with --pictures none"
         / "그림이 없습니다: --pictures none으로 시작했습니다",
     nothing_left: "Nothing is left to review." / "검토할 것이 남지 않았습니다.",
@@ -43,6 +46,8 @@ words! {
 
     picture_title: "Picture" / "그림",
     as_model_saw: "as the model saw it" / "모델이 본 대로",
+    as_model_would_see: "as this run's model would see it" / "이번 실행의 모델이 볼 모습",
+    not_as_labeled: "replaced since it was labeled" / "라벨링한 뒤에 바뀐 그림",
     no_picture_file: "no picture file" / "그림 파일 없음",
     no_picture: "no picture" / "그림 없음",
     no_picture_because(why): "no picture: {why}" / "그림 없음: {why}",

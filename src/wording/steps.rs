@@ -37,7 +37,7 @@ words! {
     edited_field(field): "edited {field}" / "{field}{을} 편집했습니다",
     added(value, field): "added {value} to {field}" / "{field}에 {value}{을} 추가했습니다",
     removed(value, field): "removed {value} from {field}" / "{field}에서 {value}{을} 뺐습니다",
-    renamed(from, to, field): "renamed {from} to {to} in {field}"
+    renamed(from, to, field): "replaced {from} with {to} in {field}"
         / "{field}에서 {from}{을} {to}{으로} 바꿨습니다",
     made_synonym(from, to, field): "made {from} a synonym of {to} in {field}"
         / "{field}에서 {from}{을} {to}의 동의어로 지정했습니다",
@@ -93,7 +93,7 @@ words! {
     edit_field(field): "edit {field}" / "{field} 편집",
     add_value(value, field): "add {value} to {field}" / "{field}에 {value} 추가",
     remove_value(value, field): "remove {value} from {field}" / "{field}에서 {value} 빼기",
-    rename_value(from, to): "rename {from} to {to}" / "{from}{을} {to}{으로} 바꾸기",
+    rename_value(from, to): "replace {from} with {to}" / "{from}{을} {to}{으로} 바꾸기",
     mark_synonym(from, to): "mark {from} as a synonym of {to}" / "{from}{을} {to}의 동의어로 지정",
     replace_text(find, with): "replace {find} with {with}" / "{find}{을} {with}{으로} 바꾸기",
     translate: "translate into the vocabulary" / "어휘집의 말로 옮기기",

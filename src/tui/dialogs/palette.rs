@@ -21,7 +21,8 @@ fn area(place: &DialogPlace) -> Rect {
     place.box_of(140, 20)
 }
 
-/// Actions whose name or description contains every word; matches in the name come first.
+/// Actions whose name or description contains every word; a name in either language that is or
+/// contains the first word comes first.
 fn matches(text: &str) -> Vec<&'static ActionInfo> {
     let words: Vec<String> = text
         .to_lowercase()
@@ -38,7 +39,14 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
         })
         .collect();
     if let Some(first) = words.first() {
-        found.sort_by_key(|info| !info.name.contains(first.as_str()));
+        found.sort_by_key(|info| {
+            let names = [info.name, info.short.english, info.short.korean];
+            let is_name = names.contains(&first.as_str());
+            (
+                !is_name,
+                !names.iter().any(|name| name.contains(first.as_str())),
+            )
+        });
     }
     found
 }
@@ -160,10 +168,11 @@ impl Modal for ActionPalette {
 
     fn hints(&self, session: &Session) -> Vec<KeyHint> {
         let words = session.words;
-        vec![
-            ("Enter", words.do_it()),
-            ("Up Down", words.choose()),
-            ("Esc", words.close()),
-        ]
+        let close = ("Esc", words.close());
+        match matches(self.edit.text()).len() {
+            0 => vec![close],
+            1 => vec![("Enter", words.do_it()), close],
+            _ => vec![("Enter", words.do_it()), ("Up Down", words.choose()), close],
+        }
     }
 }

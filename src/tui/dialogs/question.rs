@@ -47,7 +47,8 @@ impl Confirm {
         let (question, detail) = match &engine.blocked {
             Some(blocked) => {
                 let detail = match blocked.cure {
-                    Cure::Wait => words.last_is_lost(),
+                    Cure::Wait if engine.unanswered > 0 => words.last_is_lost(),
+                    Cure::Wait => words.decisions_are_saved(),
                     Cure::Rewrite => words.written_beside(),
                     Cure::None => words.run_written_beside(),
                 };

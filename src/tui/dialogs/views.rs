@@ -193,12 +193,17 @@ impl Modal for ViewList {
         let words = session.words;
         match self.name {
             Some(_) => vec![("Enter", words.save()), ("Esc", words.back())],
-            None => vec![
-                ("Enter", words.show()),
-                ("s", words.save_this_filter()),
-                ("d", words.delete()),
-                ("Esc", words.close()),
-            ],
+            None => {
+                let some = self.chosen(session).is_some();
+                let hints = [
+                    (some, ("Enter", words.show())),
+                    (can_save(session), ("s", words.save_this_filter())),
+                    (some, ("d", words.delete())),
+                    (true, ("Esc", words.close())),
+                ];
+                let hints = hints.into_iter().filter(|(works, _)| *works);
+                hints.map(|(_, hint)| hint).collect()
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ mod retries;
 mod seen;
 
 pub use clicks::Clicks;
-pub use pace::{Effort, Pace, Tally};
+pub use pace::{Pace, Tally, Work};
 pub use repeat::Repeats;
 pub use retries::Retries;
-pub use seen::{SeenRecords, Visibility};
+pub use seen::{Part, SeenRecords};

@@ -1,6 +1,6 @@
-//! Counts the decisions of a session and their pace. Breaks do not count.
+//! Counts the decisions of a session and their pace. A long break counts as a short one.
 
-use crate::record::GroupId;
+use crate::record::{Change, GroupId};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -20,16 +20,71 @@ pub enum Effort {
     Edited,
 }
 
+/// What a step of the session was for its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    Effort(Effort),
+    Decision,
+}
+
+impl Work {
+    /// What a change of so many records was.
+    pub fn of(change: &Change, records: usize) -> Self {
+        match change {
+            Change::Accept | Change::Reject { .. } => Self::Decision,
+            // A bulk commit takes records that were decided earlier or not reviewed at all.
+            Change::Commit if records == 1 => Self::Decision,
+            Change::Commit | Change::Reopen | Change::SetNote { .. } => Self::Effort(Effort::None),
+            Change::Fix { .. } => Self::Effort(Effort::Fixed),
+            _ => Self::Effort(Effort::Edited),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct WorkStep {
+    groups: Vec<GroupId>,
+    work: Work,
+    at: Instant,
+}
+
 #[derive(Debug)]
 pub struct Pace {
+    /// The steps of the session in effect, oldest first.
+    steps: Vec<WorkStep>,
+    /// The steps that were undone, the next one to redo last.
+    undone: Vec<WorkStep>,
+    counted: Counted,
+    worked: Duration,
+    last_decision: Instant,
+}
+
+/// What the steps in effect add up to.
+#[derive(Debug, Default)]
+struct Counted {
     /// Decided records with their effort.
     decided: HashMap<GroupId, Effort>,
     /// Decisions with their times, oldest first.
     log: Vec<(GroupId, Instant)>,
     /// Effort on records that are not decided yet.
     begun: HashMap<GroupId, Effort>,
-    worked: Duration,
-    last_decision: Instant,
+}
+
+impl Counted {
+    fn add(&mut self, step: &WorkStep) {
+        for id in &step.groups {
+            let (efforts, effort) = match step.work {
+                Work::Effort(effort) => (&mut self.begun, effort),
+                Work::Decision => {
+                    self.log.push((*id, step.at));
+                    let effort = self.begun.remove(id).unwrap_or_default();
+                    (&mut self.decided, effort)
+                }
+            };
+            let before = efforts.entry(*id).or_default();
+            *before = effort.max(*before);
+        }
+    }
 }
 
 /// Number of decided records by effort.
@@ -49,31 +104,51 @@ impl Tally {
 impl Pace {
     pub fn new(now: Instant) -> Self {
         Self {
-            decided: HashMap::new(),
-            log: Vec::new(),
-            begun: HashMap::new(),
+            steps: Vec::new(),
+            undone: Vec::new(),
+            counted: Counted::default(),
             worked: Duration::ZERO,
             last_decision: now,
         }
     }
 
-    pub fn add_effort(&mut self, groups: &[GroupId], effort: Effort) {
-        for id in groups {
-            let before = self.begun.entry(*id).or_default();
-            *before = effort.max(*before);
+    /// Counts a step that changed records.
+    pub fn add(&mut self, groups: &[GroupId], work: Work, now: Instant) {
+        if work == Work::Decision {
+            let pause = now.saturating_duration_since(self.last_decision);
+            self.worked += pause.min(MAX_PAUSE);
+            self.last_decision = now;
+        }
+        let step = WorkStep {
+            groups: groups.to_vec(),
+            work,
+            at: now,
+        };
+        self.counted.add(&step);
+        self.steps.push(step);
+        self.undone.clear();
+    }
+
+    /// Takes back the last step.
+    pub fn undo(&mut self) {
+        // The step of an earlier session counts for nothing.
+        let step = self.steps.pop().unwrap_or(WorkStep {
+            groups: Vec::new(),
+            work: Work::Effort(Effort::None),
+            at: self.last_decision,
+        });
+        self.undone.push(step);
+        self.counted = Counted::default();
+        for step in &self.steps {
+            self.counted.add(step);
         }
     }
 
-    pub fn add_decisions(&mut self, groups: &[GroupId], now: Instant) {
-        self.worked += now
-            .saturating_duration_since(self.last_decision)
-            .min(MAX_PAUSE);
-        self.last_decision = now;
-        for id in groups {
-            self.log.push((*id, now));
-            let effort = self.begun.remove(id).unwrap_or_default();
-            let before = self.decided.entry(*id).or_default();
-            *before = effort.max(*before);
+    /// Counts the step that was undone last again.
+    pub fn redo(&mut self) {
+        if let Some(step) = self.undone.pop() {
+            self.counted.add(&step);
+            self.steps.push(step);
         }
     }
 
@@ -84,27 +159,36 @@ impl Pace {
     /// The decided records, newest first, each once.
     pub fn newest(&self) -> impl Iterator<Item = GroupId> + '_ {
         let mut seen = HashSet::new();
-        let newest = self.log.iter().rev().map(|(id, _)| *id);
+        let newest = self.counted.log.iter().rev().map(|(id, _)| *id);
         newest.filter(move |id| seen.insert(*id))
     }
 
-    /// Number of decisions in each minute from the first decision to `now`.
-    pub fn per_minute(&self, now: Instant) -> Vec<u64> {
-        let Some((_, first)) = self.log.first() else {
+    /// Number of decisions in each minute from the first decision to `now`, each record once.
+    pub fn per_minute(&self, now: Instant, is_decided: impl Fn(GroupId) -> bool) -> Vec<u64> {
+        let mut seen = HashSet::new();
+        let newest = self.counted.log.iter().rev();
+        let newest = newest.filter(|(id, _)| is_decided(*id) && seen.insert(*id));
+        let times: Vec<Instant> = newest.map(|(_, at)| *at).collect();
+        let Some(first) = times.last() else {
             return Vec::new();
         };
         let minute = |at: Instant| (at.saturating_duration_since(*first).as_secs() / 60) as usize;
         let mut minutes = vec![0; minute(now) + 1];
-        for (_, at) in &self.log {
+        for at in &times {
             minutes[minute(*at)] += 1;
         }
         minutes
     }
 
-    /// Counts the records that are still decided; undo may have taken a decision back.
+    /// Counts the records that are still decided; a decision may have been withdrawn.
     pub fn tally(&self, is_decided: impl Fn(GroupId) -> bool) -> Tally {
         let mut tally = Tally::default();
-        for (_, effort) in self.decided.iter().filter(|(id, _)| is_decided(**id)) {
+        for (_, effort) in self
+            .counted
+            .decided
+            .iter()
+            .filter(|(id, _)| is_decided(**id))
+        {
             *match effort {
                 Effort::None => &mut tally.unchanged,
                 Effort::Fixed => &mut tally.fixed,
@@ -131,18 +215,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn breaks_and_undone_decisions_do_not_count() {
+    fn a_break_counts_as_two_minutes_and_a_record_once() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         let at = |seconds| start + Duration::from_secs(seconds);
         let [a, b, c] = [1, 2, 3].map(GroupId);
-        pace.add_decisions(&[a], at(20));
-        pace.add_effort(&[b], Effort::Edited);
-        pace.add_effort(&[b, c], Effort::Fixed);
-        pace.add_decisions(&[b], at(40));
+        pace.add(&[a], Work::Decision, at(20));
+        pace.add(&[b], Work::Effort(Effort::Edited), at(30));
+        pace.add(&[b, c], Work::Effort(Effort::Fixed), at(35));
+        pace.add(&[b], Work::Decision, at(40));
         assert_eq!(pace.per_hour(2), None);
-        // A break of an hour counts as two minutes.
-        pace.add_decisions(&[c], at(3640));
+        // A break of an hour.
+        pace.add(&[c], Work::Decision, at(3640));
         assert_eq!(pace.worked(), Duration::from_secs(160));
         assert_eq!(pace.per_hour(3), Some(67.5));
         assert_eq!(pace.seconds_left(3, 135), Some(7200.0));
@@ -150,11 +234,41 @@ mod tests {
         assert_eq!((tally.unchanged, tally.fixed, tally.edited), (1, 1, 1));
         assert_eq!(pace.tally(|id| id != c).decided(), 2);
         // A second decision on a record does not count again.
-        pace.add_decisions(&[b], at(3650));
+        pace.add(&[b], Work::Decision, at(3650));
         assert_eq!(pace.tally(|_| true).decided(), 3);
         assert_eq!(pace.newest().collect::<Vec<_>>(), [b, c, a]);
-        let minutes = pace.per_minute(at(3700));
-        assert_eq!((minutes[0], minutes[1], minutes[60]), (2, 0, 2));
+        let minutes = pace.per_minute(at(3700), |_| true);
+        assert_eq!((minutes[0], minutes[1], minutes[60]), (1, 0, 2));
         assert_eq!(minutes.len(), 62);
+        assert_eq!(pace.per_minute(at(3700), |id| id == a)[0], 1);
+    }
+
+    #[test]
+    fn an_undone_step_does_not_count_until_it_is_redone() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let [a, b] = [1, 2].map(GroupId);
+        pace.add(&[a], Work::Effort(Effort::Edited), start);
+        pace.undo();
+        pace.add(&[a], Work::Decision, start);
+        assert_eq!(pace.tally(|_| true).unchanged, 1);
+        pace.add(&[b], Work::Effort(Effort::Fixed), start);
+        pace.add(&[b], Work::Decision, start);
+        pace.undo();
+        assert_eq!(pace.per_minute(start, |_| true), [1]);
+        pace.redo();
+        let tally = pace.tally(|_| true);
+        assert_eq!((tally.unchanged, tally.fixed), (1, 1));
+        // One more than this session made.
+        for _ in 0..4 {
+            pace.undo();
+        }
+        assert_eq!(pace.tally(|_| true), Tally::default());
+        pace.redo();
+        assert_eq!(pace.tally(|_| true), Tally::default());
+        pace.redo();
+        assert_eq!(pace.tally(|_| true).decided(), 1);
+        pace.undo();
+        assert!(pace.per_minute(start, |_| true).is_empty());
     }
 }

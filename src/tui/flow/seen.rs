@@ -4,28 +4,24 @@
 use crate::record::GroupId;
 use std::collections::HashMap;
 
-/// How much of a record a frame shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Visibility {
-    #[default]
-    Hidden,
-    Text,
-    /// The text and the picture, as far as the screen has room for them.
-    Full,
+/// A part of a record that the operator must see before deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Name,
+    Label,
+    Picture,
+}
+
+impl Part {
+    const COUNT: usize = 3;
 }
 
 #[derive(Debug, Default)]
 pub struct SeenRecords {
     /// Number of frames drawn.
     frames: u64,
-    /// For each record, the first frames that showed its current state.
-    first_frames: HashMap<GroupId, FirstFrames>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct FirstFrames {
-    text: u64,
-    full: Option<u64>,
+    /// For each record, the first frame that showed each part of its current state.
+    first_frames: HashMap<GroupId, [Option<u64>; Part::COUNT]>,
 }
 
 impl SeenRecords {
@@ -34,19 +30,15 @@ impl SeenRecords {
         self.frames
     }
 
-    /// Counts a frame that shows a record as far as `shown`.
-    pub fn drawn(&mut self, record: Option<GroupId>, shown: Visibility) {
+    /// Counts a frame that shows these parts of a record.
+    pub fn drawn(&mut self, record: Option<GroupId>, shown: &[Part]) {
         self.frames += 1;
-        let Some(id) = record.filter(|_| shown >= Visibility::Text) else {
+        let Some(id) = record.filter(|_| !shown.is_empty()) else {
             return;
         };
-        let now = FirstFrames {
-            text: self.frames,
-            full: None,
-        };
-        let first = self.first_frames.entry(id).or_insert(now);
-        if shown == Visibility::Full {
-            first.full.get_or_insert(self.frames);
+        let first = self.first_frames.entry(id).or_default();
+        for part in shown {
+            first[*part as usize].get_or_insert(self.frames);
         }
     }
 
@@ -55,15 +47,11 @@ impl SeenRecords {
         self.first_frames.remove(&id);
     }
 
-    /// Whether a record had been shown as far as `needed` by frame `frames`.
-    pub fn was_seen(&self, id: GroupId, needed: Visibility, frames: u64) -> bool {
-        let first = self.first_frames.get(&id);
-        let first = match needed {
-            Visibility::Hidden => return true,
-            Visibility::Text => first.map(|first| first.text),
-            Visibility::Full => first.and_then(|first| first.full),
-        };
-        first.is_some_and(|first| first <= frames)
+    /// The first of the `needed` parts of a record that was not shown by frame `frames`.
+    pub fn unseen(&self, id: GroupId, needed: &[Part], frames: u64) -> Option<Part> {
+        let first = self.first_frames.get(&id).copied().unwrap_or_default();
+        let is_seen = |part: &&Part| first[**part as usize].is_some_and(|first| first <= frames);
+        needed.iter().find(|part| !is_seen(part)).copied()
     }
 }
 
@@ -72,24 +60,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_counts_as_seen_only_if_drawn_before_the_key() {
+    fn a_part_counts_as_seen_only_if_drawn_before_the_key() {
         let (first, second) = (GroupId(1), GroupId(2));
+        let all = [Part::Label, Part::Picture];
         let mut seen = SeenRecords::default();
-        seen.drawn(Some(first), Visibility::Hidden);
+        seen.drawn(Some(first), &[]);
         let early = seen.frames();
-        seen.drawn(Some(first), Visibility::Text);
-        let text = seen.frames();
-        seen.drawn(Some(first), Visibility::Full);
-        let full = seen.frames();
-        for (needed, since) in [(Visibility::Text, text), (Visibility::Full, full)] {
-            assert!(!seen.was_seen(first, needed, since - 1));
-            assert!(seen.was_seen(first, needed, since));
-        }
-        assert!(!seen.was_seen(first, Visibility::Text, early));
-        seen.drawn(Some(second), Visibility::Full);
-        assert!(seen.was_seen(first, Visibility::Full, seen.frames()));
-        assert!(seen.was_seen(second, Visibility::Text, seen.frames()));
+        seen.drawn(Some(first), &[Part::Picture]);
+        let picture = seen.frames();
+        seen.drawn(Some(first), &[Part::Label]);
+        let label = seen.frames();
+        assert_eq!(seen.unseen(first, &all, early), Some(Part::Label));
+        assert_eq!(
+            seen.unseen(first, &[Part::Picture], early),
+            Some(Part::Picture)
+        );
+        assert_eq!(seen.unseen(first, &[Part::Picture], picture), None);
+        assert_eq!(seen.unseen(first, &all, picture), Some(Part::Label));
+        // Parts shown one after the other are both seen.
+        assert_eq!(seen.unseen(first, &all, label), None);
+        seen.drawn(Some(second), &all);
+        assert_eq!(seen.unseen(first, &all, seen.frames()), None);
+        assert_eq!(seen.unseen(second, &all, label), Some(Part::Label));
+        assert_eq!(seen.unseen(second, &[], early), None);
         seen.forget(first);
-        assert!(!seen.was_seen(first, Visibility::Text, seen.frames()));
+        assert_eq!(seen.unseen(first, &all, seen.frames()), Some(Part::Label));
     }
 }

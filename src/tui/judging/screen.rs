@@ -259,7 +259,9 @@ impl<B: Ballot> Application for JudgingScreen<B> {
                 self.state.top = 0;
                 self.state.pictures.clear();
             }
-            Message::Picture(picture) => self.state.pictures.insert(picture),
+            Message::Picture(picture) => {
+                self.state.pictures.insert(picture);
+            }
             Message::Pixels(pixels) => self.state.pictures.set_draws_pixels(pixels),
             Message::Ground(ground) => self.state.theme.ground = ground,
             Message::Resumed => self.effects.push(Effect::Redraw),
@@ -284,6 +286,7 @@ impl<B: Ballot> Application for JudgingScreen<B> {
             Some(PictureRequest {
                 file: self.state.deck.cards[card].picture.clone()?,
                 key: self.state.picture_key(card),
+                labeled: None,
             })
         };
         let wanted = std::iter::once(at).chain(ahead).filter_map(request);

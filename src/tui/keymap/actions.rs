@@ -192,10 +192,10 @@ actions! {
     "Ask the model" / "모델에 묻기" {
         Retry "retry"
             "retry" / "다시 묻기"
-            "Ask again with the stricter prompt, ahead of all waiting items" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻습니다",
+            "Ask again with the stricter prompt, ahead of the queue; go to the next" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻고 다음 레코드로 갑니다",
         RetryWith "retry-with"
             "retry with" / "바꿔 묻기"
-            "Ask again with another scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
+            "Ask again with another scale, background, picture or a hint; go to the next" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻고 다음 레코드로 갑니다",
         Versions "versions"
             "versions" / "버전"
             "Show all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",
@@ -218,7 +218,7 @@ actions! {
             "Show the picture on white, black or a checkerboard" / "그림을 흰색, 검은색, 바둑판 위에 보입니다",
         ModelView "model-view"
             "model's eye" / "모델 시점"
-            "Show exactly the pixels that the model received" / "모델이 받은 픽셀 그대로 보입니다",
+            "Show the pixels that the model received, or would receive" / "모델이 받은, 또는 받을 픽셀 그대로 보입니다",
         Zoom "zoom"
             "zoom" / "확대"
             "Switch the picture between full screen and beside the record" / "그림을 화면 가득, 또는 다시 레코드 옆에 보입니다",
@@ -429,6 +429,19 @@ impl Action {
                     | Self::DeleteWord
                     | Self::MarkSynonym
             )
+    }
+
+    /// Whether the action judges the current record, by its label and its picture.
+    pub fn judges_record(self) -> bool {
+        matches!(
+            self,
+            Self::AcceptNext
+                | Self::CommitNext
+                | Self::Reject
+                | Self::Reopen
+                | Self::RepeatEdit
+                | Self::Retry
+        )
     }
 
     /// The field that the action moves the cursor to.

@@ -95,9 +95,27 @@ impl Key {
                     modifiers: modifiers - KeyModifiers::SHIFT,
                 })
             }
+            // A key is read as the Latin letter on it, so this one could never be pressed.
+            KeyCode::Char(c) if latin(c) != c.to_string() => Err(format!(
+                "write the Latin key `{}` instead of `{text}`; it works with a Hangul layout too",
+                display(&latin(c))
+            )),
             code => Ok(Key { code, modifiers }),
         }
     }
+}
+
+/// The Latin keys of a Hangul or full-width character; other characters unchanged.
+fn latin(c: char) -> String {
+    let mut keys = String::new();
+    hangul_keys(c, &mut |key| keys.push(key));
+    keys
+}
+
+/// Several keys in the form of a key file: `r k`.
+fn display(keys: &str) -> String {
+    let keys: Vec<String> = keys.chars().map(String::from).collect();
+    keys.join(" ")
 }
 
 impl std::fmt::Display for Key {

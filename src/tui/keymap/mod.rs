@@ -404,6 +404,24 @@ mod tests {
     }
 
     #[test]
+    fn a_hangul_key_is_refused_with_the_latin_key_to_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys.toml");
+        std::fs::write(
+            &file,
+            "[queue]\n\"ㅋ\" = \"accept-next\"\n\"ctrl-가\" = \"up\"\n",
+        )
+        .unwrap();
+        let text = Keymap::load(file.to_str(), None).unwrap_err().cause;
+        for expected in [
+            "write the Latin key `z` instead of `ㅋ`",
+            "`r k` instead of `ctrl-가`",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+    }
+
+    #[test]
     fn an_oversized_key_file_is_refused_and_excess_errors_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys.toml");

@@ -4,12 +4,13 @@ use super::backdrop::{Backdrop, BackdropChoice};
 use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
-use crate::record::{Background, GroupId, ImageLocation};
-use crate::text::{Said, said};
+use crate::record::{Background, GroupDetail, GroupId, ImageLocation};
+use crate::text::{Said, hex, said};
 use crate::threads;
 use image::RgbaImage;
 use ratatui_image::FontSize;
 use ratatui_image::protocol::Protocol;
+use sha2::{Digest as _, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -39,6 +40,19 @@ pub struct PictureKey {
 pub struct PictureRequest {
     pub key: PictureKey,
     pub file: ImageLocation,
+    /// The hash of the labeled picture, if it is known.
+    pub labeled: Option<String>,
+}
+
+impl PictureRequest {
+    /// Requests the picture of a group; `None` if it has none.
+    pub fn of(detail: &GroupDetail, key: PictureKey) -> Option<Self> {
+        Some(Self {
+            key,
+            file: detail.item.file.clone()?,
+            labeled: detail.image_sha256.clone(),
+        })
+    }
 }
 
 /// Scale of an icon on the screen; a whole number, so that pixel art stays sharp.
@@ -66,6 +80,8 @@ pub struct ScreenPicture {
     pub scale: Scale,
     pub backdrop: Backdrop,
     pub swatches: Vec<Swatch>,
+    /// Whether this is not the picture that was labeled: its file has been replaced since.
+    pub is_replaced: bool,
 }
 
 pub struct LoadedPicture {
@@ -76,7 +92,15 @@ pub struct LoadedPicture {
 
 /// Reads, decodes and encodes one icon.
 pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
-    let picture = || read(&request.file).and_then(|icon| draw(graphics, &icon, request.key));
+    let picture = || {
+        let (icon, sha256) = read(&request.file)?;
+        let picture = draw(graphics, &icon, request.key)?;
+        let labeled = request.labeled.as_ref();
+        Ok(ScreenPicture {
+            is_replaced: labeled.is_some_and(|labeled| *labeled != sha256),
+            ..picture
+        })
+    };
     // A panic in a decoder fails one picture, not the thread.
     let picture = catch_unwind(AssertUnwindSafe(picture)).unwrap_or_else(|_| {
         Err(said!(
@@ -90,9 +114,11 @@ pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
     }
 }
 
-fn read(file: &ImageLocation) -> Result<Icon, Said> {
+/// The icon and the hash of its file.
+fn read(file: &ImageLocation) -> Result<(Icon, String), Said> {
     let bytes = crate::engine::image_bytes(file).map_err(|failure| failure.detail.said())?;
-    icon::decode(&bytes).map_err(|detail| detail.said())
+    let icon = icon::decode(&bytes).map_err(|detail| detail.said())?;
+    Ok((icon, hex(&Sha256::digest(&bytes))))
 }
 
 fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, Said> {
@@ -137,6 +163,7 @@ fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPictu
         scale,
         backdrop,
         swatches,
+        is_replaced: false,
     })
 }
 
@@ -323,6 +350,7 @@ mod tests {
         let request = PictureRequest {
             key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
             file: ImageLocation::File("no/such.png".into()),
+            labeled: None,
         };
         assert!(
             load(&Graphics::new(Picker::halfblocks()), &request)

@@ -14,7 +14,7 @@ pub use loader::load;
 use super::theme::Theme;
 use super::widgets::layout::centered;
 use crate::icon::IconOptions;
-use crate::record::{GroupDetail, GroupId};
+use crate::record::{Attempt, GroupDetail, GroupId};
 use crate::text::Said;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
@@ -26,10 +26,22 @@ use std::sync::Arc;
 /// Most pictures kept in memory. Beyond it, pictures that are not requested are dropped.
 const MAX_PICTURES: usize = 400;
 
+/// The attempt behind the draft, else the last one, if a model saw the icon in it. An imported
+/// record has none.
+pub fn seen_in(detail: &GroupDetail) -> Option<&Attempt> {
+    let attempt = match detail.draft_attempt() {
+        Some(at) => detail.attempts.get(at),
+        None => detail.attempts.last(),
+    };
+    attempt.filter(|attempt| attempt.settings.with_image)
+}
+
 #[derive(Default)]
 pub struct Pictures {
     loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, Said>>,
     requested: Vec<PictureRequest>,
+    /// The groups whose picture was found to be another one than the labeled one.
+    replaced: HashSet<GroupId>,
     /// Whether the terminal draws real pixels.
     draws_pixels: bool,
     backdrop: BackdropChoice,
@@ -63,12 +75,27 @@ impl Pictures {
         self.requested.clear();
     }
 
-    pub fn insert(&mut self, picture: LoadedPicture) {
-        self.loaded.insert(picture.key, picture.picture);
+    /// Takes a loaded picture. Returns whether it is the first one of its group that is not the
+    /// labeled picture.
+    pub fn insert(&mut self, picture: LoadedPicture) -> bool {
+        let LoadedPicture { key, picture } = picture;
+        let is_replaced = matches!(&picture, Ok(picture) if picture.is_replaced);
+        self.loaded.insert(key, picture);
+        is_replaced && self.replaced.insert(key.group)
     }
 
     pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<ScreenPicture>, Said>> {
         self.loaded.get(key)
+    }
+
+    /// Whether a record has a picture that can be shown.
+    pub fn can_show(&self, detail: &GroupDetail) -> bool {
+        !self.off && detail.item.file.is_some()
+    }
+
+    /// Whether a record's picture has been loaded or failed to load, or will never be.
+    pub fn has_settled(&self, key: &PictureKey, detail: &GroupDetail) -> bool {
+        !self.can_show(detail) || self.loaded.contains_key(key)
     }
 
     /// Whether a requested picture is still missing.
@@ -93,17 +120,14 @@ impl Pictures {
     }
 
     /// How a record's icon is drawn: plain or, in the model view, with the settings of the attempt
-    /// behind the draft, else of the last attempt, else of the run.
+    /// in which a model saw it, else of the run.
     pub fn mode(&self, detail: &GroupDetail, run: &IconOptions) -> RenderMode {
         if !self.model_view {
             return RenderMode::Plain(self.backdrop);
         }
-        let attempt = match detail.draft_attempt() {
-            Some(at) => detail.attempts.get(at),
-            None => detail.attempts.last(),
-        };
-        let (upscale, background) = attempt.map_or((run.upscale, run.background), |attempt| {
-            (attempt.settings.upscale, attempt.settings.background)
+        let seen = seen_in(detail).map(|attempt| &attempt.settings);
+        let (upscale, background) = seen.map_or((run.upscale, run.background), |seen| {
+            (seen.upscale, seen.background)
         });
         RenderMode::Model {
             upscale,
@@ -175,9 +199,7 @@ impl Pictures {
         }
         if !self.draws_pixels {
             for at in place.intersection(buf.area).positions() {
-                let cell = &mut buf[at];
-                cell.fg = theme.pixel(cell.fg);
-                cell.bg = theme.pixel(cell.bg);
+                theme.draw_pixels(&mut buf[at]);
             }
         }
     }

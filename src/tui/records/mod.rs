@@ -213,3 +213,27 @@ impl Records {
         self.counts = counts;
     }
 }
+
+/// The change with the typed word as the records will hold it, so that reports name that one: `black`
+/// for 블랙.
+pub fn with_stored_value(change: Change, vocabulary: &Vocabulary) -> Change {
+    let stored = |field: Field, text: String| {
+        let known = match field.is_closed() {
+            true => vocabulary.find(field, &text),
+            false => vocabulary.find_exact(field, &text),
+        };
+        known.map_or(text, |word| word.word.clone())
+    };
+    match change {
+        Change::Add { field, value } => Change::Add {
+            field,
+            value: stored(field, value),
+        },
+        Change::Rename { field, from, to } => Change::Rename {
+            field,
+            from,
+            to: stored(field, to),
+        },
+        change => change,
+    }
+}

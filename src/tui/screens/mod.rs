@@ -19,6 +19,7 @@ use versions::Versions;
 use workbench::Workbench;
 
 use super::dialogs::{Dialog, DialogPlace};
+use super::flow::Part;
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use crate::record::GroupId;
@@ -123,6 +124,15 @@ impl Screens {
             KeyContext::Progress => ScreenId::Progress,
             KeyContext::Statistics => ScreenId::Statistics,
         };
+    }
+
+    /// Brings a part of the current record into view: on the shown screen if it has room for it, else
+    /// on the workbench.
+    pub fn bring_up(&mut self, part: Part, session: &Session) {
+        if !self.shown().has_room_for(part, session) {
+            self.shown = ScreenId::Workbench;
+            self.workbench.bring_up(part, session);
+        }
     }
 
     /// Returns the focus to the pane from which the closed dialog was opened.

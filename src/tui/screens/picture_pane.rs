@@ -4,9 +4,11 @@
 use super::View;
 use super::related_records::RelatedRecords;
 use crate::icon::Swatch;
-use crate::record::{GroupDetail, Vocabulary, Word, nearest_color, to_oklab, to_rgb};
+use crate::record::{
+    ColorHistogram, GroupDetail, Vocabulary, Word, nearest_color, to_oklab, to_rgb,
+};
 use crate::text::fit;
-use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture};
+use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture, seen_in};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{inner, split_right};
 use crate::tui::widgets::{pane, paragraph, put};
@@ -39,9 +41,8 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
     };
     let (room, text) = place.picture_and_text();
     let request = |detail: &GroupDetail| {
-        let file = detail.item.file.clone()?;
         let key = session.pictures.key(detail, &session.settings.icon, room);
-        Some(PictureRequest { key, file })
+        PictureRequest::of(detail, key)
     };
     let ahead = session.queue.ahead(&session.records);
     let ids = session.current().into_iter().chain(ahead);
@@ -53,13 +54,17 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
 
 /// Whether the picture of the current record is on screen or will never be.
 pub fn is_settled(session: &Session, place: Option<PicturePlace>) -> bool {
-    let (Some(place), Some(detail)) = (place, session.detail()) else {
-        return true;
+    let Some(detail) = session.detail() else {
+        return false;
     };
-    let (room, _) = place.picture_and_text();
-    let key = session.pictures.key(detail, &session.settings.icon, room);
-    let pictures = &session.pictures;
-    pictures.are_off() || detail.item.file.is_none() || pictures.get(&key).is_some()
+    match place {
+        Some(place) => {
+            let (room, _) = place.picture_and_text();
+            let key = session.pictures.key(detail, &session.settings.icon, room);
+            session.pictures.has_settled(&key, detail)
+        }
+        None => !session.pictures.can_show(detail),
+    }
 }
 
 pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer) {
@@ -73,11 +78,18 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, icon, room)));
     let words = session.words;
     let mut title = words.picture_title().to_owned();
-    if let Some(Ok(picture)) = loaded {
+    if let (Some(detail), Some(Ok(picture))) = (detail, loaded) {
         title.push_str(&format!(" {}", picture.scale));
-    }
-    if pictures.is_model_view() {
-        title.push_str(&format!(" {}", words.as_model_saw()));
+        if picture.is_replaced {
+            title.push_str(&format!(" ! {}", words.not_as_labeled()));
+        }
+        if pictures.is_model_view() {
+            let view = match seen_in(detail) {
+                Some(_) => words.as_model_saw(),
+                None => words.as_model_would_see(),
+            };
+            title.push_str(&format!(" {view}"));
+        }
     }
     if let Some(detail) = detail.filter(|_| zoomed) {
         title.push_str(&format!(": {}", detail.summary.title()));
@@ -159,7 +171,9 @@ fn describe(
     };
     line(&format!("{width}x{height} px"), theme.dim(), None);
     line(&backdrop, theme.dim(), None);
-    for color in named_colors(session.vocabulary(), detail, &picture.swatches) {
+    // The measured colors are those of the labeled picture.
+    let measured = detail.colors.as_ref().filter(|_| !picture.is_replaced);
+    for color in named_colors(session.vocabulary(), measured, &picture.swatches) {
         let name = color
             .word
             .map_or(words.unnamed(), |word| word.word.as_str());
@@ -190,13 +204,13 @@ struct NamedColor<'a> {
 }
 
 /// The colors of an icon, each name once, largest share first. The shares are the measured ones that
-/// the rules use; before the icon is measured, those of its swatches.
+/// the rules use; if there are none, those of its swatches.
 fn named_colors<'a>(
     vocabulary: &'a Vocabulary,
-    detail: &GroupDetail,
+    measured: Option<&ColorHistogram>,
     swatches: &[Swatch],
 ) -> Vec<NamedColor<'a>> {
-    let shades: Vec<([f32; 3], f32)> = match &detail.colors {
+    let shades: Vec<([f32; 3], f32)> = match measured {
         Some(colors) => colors.bins.clone(),
         None => {
             let swatches = swatches.iter();
@@ -258,7 +272,7 @@ fn picture_and_text(inner: Rect) -> (Rect, Rect) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{ColorHistogram, GroupId};
+    use crate::record::GroupId;
     use crate::tui::testing::Bench;
 
     /// The picture and the reason `main_color_missing` show the same shares.
@@ -279,7 +293,7 @@ mod tests {
         detail.colors = Some(colors.clone());
         let detail = detail.clone();
         let vocabulary = bench.session().vocabulary();
-        let shown = named_colors(vocabulary, &detail, &[]);
+        let shown = named_colors(vocabulary, detail.colors.as_ref(), &[]);
         let shown: Vec<(&Word, f32)> = shown.iter().map(|c| (c.word.unwrap(), c.share)).collect();
         assert_eq!(shown, colors.measured(vocabulary));
         assert_eq!(shown.len(), 2);

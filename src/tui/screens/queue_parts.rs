@@ -44,12 +44,14 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// Draws why the queue is empty, or what is left after the review.
-pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
+pub fn empty_queue(view: &View<'_>, area: Rect, buf: &mut Buffer) {
+    let session = view.session;
     if is_reviewed(session) {
         return draw_end_of_queue(session, area, buf);
     }
     let groups = session.records.groups();
-    let opening_filter = session.queue.filter() == NEEDS_REVIEW;
+    let typing = view.dialog.is_some_and(Dialog::is_filter);
+    let opening_filter = session.queue.filter() == NEEDS_REVIEW && !typing;
     let words = session.words;
     let key = |action| {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
@@ -64,6 +66,8 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
         words.model_at_work(key(Action::Progress), all)
     } else if opening_filter {
         words.nothing_to_review(all)
+    } else if typing {
+        words.nothing_passes_yet().to_owned()
     } else {
         words.nothing_passes(all)
     };

@@ -2,7 +2,7 @@
 
 use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
-use crate::tui::flow::Visibility;
+use crate::tui::flow::Part;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -78,14 +78,14 @@ pub trait Screen {
         None
     }
 
-    /// How much of the current record the screen shows.
-    fn record_visibility(&self, _session: &Session) -> Visibility {
-        Visibility::Hidden
+    /// The parts of the current record that are on screen now.
+    fn shown_parts(&self, _session: &Session) -> Vec<Part> {
+        Vec::new()
     }
 
-    /// Where the current record is shown, if this view has no room for it.
-    fn record_place(&self, _session: &Session) -> Option<KeyContext> {
-        None
+    /// Whether the screen has room for a part of the current record.
+    fn has_room_for(&self, _part: Part, _session: &Session) -> bool {
+        false
     }
 
     /// Whether actions apply to all selected records.

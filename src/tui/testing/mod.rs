@@ -437,6 +437,12 @@ impl Bench {
                 }
                 continue;
             }
+            // Key files have no Hangul keys, but keyboards do.
+            let mut chars = word.chars();
+            if let (Some(c @ 'ㄱ'..='힣'), None) = (chars.next(), chars.next()) {
+                self.press(KeyCode::Char(c), KeyModifiers::NONE);
+                continue;
+            }
             let key = Key::parse(word).unwrap();
             self.press(key.code, key.modifiers);
         }
@@ -477,11 +483,17 @@ impl Bench {
     /// Switches to a terminal with sixel graphics and gives every item this icon.
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
         self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
+        self.show_icon(icon);
+        self.message(Message::Pixels(true));
+    }
+
+    /// Gives every item this icon.
+    pub fn show_icon(&mut self, icon: &std::path::Path) {
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned().into());
         }
         self.send_all();
-        self.message(Message::Pixels(true));
+        self.message(Message::Pixels(false));
     }
 
     /// Top-left cells of all pixel pictures on the screen.

@@ -135,3 +135,23 @@ fn the_palette_shows_the_whole_description_of_the_selected_action() {
         assert!(text.contains(whole), "{text}");
     }
 }
+
+#[test]
+fn dialogs_without_a_choice_offer_only_the_way_out() {
+    for (keys, none) in [(": \"zzzz", "Enter"), ("\\ w", "show")] {
+        let mut bench = Bench::evening(80, 24);
+        let screen = bench.keys(keys).screen();
+        let hints = screen.lines().nth(23).unwrap();
+        assert!(hints.contains("Esc close"), "{hints}");
+        assert!(!hints.contains(none), "{hints}");
+    }
+}
+
+#[test]
+fn the_palette_finds_a_screen_by_its_name_in_either_language() {
+    for name in ["갤러리", "gallery"] {
+        let mut bench = Bench::evening(80, 24);
+        bench.keys(&format!(": \"{name} enter"));
+        assert_eq!(bench.app.context(), KeyContext::Gallery, "{name}");
+    }
+}

@@ -343,11 +343,11 @@ fn a_bulk_change_is_previewed() {
     );
     bench.keys("enter");
     let screen = bench.screen();
-    let notice = "renamed 왕관 to 크라운 in tags of 5 records; 2 have no draft";
+    let notice = "replaced 왕관 with 크라운 in tags of 5 records; 2 have no draft";
     assert!(screen.contains(notice), "{screen}");
     bench.keys("u");
     assert!(
-        bench.screen().contains("undone: rename"),
+        bench.screen().contains("undone: replace"),
         "{}",
         bench.screen()
     );
@@ -358,4 +358,33 @@ fn a_bulk_change_is_previewed() {
         "{}",
         bench.screen()
     );
+}
+
+#[test]
+fn a_refusal_is_gone_once_the_corrected_value_is_entered() {
+    let mut bench = Bench::evening(240, 40);
+    let refusal = "\"xyz\" is not in the";
+    bench.keys("g y e ctrl-u \"xyz enter");
+    assert!(bench.screen().contains(refusal), "{}", bench.screen());
+    let screen = bench.keys("ctrl-u \"신발 enter").screen();
+    assert!(screen.contains("edited type"), "{screen}");
+    assert!(!screen.contains(refusal), "{screen}");
+    // It does not outlive the editor either.
+    bench.keys("e ctrl-u \"xyz enter");
+    assert!(bench.screen().contains(refusal), "{}", bench.screen());
+    let screen = bench.keys("esc").screen();
+    assert!(!screen.contains(refusal), "{screen}");
+}
+
+#[test]
+fn a_bulk_replacement_is_named_by_the_value_that_is_stored() {
+    let mut bench = Bench::evening(160, 40);
+    let screen = bench.keys("\\ s c r enter \"파랑 enter").screen();
+    assert!(
+        screen.contains("replaced red with blue in colors"),
+        "{screen}"
+    );
+    let screen = bench.keys("u").screen();
+    let undone = "undone: replace red with blue (5 records)";
+    assert!(screen.contains(undone), "{screen}");
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::tui::message::Effect;
 
-fn decided(bench: &Bench) -> Vec<GroupId> {
+pub(super) fn decided(bench: &Bench) -> Vec<GroupId> {
     let accepts = bench.commands.iter().filter_map(|command| match command {
         Command::Apply {
             groups,
@@ -36,22 +36,6 @@ fn a_burst_of_accepts_stops_at_a_record_that_was_not_drawn() {
     // By now it has been drawn.
     bench.keys("a");
     assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
-}
-
-#[test]
-fn a_queue_without_room_for_the_record_shows_it_before_a_decision() {
-    for key in ["a", "c", "r"] {
-        let mut bench = Bench::evening(40, 10);
-        bench.keys(key);
-        assert!(bench.commands.is_empty(), "{key}: {:?}", bench.commands);
-        let screen = bench.screen();
-        assert!(!screen.contains("> Queue"), "{screen}");
-        assert!(screen.contains("label     붉은 보석이"), "{screen}");
-        let notice = bench.session().notices.current().unwrap();
-        assert!(notice.text.contains("was not on screen"), "{notice:?}");
-        bench.keys("a a");
-        assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
-    }
 }
 
 #[test]
@@ -396,8 +380,8 @@ fn the_end_of_the_queue_shows_what_is_left() {
     let lines: Vec<String> = lines.into_values().collect();
     insta::assert_snapshot!("end_of_queue", lines.join("\n"));
     let mut small = Bench::evening(40, 10);
-    // The first key only shows the record.
-    small.keys("a a a a x \"흐림 enter");
+    // The first keys only show the label and the picture of a record.
+    small.keys("a a a a a a a x esc x \"흐림 enter");
     assert_eq!(small.session().queue.len(), 0);
     insta::assert_snapshot!("end_of_queue_small", small.screen());
     // One key lists the failed items.
@@ -437,4 +421,23 @@ fn the_bell_after_the_work_says_what_is_left() {
     });
     let said = rung(&mut bench).unwrap();
     assert!(said.starts_with("4 to review: "), "{said}");
+}
+
+#[test]
+fn undone_work_is_not_counted() {
+    let mut bench = Bench::evening_without_model(120, 40);
+    // An edit that was undone, then an acceptance of the text as it was.
+    bench.keys("t \"여름 enter esc u a");
+    let tally = bench.session().tally();
+    assert_eq!((tally.unchanged, tally.edited), (1, 0));
+    let screen = bench.keys("F4").screen();
+    assert!(screen.contains("Decisions per minute"), "{screen}");
+    bench.keys("F2 u ctrl-r");
+    assert_eq!(bench.session().tally().decided(), 1);
+    // Without a decision, there is nothing to chart.
+    let screen = bench.keys("u F4").screen();
+    assert!(!screen.contains("Decisions per minute"), "{screen}");
+    // A withdrawn decision is not charted either.
+    bench.keys("F2 \\ g g a g g O");
+    assert!(bench.session().decisions_per_minute().is_empty());
 }

@@ -1,7 +1,6 @@
 //! Colors on the screen at every color depth.
 
 use super::*;
-use crate::tui::theme::{Depth, Ground, Theme, ThemeColors};
 
 #[test]
 fn screens_differ_only_in_color_and_use_only_colors_that_the_terminal_has() {

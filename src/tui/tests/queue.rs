@@ -577,3 +577,33 @@ fn leaving_with_open_drafts_asks_first() {
     bench.keys("q");
     assert!(bench.quit);
 }
+
+#[test]
+fn the_rows_of_a_narrow_queue_say_what_is_wrong() {
+    for width in [80, 100] {
+        let mut bench = Bench::evening(width, 24);
+        let lines = bench.pane("Queue").unwrap();
+        let rows: Vec<String> = lines.into_values().collect();
+        let row = |name: &str| rows.iter().find(|row| row.contains(name)).unwrap();
+        assert!(row("Frozen").contains("mixed scr"), "{rows:#?}");
+        assert!(row("아주 길").contains("color mis"), "{rows:#?}");
+        assert!(row("부서진").contains("failed"), "{rows:#?}");
+    }
+}
+
+#[test]
+fn an_empty_list_names_only_keys_that_work() {
+    let mut bench = Bench::evening(120, 40);
+    let screen = bench.keys("/ ctrl-u \"없는_이름").screen();
+    assert!(screen.contains("Ctrl-u empties it"), "{screen}");
+    assert!(!screen.contains("clears it"), "{screen}");
+    let screen = bench.keys("enter").screen();
+    assert!(screen.contains("\\ clears it"), "{screen}");
+}
+
+#[test]
+fn the_rest_of_a_preview_is_counted_in_texts() {
+    let mut bench = Bench::evening(40, 10);
+    let screen = bench.keys("\\ s q s \"새_질문").screen();
+    assert!(screen.contains("more texts"), "{screen}");
+}

@@ -147,3 +147,22 @@ fn a_long_notice_is_cut_before_the_help() {
     }));
     assert!(bench.screen().contains("x… ? help"), "{}", bench.screen());
 }
+
+#[test]
+fn leaving_says_that_decisions_are_lost_only_if_some_are_not_saved() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("a");
+    // Only an export has failed.
+    bench.event(blocked(Cure::Wait));
+    let screen = bench.keys("q").screen();
+    assert!(screen.contains("Your decisions are in the"), "{screen}");
+    assert!(!screen.contains("lost"), "{screen}");
+    // A decision that the journal did not take.
+    let mut bench = Bench::evening(120, 40);
+    bench.waiting = Some(Default::default());
+    bench.keys("a");
+    bench.event(blocked(Cure::Wait));
+    let screen = bench.keys("q").screen();
+    assert!(screen.contains("The latest decisions"), "{screen}");
+    assert!(!screen.contains("Your decisions"), "{screen}");
+}

@@ -91,3 +91,28 @@ fn a_change_of_many_records_is_announced_until_it_is_done() {
         assert!(!bench.screen().contains(text), "{}", bench.screen());
     }
 }
+
+#[test]
+fn while_many_records_are_changed_no_key_claims_to_work_on_an_older_step() {
+    let mut bench = Bench::evening(300, 40);
+    bench.keys("a");
+    assert!(
+        bench.screen().contains("u undo accept"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("\\ s t a \"여름");
+    bench.waiting = Some(Default::default());
+    let screen = bench.keys("enter").screen();
+    assert!(screen.contains("u undo"), "{screen}");
+    assert!(!screen.contains("undo accept"), "{screen}");
+    let screen = bench.keys("alt-c").screen();
+    assert!(screen.contains("still being changed"), "{screen}");
+    for command in bench.waiting.take().unwrap() {
+        for answer in bench.play(command) {
+            bench.message(answer);
+        }
+    }
+    let screen = bench.screen();
+    assert!(screen.contains("u undo add 여름"), "{screen}");
+}

@@ -8,6 +8,7 @@ pub use file::{BUILT_IN_THEMES, ThemeColors};
 use crate::record::GroupState;
 use file::{Colors, Ink};
 use nearest::{nearest_of_16, nearest_of_256};
+use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier, Style};
 
 /// The color depth of the terminal.
@@ -29,14 +30,18 @@ pub enum Ground {
 
 impl Ground {
     /// Classifies a background color as dark or light.
-    pub fn of([r, g, b]: [u8; 3]) -> Self {
-        let luma = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
-        if luma >= 128_000 {
+    pub fn of(color: [u8; 3]) -> Self {
+        if luma(color) >= 128_000 {
             Self::Light
         } else {
             Self::Dark
         }
     }
+}
+
+/// The brightness of a color, from 0 to 255,000.
+fn luma([r, g, b]: [u8; 3]) -> u32 {
+    299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,16 +198,31 @@ impl Theme {
         }
     }
 
-    /// The color of a pixel that is drawn as a cell. Terminals with 256 colors pick the nearest one
-    /// themselves; for terminals with 16 colors it is picked here.
-    pub fn pixel(&self, color: Color) -> Color {
-        let Color::Rgb(r, g, b) = color else {
-            return color;
+    /// Draws the two pixels of a cell with what the terminal has. Terminals with 256 colors pick the
+    /// nearest one themselves; for terminals with 16 colors it is picked here. Without colors, the
+    /// pixels become a character as dense as they are bright, or dark on a light ground.
+    pub fn draw_pixels(&self, cell: &mut Cell) {
+        const DENSE: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+        let (Color::Rgb(r, g, b), Color::Rgb(r2, g2, b2)) = (cell.fg, cell.bg) else {
+            return;
         };
-        if self.depth != Depth::Ansi16 {
-            return color;
+        let (upper, lower) = ([r, g, b], [r2, g2, b2]);
+        match self.depth {
+            Depth::True | Depth::Ansi256 => {}
+            Depth::Ansi16 => {
+                cell.fg = nearest_of_16(upper);
+                cell.bg = nearest_of_16(lower);
+            }
+            Depth::None => {
+                let bright = (luma(upper) + luma(lower)) as usize * DENSE.len() / 510_001;
+                let dense = match self.ground {
+                    Ground::Dark => bright,
+                    Ground::Light => DENSE.len() - 1 - bright,
+                };
+                cell.set_symbol(DENSE[dense]);
+                (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
+            }
         }
-        nearest_of_16([r, g, b])
     }
 
     /// A color of a picture, as near as the terminal can show it; `None` if the terminal has too
@@ -264,10 +284,16 @@ mod tests {
             palette: ThemeColors::load(None).unwrap(),
         };
         assert_eq!(theme.dim(), Style::new().add_modifier(Modifier::DIM));
+        let pixel = |color| {
+            let mut cell = Cell::new("▀");
+            (cell.fg, cell.bg) = (color, color);
+            theme.draw_pixels(&mut cell);
+            cell.fg
+        };
         for gray in 0..=255 {
-            assert_ne!(theme.pixel(Color::Rgb(gray, gray, gray)), Color::DarkGray);
+            assert_ne!(pixel(Color::Rgb(gray, gray, gray)), Color::DarkGray);
         }
-        assert_eq!(theme.pixel(Color::Rgb(210, 20, 30)), Color::Red);
+        assert_eq!(pixel(Color::Rgb(210, 20, 30)), Color::Red);
     }
 
     #[test]

@@ -264,7 +264,8 @@ pub fn draw(
     for (row, change) in preview.changes.iter().skip(skip).take(rows).enumerate() {
         let y = area.y + head + row as u16;
         if row > 0 && row + 1 == rows && left > rows {
-            let text = session.words.and_more(count((left - rows + 1) as u64));
+            let words = session.words;
+            let text = words.and_more(words.more_texts(left - rows + 1));
             put(buf, area.x, y, area.width, &text, theme.dim());
             break;
         }

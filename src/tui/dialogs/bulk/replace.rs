@@ -4,7 +4,6 @@
 use super::Scope;
 use super::pending::{self, PendingPreview, change_line};
 use crate::record::{Change, ChangePreview, Field, Matching, Replacement, TextChange};
-use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::session::Session;
@@ -288,7 +287,7 @@ impl Modal for ReplaceForm {
             };
             let left = changes.len() - at;
             if row + 1 == rows && left > 1 && !here {
-                let text = words.and_more(count(left as u64));
+                let text = words.and_more(words.more_texts(left));
                 put(buf, room.x, room.y, room.width, &text, theme.dim());
                 break;
             }

@@ -133,7 +133,7 @@ impl Modal for TranslateForm {
         for (row, word) in found.words.iter().skip(self.top).take(rows).enumerate() {
             let at = 4 + row as u16;
             if row + 1 == rows && more > 0 {
-                let text = words.and_more(count(more as u64 + 1));
+                let text = words.and_more(words.more_words(more + 1));
                 line(at, &text, theme.dim(), buf);
                 break;
             }

@@ -65,7 +65,8 @@ pub fn grid(body: Rect, fine: bool, has_dialog: bool) -> TileGrid {
         height: 1,
         ..body
     };
-    let record_height = if body.height >= 18 { 3 } else { 0 };
+    // Below the title and a line of the smaller tiles.
+    let record_height = if body.height >= 9 { 3 } else { 0 };
     let mut tiles = Rect {
         y: body.y + 1,
         height: body.height.saturating_sub(1 + record_height),

@@ -5,11 +5,11 @@ mod layout;
 use super::queue_parts::{empty_queue, filter_line};
 use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupSummary};
-use crate::text::{count, fit, pad, width};
+use crate::text::{count, fit, for_screen, pad, width, wrap, wrap_offsets};
 use crate::tui::dialogs::{
     BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, RecordEffect, Scope,
 };
-use crate::tui::flow::Visibility;
+use crate::tui::flow::Part;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -144,7 +144,7 @@ impl Screen for Gallery {
         title(session, grid.title, buf);
         filter_line(view, grid.filter, buf);
         if session.queue.is_empty() {
-            empty_queue(session, grid.tiles, buf);
+            empty_queue(view, grid.tiles, buf);
             return;
         }
         let first = self.top * grid.columns;
@@ -183,17 +183,28 @@ impl Screen for Gallery {
         ]
     }
 
-    fn record_visibility(&self, session: &Session) -> Visibility {
-        let Some(detail) = session.detail() else {
-            return Visibility::Text;
+    fn shown_parts(&self, session: &Session) -> Vec<Part> {
+        let grid = self.layout(session);
+        let Some(summary) = session.row(session.queue.cursor()) else {
+            return Vec::new();
         };
-        let room = self.layout(session).picture();
-        let key = session.pictures.tile_key(detail.summary.id, room);
-        let pictures = &session.pictures;
-        let is_settled = pictures.are_off() || pictures.get(&key).is_some();
-        match is_settled || detail.item.file.is_none() {
-            true => Visibility::Full,
-            false => Visibility::Text,
+        let mut shown = vec![Part::Name];
+        if shows_label(summary, grid.record) {
+            shown.push(Part::Label);
+        }
+        let key = session.pictures.tile_key(summary.id, grid.picture());
+        let detail = session.detail();
+        if detail.is_some_and(|detail| session.pictures.has_settled(&key, detail)) {
+            shown.push(Part::Picture);
+        }
+        shown
+    }
+
+    fn has_room_for(&self, part: Part, session: &Session) -> bool {
+        let summary = session.row(session.queue.cursor());
+        match part {
+            Part::Name | Part::Picture => true,
+            Part::Label => summary.is_some_and(|of| shows_label(of, self.layout(session).record)),
         }
     }
 
@@ -348,7 +359,15 @@ fn tile(
     }
 }
 
-/// Draws the record under the cursor in three lines.
+/// Whether the area below the tiles shows the whole label of a record.
+fn shows_label(summary: &GroupSummary, area: Rect) -> bool {
+    let cells = usize::from(area.width.saturating_sub(1));
+    let lines = wrap(summary.labels.label_ko(), cells).len();
+    area.height >= 3 && lines < usize::from(area.height)
+}
+
+/// Draws the record under the cursor: its name, its label in one or two lines and, below a short
+/// label, its values.
 fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&session.theme, session.words);
     if area.height < 3 {
@@ -366,14 +385,20 @@ fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffe
     for (text, style) in head {
         x = put(buf, x, area.y, area.right().saturating_sub(x), &text, style) + 2;
     }
-    put(
-        buf,
-        area.x + 1,
-        area.y + 1,
-        cells,
-        summary.labels.label_ko(),
-        theme.text(),
-    );
+    let label = for_screen(summary.labels.label_ko());
+    let lines = wrap_offsets(&label, usize::from(cells));
+    let last = usize::from(area.height) - 1;
+    let lines = lines.iter().take(last).zip(area.y + 1..);
+    let mut below = area.y + 1;
+    for ((start, line), y) in lines {
+        let is_last = y + 1 == area.bottom();
+        let text = if is_last { &label[*start..] } else { line };
+        put(buf, area.x + 1, y, cells, text, theme.text());
+        below = y + 1;
+    }
+    if below >= area.bottom() {
+        return;
+    }
     let shown = [Field::TagsKo, Field::Colors, Field::ItemTypeGuess];
     let values = shown
         .into_iter()
@@ -382,7 +407,7 @@ fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffe
     put(
         buf,
         area.x + 1,
-        area.y + 2,
+        below,
         cells,
         &values.join(", "),
         theme.dim(),

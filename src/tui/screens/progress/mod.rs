@@ -6,7 +6,6 @@ mod review;
 
 use super::{ActionOutcome, Screen, View};
 use crate::record::GroupId;
-use crate::text::count;
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
@@ -67,7 +66,13 @@ fn draw_column(session: &Session, top: usize, area: Rect, buf: &mut Buffer) {
         end -= 1;
     }
     lines(&all[..end], top, inner, buf);
-    let text = words.and_more(count((all.len() - end) as u64));
+    let key = |action| {
+        let keys = session.keymap.keys_of(KeyContext::Progress, action);
+        keys.into_iter().next()
+    };
+    let keys = [Action::Down, Action::Bottom].into_iter().filter_map(key);
+    let keys = keys.collect::<Vec<String>>().join(" ");
+    let text = words.lines_below(words.more_lines(all.len() - end), keys);
     let last = Rect {
         y: inner.bottom().saturating_sub(1),
         height: 1,

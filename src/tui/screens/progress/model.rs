@@ -113,13 +113,17 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         words.fact_run(),
         words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
     );
+    let mean = rate(p.icons_per_minute);
     fact(
         words.fact_speed(),
-        words.speed(
-            rate(p.icons_per_minute_now),
-            rate(p.icons_per_minute),
-            format!("{:.0}", p.tokens_per_second),
-        ),
+        match session.engine.is_at_rest() {
+            true => words.speed_at_work(mean),
+            false => words.speed(
+                rate(p.icons_per_minute_now),
+                mean,
+                format!("{:.0}", p.tokens_per_second),
+            ),
+        },
     );
     fact(
         words.fact_queue(),
@@ -304,8 +308,38 @@ fn written_with_icons(view: &View<'_>, area: Rect, buf: &mut Buffer) {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::{Progress, RemoteCounts};
+    use crate::engine::{Progress, RemoteCounts, Stage};
     use crate::tui::testing::Bench;
+
+    #[test]
+    fn an_idle_model_has_only_an_average_speed() {
+        let mut bench = Bench::evening(200, 40);
+        let mut screen_at = |stage| {
+            bench.event(crate::engine::Event::Labeled {
+                group: crate::record::GroupId(2),
+                image_path: String::new(),
+                name: String::new(),
+                reasons: Vec::new(),
+                derived_from: None,
+                offered: false,
+            });
+            bench.progress(Progress {
+                stage,
+                icons_per_minute_now: 57.1,
+                icons_per_minute: 48.0,
+                ..Progress::default()
+            });
+            bench.keys("F4").screen()
+        };
+        let working = screen_at(Stage::Decode);
+        assert!(
+            working.contains("57.1 icons/min, 48.0 on average"),
+            "{working}"
+        );
+        let idle = screen_at(Stage::Idle);
+        assert!(idle.contains("48.0 icons/min on average"), "{idle}");
+        assert!(!idle.contains("57.1"), "{idle}");
+    }
 
     #[test]
     fn the_traffic_with_servers_is_shown() {

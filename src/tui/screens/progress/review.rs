@@ -14,7 +14,6 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
-use std::time::Instant;
 
 /// Cells for the name of a row.
 const NAME: usize = 20;
@@ -43,7 +42,7 @@ pub fn draw(view: &View<'_>, panes: &ProgressPanes, buf: &mut Buffer) {
         lines(&errors(session, inner), 0, inner, buf);
     }
     if let Some(area) = panes.rate {
-        match session.pace.per_minute(Instant::now())[..] {
+        match session.decisions_per_minute()[..] {
             [] => {
                 let inner = unfocused_pane(theme, area, words.list_uncertainty(), buf);
                 lines(&uncertainties(session, inner), 0, inner, buf);
@@ -222,6 +221,13 @@ mod tests {
         insta::assert_snapshot!("progress_review", bench.screen());
         let mut small = Bench::evening_without_model(80, 24);
         insta::assert_snapshot!("progress_review_80x24", small.keys("F4").screen());
+    }
+
+    #[test]
+    fn the_last_line_names_the_keys_that_show_the_rest() {
+        let mut bench = Bench::evening_without_model(80, 14);
+        let screen = bench.keys("F4").screen();
+        assert!(screen.contains(" more lines: Down End"), "{screen}");
     }
 
     #[test]

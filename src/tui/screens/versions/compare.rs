@@ -8,6 +8,7 @@ use crate::tui::widgets::{DiffKind, differences};
 use crate::wording::Words;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
+use std::ops::Range;
 
 /// Cells before a field's text, for the digit that takes it and its name.
 const NAME: usize = 12;
@@ -19,6 +20,19 @@ pub struct ComparisonLines {
     pub places: Vec<(Field, usize, usize)>,
     /// The fields that differ.
     pub differing: Vec<Field>,
+    /// The fields whose text was cut to one line.
+    cut: Vec<Field>,
+}
+
+impl ComparisonLines {
+    /// Whether these lines of the screen show the whole text of a field.
+    pub fn shows_all_of(&self, field: Field, seen: Range<usize>) -> bool {
+        let mut places = self.places.iter();
+        let place = places.find(|(other, ..)| *other == field);
+        let is_seen =
+            place.is_some_and(|(_, first, last)| *first >= seen.start && *last < seen.end);
+        is_seen && !self.cut.contains(&field)
+    }
 }
 
 /// A version, the draft to compare it with, and how to draw them.
@@ -49,13 +63,22 @@ impl VersionComparison<'_> {
             lines: Vec::new(),
             places: Vec::new(),
             differing,
+            cut: Vec::new(),
         };
+        let cells = cells.saturating_sub(NAME).max(8);
         for (at, field) in self.fields.iter().enumerate() {
             let first = out.lines.len();
             let differs = out.differing.contains(field);
             let text = match differs {
-                true => self.changed(*field, cells.saturating_sub(NAME).max(8)),
-                false => vec![self.same(*field, cells.saturating_sub(NAME).max(8))],
+                true => self.changed(*field, cells),
+                false => {
+                    let text = self.same(*field);
+                    if width(&text) > cells {
+                        out.cut.push(*field);
+                    }
+                    let text = fit(&text, cells);
+                    vec![Line::from(Span::styled(text, self.theme.dim()))]
+                }
             };
             for (row, line) in text.into_iter().enumerate() {
                 let head = match row {
@@ -92,13 +115,12 @@ impl VersionComparison<'_> {
         ]
     }
 
-    fn same(&self, field: Field, cells: usize) -> Line<'static> {
+    fn same(&self, field: Field) -> String {
         let values = self.version.values(field);
-        let text = match values.is_empty() {
+        match values.is_empty() {
             true => "-".to_owned(),
             false => values.join(", "),
-        };
-        Line::from(Span::styled(fit(&text, cells), self.theme.dim()))
+        }
     }
 
     fn changed(&self, field: Field, cells: usize) -> Vec<Line<'static>> {

@@ -8,12 +8,13 @@ mod timeline;
 use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
 use crate::record::{Change, Field, GroupDetail, HistoryEntry, Labels};
-use crate::tui::flow::Visibility;
+use crate::tui::flow::Part;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{keep_in_view, lines, pane, paragraph};
-use compare::VersionComparison;
+use compare::{ComparisonLines, VersionComparison};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{Parts, parts};
 use ratatui::buffer::Buffer;
@@ -136,17 +137,7 @@ impl Versions {
         let Some((number, version)) = self.version(detail) else {
             return paragraph(words.no_labels_here(), theme.dim(), inner, buf);
         };
-        let fields = fields(session);
-        let draft = detail.draft.as_ref().map(|draft| &draft.labels);
-        let compared = VersionComparison {
-            draft,
-            version,
-            fields: &fields,
-            marked: self.in_fields.then_some(Field::ALL[self.field]),
-            theme,
-            words,
-        };
-        let mut comparison = compared.lay_out(usize::from(inner.width));
+        let mut comparison = self.comparison(session, detail, version, inner.width);
         if comparison.differing.is_empty() {
             let is_draft = detail.current.review.draft == Some(number);
             let text = match is_draft {
@@ -158,17 +149,60 @@ impl Versions {
                 .lines
                 .push(ratatui::text::Line::styled(text, theme.dim()));
         }
-        let rows = usize::from(inner.height).max(1);
+        let top = self.top(&comparison, inner.height);
+        lines(&comparison.lines, top, inner, buf);
+    }
+
+    fn comparison(
+        &self,
+        session: &Session,
+        detail: &GroupDetail,
+        version: &Labels,
+        cells: u16,
+    ) -> ComparisonLines {
+        let compared = VersionComparison {
+            draft: detail.draft.as_ref().map(|draft| &draft.labels),
+            version,
+            fields: &fields(session),
+            marked: self.marked(),
+            theme: &session.theme,
+            words: session.words,
+        };
+        compared.lay_out(usize::from(cells))
+    }
+
+    /// The field under the cursor, while the keys move over fields.
+    fn marked(&self) -> Option<Field> {
+        self.in_fields.then_some(Field::ALL[self.field])
+    }
+
+    /// The first line of the comparison on screen.
+    fn top(&self, comparison: &ComparisonLines, height: u16) -> usize {
+        let rows = usize::from(height).max(1);
         let mut top = 0;
-        let marked = comparison
-            .places
-            .iter()
-            .find(|(field, ..)| Some(*field) == compared.marked);
+        let mut places = comparison.places.iter();
+        let marked = places.find(|(field, ..)| Some(*field) == self.marked());
         if let Some((_, first, last)) = marked {
             keep_in_view(&mut top, *last, rows);
             keep_in_view(&mut top, *first, rows);
         }
-        lines(&comparison.lines, top, inner, buf);
+        top
+    }
+
+    /// Whether the comparison shows the whole label of the draft.
+    fn shows_label(&self, session: &Session) -> bool {
+        let parts = places(session);
+        let inner = inner(parts.compare, parts.borders);
+        let Some(detail) = session.detail() else {
+            return false;
+        };
+        let Some((_, version)) = self.version(detail) else {
+            return false;
+        };
+        let comparison = self.comparison(session, detail, version, inner.width);
+        let top = self.top(&comparison, inner.height);
+        let seen = top..top + usize::from(inner.height);
+        comparison.shows_all_of(Field::LabelKo, seen)
     }
 
     fn picture(&self, session: &Session) -> Option<PicturePlace> {
@@ -266,11 +300,25 @@ impl Screen for Versions {
         }
     }
 
-    fn record_visibility(&self, session: &Session) -> Visibility {
-        match picture_pane::is_settled(session, self.picture(session)) {
-            _ if session.detail().is_none() => Visibility::Hidden,
-            true => Visibility::Full,
-            false => Visibility::Text,
+    fn shown_parts(&self, session: &Session) -> Vec<Part> {
+        if session.detail().is_none() {
+            return Vec::new();
+        }
+        let mut shown = vec![Part::Name];
+        if self.shows_label(session) {
+            shown.push(Part::Label);
+        }
+        if picture_pane::is_settled(session, self.picture(session)) {
+            shown.push(Part::Picture);
+        }
+        shown
+    }
+
+    fn has_room_for(&self, part: Part, session: &Session) -> bool {
+        match part {
+            Part::Name => true,
+            Part::Label => self.shows_label(session),
+            Part::Picture => places(session).picture.is_some(),
         }
     }
 

@@ -3,6 +3,9 @@
 use crate::tui::widgets::layout::{has_borders, inner, split_bottom, split_right};
 use ratatui::layout::{Position, Rect};
 
+/// Width in cells of a small picture beside the record.
+const SIDE_PICTURE: u16 = 18;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pane {
     Queue,
@@ -46,7 +49,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
             Pane::Record => {
                 // A small picture beside the record, if there is a little room.
                 let side = if pictures && body.width >= 56 && body.height >= 8 {
-                    18
+                    SIDE_PICTURE
                 } else {
                     0
                 };
@@ -62,16 +65,15 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
     let wanted = u32::from(body.width) * u32::from(queue_percent) / 100;
     let queue_width = (wanted as u16).clamp(20, body.width - 36);
     let (queue, rest) = split_right(body, body.width - queue_width);
-    let picture_height = match rest.height {
-        _ if !pictures => 0,
-        0..=15 => 0,
-        16..=23 => 8,
-        // An icon of 32 pixels fits at its own size, two pixels a row.
-        height => (height / 2).min(24),
+    // On a very wide or a low screen the picture is beside the record, so that both get the full
+    // height.
+    let side = match (rest.width, rest.height) {
+        (150.., _) => (rest.width / 3).min(70),
+        (48.., 0..=15) => SIDE_PICTURE,
+        _ => 0,
     };
-    // On a very wide screen the picture is beside the record, so that both get the full height.
-    if pictures && rest.width >= 150 {
-        let (record, picture) = split_right(rest, (rest.width / 3).min(70));
+    if pictures && side > 0 {
+        let (record, picture) = split_right(rest, side);
         return Panes {
             queue: Some(queue),
             picture: Some(picture),
@@ -79,6 +81,13 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
             borders: true,
         };
     }
+    let picture_height = match rest.height {
+        _ if !pictures => 0,
+        0..=15 => 0,
+        16..=23 => 8,
+        // An icon of 32 pixels fits at its own size, two pixels a row.
+        height => (height / 2).min(24),
+    };
     let (picture, record) = split_bottom(rest, rest.height - picture_height);
     Panes {
         queue: Some(queue),

@@ -11,7 +11,7 @@ use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupId, GroupState};
 use crate::tui::dialogs::{Dialog, FilterForm};
-use crate::tui::flow::Visibility;
+use crate::tui::flow::Part;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -29,6 +29,13 @@ const WHEEL_LINES: isize = 3;
 /// Limits of the queue's share of the width.
 const QUEUE_PERCENT: RangeInclusive<u16> = 15..=75;
 
+/// A part of the record that has the screen for itself while the keys go to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alone {
+    Picture,
+    Record,
+}
+
 pub struct Workbench {
     focus: Pane,
     queue: QueuePane,
@@ -36,8 +43,8 @@ pub struct Workbench {
     /// The queue's share of the width.
     queue_percent: u16,
     dragging_divider: bool,
-    /// The picture has the full screen.
-    zoom: bool,
+    /// Set only while the queue has the focus.
+    alone: Option<Alone>,
     /// The current edit began in the queue and returns the focus to it.
     returns_to_queue: bool,
 }
@@ -50,26 +57,58 @@ impl Default for Workbench {
             record: RecordPane::default(),
             queue_percent: 40,
             dragging_divider: false,
-            zoom: false,
+            alone: None,
             returns_to_queue: false,
         }
     }
 }
 
 impl Workbench {
-    /// Focuses a pane and ends the zoom; does nothing for other places.
+    /// Focuses a pane and shows all panes again; does nothing for other places.
     pub fn focus(&mut self, place: KeyContext) {
         self.focus = match place {
             KeyContext::Queue => Pane::Queue,
             KeyContext::Record => Pane::Record,
             _ => return,
         };
-        self.zoom = false;
+        self.alone = None;
     }
 
     /// Shows all panes again.
     pub fn end_zoom(&mut self) {
-        self.zoom = false;
+        self.alone = None;
+    }
+
+    /// Brings a part of the current record into view.
+    pub fn bring_up(&mut self, part: Part, session: &Session) {
+        match part {
+            Part::Name => {}
+            Part::Label => {
+                self.show_record(session);
+                let panes = self.panes(session);
+                self.record.reveal_label(&panes, session);
+            }
+            Part::Picture if self.panes(session).picture.is_none() => self.zoom(),
+            Part::Picture => {}
+        }
+    }
+
+    /// Shows the record; alone, where there is no room for it beside the queue.
+    fn show_record(&mut self, session: &Session) {
+        let is_hidden = |workbench: &Self| workbench.panes(session).record.is_none();
+        if is_hidden(self) {
+            self.alone = None;
+        }
+        if is_hidden(self) {
+            self.alone = Some(Alone::Record);
+        }
+    }
+
+    /// Gives the picture the full screen.
+    fn zoom(&mut self) {
+        // A key must not change a value that is not visible.
+        self.focus = Pane::Queue;
+        self.alone = Some(Alone::Picture);
     }
 
     /// Returns the focus to the queue after an edit that began there.
@@ -80,13 +119,13 @@ impl Workbench {
     }
 
     fn panes(&self, session: &Session) -> Panes {
-        match self.zoom {
-            true => zoomed(session.body()),
-            false => {
-                let pictures = !session.pictures.are_off();
-                panes(session.body(), self.focus, self.queue_percent, pictures)
-            }
-        }
+        let focus = match self.alone {
+            Some(Alone::Picture) => return zoomed(session.body()),
+            Some(Alone::Record) => Pane::Record,
+            None => self.focus,
+        };
+        let pictures = !session.pictures.are_off();
+        panes(session.body(), focus, self.queue_percent, pictures)
     }
 
     fn rows(&self, session: &Session) -> Option<QueueRows> {
@@ -175,7 +214,7 @@ impl Workbench {
             Some(Pane::Record) => {
                 let hit = self.record.click(at, &panes, session);
                 if hit {
-                    self.focus = Pane::Record;
+                    self.focus(KeyContext::Record);
                 }
             }
             None => {}
@@ -188,9 +227,7 @@ impl Workbench {
         let number = session.fix_index()?;
         session.detail()?.fixes.get(number)?;
         let hidden = self.panes(session).record.is_none();
-        if hidden {
-            self.focus = Pane::Record;
-        }
+        self.show_record(session);
         let panes = self.panes(session);
         if !self.record.reveal_fix(number, &panes, session) && !hidden {
             return None;
@@ -249,9 +286,10 @@ impl Screen for Workbench {
                 session.notify(session.words.pictures_are_off());
             }
             Action::Zoom => {
-                // A key must not change a value that is not visible.
-                self.focus = Pane::Queue;
-                self.zoom = !self.zoom;
+                match self.alone {
+                    Some(Alone::Picture) => self.alone = None,
+                    _ => self.zoom(),
+                }
                 return Some(ActionOutcome::show(KeyContext::Global));
             }
             Action::Filter => {
@@ -259,6 +297,9 @@ impl Screen for Workbench {
                     show: Some(KeyContext::Queue),
                     open: Some(FilterForm::open(session)),
                 });
+            }
+            Action::PreviousPane if self.alone.is_some() => {
+                return Some(ActionOutcome::show(KeyContext::Queue));
             }
             Action::NextPane | Action::PreviousPane => {
                 return Some(ActionOutcome::show(match self.focus {
@@ -316,7 +357,8 @@ impl Screen for Workbench {
         self.queue
             .draw(view, &panes, self.focus == Pane::Queue, buf);
         if let Some(place) = picture_place(&panes) {
-            picture_pane::draw(view, place, self.zoom, buf);
+            let zoomed = self.alone == Some(Alone::Picture);
+            picture_pane::draw(view, place, zoomed, buf);
         }
         self.record
             .draw(view, &panes, self.focus == Pane::Record, buf);
@@ -357,27 +399,23 @@ impl Screen for Workbench {
         }
     }
 
-    fn record_visibility(&self, session: &Session) -> Visibility {
+    fn shown_parts(&self, session: &Session) -> Vec<Part> {
+        if session.detail().is_none() {
+            return Vec::new();
+        }
         let panes = self.panes(session);
-        if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
-            return Visibility::Hidden;
+        let mut shown = vec![Part::Name];
+        if self.record.shows_label(&panes, session) {
+            shown.push(Part::Label);
         }
-        if panes.record.is_none() {
-            return Visibility::Text;
+        if picture_pane::is_settled(session, picture_place(&panes)) {
+            shown.push(Part::Picture);
         }
-        match picture_pane::is_settled(session, picture_place(&panes)) {
-            true => Visibility::Full,
-            false => Visibility::Text,
-        }
-    }
-
-    fn record_place(&self, session: &Session) -> Option<KeyContext> {
-        let panes = self.panes(session);
-        (panes.queue.is_some() && panes.record.is_none()).then_some(KeyContext::Record)
+        shown
     }
 
     fn way_back(&self) -> Option<Action> {
-        self.zoom.then_some(Action::Zoom)
+        (self.alone == Some(Alone::Picture)).then_some(Action::Zoom)
     }
 
     fn visible_rows(&self, session: &Session) -> Range<usize> {

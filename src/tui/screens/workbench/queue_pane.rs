@@ -106,7 +106,7 @@ impl QueuePane {
         }
         filter_line(view, rows.filter, buf);
         if queue.is_empty() {
-            empty_queue(session, rows.list, buf);
+            empty_queue(view, rows.list, buf);
             return;
         }
         let height = rows.height as u16;
@@ -183,16 +183,24 @@ fn draw_row(
     };
     let at = area.right().saturating_sub(beside);
     put(buf, at, area.y, beside, &uncertainty, tint(theme.warn()));
-    // The name, then the reasons if they have no line of their own and fit here.
     let cells = left.saturating_sub(beside + 1);
-    let about_cells = match cells / 2 {
-        // The longest reason has 20 letters, and a name needs about as much.
-        half @ 16.. if area.height < 3 => half.min(30),
-        _ => 0,
-    };
     let family = match session.records.groups().family_size(summary) {
         size @ 2.. if left >= 16 => format!(" ×{size}"),
         _ => String::new(),
+    };
+    // The name, then the reasons if they have no line of their own and fit here.
+    let about_cells = match cells / 2 {
+        _ if area.height >= 3 => 0,
+        // The longest reason has 20 letters, and a name needs about as much.
+        half @ 16.. => half.min(30),
+        // They get what the name leaves, at least half.
+        half @ 10.. => {
+            let all = about(session, summary, usize::from(cells), area.height < 2);
+            let name_cells = (width(summary.title()) + width(&family)) as u16;
+            let free = cells.saturating_sub(name_cells);
+            (width(&all) as u16 + 1).min(free.max(half))
+        }
+        _ => 0,
     };
     let name_cells = usize::from(cells - about_cells).saturating_sub(width(&family));
     put(

@@ -14,6 +14,7 @@ use crate::tui::widgets::{fill_line, keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Clear, Widget as _};
+use std::ops::Range;
 
 pub struct RecordPane {
     cursor: FieldCursor,
@@ -84,7 +85,7 @@ impl RecordPane {
         let at = Field::ALL.iter().position(|other| *other == field);
         let at = at.unwrap_or(0);
         if y < 0 && at == 0 {
-            // Name and reasons are above the first field.
+            // The name is above the first field.
             self.scroll = 0;
         }
         let mut to = at.saturating_add_signed(y).min(last);
@@ -138,20 +139,59 @@ impl RecordPane {
             return false;
         };
         let before = self.scroll;
+        self.keep_in_view(lines.clone(), area);
+        self.scroll != before
+    }
+
+    /// Scrolls to the label, unless it is in view.
+    pub fn reveal_label(&mut self, panes: &Panes, session: &Session) {
+        self.follow(session.current());
+        if let Some(area) = room(panes)
+            && let Some((first, last)) =
+                sheet(None, session, area.width).lines_of(FieldCursor::START)
+        {
+            self.keep_in_view(first..last + 1, area);
+        }
+    }
+
+    fn keep_in_view(&mut self, lines: Range<usize>, area: Rect) {
         let height = usize::from(area.height).max(1);
         // One more line, because the last line may be covered by `draw_fixes_below`.
         keep_in_view(&mut self.scroll, lines.end, height);
         keep_in_view(&mut self.scroll, lines.start, height);
         self.last_shown = (self.current, self.cursor);
-        self.scroll != before
+    }
+
+    /// Whether the label is in view, as far as the pane has room for it. A record without a draft
+    /// has no label to show.
+    pub fn shows_label(&self, panes: &Panes, session: &Session) -> bool {
+        let Some(area) = room(panes) else {
+            return false;
+        };
+        let sheet = sheet(None, session, area.width);
+        let Some((first, last)) = sheet.lines_of(FieldCursor::START) else {
+            return true;
+        };
+        let covered = usize::from(!self.keys_below(&sheet, area, session).is_empty());
+        let end = self.scroll + usize::from(area.height) - covered;
+        let is_filled = first == self.scroll && last >= end;
+        is_filled || (first >= self.scroll && last < end)
+    }
+
+    /// The keys of the fixes that are out of view below, in order.
+    fn keys_below(&self, sheet: &Sheet, area: Rect, session: &Session) -> Vec<String> {
+        let end = self.scroll + usize::from(area.height);
+        let below = sheet.fixes.iter().filter(|(_, lines)| lines.end > end);
+        let mut numbers: Vec<usize> = below.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        let keys = numbers.into_iter();
+        let keys = keys.map(|number| fix_key(number, &session.keymap));
+        keys.filter(|key| !key.is_empty()).collect()
     }
 
     /// Draws the keys of the fixes that are out of view below, over the last line.
     fn draw_fixes_below(&self, sheet: &Sheet, inner: Rect, session: &Session, buf: &mut Buffer) {
-        let end = self.scroll + usize::from(inner.height);
-        let below = sheet.fixes.iter().filter(|(_, lines)| lines.end > end);
-        let keys = below.map(|(number, _)| fix_key(*number, &session.keymap));
-        let keys: Vec<String> = keys.filter(|key| !key.is_empty()).collect();
+        let keys = self.keys_below(sheet, inner, session);
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
             return;
         };

@@ -148,13 +148,16 @@ impl SheetBuilder {
             self.named(words.row_commit(), text, style);
         }
         if let Some(draft) = &detail.draft {
-            self.reasons(input, detail, draft, None);
             for field in Field::ALL {
                 self.field(input, draft, *field);
                 self.reasons(input, detail, draft, Some(*field));
                 self.agreement(summary, *field);
-                if *field == Field::LabelKo && summary.needs_review() {
-                    self.unexplained(input, summary);
+                if *field == Field::LabelKo {
+                    if summary.needs_review() {
+                        self.unexplained(input, summary);
+                    }
+                    // Reasons of the whole record come after the label, which is judged first.
+                    self.reasons(input, detail, draft, None);
                 }
             }
         } else {

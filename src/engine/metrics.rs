@@ -64,7 +64,7 @@ impl Worked {
     }
 }
 
-impl Inner {
+impl Counters {
     /// The events per second of time at work in the window.
     fn per_second(&self, now: Instant, count: usize) -> f64 {
         match self.worked.time(now).min(WINDOW).as_secs_f64() {

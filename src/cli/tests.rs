@@ -164,6 +164,7 @@ fn conflicting_options_are_usage_errors() {
     for args in [
         &["--demo", "--no-image", "--no-metadata"][..],
         &["--demo", "--json"],
+        &["--demo", "--run-id", "r"],
         &["--demo", "--batch", "--no-model"],
         &["--demo", "--quantize", "none", "--load-4bit"],
         &["--demo", "--prompt", "p.toml", "--prompt-version", "v1"],

@@ -110,9 +110,6 @@ fn wrong_usage_fails_when_opening() {
     let error = open(&manifest_at(dir.path().join("rows.xlsx"))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Usage);
     assert!(error.hint.unwrap().contains(".jsonl"));
-    let mut with_run = manifest_at(dir.path().join("rows.jsonl"));
-    with_run.run_id = Some("r".to_owned());
-    assert_eq!(open(&with_run).unwrap_err().kind, ErrorKind::Usage);
     let mut mapped = options(SourceKind::Demo);
     mapped.mapping.name_column = Some("title".to_owned());
     assert_eq!(open(&mapped).unwrap_err().kind, ErrorKind::Usage);

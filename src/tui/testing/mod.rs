@@ -1,5 +1,6 @@
 //! Test bench: the application with a fake engine; keys go in, a screen of text comes out.
 
+mod boxes;
 pub mod items;
 
 pub use items::detail;
@@ -18,6 +19,7 @@ use crate::record::testing::VOCABULARY;
 use crate::record::*;
 use crate::text::Language;
 use crate::tui::options::PictureChoice;
+use boxes::boxed;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use items::{attempt, context, labels, summarize, version};
 use ratatui::buffer::Buffer;
@@ -578,32 +580,6 @@ impl Bench {
     /// such box.
     pub fn pane(&mut self, title: &str) -> Option<BTreeMap<u16, String>> {
         self.screen();
-        let buffer = self.terminal.backend().buffer();
-        let area = buffer.area;
-        let row = |room: Rect| -> String {
-            let mut skip = 0;
-            let mut line = String::new();
-            for at in room.positions() {
-                if skip == 0 {
-                    line.push_str(buffer[at].symbol());
-                    skip = crate::text::width(buffer[at].symbol());
-                }
-                skip = skip.saturating_sub(1);
-            }
-            line
-        };
-        let begins = |at: &Position| {
-            let line = row(Rect::new(at.x, at.y, area.width - at.x, 1));
-            let rest = line.strip_prefix('╭').unwrap_or_default();
-            rest.trim_start_matches(['>', ' ']).starts_with(title)
-        };
-        let corner = area.positions().find(begins)?;
-        let ends = |x: &u16| buffer[(*x, corner.y)].symbol() == "╮";
-        let right = (corner.x..area.right()).find(ends)?;
-        let ends = |y: &u16| buffer[(corner.x, *y)].symbol() == "╰";
-        let bottom = (corner.y..area.bottom()).find(ends)?;
-        let width = right + 1 - corner.x;
-        let lines = (corner.y..=bottom).map(|y| (y, row(Rect::new(corner.x, y, width, 1))));
-        Some(lines.collect())
+        boxed(self.terminal.backend().buffer(), title)
     }
 }

@@ -155,3 +155,30 @@ fn the_palette_finds_a_screen_by_its_name_in_either_language() {
         assert_eq!(bench.app.context(), KeyContext::Gallery, "{name}");
     }
 }
+
+#[test]
+fn the_rest_of_a_preview_is_counted_in_texts() {
+    let mut bench = Bench::evening(40, 10);
+    let screen = bench.keys("\\ s q s \"새_질문").screen();
+    assert!(screen.contains("more texts"), "{screen}");
+}
+
+#[test]
+fn leaving_with_open_drafts_asks_first() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a q");
+    assert!(!bench.quit);
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Leave with 4 drafts not committed?"),
+        "{screen}"
+    );
+    assert!(screen.contains("1 accepted, 3 from the model"), "{screen}");
+    bench.keys("n");
+    assert!(!bench.quit);
+    bench.keys("q y");
+    assert!(bench.quit);
+    let mut bench = Bench::new(80, 24);
+    bench.keys("q");
+    assert!(bench.quit);
+}

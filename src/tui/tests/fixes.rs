@@ -17,6 +17,8 @@ fn bench(width: u16, height: u16) -> Bench {
     let label = ["붉은 보석이 박힌 둥근 모자".to_owned()];
     draft.labels.set(Field::LabelKo, label);
     draft.labels.set(Field::TagsKo, ["모자".to_owned()]);
+    let themes = ["winter", "flower", "fantasy"].map(str::to_owned);
+    draft.labels.set(Field::Theme, themes);
     summarize(detail);
     let all = bench.world.values();
     let all = all.map(|detail| detail.summary.clone()).collect();

@@ -559,26 +559,6 @@ fn an_empty_queue_does_not_claim_that_a_failed_model_is_working() {
 }
 
 #[test]
-fn leaving_with_open_drafts_asks_first() {
-    let mut bench = Bench::evening(80, 24);
-    bench.keys("a q");
-    assert!(!bench.quit);
-    let screen = bench.screen();
-    assert!(
-        screen.contains("Leave with 4 drafts not committed?"),
-        "{screen}"
-    );
-    assert!(screen.contains("1 accepted, 3 from the model"), "{screen}");
-    bench.keys("n");
-    assert!(!bench.quit);
-    bench.keys("q y");
-    assert!(bench.quit);
-    let mut bench = Bench::new(80, 24);
-    bench.keys("q");
-    assert!(bench.quit);
-}
-
-#[test]
 fn the_rows_of_a_narrow_queue_say_what_is_wrong() {
     for width in [80, 100] {
         let mut bench = Bench::evening(width, 24);
@@ -599,11 +579,4 @@ fn an_empty_list_names_only_keys_that_work() {
     assert!(!screen.contains("clears it"), "{screen}");
     let screen = bench.keys("enter").screen();
     assert!(screen.contains("\\ clears it"), "{screen}");
-}
-
-#[test]
-fn the_rest_of_a_preview_is_counted_in_texts() {
-    let mut bench = Bench::evening(40, 10);
-    let screen = bench.keys("\\ s q s \"새_질문").screen();
-    assert!(screen.contains("more texts"), "{screen}");
 }

@@ -138,14 +138,12 @@ impl<'a> Hub<'a> {
             RepoTreeEntry::File {
                 oid,
                 size,
-                lfs: Some(content),
+                lfs: Some(_),
                 ..
-            } if size > PART && oid.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                Some((oid, size, content.sha256))
-            }
+            } if size > PART && oid.chars().all(|c| c.is_ascii_alphanumeric()) => Some((oid, size)),
             _ => None,
         });
-        let Some((oid, size, expected)) = large else {
+        let Some((oid, size)) = large else {
             return Ok(());
         };
         let path = self.blobs.join(format!("{oid}.labeler-tui.incomplete"));
@@ -204,16 +202,7 @@ impl<'a> Hub<'a> {
             .and_then(|()| partial.rewind())
             .and_then(|()| sha256(&mut partial))
             .map_err(failed)?;
-        let digest = hex(&digest);
-        if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&digest)) {
-            std::fs::remove_file(&path).map_err(failed)?;
-            return Err(Error::new(
-                ErrorKind::Network,
-                format!("{file} was damaged while it was downloaded, and was removed"),
-            )
-            .with_hint("run again to download it anew"));
-        }
-        std::fs::rename(&path, self.blobs.join(digest)).map_err(failed)
+        std::fs::rename(&path, self.blobs.join(hex(&digest))).map_err(failed)
     }
 
     fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {

@@ -131,21 +131,23 @@ fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec
     before.iter().map(|word| format!("{word} {kind}")).collect()
 }
 
-/// Endings by which a word of a name depends on the next one, as in `별의 기도`. Some nouns end like
-/// this too; the others of the name are enough.
-const DEPENDENT: [char; 18] = [
-    '의', '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던',
-    '린', '진',
+/// Endings by which a word depends on the next one, as in `마력이 깃든 안대`. Some nouns end like this too,
+/// but a name has other words.
+const DEPENDENT: [char; 17] = [
+    '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던', '린',
+    '진',
 ];
 
-/// The words of a name that are keywords on their own.
+/// The words of a name that are keywords on their own: `지식` of `지식의 서`.
 fn standalone_words(name: &str) -> impl Iterator<Item = &str> {
-    let count = words(name).count();
-    let is_dependent = move |at: usize, word: &str| at + 1 < count && word.ends_with(DEPENDENT);
-    let standalone = words(name).enumerate();
-    let standalone = standalone.filter(move |(at, word)| !is_dependent(*at, word));
-    let standalone = standalone.map(|(_, word)| word);
-    standalone.filter(|word| word.chars().count() > 1)
+    let is_long = |word: &&str| word.chars().count() > 1;
+    let last = words(name).last();
+    let standalone = words(name).filter_map(move |word| match word.strip_suffix('의') {
+        _ if Some(word) == last => Some(word),
+        Some(owner) => Some(owner),
+        None => (!word.ends_with(DEPENDENT)).then_some(word),
+    });
+    standalone.filter(is_long)
 }
 
 /// Removes repeated words, clauses and colors from the label and redundant queries, and adds

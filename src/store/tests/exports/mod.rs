@@ -242,7 +242,7 @@ fn lines_that_others_write_into_an_export_are_kept() {
     assert!(
         notices
             .iter()
-            .any(|text| text.starts_with("labels.parquet was changed"))
+            .any(|text| text.starts_with("labels.parquet is not the file"))
     );
 
     // Not kept twice.

@@ -301,8 +301,7 @@ fn the_folder_of_kept_lines_is_synced_although_the_labels_are_elsewhere() {
     std::fs::write(&elsewhere, lines).unwrap();
     std::fs::create_dir_all(desk.path().join("out")).unwrap();
     std::os::unix::fs::symlink(&elsewhere, desk.out("labels.jsonl")).unwrap();
-    let mut command = desk.command(&labeling::RUN);
-    command.arg("--resume");
+    let command = desk.command(&labeling::RUN);
     let (output, log) = run_traced(&command, &desk, None);
     assert!(output.status.success(), "{output:?}");
     let synced: Vec<&str> = calls(&log)

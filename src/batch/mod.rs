@@ -90,7 +90,6 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
         stopping: false,
         model_error: None,
         rewriting_journal: false,
-        failures: Failures::default(),
     };
     let ended = loop {
         if interrupt.is_requested() && !run.stopping {
@@ -126,7 +125,6 @@ struct BatchRun {
     stopping: bool,
     model_error: Option<Error>,
     rewriting_journal: bool,
-    failures: Failures,
 }
 
 impl BatchRun {
@@ -151,16 +149,6 @@ impl BatchRun {
                 }
             }
             Event::Unblocked => self.rewriting_journal = false,
-            Event::Failed {
-                name,
-                image_path,
-                code,
-                detail,
-                ..
-            } => {
-                let name = display_name(&name, &image_path);
-                self.failures.push(code, &format!("{name}: {detail}"));
-            }
             Event::Stopped(summary) => return Some(Ok(summary)),
             Event::Broken(broken) => return Some(Err(Words::ENGLISH.broken(&broken))),
             _ => {}
@@ -181,7 +169,7 @@ impl BatchRun {
         };
         let has_results = summary.new_records > 0 || !summary.failures.is_empty();
         if self.model_error.is_none() || has_results {
-            self.reporter.summary(summary, stopped, &self.failures);
+            self.reporter.summary(summary, stopped);
         }
         if let Some(error) = self.model_error {
             return Err(error);
@@ -241,6 +229,8 @@ struct Reporter {
     last_progress_at: Instant,
     /// Failures by code.
     failures: BTreeMap<&'static str, u64>,
+    /// For the summary.
+    examples: Failures,
     /// The first output that could not be written. Labeling continues, as the records matter more.
     write_error: Option<Error>,
 }
@@ -258,6 +248,7 @@ impl Reporter {
             last_progress: String::new(),
             last_progress_at: Instant::now(),
             failures: BTreeMap::new(),
+            examples: Failures::default(),
             write_error: None,
         }
     }
@@ -300,7 +291,9 @@ impl Reporter {
                 detail,
                 ..
             } => {
-                let (name, code) = (display_name(name, image_path), code.code());
+                let name = display_name(name, image_path);
+                self.examples.push(*code, &format!("{name}: {detail}"));
+                let code = code.code();
                 let failures = self.failures.entry(code).or_default();
                 *failures += 1;
                 match (*failures).cmp(&(REPORTED_FAILURES + 1)) {
@@ -352,7 +345,7 @@ impl Reporter {
     }
 
     /// `stopped` says how a run ended that did not finish.
-    fn summary(&mut self, summary: &Summary, stopped: Option<&str>, failures: &Failures) {
+    fn summary(&mut self, summary: &Summary, stopped: Option<&str>) {
         if let Some(stopped) = stopped {
             self.print_stderr(&format!(
                 "{stopped}: everything finished is saved; continue with --resume"
@@ -361,7 +354,7 @@ impl Reporter {
         if self.json {
             return;
         }
-        for line in summary::lines(summary, failures) {
+        for line in summary::lines(summary, &self.examples) {
             self.print_stdout(&line);
         }
     }

@@ -2,13 +2,13 @@
 
 use super::args::Cli;
 use super::command;
+use super::values::{PREFIX, set_by};
 use crate::error::Error;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-const PREFIX: &str = "LABELER_";
 /// Variables without an option.
 const OTHERS: [&str; 1] = ["LABELER_API_KEY"];
 /// How similar the names of two variables are if one is a misspelling of the other.
@@ -47,10 +47,7 @@ pub fn with_variables(error: Error, args: &[OsString]) -> Error {
     let Some(id) = named else {
         return error;
     };
-    let place = format!(
-        "it is set by {PREFIX}{} in the environment",
-        id.to_uppercase()
-    );
+    let place = set_by(id);
     let hint = match &error.hint {
         Some(hint) => format!("{place}; {hint}"),
         None => place,

@@ -2,6 +2,7 @@
 //! clap checks them like any other.
 
 use super::args::Cli;
+use super::values::variable;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::with_short_quotes;
 use clap::parser::ValueSource;
@@ -59,7 +60,7 @@ impl Origins {
     pub fn name(&self, id: &str) -> String {
         let option = id.replace('_', "-");
         match self.0.get(id) {
-            Some(OptionOrigin::Environment) => format!("LABELER_{}", id.to_uppercase()),
+            Some(OptionOrigin::Environment) => variable(id),
             Some(OptionOrigin::File) => format!("`{option}` of the --config file"),
             Some(OptionOrigin::Flag) | None => format!("--{option}"),
         }

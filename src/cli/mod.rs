@@ -35,11 +35,8 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
             || args
                 .iter()
                 .any(|arg| arg.to_string_lossy().starts_with(option));
-        let variable = option
-            .trim_start_matches('-')
-            .replace('-', "_")
-            .to_uppercase();
-        (!on_command_line).then(|| format!("it is set by LABELER_{variable} in the environment"))
+        let id = option.trim_start_matches('-').replace('-', "_");
+        (!on_command_line).then(|| values::set_by(&id))
     };
     let matches = command()
         .try_get_matches_from(&args)

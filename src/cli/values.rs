@@ -15,6 +15,19 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// Name prefix of the environment variables of options.
+pub const PREFIX: &str = "LABELER_";
+
+/// The environment variable of an option.
+pub fn variable(id: &str) -> String {
+    format!("{PREFIX}{}", id.to_uppercase())
+}
+
+/// Says that an option comes from its environment variable.
+pub fn set_by(id: &str) -> String {
+    format!("it is set by {} in the environment", variable(id))
+}
+
 #[derive(Debug, Args)]
 pub struct OutdirArgs {
     /// The folder with the labels and the journal

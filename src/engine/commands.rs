@@ -61,7 +61,7 @@ pub fn apply(
         }
     }
     let mut effects = match applied {
-        Ok(outcome) => applied_effects(journal, outcome, change, &name, groups)?,
+        Ok(outcome) => applied_effects(journal, outcome, command, groups, change)?,
         Err(error) if error.kind == ErrorKind::Usage => {
             Effects::event(Event::Warning(Warning::Refused(error)))
         }
@@ -81,17 +81,17 @@ pub fn apply(
 fn applied_effects(
     journal: &mut JournalAccess,
     mut outcome: StepOutcome,
-    change: &Change,
-    name: &str,
+    command: &Command,
     groups: &[GroupId],
+    change: &Change,
 ) -> Result<Effects> {
     if outcome.changed.is_empty() {
         // A front end may already show the change.
         outcome.changed = groups.to_vec();
         outcome.groups = groups.to_vec();
     } else {
-        let text = version_text(journal, change, groups)?;
-        journal.log().change(name, change, text, groups);
+        let text = version_text(journal, command)?;
+        journal.log().change(&change.name(), change, text, groups);
     }
     let step = outcome
         .report
@@ -135,16 +135,12 @@ fn with_words(mut effects: Effects, words: Option<Result<Option<Arc<Vocabulary>>
     effects
 }
 
-/// The labels that a change takes from another version. The log needs them, since version numbers
-/// mean nothing in another journal.
-fn version_text(
-    journal: &mut JournalAccess,
-    change: &Change,
-    groups: &[GroupId],
-) -> Result<Option<Labels>> {
-    match (change.version(), groups) {
-        (Some(version), [group]) => journal.with(|journal| journal.version_text(*group, version)),
-        _ => Ok(None),
+/// The labels of the version that a command names. The log needs them, since version numbers mean
+/// nothing in another journal.
+fn version_text(journal: &mut JournalAccess, command: &Command) -> Result<Option<Labels>> {
+    match command.version() {
+        Some((group, version)) => journal.with(|journal| journal.version_text(group, version)),
+        None => Ok(None),
     }
 }
 
@@ -253,7 +249,7 @@ pub fn judge(
     journal.decide(command, |journal| {
         journal.judge(seed, group, version, verdict)
     })?;
-    let text = journal.with(|journal| journal.version_text(group, version))?;
+    let text = version_text(journal, command)?;
     journal.log().judgment(seed, group, text, verdict);
     Ok(Effects::default())
 }

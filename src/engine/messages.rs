@@ -80,6 +80,20 @@ pub enum Command {
     Stop,
 }
 
+impl Command {
+    /// The version of a group's text that the command names.
+    pub fn version(&self) -> Option<(GroupId, i64)> {
+        match self {
+            Self::Apply { groups, change } => match groups[..] {
+                [group] => Some((group, change.version()?)),
+                _ => None,
+            },
+            Self::Judge { group, version, .. } => Some((*group, *version)),
+            _ => None,
+        }
+    }
+}
+
 /// Why the journal cannot be used at the moment. All commands but `Open`, `TryAgain` and `Stop` wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {

@@ -1,7 +1,7 @@
 //! The retriever architectures, one folder each. Code outside this folder does not depend on any one
 //! of them.
 //!
-//! To add an architecture, write its folder with an [`RetrieverArchitecture`] and add its `model_type` to
+//! To add an architecture, write its folder with a [`RetrieverArchitecture`] and add its `model_type` to
 //! [`ModelType`] and to the match in [`open`].
 
 mod chinese_clip;

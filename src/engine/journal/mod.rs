@@ -8,7 +8,7 @@ pub use exporting::Exporting;
 use super::handle::EngineEnd;
 use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{GroupId, GroupState, Labels};
+use crate::record::{GroupId, GroupState};
 use crate::store::{Journal, UnusableJournal, write_rescued_text};
 use crossbeam_channel::select;
 use run_log::RunLog;
@@ -329,7 +329,11 @@ impl JournalAccess {
         let decisions = decisions.filter(|command| decided_groups(command).is_some());
         self.unsaved = decisions.cloned().collect();
         for command in &self.unsaved {
-            let text = version_text(&self.journal, command);
+            let version = command.version();
+            // The journal may be unreadable.
+            let text = version.and_then(|(group, version)| {
+                self.journal.version_text(group, version).ok().flatten()
+            });
             self.log.unsaved(command, text);
         }
         if !self.unsaved.is_empty() || self.log_file.is_some() {
@@ -363,17 +367,4 @@ fn decided_groups(command: &Command) -> Option<&[GroupId]> {
         Command::Undo | Command::Redo => Some(&[]),
         _ => None,
     }
-}
-
-/// The labels of the version that a decision names, if the journal can still be read.
-fn version_text(journal: &Journal, command: &Command) -> Option<Labels> {
-    let (group, version) = match command {
-        Command::Apply { groups, change } => match &groups[..] {
-            [group] => (*group, change.version()?),
-            _ => return None,
-        },
-        Command::Judge { group, version, .. } => (*group, *version),
-        _ => return None,
-    };
-    journal.version_text(group, version).ok().flatten()
 }

@@ -5,12 +5,11 @@ use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupDetail, GroupId, ImageLocation};
-use crate::text::{Said, hex, said};
+use crate::text::{Said, said};
 use crate::threads;
 use image::RgbaImage;
 use ratatui_image::FontSize;
 use ratatui_image::protocol::Protocol;
-use sha2::{Digest as _, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -118,7 +117,7 @@ pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
 fn read(file: &ImageLocation) -> Result<(Icon, String), Said> {
     let bytes = crate::engine::image_bytes(file).map_err(|failure| failure.detail.said())?;
     let icon = icon::decode(&bytes).map_err(|detail| detail.said())?;
-    Ok((icon, hex(&Sha256::digest(&bytes))))
+    Ok((icon, icon::sha256(&bytes)))
 }
 
 fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, Said> {

@@ -9,7 +9,6 @@ mod flow;
 mod korean;
 mod looks;
 mod mouse;
-mod pictures;
 mod queue;
 mod seen;
 mod trouble;

@@ -121,10 +121,11 @@ impl ColorHistogram {
         let covered = vocabulary.color_shades();
         for (color, share) in &self.bins {
             let distances: Vec<f32> = distances(words, *color).collect();
+            let mut best = f32::INFINITY;
             if let Some(nearest) = smallest(distances.iter().copied()) {
                 shares[nearest].nearest += share;
+                best = distances[nearest];
             }
-            let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
             for (own, covered) in shares.iter_mut().zip(covered) {
                 if covered.iter().any(|at| distances[*at] <= best + EITHER) {
                     own.nameable += share;

@@ -209,6 +209,8 @@ pub enum FixKind {
     JoinList,
     /// Adds a distinguishing detail to a label that two images share.
     TellApart,
+    /// Keeps only what the item and the pixels confirm.
+    KeepConfirmed,
 }
 
 impl FixKind {
@@ -231,6 +233,7 @@ impl FixKind {
         Self::DropWords,
         Self::JoinList,
         Self::TellApart,
+        Self::KeepConfirmed,
     ];
 
     /// The code used in the journal and in `list --json`.
@@ -254,6 +257,7 @@ impl FixKind {
             Self::DropWords => "drop_words",
             Self::JoinList => "join_list",
             Self::TellApart => "tell_apart",
+            Self::KeepConfirmed => "keep_confirmed",
         }
     }
 
@@ -278,7 +282,7 @@ impl FixKind {
 
     /// Whether it fixes only part of the problem, so that the reason may remain.
     pub fn is_part(self) -> bool {
-        matches!(self, Self::SetColors | Self::SetType)
+        matches!(self, Self::SetColors | Self::SetType | Self::KeepConfirmed)
     }
 
     /// The main field that it changes.
@@ -295,7 +299,8 @@ impl FixKind {
             | Self::TranslateWords
             | Self::DropWords
             | Self::JoinList
-            | Self::TellApart => Field::LabelKo,
+            | Self::TellApart
+            | Self::KeepConfirmed => Field::LabelKo,
             Self::ListMainColor | Self::SetColors => Field::Colors,
             Self::SetType | Self::FillAttributes => Field::ItemTypeGuess,
             Self::AddTags => Field::TagsKo,
@@ -430,6 +435,16 @@ impl FixKind {
                 Phrase::new(
                     "described what sets this one apart",
                     "이 그림만의 특징을 썼습니다",
+                ),
+            ),
+            Self::KeepConfirmed => (
+                Phrase::new(
+                    "keep only what the item and the icon confirm",
+                    "아이템과 아이콘이 뒷받침하는 것만 남기기",
+                ),
+                Phrase::new(
+                    "kept only what the item and the icon confirm",
+                    "아이템과 아이콘이 뒷받침하는 것만 남겼습니다",
                 ),
             ),
         }

@@ -97,6 +97,7 @@ impl StoredDraft {
             is_duplicate: self.is_duplicate,
             others: &self.others,
             before_fixes: before_fixes.map(|labels| (labels, names.of_text(labels))),
+            edited_by_person: self.row.origin == Origin::Edit && before_fixes.is_none(),
             ..self.row.context(vocabulary, &item.item_name, observed)
         }
     }

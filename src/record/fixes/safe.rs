@@ -2,6 +2,7 @@
 
 use super::kinds::{has_suspect_colors, has_suspect_kind};
 use super::offer::{can_fix, fix_given, reasons_after};
+use crate::record::rules::is_about_form;
 use crate::record::{FixKind, Labels, Reason, RecordContext, check};
 
 /// Limits the passes, in case two fixes undo each other.
@@ -38,13 +39,53 @@ pub struct SafeFix {
 }
 
 /// Applies the safe fixes to a record until none changes it. A record that a person must look at
-/// never loses its last reason.
+/// never loses its last reason, unless it keeps only what the item and the pixels confirm.
 pub fn safe_fixes(labels: &Labels, context: &RecordContext) -> Vec<SafeFix> {
     if !can_fix(labels, context) {
         return Vec::new();
     }
     let suspect = Suspect::of(labels, context);
-    let mut done: Vec<SafeFix> = Vec::new();
+    let done = passes(labels, context, &suspect, Vec::new());
+    let fixed = done.last().map_or(labels, |last| &last.after);
+    let left = reasons_of(fixed, context);
+    let is_formal = !left.is_empty() && left.iter().all(|reason| is_about_form(*reason));
+    if is_formal && suspect.any() && !suspect.kind && !context.edited_by_person {
+        return confirmed(labels, context).unwrap_or(done);
+    }
+    done
+}
+
+/// The fixes if the record first keeps only what is confirmed. `None` if reasons would be left.
+fn confirmed(labels: &Labels, context: &RecordContext) -> Option<Vec<SafeFix>> {
+    let present = reasons_of(labels, context);
+    let (reason, kind) = (*present.first()?, FixKind::KeepConfirmed);
+    let after = fix_given(reason, kind, &present, labels, context)?;
+    let suspect = Suspect::of_text(&after, context);
+    if suspect.any() {
+        return None;
+    }
+    let first = SafeFix {
+        reason,
+        kind,
+        pass: 0,
+        after,
+    };
+    let done = passes(labels, context, &suspect, vec![first]);
+    let fixed = &done.last()?.after;
+    reasons_of(fixed, context).is_empty().then_some(done)
+}
+
+fn reasons_of(labels: &Labels, context: &RecordContext) -> Vec<Reason> {
+    check(labels, &context.under(context.names().of_text(labels)))
+}
+
+/// Applies the safe fixes after those already `done`.
+fn passes(
+    labels: &Labels,
+    context: &RecordContext,
+    suspect: &Suspect,
+    mut done: Vec<SafeFix>,
+) -> Vec<SafeFix> {
     // The reasons of the labels as fixed so far.
     let mut reasons: Option<Vec<Reason>> = None;
     for pass in 0..MAX_PASSES {

@@ -33,6 +33,8 @@ pub struct RecordContext<'a> {
     /// The labels from before the fixes, if only fixes have changed them since, and the item name
     /// that they use. Only fixes use them.
     pub before_fixes: Option<(&'a Labels, &'a str)>,
+    /// Whether a person has edited the labels. Only fixes use it.
+    pub edited_by_person: bool,
 }
 
 impl<'a> RecordContext<'a> {
@@ -52,6 +54,7 @@ impl<'a> RecordContext<'a> {
             is_duplicate: false,
             others: &[],
             before_fixes: None,
+            edited_by_person: false,
         }
     }
 

@@ -20,7 +20,7 @@ pub use writing_system::estimate_tokens;
 use super::normalize::unique;
 use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Word};
 use crate::text::{Language, clean_text, is_word_char, particles::stem};
-use details::describes_nothing_visible;
+pub(super) use details::describes_nothing_visible;
 use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
 
@@ -305,6 +305,11 @@ pub(super) fn weight(reason: Reason) -> f32 {
         Reason::CommaList | Reason::ItemNameMissing => 0.05,
         Reason::AttributesMissing | Reason::FewTags | Reason::FewQueries => 0.03,
     }
+}
+
+/// Whether a reason says nothing about what the record claims of the icon.
+pub(super) fn is_about_form(reason: Reason) -> bool {
+    weight(reason) <= 0.1
 }
 
 #[cfg(test)]

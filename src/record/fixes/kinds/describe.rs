@@ -22,16 +22,23 @@ pub fn describe(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     if words.is_empty() {
         return None;
     }
-    words.push(name.to_owned());
-    let last = name.rsplit(' ').next().unwrap_or_default();
-    if kind_at_end(last, context.vocabulary).is_none() {
-        words.extend(item_kind(context).map(|kind| kind.korean));
-    }
+    words.extend(name_and_kind(context));
     let mut described = labels.clone().with(Field::LabelKo, [words.join(" ")]);
     if labels.values(Field::Colors).is_empty() {
         described.set(Field::Colors, colors.iter().map(|word| word.word.clone()));
     }
     Some(described)
+}
+
+/// The item's name, plus the item type if the name does not imply it.
+pub fn name_and_kind(context: &RecordContext) -> impl Iterator<Item = String> {
+    let name = context.item_name.to_owned();
+    let last = name.rsplit(' ').next().unwrap_or_default();
+    let kind = match kind_at_end(last, context.vocabulary) {
+        Some(_) => None,
+        None => item_kind(context).map(|kind| kind.korean),
+    };
+    std::iter::once(name).chain(kind)
 }
 
 /// The main colors of the icon, unless the name contains a color.
@@ -52,7 +59,7 @@ fn visible_colors<'a>(context: &RecordContext<'a>) -> Vec<&'a Word> {
         .collect()
 }
 
-fn color_words(colors: &[&Word]) -> Option<String> {
+pub fn color_words(colors: &[&Word]) -> Option<String> {
     match colors {
         [] => None,
         [color] => Some(in_shape(color, Shape::Adjective).to_owned()),

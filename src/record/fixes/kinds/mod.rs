@@ -2,6 +2,7 @@
 
 mod attributes;
 mod colors;
+mod confirmed;
 mod describe;
 mod join;
 mod lists;
@@ -34,6 +35,7 @@ pub fn try_fix(kind: FixKind, labels: &Labels, context: &RecordContext) -> Optio
         FixKind::DropWords => scripts::drop,
         FixKind::JoinList => join::join,
         FixKind::TellApart => describe::tell_apart,
+        FixKind::KeepConfirmed => confirmed::keep_confirmed,
     };
     apply(labels, context)
 }

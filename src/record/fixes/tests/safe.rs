@@ -39,24 +39,7 @@ fn the_safe_fixes_leave_records_that_need_review() {
     let fixed = fixed_safely(&bare, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
     assert_eq!(check(&fixed, &context), []);
-    // A label that names colors with hardly any pixels was not written from the icon.
-    let silver: [u8; 3] = [200, 202, 205];
-    let colors = icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)]);
-    let pale = RecordContext {
-        colors: Some(&colors),
-        ..context
-    };
-    let wrong_color = labels("눈꽃 모자")
-        .with(Field::LabelKo, ["은색 리본이 달린 모자"])
-        .with(Field::TagsKo, ["모자", "은색"])
-        .with(Field::Colors, ["silver"])
-        .with(Field::QueryVariantsKo, ["은색 모자"]);
-    let done = safe_fixes(&wrong_color, &pale);
-    let fixed = fixed_safely(&wrong_color, &pale);
-    assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
-    assert!(done.len() > 1, "{done:?}");
-    assert_eq!(check(&fixed, &pale), [Reason::FewQueries]);
-    // Neither was one that names no color.
+    // A label that names no color was not written from the icon.
     let colorless = bare
         .clone()
         .with(Field::LabelKo, ["하트 무늬가 있는 모자"])
@@ -73,36 +56,75 @@ fn the_safe_fixes_leave_records_that_need_review() {
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");
 }
 
-/// The reasons left after the safe fixes for a hat with this label and these colors.
-fn reasons_left(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
-    let none: [&str; 0] = [];
+/// The label after the safe fixes for a hat with this label and these colors, and the reasons left.
+fn left(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> (String, Vec<Reason>) {
     let colors = icon(pixels);
     let context = RecordContext {
         colors: Some(&colors),
         ..hat(name)
     };
-    let plain = labels(name)
+    let fixed = fixed_safely(&without_colors(name, label), &context);
+    (fixed.label_ko().to_owned(), check(&fixed, &context))
+}
+
+fn without_colors(name: &str, label: &str) -> Labels {
+    let none: [&str; 0] = [];
+    labels(name)
         .with(Field::LabelKo, [label])
         .with(Field::TagsKo, ["리본", "겨울", "방울", "모자", "눈"])
         .with(
             Field::QueryVariantsKo,
             ["리본 모자", "겨울 선물", "눈 오는 날"],
         )
-        .with(Field::Colors, none);
-    check(&fixed_safely(&plain, &context), &context)
+        .with(Field::Colors, none)
 }
 
 #[test]
-fn a_color_with_hardly_any_pixels_needs_review() {
+fn a_text_that_may_be_invented_is_replaced_by_what_is_confirmed() {
     let gold: [u8; 3] = [212, 175, 55];
     let much = [(RED, 0.6), (WHITE, 0.25), (gold, 0.15)];
     let little = [(RED, 0.7), (WHITE, 0.26), (gold, 0.04)];
-    let label = "붉은 천에 금색이 섞인 눈꽃 모자";
-    assert_eq!(reasons_left("눈꽃 모자", label, &much), []);
-    assert_eq!(
-        reasons_left("눈꽃 모자", label, &little),
-        [Reason::AttributesMissing]
-    );
+    let (name, clean, confirmed) = ("눈꽃 모자", Vec::new(), "빨간 눈꽃 모자".to_owned());
+    // A color with hardly any pixels.
+    let golden = "붉은 천에 금색이 섞인 눈꽃 모자";
+    assert_eq!(left(name, golden, &much), (golden.to_owned(), clean.clone()));
+    assert_eq!(left(name, golden, &little), (confirmed.clone(), clean.clone()));
+    // A noun that nothing explains.
+    let laser = "붉은 레이저 눈꽃 모자";
+    assert_eq!(left(name, laser, &much), (confirmed, clean.clone()));
+    // A label that misses the main color.
+    let gold_on_white = [(WHITE, 0.55), (gold, 0.26), (RED, 0.19)];
+    let whole = "흰색과 금색의 눈꽃 모자".to_owned();
+    assert_eq!(left(name, "금색 눈꽃 모자", &gold_on_white), (whole, clean));
+}
+
+#[test]
+fn what_is_confirmed_drops_tags_queries_and_colors() {
+    let colors = icon(&[(RED, 0.8), (WHITE, 0.2)]);
+    let context = RecordContext {
+        colors: Some(&colors),
+        ..hat("눈꽃 모자")
+    };
+    let invented = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["붉은 레이저 눈꽃 모자"])
+        .with(Field::TagsKo, ["붉은", "레이저", "모자"])
+        .with(Field::QueryVariantsKo, ["레이저 모자", "붉은 모자"])
+        .with(Field::Colors, ["white", "얼룩"]);
+    let fixed = fixed_safely(&invented, &context);
+    assert_eq!(fixed.label_ko(), "빨간 눈꽃 모자");
+    let tags = ["붉은", "모자", "빨간색", "흰색", "눈꽃"];
+    assert_eq!(fixed.values(Field::TagsKo), tags);
+    let queries = ["붉은 모자", "빨간 모자", "하얀 모자"];
+    assert_eq!(fixed.values(Field::QueryVariantsKo), queries);
+    assert_eq!(fixed.values(Field::Colors), ["red", "white"]);
+    // The words of a person stay.
+    let edited = RecordContext {
+        edited_by_person: true,
+        ..context
+    };
+    let fixed = fixed_safely(&invented, &edited);
+    assert_eq!(fixed.label_ko(), invented.label_ko());
+    assert!(!check(&fixed, &edited).is_empty());
 }
 
 #[test]
@@ -110,26 +132,10 @@ fn a_color_of_the_name_counts_if_the_label_repeats_it() {
     let red = [(RED, 0.8), (WHITE, 0.2)];
     let white = [(WHITE, 0.8), (RED, 0.2)];
     let (name, label) = ("붉은 모자", "붉은색 천으로 만든 붉은 모자");
-    assert_eq!(reasons_left(name, label, &red), []);
-    assert_eq!(
-        reasons_left(name, label, &white),
-        [Reason::AttributesMissing]
-    );
-    assert_eq!(
-        reasons_left(name, "눈꽃 무늬가 있는 붉은 모자", &red),
-        [Reason::AttributesMissing]
-    );
-}
-
-#[test]
-fn a_noun_that_nothing_explains_needs_review() {
-    let red = [(RED, 0.8), (WHITE, 0.2)];
-    let (name, plain, invented) = ("눈꽃 모자", "붉은 눈꽃 모자", "붉은 레이저 눈꽃 모자");
-    assert_eq!(reasons_left(name, plain, &red), []);
-    assert_eq!(
-        reasons_left(name, invented, &red),
-        [Reason::AttributesMissing]
-    );
+    let unseen = vec![Reason::AttributesMissing];
+    assert_eq!(left(name, label, &red).1, []);
+    assert_eq!(left(name, label, &white).1, unseen);
+    assert_eq!(left(name, "눈꽃 무늬가 있는 붉은 모자", &red).1, unseen);
 }
 
 /// Labels with every kind of problem, in many combinations.

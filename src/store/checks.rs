@@ -14,7 +14,7 @@ use rusqlite::Connection;
 const CHECKED_BY: &str = "checked by";
 /// Version of the rules. Must grow when a rule changes, so that the drafts of existing outdirs are
 /// checked again.
-const RULES: u32 = 4;
+const RULES: u32 = 5;
 
 /// Checks every draft of a group again after an input of the rules other than its text changed.
 pub fn check_group(

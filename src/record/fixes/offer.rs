@@ -121,7 +121,8 @@ fn of_kind<'a>(kind: FixKind, context: &RecordContext<'a>) -> RecordContext<'a> 
         | FixKind::InsertName
         | FixKind::Describe
         | FixKind::JoinList
-        | FixKind::TellApart => context.under(context.current_name),
+        | FixKind::TellApart
+        | FixKind::KeepConfirmed => context.under(context.current_name),
         _ => *context,
     }
 }

@@ -45,50 +45,50 @@ pub fn safe_fixes(labels: &Labels, context: &RecordContext) -> Vec<SafeFix> {
         return Vec::new();
     }
     let suspect = Suspect::of(labels, context);
-    let done = passes(labels, context, &suspect, Vec::new());
-    let fixed = done.last().map_or(labels, |last| &last.after);
-    let left = reasons_of(fixed, context);
-    let is_formal = !left.is_empty() && left.iter().all(|reason| is_about_form(*reason));
-    if is_formal && suspect.any() && !suspect.kind && !context.edited_by_person {
-        return confirmed(labels, context).unwrap_or(done);
+    let mut done = Vec::new();
+    passes(labels, context, &suspect, &mut done);
+    if suspect.any() && !suspect.kind && !context.edited_by_person {
+        let confirmed = confirmed(labels, context, done.clone());
+        return confirmed.unwrap_or(done);
     }
     done
 }
 
-/// The fixes if the record first keeps only what is confirmed. `None` if reasons would be left.
-fn confirmed(labels: &Labels, context: &RecordContext) -> Option<Vec<SafeFix>> {
-    let present = reasons_of(labels, context);
-    let (reason, kind) = (*present.first()?, FixKind::KeepConfirmed);
-    let after = fix_given(reason, kind, &present, labels, context)?;
-    let suspect = Suspect::of_text(&after, context);
-    if suspect.any() {
-        return None;
-    }
-    let first = SafeFix {
-        reason,
-        kind,
-        pass: 0,
-        after,
-    };
-    let done = passes(labels, context, &suspect, vec![first]);
-    let fixed = &done.last()?.after;
-    reasons_of(fixed, context).is_empty().then_some(done)
-}
-
-fn reasons_of(labels: &Labels, context: &RecordContext) -> Vec<Reason> {
-    check(labels, &context.under(context.names().of_text(labels)))
-}
-
-/// Applies the safe fixes after those already `done`.
-fn passes(
+/// The fixes `done` and further ones, after which the record keeps only what is confirmed. `None` if
+/// it has other reasons than formal ones, or if any would be left.
+fn confirmed(
     labels: &Labels,
     context: &RecordContext,
-    suspect: &Suspect,
     mut done: Vec<SafeFix>,
-) -> Vec<SafeFix> {
+) -> Option<Vec<SafeFix>> {
+    let left = |fixed: &Labels| reasons_after(labels, fixed, context);
+    let fixed = done.last().map_or(labels, |last| &last.after);
+    let present = left(fixed);
+    if !present.iter().all(|reason| is_about_form(*reason)) {
+        return None;
+    }
+    let (reason, kind) = (*present.first()?, FixKind::KeepConfirmed);
+    let under = |fixed| context.under(context.names().of_text(fixed));
+    let after = fix_given(reason, kind, &present, fixed, &under(fixed))?;
+    let suspect = Suspect::of_text(&after, &under(&after));
+    let pass = done.last().map_or(0, |last| last.pass + 1);
+    done.push(SafeFix {
+        reason,
+        kind,
+        pass,
+        after,
+    });
+    passes(labels, context, &suspect, &mut done);
+    let is_clean = !suspect.any() && left(&done.last()?.after).is_empty();
+    is_clean.then_some(done)
+}
+
+/// Adds the safe fixes that follow on those `done`.
+fn passes(labels: &Labels, context: &RecordContext, suspect: &Suspect, done: &mut Vec<SafeFix>) {
     // The reasons of the labels as fixed so far.
     let mut reasons: Option<Vec<Reason>> = None;
-    for pass in 0..MAX_PASSES {
+    let first = done.last().map_or(0, |last| last.pass + 1);
+    for pass in first..first + MAX_PASSES {
         let before = done.len();
         for (reason, kind) in SAFE_FIXES {
             let fixed = done.last().map_or(labels, |last| &last.after);
@@ -115,7 +115,6 @@ fn passes(
             break;
         }
     }
-    done
 }
 
 /// Signs that the author of a label has misseen the icon. Such a record needs review, so fixes

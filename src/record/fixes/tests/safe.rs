@@ -119,7 +119,7 @@ fn what_is_confirmed_drops_tags_queries_and_colors() {
         .with(Field::Colors, ["white", "얼룩"]);
     let fixed = fixed_safely(&invented, &context);
     assert_eq!(fixed.label_ko(), "빨간 눈꽃 모자");
-    let tags = ["붉은", "모자", "빨간색", "흰색", "눈꽃"];
+    let tags = ["붉은", "모자", "흰색", "눈꽃", "빨간색"];
     assert_eq!(fixed.values(Field::TagsKo), tags);
     let queries = ["붉은 모자", "빨간 모자", "하얀 모자"];
     assert_eq!(fixed.values(Field::QueryVariantsKo), queries);

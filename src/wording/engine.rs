@@ -55,8 +55,8 @@ words! {
         "{url} is too busy for every request ({status}, {times} in a row), trying again with pauses"
         / "{url}: 서버가 바빠 요청을 모두 거절합니다(상태 {status}, 연달아 {times}번). 쉬어 가며 다시 시도합니다",
     server_no_longer_busy(url): "{url} answers again" / "{url}: 서버가 다시 답합니다",
-    server_slow(url, bytes, time): "{url} sends its answers very slowly: {bytes} bytes in {time}"
-        / "{url}: 답을 매우 느리게 보냅니다({time} 동안 {bytes}바이트)",
+    server_slow(url, bytes, time): "{url} sends its answers very slowly: {bytes} in {time}"
+        / "{url}: 답을 매우 느리게 보냅니다({time} 동안 {bytes})",
     server_given_up(url, why, goes_on):
         "{url} still gives no usable answers ({why}) and gets no more requests; {goes_on}"
         / "{url}: 여전히 쓸 수 있는 응답을 주지 않아({why}) 더 요청하지 않습니다. {goes_on}",
@@ -76,17 +76,17 @@ words! {
         / "{url}: 토큰 확률을 주지 않아 레코드에 확신도가 없습니다",
     no_accelerator(why): "using the CPU although this build supports an accelerator: {why}"
         / "이 빌드는 가속기용이지만 CPU를 씁니다: {why}",
-    batch_capped(wanted, fits, allowed, size):
-        "{fits} icons are in flight instead of {wanted}: keys and values may take {allowed}; for \
+    batch_capped(wanted, icons, allowed, size):
+        "{icons} in flight instead of {wanted}: keys and values may take {allowed}; for \
          all of them give --kv-memory {size}"
-        / "{wanted}개가 아니라 {fits}개를 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
+        / "{wanted}개가 아니라 {icons}{을} 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
            {allowed}입니다. 모두 처리하려면 --kv-memory {size}을 지정하세요",
-    model_memory(weights, caches, slots):
-        "weights {weights}, keys and values up to {caches}; {slots} icons in flight"
-        / "가중치 {weights}, 키와 값 최대 {caches}, 동시에 처리하는 아이콘 {slots}개",
-    model_memory_free(weights, caches, free, slots):
-        "weights {weights}, keys and values up to {caches}, {free} free; {slots} icons in flight"
-        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 아이콘 {slots}개",
+    model_memory(weights, caches, icons):
+        "weights {weights}, keys and values up to {caches}; {icons} in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 동시에 처리하는 {icons}",
+    model_memory_free(weights, caches, free, icons):
+        "weights {weights}, keys and values up to {caches}, {free} free; {icons} in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 {icons}",
     all_is_in(error, path): "{error}; all of its data is in {path}"
         / "{error}. 저널의 내용은 모두 {path}에 있습니다",
     restore_goes_on(path, outdir):
@@ -103,6 +103,10 @@ words! {
     run_is_lost(error, other):
         "{error}; the work of this run could not be saved either: {other}"
         / "{error}. 이번 작업도 따로 적어 두지 못했습니다: {other}",
+}
+
+counted! {
+    bytes: "byte" / "{n}바이트",
 }
 
 impl Words {
@@ -182,7 +186,12 @@ impl Words {
                 fits,
                 allowed,
                 needed,
-            } => self.batch_capped(wanted, fits, gibibytes(*allowed), size(*needed)),
+            } => self.batch_capped(
+                wanted,
+                self.icons(*fits),
+                gibibytes(*allowed),
+                size(*needed),
+            ),
         }
     }
 
@@ -190,9 +199,10 @@ impl Words {
     pub fn memory(self, info: &ModelInfo) -> Option<String> {
         let memory = info.memory?;
         let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
+        let icons = self.icons(info.slots);
         Some(match memory.free {
-            Some(free) => self.model_memory_free(weights, caches, gibibytes(free), info.slots),
-            None => self.model_memory(weights, caches, info.slots),
+            Some(free) => self.model_memory_free(weights, caches, gibibytes(free), icons),
+            None => self.model_memory(weights, caches, icons),
         })
     }
 
@@ -239,7 +249,7 @@ impl Words {
                 url,
                 bytes,
                 elapsed,
-            } => self.server_slow(url, bytes, duration(elapsed.as_secs_f64())),
+            } => self.server_slow(url, self.bytes(*bytes), duration(elapsed.as_secs_f64())),
             ServerNotice::Recovered { url, is_last } => match is_last {
                 true => self.server_back_last(url),
                 false => self.server_back(url),

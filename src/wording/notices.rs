@@ -71,9 +71,9 @@ words! {
     one_row_a_family: "one row of each recolor family" / "색만 다른 계열마다 한 줄",
     every_row: "every row" / "모든 줄",
     no_family: "no other icon is known to show this drawing" / "같은 그림의 다른 아이콘이 없습니다",
-    family_selected(n): "selected {n} icons of one drawing" / "같은 그림의 아이콘 {n}개를 선택했습니다",
-    family_selected_of(n, hidden): "selected {n} icons of one drawing; the filter hides {hidden} more"
-        / "같은 그림의 아이콘 {n}개를 선택했습니다. 필터가 {hidden}개를 더 가립니다",
+    family_selected(icons): "selected {icons} of one drawing" / "같은 그림의 {icons}{을} 선택했습니다",
+    family_selected_of(icons, hidden): "selected {icons} of one drawing; the filter hides {hidden} more"
+        / "같은 그림의 {icons}{을} 선택했습니다. 필터가 {hidden}개를 더 가립니다",
     nothing_to_fix: "nothing to fix" / "고칠 것이 없습니다",
     nothing_to_translate: "nothing to translate" / "옮길 것이 없습니다",
     nothing_to_translate_or_drop: "nothing to translate or drop" / "옮기거나 뺄 것이 없습니다",

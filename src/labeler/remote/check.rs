@@ -10,6 +10,7 @@ use crate::labeler::options::RemoteOptions;
 use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Lang, schema};
 use crate::record::{AnswerForm, Chat, GroupId, ServerError, Vocabulary};
+use crate::text::plural;
 use crate::vlm::Sampling;
 use serde_json::Value;
 use std::sync::Arc;
@@ -201,7 +202,7 @@ impl Server<'_> {
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
             0 if with.counts.prompt > 0 => Err("it ignores the picture".to_owned()),
             0 => Ok("probably: it does not report token counts".to_owned()),
-            tokens => Ok(format!("yes, {tokens} tokens for 56x56 pixels")),
+            tokens => Ok(format!("yes, {} for 56x56 pixels", plural(tokens, "token"))),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is wrong with a server's reply.
 
-use crate::text::{Said, said};
+use crate::text::{Said, plural, said};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,10 +96,13 @@ impl ServerError {
                 "redirects without a location",
                 "다른 주소로 보내지만 주소가 없습니다"
             ),
-            Self::TooSlow { bytes, seconds } => said!(
-                "only {bytes} bytes of the answer came in {seconds} seconds",
-                "{seconds}초 동안 답이 {bytes}바이트만 왔습니다"
-            ),
+            Self::TooSlow { bytes, seconds } => {
+                let received = plural(*bytes, "byte");
+                said!(
+                    "only {received} of the answer came in {seconds} seconds",
+                    "{seconds}초 동안 답이 {bytes}바이트만 왔습니다"
+                )
+            }
             Self::TooLong { mebibytes } => said!(
                 "the answer is over {mebibytes} MiB",
                 "답이 {mebibytes} MiB보다 깁니다"

@@ -29,7 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file_error, free_path, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
-use crate::text::file_stamp;
+use crate::text::{file_stamp, plural};
 use replay::{RESCUED_PREFIX, RESTORED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
@@ -213,7 +213,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
                     let more = rows.len() - MAX_LISTED;
                     found
                         .problems
-                        .push(format!("{more} more rows cannot be read"));
+                        .push(format!("{} cannot be read", plural(more, "more row")));
                 }
             }
             Err(error) => found.problems.push(error.cause),

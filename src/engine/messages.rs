@@ -144,6 +144,8 @@ pub enum Warning {
     Model(ModelNotice),
     /// A retry was requested, but there is no model.
     NoModel,
+    /// No group of the source matches the filter of `--redo`.
+    NothingToRedo,
     /// A command was rejected; the journal is unchanged.
     Refused(Error),
     /// A file in the outdir contains work of an earlier run that is not in the journal. Repeated

@@ -11,6 +11,8 @@ use crate::text::{duration, gibibytes};
 words! {
     no_model_for_attempt: "no attempt is possible: there is no model"
         / "모델이 없어 물을 수 없습니다",
+    nothing_matches_redo: "no record of the source matches the filter of --redo"
+        / "--redo의 필터에 맞는 레코드가 원본에 없습니다",
     run_to_restore(path, outdir):
         "{path} has work of an earlier run that the journal lacks; `labeler-tui journal \
          restore {path} --outdir {outdir}` restores it"
@@ -117,6 +119,7 @@ impl Words {
             Warning::Server(notice) => self.server_notice(notice),
             Warning::Model(notice) => self.model_notice(notice),
             Warning::NoModel => self.no_model_for_attempt().to_owned(),
+            Warning::NothingToRedo => self.nothing_matches_redo().to_owned(),
             Warning::Refused(error) => self.cause(error).to_owned(),
             Warning::RunToRestore(path) => {
                 let outdir = path.parent().unwrap_or(path);

@@ -174,11 +174,11 @@ impl Server<'_> {
         let body = body.map_err(|error| error.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
-            let words = wire::server_message(&String::from_utf8_lossy(&body));
-            return Err(format!(
-                "no list of models: status {} {words}",
-                status.as_u16()
-            ));
+            let error = ServerError::Status {
+                status: status.as_u16(),
+                message: wire::server_message(&String::from_utf8_lossy(&body)),
+            };
+            return Err(format!("no list of models: {error}"));
         };
         let models = list["data"].as_array().into_iter().flatten();
         let names: Vec<&str> = models.filter_map(|entry| entry["id"].as_str()).collect();

@@ -16,7 +16,7 @@ mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
 use labeler_tui::record::{
-    Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict, Vocabulary,
+    Change, Field, GroupId, GroupState, GroupSummary, LineEffects, Reason, Verdict, Vocabulary,
 };
 use labeler_tui::store::{Journal, replay, rescued_files};
 use labeler_tui::wording::Words;
@@ -103,6 +103,49 @@ fn images_of_imported_labels_are_checked() {
         [Reason::ColorMismatch, Reason::MainColorMissing]
     );
     assert_eq!(groups["나무"].reasons, []);
+}
+
+#[test]
+fn a_record_whose_picture_was_replaced_is_not_committed() {
+    let folder = workspace(&[
+        ("가", imported_line("가", "빨간색", 5)),
+        ("나무", imported_line("나무", "빨간색", 5)),
+    ]);
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    wait_for(&engine, &mut groups, |event| *event == Event::Idle);
+    let ids: Vec<GroupId> = groups.values().map(|group| group.id).collect();
+    let apply = |groups: &[GroupId], change| {
+        let groups = groups.to_vec();
+        engine.send(Command::Apply { groups, change });
+    };
+    let change = Change::Add {
+        field: Field::TagsKo,
+        value: "새 태그".into(),
+    };
+    apply(&ids, change);
+    image::RgbaImage::from_pixel(20, 20, image::Rgba([20, 30, 210, 255]))
+        .save(folder.path().join("가.png"))
+        .unwrap();
+    let warned = |event: &Event| matches!(event, Event::Warning(_));
+    let replaced = Event::Warning(Warning::PicturesReplaced(vec!["가".to_owned()]));
+    apply(&ids, Change::Commit);
+    let received = wait_for(&engine, &mut groups, warned);
+    assert_eq!(received.last(), Some(&replaced));
+    let states = ["가", "나무"].map(|name| groups[name].state);
+    assert_eq!(states, [GroupState::Edited, GroupState::Committed]);
+    // On its own, too.
+    apply(&[groups["가"].id], Change::Commit);
+    let received = wait_for(&engine, &mut groups, warned);
+    assert_eq!(received.last(), Some(&replaced));
+    assert_eq!(groups["가"].state, GroupState::Edited);
+    engine.send(Command::Stop);
+    wait_for(&engine, &mut groups, |event| {
+        matches!(event, Event::Stopped(_))
+    });
+    let labels = std::fs::read_to_string(folder.path().join("out/labels.jsonl")).unwrap();
+    let lines: Vec<&str> = labels.lines().collect();
+    assert!(!lines[0].contains("새 태그") && lines[1].contains("새 태그"));
 }
 
 #[test]

@@ -274,7 +274,9 @@ impl Reporter {
                 }
             }
             Event::SourceRead { rows, groups, .. } => {
-                self.note(&format!("source: {rows} rows, {groups} images"))
+                let rows = plural(*rows as usize, "row");
+                let images = plural(*groups as usize, "image");
+                self.note(&format!("source: {rows}, {images}"))
             }
             Event::Warning(warning) => {
                 self.note(&format!("warning: {}", Words::ENGLISH.warning(warning)))

@@ -29,7 +29,7 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
     lines.extend(nothing_done(summary));
     let rows = match summary.rows {
         0 => String::new(),
-        rows => format!(" in {rows} rows"),
+        rows => format!(" in {}", plural(rows as usize, "row")),
     };
     lines.push(format!(
         "{} ({} new) of {}{rows}, {}",
@@ -178,7 +178,7 @@ fn retry_line(retries: RetryCounts) -> String {
 
 fn remote_line(counts: &RemoteCounts) -> String {
     format!(
-        "server: {} requests, {} retries, {} bytes sent, {} bytes received, {} prompt tokens, {} new tokens",
+        "server: requests {}, retries {}, bytes sent {}, bytes received {}, prompt tokens {}, new tokens {}",
         counts.requests,
         counts.retries,
         counts.bytes_sent,
@@ -335,5 +335,24 @@ mod tests {
         };
         let lines = text(&interrupted_early);
         assert!(!lines[0].contains("nothing to do"), "{lines:?}");
+    }
+
+    #[test]
+    fn one_of_anything_is_singular() {
+        let summary = Summary {
+            rows: 1,
+            refused: 1,
+            groups: 1,
+            records: 1,
+            new_records: 1,
+            ..Summary::default()
+        };
+        assert_eq!(
+            text(&summary),
+            [
+                "1 record (1 new) of 1 image in 1 row, 0.0 s",
+                "refused: 1 row (the warnings say why)",
+            ]
+        );
     }
 }

@@ -5,7 +5,7 @@ use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::{LabelerOptions, remote};
 use crate::source::{self, GroupEvent, SourceKind, SourceOptions};
-use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
+use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes, plural};
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
 use crate::vlm::memory::Memory;
@@ -241,7 +241,11 @@ fn images(findings: &mut Findings) {
 fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = simd();
-    findings.add("processor", Status::Works, format!("{cores} cores, {simd}"));
+    findings.add(
+        "processor",
+        Status::Works,
+        format!("{}, {simd}", plural(cores, "core")),
+    );
     let built: Vec<&str> = [
         ("cuda", cfg!(feature = "cuda")),
         ("metal", cfg!(feature = "metal")),
@@ -328,12 +332,12 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
         Ok(checkpoint) => {
             let spec = checkpoint.architecture.spec();
             let found = format!(
-                "{}: {} in {} file(s), hidden {}, {} layers, every tensor in place",
+                "{}: {} in {}, hidden {}, {}, every tensor in place",
                 files.name,
                 megabytes(checkpoint.stored_bytes()),
-                files.weights.len(),
+                plural(files.weights.len(), "file"),
                 spec.hidden_size,
-                spec.layers,
+                plural(spec.layers, "layer"),
             );
             findings.add("model", Status::Works, found);
             if let Some(load) = load {

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, ExportIssues, Exports, MissingImages};
 use crate::outdir::{JOURNAL, KEPT};
 use crate::store::{self, Journal};
-use crate::text::for_line;
+use crate::text::{for_line, plural};
 use crate::wording::Words;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -204,10 +204,7 @@ fn report_differences(text: &mut String, file: &ComparedFile) {
     let parts = parts.iter().filter(|(_, paths)| !paths.is_empty());
     let parts: Vec<String> = parts
         .map(|(what, paths)| {
-            let lines = match paths.len() {
-                1 => "1 line".to_owned(),
-                n => format!("{n} lines"),
-            };
+            let lines = plural(paths.len(), "line");
             let first: Vec<&str> = paths.iter().take(MAX_LISTED).map(String::as_str).collect();
             let more = match paths.len() > MAX_LISTED {
                 true => ", ...",

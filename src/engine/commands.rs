@@ -6,10 +6,13 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
+use crate::icon;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{
-    AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Verdict, Vocabulary,
+    AuditEstimate, Change, FixKind, GroupId, ImageLocation, Item, Labels, PastStep, Reason,
+    Verdict, Vocabulary,
 };
+use crate::source::image_bytes;
 use crate::store::{FRONT_END_PREFIX, RunStepKind, StepOutcome};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,7 +33,8 @@ pub fn open(
     })
 }
 
-/// Applies a change to groups as one step. `command` is the `Apply` with this change and these groups.
+/// Applies a change to groups as one step. `command` is the `Apply` with this change and these
+/// groups. A group whose file was replaced since it was labeled is not committed.
 pub fn apply(
     journal: &mut JournalAccess,
     words: &OutdirWords,
@@ -38,6 +42,14 @@ pub fn apply(
     groups: &[GroupId],
     change: &Change,
 ) -> Result<Effects> {
+    let replaced = match change {
+        Change::Commit => replaced_pictures(journal, command, groups)?,
+        _ => Vec::new(),
+    };
+    let left_out: HashSet<GroupId> = replaced.iter().map(|(group, _)| *group).collect();
+    let groups = groups.iter().copied();
+    let groups: Vec<GroupId> = groups.filter(|group| !left_out.contains(group)).collect();
+    let groups = &groups[..];
     let name = change.name();
     // The rules that check the step must use the new vocabulary.
     let mut vocabulary = match words.add(change) {
@@ -75,7 +87,42 @@ pub fn apply(
     effects.vocabulary = vocabulary;
     let left = left.map(|error| Event::Warning(Warning::Refused(error)));
     effects.events.extend(left);
+    if !replaced.is_empty() {
+        let (ids, names): (Vec<GroupId>, Vec<String>) = replaced.into_iter().unzip();
+        // A front end may already show them as committed.
+        effects.changed.extend(ids);
+        let warning = Warning::PicturesReplaced(names);
+        effects.events.push(Event::Warning(warning));
+    }
     Ok(effects)
+}
+
+/// Returns those of `groups` whose file has another content now than when it was read, with the
+/// names of their items. The next start finds the new picture. A file that cannot be read may come
+/// back, and a container of many images would have to be read once for each.
+fn replaced_pictures(
+    journal: &mut JournalAccess,
+    command: &Command,
+    groups: &[GroupId],
+) -> Result<Vec<(GroupId, String)>> {
+    let items: Vec<(Item, Option<String>)> = journal.decide(command, |journal| {
+        let items = groups.iter().map(|group| journal.item(*group));
+        items.collect()
+    })?;
+    let mut replaced = Vec::new();
+    for (&group, (item, sha256)) in groups.iter().zip(items) {
+        if let (Some(file @ ImageLocation::File(_)), Some(sha256)) = (&item.file, sha256)
+            && let Ok(bytes) = image_bytes(file)
+            && icon::sha256(&bytes) != sha256
+        {
+            let name = match item.item_name.is_empty() {
+                true => item.image_path,
+                false => item.item_name,
+            };
+            replaced.push((group, name));
+        }
+    }
+    Ok(replaced)
 }
 
 fn applied_effects(

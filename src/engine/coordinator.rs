@@ -293,6 +293,9 @@ impl Coordinator {
         };
         let groups = commands::matching(&mut self.journal, &query, self.ingest.groups())?;
         tracing::info!(groups = groups.len(), "labeling again");
+        if groups.is_empty() {
+            self.front.emit(Event::Warning(Warning::NothingToRedo));
+        }
         self.families.retried(&groups);
         self.queue.redo(&groups);
         Ok(())

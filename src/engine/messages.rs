@@ -144,8 +144,12 @@ pub enum Warning {
     Model(ModelNotice),
     /// A retry was requested, but there is no model.
     NoModel,
+    /// No group of the source matches the filter of `--redo`.
+    NothingToRedo,
     /// A command was rejected; the journal is unchanged.
     Refused(Error),
+    /// These items were not committed, since another picture is in their files now.
+    PicturesReplaced(Vec<String>),
     /// A file in the outdir contains work of an earlier run that is not in the journal. Repeated
     /// at each start until the file is restored.
     RunToRestore(PathBuf),

@@ -4,9 +4,9 @@
 use super::image_path::with_image_path;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file_error;
-use crate::record::{GroupId, Reason, Record};
+use crate::record::{GroupId, Reason, Record, read_sha256};
 use crate::store::{Committed, Journal};
-use crate::text::is_sha256;
+use crate::text::sha256_in;
 use crate::threads;
 use crossbeam_channel::bounded;
 use serde::Deserialize;
@@ -76,6 +76,7 @@ enum Exception {
 #[derive(Deserialize)]
 pub(super) struct LineImage {
     pub image_path: Option<String>,
+    #[serde(default, deserialize_with = "read_sha256")]
     image_sha256: Option<String>,
 }
 
@@ -93,7 +94,7 @@ impl LineImage {
         };
         Some(Self {
             image_path: text("image_path"),
-            image_sha256: text("image_sha256"),
+            image_sha256: text("image_sha256").and_then(|text| sha256_in(&text)),
         })
     }
 }
@@ -191,7 +192,7 @@ impl Examiner {
 fn matches_its_image(committed: &Committed) -> Result<bool> {
     let image: LineImage = parse(&committed.record)?;
     Ok(match (&image.image_sha256, &committed.image_sha256) {
-        (Some(then), Some(now)) if is_sha256(then) => then.eq_ignore_ascii_case(now),
+        (Some(then), Some(now)) => then == now,
         _ => true,
     })
 }
@@ -218,7 +219,7 @@ impl ExportedLines {
                 continue;
             };
             match (image.image_sha256, image.image_path) {
-                (Some(hash), _) if is_sha256(&hash) => lines.by_hash.insert(hash, line.to_owned()),
+                (Some(hash), _) => lines.by_hash.insert(hash, line.to_owned()),
                 (_, Some(path)) => lines.by_path.insert(path, line.to_owned()),
                 (_, None) => None,
             };

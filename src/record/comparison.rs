@@ -197,7 +197,7 @@ mod tests {
         let a = [
             record(
                 "a.png",
-                Some("AB"),
+                Some("ab"),
                 base.clone().with(Field::Colors, ["red"]),
                 &[],
             ),

@@ -1,6 +1,7 @@
 //! The labels that a model or an operator writes for an icon, and the exported record.
 
 use super::{Field, Reason, SourceType};
+use crate::text::sha256_in;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -208,6 +209,7 @@ pub struct QualityFlags {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     pub image_path: String,
+    #[serde(default, deserialize_with = "read_sha256")]
     pub image_sha256: Option<String>,
     pub source_type: SourceType,
     pub item_name: String,
@@ -222,11 +224,17 @@ pub struct Record {
     pub generated_at: String,
 }
 
+/// Reads the hash of a record in lower case. Other texts count as missing.
+pub fn read_sha256<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.and_then(|text| sha256_in(&text)))
+}
+
 impl Record {
     /// Key that identifies the image across runs: its hash, or its path if there is no hash.
     pub fn image(&self) -> String {
         match &self.image_sha256 {
-            Some(hash) => hash.to_ascii_lowercase(),
+            Some(hash) => hash.clone(),
             None => format!("path {}", self.image_path),
         }
     }

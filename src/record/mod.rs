@@ -47,7 +47,7 @@ pub use judging::{
     AuditEstimate, Candidate, DEFAULT_SAMPLE_SIZE, Judgment, Rate, SampledRecord, Stratum,
     VERDICTS, Verdict, Vote, VoteTally, current_judgments, draw_order, shows_a_first, shuffle_key,
 };
-pub use labels::{Labels, QualityFlags, Record};
+pub use labels::{Labels, QualityFlags, Record, read_sha256};
 pub use naming::Names;
 pub use notice::{FileNotice, KeptBecause};
 pub use parse::{AnswerForm, Parsed, Token, complete, confidence, parse};

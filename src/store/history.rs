@@ -5,7 +5,7 @@
 
 use super::edit_context::EditContext;
 use super::errors::journal_error;
-use super::tables::meta::ChangedContents;
+use super::tables::meta::{self, ChangedContents};
 use super::tables::states::StateWriter;
 use super::tables::steps::{
     all_steps, describe, insert_entry, insert_step, read_change, read_entries, read_past_step,
@@ -33,6 +33,9 @@ pub struct StepOutcome {
     pub undo: Option<PastStep>,
     pub redo: Option<PastStep>,
 }
+
+/// A key of `meta` with its value.
+pub type Mark<'a> = (&'a str, &'a str);
 
 /// The effect of a change on the groups so far.
 struct Applied {
@@ -215,25 +218,26 @@ impl History {
         })
     }
 
-    /// Undoes the newest step; `None` if there is none.
-    pub fn undo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+    /// Undoes the newest step; `None` if there is none. Stores `mark` in `meta` in the same
+    /// transaction.
+    pub fn undo(&mut self, db: &mut Connection, mark: Option<Mark>) -> Result<Option<StepOutcome>> {
         let Some((&step, earlier)) = self.undo.split_last() else {
             return Ok(None);
         };
         let next = (earlier.last().copied(), Some(step));
-        let undone = undo_or_redo(db, step, Direction::Undo, next)?;
+        let undone = undo_or_redo(db, step, Direction::Undo, next, mark)?;
         self.undo.pop();
         self.redo.push(step);
         Ok(Some(undone))
     }
 
-    /// Redoes the step that was undone last; `None` if there is none.
-    pub fn redo(&mut self, db: &mut Connection) -> Result<Option<StepOutcome>> {
+    /// Redoes the step that was undone last, like [`Self::undo`].
+    pub fn redo(&mut self, db: &mut Connection, mark: Option<Mark>) -> Result<Option<StepOutcome>> {
         let Some((&step, earlier)) = self.redo.split_last() else {
             return Ok(None);
         };
         let next = (Some(step), earlier.last().copied());
-        let redone = undo_or_redo(db, step, Direction::Redo, next)?;
+        let redone = undo_or_redo(db, step, Direction::Redo, next, mark)?;
         self.redo.pop();
         self.undo.push(step);
         Ok(Some(redone))
@@ -261,6 +265,7 @@ fn undo_or_redo(
     step: i64,
     direction: Direction,
     next: (Option<i64>, Option<i64>),
+    mark: Option<Mark>,
 ) -> Result<StepOutcome> {
     let transaction = db.transaction().map_err(journal_error("saving a step"))?;
     let mut states = StateWriter::new(&transaction);
@@ -299,6 +304,9 @@ fn undo_or_redo(
     let changed = states.finish()?;
     let change = read_change(&transaction, step)?;
     let (undo, redo) = past_steps(&transaction, next.0, next.1)?;
+    if let Some((key, value)) = mark {
+        meta::set(&transaction, key, value)?;
+    }
     transaction
         .commit()
         .map_err(journal_error("saving a step"))?;

@@ -9,7 +9,7 @@ use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
 use super::database::{Database, UnusableJournal};
-use super::history::{History, StepOutcome};
+use super::history::{History, Mark, StepOutcome};
 use super::images::{self, Outlines, Relatives};
 use super::import::{self, Imported, LabelsFile};
 use super::learning::Learning;
@@ -28,9 +28,10 @@ use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
-    GroupDetail, GroupId, GroupSummary, Item, Judgment, Labels, PastStep, Reason, Recoloring,
-    RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary, VocabularyPreview,
+    Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Direction, Estimator, Failure,
+    FixKind, GroupDetail, GroupId, GroupSummary, Item, Judgment, Labels, PastStep, Reason,
+    Recoloring, RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary,
+    VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -289,18 +290,27 @@ impl Journal {
 
     /// Undoes the newest step; `None` if there is none.
     pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
-        let db = self.database.write();
-        let undone = self.history.undo(db)?;
-        self.learning.learn_from_newest(db, &self.vocabulary);
-        Ok(undone)
+        self.go(Direction::Undo, None)
     }
 
     /// Redoes the step that was undone last; `None` if there is none.
     pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
+        self.go(Direction::Redo, None)
+    }
+
+    /// Undoes or redoes a step, and stores `mark` in `meta` in the same transaction.
+    pub(super) fn go(
+        &mut self,
+        direction: Direction,
+        mark: Option<Mark>,
+    ) -> Result<Option<StepOutcome>> {
         let db = self.database.write();
-        let redone = self.history.redo(db)?;
+        let done = match direction {
+            Direction::Undo => self.history.undo(db, mark)?,
+            Direction::Redo => self.history.redo(db, mark)?,
+        };
         self.learning.learn_from_newest(db, &self.vocabulary);
-        Ok(redone)
+        Ok(done)
     }
 
     /// Returns the uncertainty estimator, which learns from steps, and how many times it has

@@ -291,7 +291,7 @@ impl Upsert<'_> {
         if known == Some(sha256) {
             return Ok(at_path);
         }
-        let is_other = known.is_some_and(|known| !known.eq_ignore_ascii_case(sha256));
+        let is_other = known.is_some_and(|known| known != sha256);
         match find_by_hash(db, sha256)? {
             Some(id) => read(id).map(Some),
             None => Ok(at_path.filter(|_| !is_other)),

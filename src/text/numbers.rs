@@ -54,9 +54,10 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether a text is a SHA-256 in hexadecimal digits.
-pub fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The SHA-256 that a text is, in lower-case hex; `None` for any other text.
+pub fn sha256_in(text: &str) -> Option<String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -93,5 +94,16 @@ mod tests {
         assert_eq!(gigabytes(12_000_000_000), "12.0 GB");
         assert_eq!(gibibytes(3 << 29), "1.5 GiB");
         assert_eq!(hex(&[0, 10, 255]), "000aff");
+    }
+
+    #[test]
+    fn a_hash_is_read_in_lower_case() {
+        let (lower, upper) = ("0a".repeat(32), "0A".repeat(32));
+        for text in [&lower, &upper] {
+            assert_eq!(sha256_in(text).as_ref(), Some(&lower));
+        }
+        for text in ["", "0a", &"0g".repeat(32)] {
+            assert_eq!(sha256_in(text), None, "{text}");
+        }
     }
 }

@@ -409,9 +409,10 @@ fn select_family(session: &mut Session) -> ActionOutcome {
         return ActionOutcome::done();
     }
     let shown = session.passing(&family);
+    let icons = session.words.icons(shown.len());
     let text = match family.len() - shown.len() {
-        0 => session.words.family_selected(shown.len()),
-        hidden => session.words.family_selected_of(shown.len(), hidden),
+        0 => session.words.family_selected(icons),
+        hidden => session.words.family_selected_of(icons, hidden),
     };
     session.notify(text);
     session.selection.set(shown);

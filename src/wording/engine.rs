@@ -11,6 +11,11 @@ use crate::text::{duration, gibibytes};
 words! {
     no_model_for_attempt: "no attempt is possible: there is no model"
         / "모델이 없어 물을 수 없습니다",
+    nothing_matches_redo: "no record of the source matches the filter of --redo"
+        / "--redo의 필터에 맞는 레코드가 원본에 없습니다",
+    not_committed_replaced(names):
+        "not committed, since the picture's file was replaced: {names}; restart to label the new one"
+        / "그림 파일이 바뀌어 확정하지 않았습니다: {names}. 다시 시작하면 새 그림을 라벨링합니다",
     run_to_restore(path, outdir):
         "{path} has work of an earlier run that the journal lacks; `labeler-tui journal \
          restore {path} --outdir {outdir}` restores it"
@@ -55,8 +60,8 @@ words! {
         "{url} is too busy for every request ({status}, {times} in a row), trying again with pauses"
         / "{url}: 서버가 바빠 요청을 모두 거절합니다(상태 {status}, 연달아 {times}번). 쉬어 가며 다시 시도합니다",
     server_no_longer_busy(url): "{url} answers again" / "{url}: 서버가 다시 답합니다",
-    server_slow(url, bytes, time): "{url} sends its answers very slowly: {bytes} bytes in {time}"
-        / "{url}: 답을 매우 느리게 보냅니다({time} 동안 {bytes}바이트)",
+    server_slow(url, bytes, time): "{url} sends its answers very slowly: {bytes} in {time}"
+        / "{url}: 답을 매우 느리게 보냅니다({time} 동안 {bytes})",
     server_given_up(url, why, goes_on):
         "{url} still gives no usable answers ({why}) and gets no more requests; {goes_on}"
         / "{url}: 여전히 쓸 수 있는 응답을 주지 않아({why}) 더 요청하지 않습니다. {goes_on}",
@@ -76,17 +81,17 @@ words! {
         / "{url}: 토큰 확률을 주지 않아 레코드에 확신도가 없습니다",
     no_accelerator(why): "using the CPU although this build supports an accelerator: {why}"
         / "이 빌드는 가속기용이지만 CPU를 씁니다: {why}",
-    batch_capped(wanted, fits, allowed, size):
-        "{fits} icons are in flight instead of {wanted}: keys and values may take {allowed}; for \
+    batch_capped(wanted, icons, allowed, size):
+        "{icons} in flight instead of {wanted}: keys and values may take {allowed}; for \
          all of them give --kv-memory {size}"
-        / "{wanted}개가 아니라 {fits}개를 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
+        / "{wanted}개가 아니라 {icons}{을} 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
            {allowed}입니다. 모두 처리하려면 --kv-memory {size}을 지정하세요",
-    model_memory(weights, caches, slots):
-        "weights {weights}, keys and values up to {caches}; {slots} icons in flight"
-        / "가중치 {weights}, 키와 값 최대 {caches}, 동시에 처리하는 아이콘 {slots}개",
-    model_memory_free(weights, caches, free, slots):
-        "weights {weights}, keys and values up to {caches}, {free} free; {slots} icons in flight"
-        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 아이콘 {slots}개",
+    model_memory(weights, caches, icons):
+        "weights {weights}, keys and values up to {caches}; {icons} in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 동시에 처리하는 {icons}",
+    model_memory_free(weights, caches, free, icons):
+        "weights {weights}, keys and values up to {caches}, {free} free; {icons} in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 {icons}",
     all_is_in(error, path): "{error}; all of its data is in {path}"
         / "{error}. 저널의 내용은 모두 {path}에 있습니다",
     restore_goes_on(path, outdir):
@@ -105,6 +110,11 @@ words! {
         / "{error}. 이번 작업도 따로 적어 두지 못했습니다: {other}",
 }
 
+counted! {
+    more_items: "more item" / "그 밖에 {n}건",
+    bytes: "byte" / "{n}바이트",
+}
+
 impl Words {
     pub fn warning(self, warning: &Warning) -> String {
         match warning {
@@ -113,7 +123,9 @@ impl Words {
             Warning::Server(notice) => self.server_notice(notice),
             Warning::Model(notice) => self.model_notice(notice),
             Warning::NoModel => self.no_model_for_attempt().to_owned(),
+            Warning::NothingToRedo => self.nothing_matches_redo().to_owned(),
             Warning::Refused(error) => self.cause(error).to_owned(),
+            Warning::PicturesReplaced(names) => self.not_committed(names),
             Warning::RunToRestore(path) => {
                 let outdir = path.parent().unwrap_or(path);
                 self.run_to_restore(path.display(), outdir.display())
@@ -123,6 +135,15 @@ impl Words {
                 set_aside: Some(path),
             } => self.journal_rewritten_beside(path.display()),
         }
+    }
+
+    fn not_committed(self, names: &[String]) -> String {
+        const MAX_NAMED: usize = 3;
+        let mut named = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>();
+        if names.len() > MAX_NAMED {
+            named.push(self.more_items(names.len() - MAX_NAMED));
+        }
+        self.not_committed_replaced(named.join(", "))
     }
 
     /// Describes records and edits whose pictures have moved; `None` if there are none.
@@ -182,7 +203,12 @@ impl Words {
                 fits,
                 allowed,
                 needed,
-            } => self.batch_capped(wanted, fits, gibibytes(*allowed), size(*needed)),
+            } => self.batch_capped(
+                wanted,
+                self.icons(*fits),
+                gibibytes(*allowed),
+                size(*needed),
+            ),
         }
     }
 
@@ -190,9 +216,10 @@ impl Words {
     pub fn memory(self, info: &ModelInfo) -> Option<String> {
         let memory = info.memory?;
         let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
+        let icons = self.icons(info.slots);
         Some(match memory.free {
-            Some(free) => self.model_memory_free(weights, caches, gibibytes(free), info.slots),
-            None => self.model_memory(weights, caches, info.slots),
+            Some(free) => self.model_memory_free(weights, caches, gibibytes(free), icons),
+            None => self.model_memory(weights, caches, icons),
         })
     }
 
@@ -239,7 +266,7 @@ impl Words {
                 url,
                 bytes,
                 elapsed,
-            } => self.server_slow(url, bytes, duration(elapsed.as_secs_f64())),
+            } => self.server_slow(url, self.bytes(*bytes), duration(elapsed.as_secs_f64())),
             ServerNotice::Recovered { url, is_last } => match is_last {
                 true => self.server_back_last(url),
                 false => self.server_back(url),

@@ -34,6 +34,7 @@ words! {
 counted! {
     reasons: "reason" / "사유 {n}개",
     items: "item" / "아이템 {n}개",
+    icons: "icon" / "아이콘 {n}개",
     versions: "version" / "버전 {n}개",
     rows: "row" / "{n}행",
     names: "name" / "이름 {n}개",

@@ -40,11 +40,10 @@ words! {
         / "{path}({name})의 레코드가 저널에서 손상되었습니다. labels.jsonl의 온전한 줄은 그대로 \
            둡니다",
     damaged_without_line(path, name):
-        "the record of {path} ({name}) is damaged in the journal, and labels.jsonl has no line of it to \
-         labels.jsonl"
+        "the record of {path} ({name}) is damaged in the journal, and labels.jsonl has no line of it"
         / "{path}({name})의 레코드가 저널에서 손상되었습니다. labels.jsonl에도 줄이 없습니다",
-    more_damaged(n): "{n} more records are damaged in the journal"
-        / "저널에서 레코드 {n}건이 더 손상되었습니다",
+    more_damaged(records): "also damaged in the journal: {records}"
+        / "저널에서 더 손상된 것: {records}",
     check_disk:
         "check the disk; `labeler-tui journal restore` goes back to a backup, `labeler-tui journal \
          rebuild` builds a new journal from labels.jsonl"
@@ -103,7 +102,7 @@ impl Words {
                 item_name,
                 ..
             } => self.damaged_without_line(image_path, item_name),
-            FileNotice::MoreDamaged(n) => self.more_damaged(n),
+            FileNotice::MoreDamaged(n) => self.more_damaged(self.records(*n)),
             FileNotice::CheckDisk => self.check_disk().to_owned(),
         }
     }

@@ -33,9 +33,9 @@ words! {
     left_to_judge(n, about): "{n} to judge: {about}" / "판정할 {n}건: {about}",
 
     audit_counts(judged, records, right, wrong, unsure):
-        "{judged} of {records} records without a reason are judged: {right} right, {wrong} wrong, \
+        "{judged} of {records} without a reason are judged: {right} right, {wrong} wrong, \
          {unsure} unsure"
-        / "사유 없는 레코드 {records}건 중 {judged}건을 판정했습니다: 맞음 {right}, 틀림 {wrong}, \
+        / "사유 없는 {records} 중 {judged}건을 판정했습니다: 맞음 {right}, 틀림 {wrong}, \
            모름 {unsure}",
     audit_error(rate): "error rate: {rate}, an exact 95 % interval"
         / "오류율: {rate}, 정확한 95 % 신뢰구간",
@@ -51,8 +51,8 @@ words! {
         "for records not yet judged: {rate}, by the texts as they were; wrong ones were changed \
          since"
         / "아무도 판정하지 않은 레코드: {rate}. 틀린 것을 그 뒤에 고쳤으므로 당시의 글로 셉니다",
-    audit_more(n, width): "about {n} more judgments make the interval {width} points wide"
-        / "판정을 {n}건쯤 더 하면 구간 폭이 {width}%포인트가 됩니다",
+    audit_more(judgments, width): "the interval is {width} points wide after about {judgments}"
+        / "{judgments}쯤 더 하면 구간 폭이 {width}%포인트가 됩니다",
     audit_wide_enough(width): "the interval is no wider than {width} points"
         / "구간 폭이 {width}%포인트를 넘지 않습니다",
     audit_too_few(width, left):
@@ -73,13 +73,18 @@ words! {
     no_record_to_audit: "there is no committed record without a reason; commit some first"
         / "사유 없이 확정한 레코드가 없습니다. 먼저 확정하십시오",
 
-    vote_counts(all, a, b, equal): "{all} votes: A {a}, B {b}, neither {equal}"
-        / "{all}표: A {a}, B {b}, 비슷함 {equal}",
+    vote_counts(votes, a, b, equal): "{votes}: A {a}, B {b}, neither {equal}"
+        / "{votes}: A {a}, B {b}, 비슷함 {equal}",
     vote_rate(rate): "B is better in {rate}" / "B가 나은 비율: {rate}",
     vote_a_wins: "A is better" / "A가 낫습니다",
     vote_b_wins: "B is better" / "B가 낫습니다",
     vote_none_wins: "the votes do not show that either is better"
         / "어느 쪽이 나은지 표로는 알 수 없습니다",
+}
+
+counted! {
+    more_judgments: "more judgment" / "판정 {n}건",
+    votes: "vote" / "{n}표",
 }
 
 impl Words {
@@ -94,7 +99,7 @@ impl Words {
         let mut lines = vec![
             self.audit_counts(
                 number(of.judged),
-                number(of.records),
+                self.records(of.records as usize),
                 number(of.right),
                 number(of.wrong),
                 number(of.unsure),
@@ -133,7 +138,7 @@ impl Words {
             (0, _) => self.audit_complete().to_owned(),
             (_, 0) => self.audit_wide_enough(width),
             (left, more) if left == more => self.audit_too_few(width, count(left)),
-            (_, more) => self.audit_more(count(more), width),
+            (_, more) => self.audit_more(self.more_judgments(more as usize), width),
         }
     }
 
@@ -156,9 +161,10 @@ impl Words {
 
     /// The result of blind votes, as lines.
     pub fn vote_lines(self, tally: &VoteTally) -> Vec<String> {
-        let [all, a, b, equal] = [tally.total(), tally.a, tally.b, tally.equal].map(count);
+        let [a, b, equal] = [tally.a, tally.b, tally.equal].map(count);
+        let votes = self.votes(tally.total() as usize);
         vec![
-            self.vote_counts(all, a, b, equal),
+            self.vote_counts(votes, a, b, equal),
             self.vote_rate(tally.b_wins),
             match tally.winner() {
                 Some(Vote::A) => self.vote_a_wins(),

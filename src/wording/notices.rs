@@ -17,10 +17,11 @@ words! {
     engine_stopped(cause): "the engine stopped: {cause}" / "엔진이 멈췄습니다: {cause}",
     not_saved(cause): "not saved: {cause}" / "저장되지 않음: {cause}",
     hidden_by_filter: "the filter hides it" / "필터에 가려 있습니다",
-    not_seen(name): "{name} was not on screen yet: look at it, then press the key again"
-        / "{name}{은} 아직 화면에 나오지 않았습니다. 보고 나서 키를 다시 누르세요",
-    picture_not_seen(name): "the picture of {name} was not on screen yet: look at it, then press the key again"
-        / "{name}의 그림은 아직 화면에 나오지 않았습니다. 보고 나서 키를 다시 누르세요",
+    // What to do comes first, because a narrow screen cuts the end off.
+    not_seen(name): "look at it and press again: {name} was not on screen yet"
+        / "보고 나서 다시 누르세요: {name}{은} 아직 화면에 나오지 않았습니다",
+    picture_not_seen(name): "look at the picture and press again: that of {name} was not on screen yet"
+        / "그림을 보고 다시 누르세요: {name}의 그림은 아직 화면에 나오지 않았습니다",
     picture_replaced(name): "{name}: the picture's file was replaced since it was labeled; restart to label the new one"
         / "{name}: 라벨링한 뒤에 그림 파일이 바뀌었습니다. 다시 시작하면 새 그림을 라벨링합니다",
     nothing_to_accept(name): "{name}: nothing to accept, there is no draft yet"
@@ -71,9 +72,9 @@ words! {
     one_row_a_family: "one row of each recolor family" / "색만 다른 계열마다 한 줄",
     every_row: "every row" / "모든 줄",
     no_family: "no other icon is known to show this drawing" / "같은 그림의 다른 아이콘이 없습니다",
-    family_selected(n): "selected {n} icons of one drawing" / "같은 그림의 아이콘 {n}개를 선택했습니다",
-    family_selected_of(n, hidden): "selected {n} icons of one drawing; the filter hides {hidden} more"
-        / "같은 그림의 아이콘 {n}개를 선택했습니다. 필터가 {hidden}개를 더 가립니다",
+    family_selected(icons): "selected {icons} of one drawing" / "같은 그림의 {icons}{을} 선택했습니다",
+    family_selected_of(icons, hidden): "selected {icons} of one drawing; the filter hides {hidden} more"
+        / "같은 그림의 {icons}{을} 선택했습니다. 필터가 {hidden}개를 더 가립니다",
     nothing_to_fix: "nothing to fix" / "고칠 것이 없습니다",
     nothing_to_translate: "nothing to translate" / "옮길 것이 없습니다",
     nothing_to_translate_or_drop: "nothing to translate or drop" / "옮기거나 뺄 것이 없습니다",

@@ -3,7 +3,6 @@
 words! {
     progress_title: "Progress" / "진행",
     being_written: "In progress" / "작성 중",
-    tokens_so_far(tokens): "{tokens} tokens" / "{tokens}토큰",
     finished: "Finished" / "끝난 것",
     last_errors: "Last errors" / "최근 오류",
     icons_a_minute: "Icons per minute" / "분당 아이콘",
@@ -60,4 +59,5 @@ words! {
 
 counted! {
     more_lines: "more line" / "{n}줄",
+    tokens_so_far: "token" / "{n}토큰",
 }

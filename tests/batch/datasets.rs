@@ -372,12 +372,11 @@ fn records_whose_image_is_gone_or_changed_are_left_out_and_listed() {
     );
 }
 
-#[test]
-fn a_filter_selects_the_records_that_are_split() {
-    let names: Vec<String> = (0..60).map(|n| format!("모자 {n}")).collect();
+/// A folder of icons that can be in different splits, since copies of one drawing stay together.
+fn cards(count: usize) -> Desk {
+    let names: Vec<String> = (0..count).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut desk = Desk::with_icons(&names);
-    // Copies of one drawing would stay together.
+    let desk = Desk::with_icons(&names);
     for (n, name) in names.iter().enumerate() {
         let card = image::RgbaImage::from_fn(24, 24, |x, y| {
             let place = n as u32 * 36 + x / 4 * 6 + y / 4;
@@ -387,6 +386,47 @@ fn a_filter_selects_the_records_that_are_split() {
         });
         card.save(desk.source(&format!("{name}.png"))).unwrap();
     }
+    desk
+}
+
+#[test]
+fn splits_of_an_image_folder_have_columns_of_the_same_types() {
+    let desk = cards(12);
+    desk.batch(&[]).expect(0);
+    let split = ["--split", "train=0.5,test=0.5", "--shard-size", "2"];
+    export(&desk, "imagefolder", &split).expect(0);
+    let rows = |split: &str| {
+        let folder = desk.path().join("set").join(split);
+        assert!(!folder.join("metadata.jsonl").exists());
+        let metadata = std::fs::File::open(folder.join("metadata.parquet")).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(metadata).unwrap();
+        let schema = reader.schema().clone();
+        let batch = reader.build().unwrap().next().unwrap().unwrap();
+        let names = batch.column_by_name("file_name").unwrap().as_any();
+        let names = names.downcast_ref::<arrow_array::StringArray>().unwrap();
+        for name in names.iter().flatten() {
+            assert!(folder.join(name).is_file(), "{name}");
+        }
+        (schema, batch.num_rows())
+    };
+    let ((train, of_train), (test, of_test)) = (rows("train"), rows("test"));
+    assert_eq!(train, test);
+    assert_eq!(of_train + of_test, 12);
+    // No record has a reason.
+    let flags = train.field_with_name("quality_flags").unwrap().to_string();
+    assert!(
+        flags.contains("reasons") && !flags.contains("Null"),
+        "{flags}"
+    );
+    // The export is a source like any other.
+    let args = ["--batch", "--input", "set", "--outdir", "again"];
+    ended(&mut desk.command(&args)).expect(0);
+    assert_eq!(lines(&desk.path().join("again/labels.jsonl")).len(), 12);
+}
+
+#[test]
+fn a_filter_selects_the_records_that_are_split() {
+    let mut desk = cards(60);
     let mut blue = good("파란 모자");
     blue["attributes"]["colors"] = json!(["blue"]);
     desk.icon("파란 모자");

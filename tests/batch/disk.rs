@@ -1,6 +1,6 @@
 //! An outdir that cannot be written, and a disk that fills up.
 
-use crate::common::{Desk, Ended, ended, good, say};
+use crate::common::{self, Desk, Ended, ended, good, say};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -35,6 +35,39 @@ fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_unchanged() {
         ended.err
     );
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn commands_that_only_read_work_on_a_read_only_outdir() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let (out, open) = (desk.path().join("out"), desk.path().join("open"));
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(&out, PermissionsExt::from_mode(0o555)).unwrap();
+    let before = common::files(&out);
+    for args in [
+        &["list"][..],
+        &["journal", "check"],
+        &["journal", "backup", "open/saved.sqlite"],
+    ] {
+        without_root(&desk, desk.plain(&[args, &["--outdir", "out"]].concat())).expect(0);
+    }
+    assert_eq!(common::files(&out), before);
+    // The backup is complete.
+    let restore = [
+        "journal",
+        "restore",
+        "open/saved.sqlite",
+        "--outdir",
+        "other",
+    ];
+    ended(&mut desk.plain(&restore)).expect(0);
+    let listed = |outdir: &str| {
+        let args = ["list", "--filter", "", "--json", "--outdir", outdir];
+        ended(&mut desk.plain(&args)).expect(0).out
+    };
+    assert_eq!(listed("other"), listed("out"));
 }
 
 /// The output may go to another disk than the outdir.
@@ -110,7 +143,10 @@ fn without_a_home_weights_are_quantized_at_every_start() {
 /// Runs the program without root's permissions: root runs a copy that everybody can read, as
 /// another user.
 fn unprivileged(desk: &Desk, args: &[&str]) -> Ended {
-    let mut command = desk.command(args);
+    without_root(desk, desk.command(args))
+}
+
+fn without_root(desk: &Desk, mut command: Command) -> Ended {
     match rustix::process::geteuid().is_root() {
         true => as_user(desk, command, NOBODY),
         false => ended(&mut command),

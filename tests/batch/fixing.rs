@@ -148,6 +148,23 @@ fn redo_offers_a_new_answer_and_replaces_nothing() {
 }
 
 #[test]
+fn redo_says_that_nothing_matches_its_filter() {
+    let desk = desk();
+    let says = "no record of the source matches the filter of --redo";
+    let ran = desk.batch(&["--resume", "--redo", "tags:>15"]).expect(0);
+    assert!(
+        ran.err.contains(&format!("warning: {says}\n")),
+        "{}",
+        ran.err
+    );
+    let events = desk.batch(&["--resume", "--json", "--redo", "tags:>15"]);
+    let events = events.expect(0).events();
+    assert!(events.contains(&json!({"event": "warning", "text": says})));
+    let ran = desk.batch(&["--resume", "--redo", "tags:>0"]).expect(0);
+    assert!(!ran.err.contains(says), "{}", ran.err);
+}
+
+#[test]
 fn an_answer_equal_to_the_record_is_not_offered() {
     let desk = desk();
     let events = desk.batch(&["--resume", "--json", "--redo", ""]).expect(0);

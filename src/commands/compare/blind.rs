@@ -7,7 +7,7 @@ use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, pairs, shows_a_first, shuffle_key,
 };
-use crate::text::{for_line, hex, utc};
+use crate::text::{for_line, hex, plural, utc};
 use crate::tui::Exit;
 use crate::tui::judging::{self, Ballot, Card, Choice, Deck, Outcome, Question};
 use crate::wording::Words;
@@ -72,7 +72,7 @@ pub fn run(
     if pairs.is_empty() {
         let cause = match in_both {
             0 => "no image is in both sets".to_owned(),
-            n => format!("no text differs in the {n} images of both sets"),
+            n => format!("no text differs in the {} of both sets", plural(n, "image")),
         };
         return Err(Error::new(ErrorKind::Usage, cause));
     }

@@ -168,12 +168,10 @@ impl Card<'_> {
             plural(self.statistics.images(), "image"),
             env!("CARGO_PKG_VERSION"),
             self.format.name(),
-            match options.flatten.is_some() || options.upscale > 1 {
-                true => format!(
-                    "Images are enlarged {} times, as the model saw them.",
-                    options.upscale
-                ),
-                false => "Images are the original files.".to_owned(),
+            match options.upscale {
+                1 if options.flatten.is_none() => "Images are the original files.".to_owned(),
+                1 => "Images are as the model saw them.".to_owned(),
+                n => format!("Images are enlarged {n} times, as the model saw them."),
             },
             match (self.format.names_paths(), options.paths) {
                 (true, PathStyle::Absolute) => "Paths are absolute.",

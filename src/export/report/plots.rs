@@ -5,7 +5,7 @@ use crate::export::audit_summary::AuditSummary;
 use crate::record::{
     Field, GroupState, GroupSummary, RetrievalMetrics, RetrievalSummary, Vocabulary,
 };
-use crate::text::count;
+use crate::text::{count, plural};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
@@ -178,8 +178,8 @@ fn retrieval(found: &RetrievalSummary) -> String {
     format!(
         "<div class=\"plot\"><h2>Retrieval</h2><table><tr><th></th><th>texts</th><th>@1</th>\
          <th>@5</th><th>@10</th><th>MRR</th></tr>{rows}</table>\
-         <p class=\"quiet\">among {} images, by {}</p></div>\n",
-        count(found.images),
+         <p class=\"quiet\">among {}, by {}</p></div>\n",
+        plural(found.images as usize, "image"),
         escaped(&format!("{retriever}{adapter}"))
     )
 }

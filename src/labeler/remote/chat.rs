@@ -106,8 +106,10 @@ impl ChatClient {
         let limits = self.http.answer_limits(turn.max_new_tokens);
         let bytes = read_body(response, limits, |_| {}).await.map_err(failed)?;
         if !status.is_success() {
-            let words = wire::server_message(&String::from_utf8_lossy(&bytes));
-            return Err(failed(ServerError::Other(format!("{status}: {words}"))));
+            return Err(failed(ServerError::Answered {
+                status: status.as_u16(),
+                message: wire::server_message(&String::from_utf8_lossy(&bytes)),
+            }));
         }
         let mut answer = answer(&bytes).map_err(failed)?;
         answer.text = self.http.without_key(&answer.text);

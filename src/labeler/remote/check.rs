@@ -10,6 +10,7 @@ use crate::labeler::options::RemoteOptions;
 use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Lang, schema};
 use crate::record::{AnswerForm, Chat, GroupId, ServerError, Vocabulary};
+use crate::text::plural;
 use crate::vlm::Sampling;
 use serde_json::Value;
 use std::sync::Arc;
@@ -173,11 +174,11 @@ impl Server<'_> {
         let body = body.map_err(|error| error.to_string())?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
-            let words = wire::server_message(&String::from_utf8_lossy(&body));
-            return Err(format!(
-                "no list of models: status {} {words}",
-                status.as_u16()
-            ));
+            let error = ServerError::Status {
+                status: status.as_u16(),
+                message: wire::server_message(&String::from_utf8_lossy(&body)),
+            };
+            return Err(format!("no list of models: {error}"));
         };
         let models = list["data"].as_array().into_iter().flatten();
         let names: Vec<&str> = models.filter_map(|entry| entry["id"].as_str()).collect();
@@ -201,7 +202,7 @@ impl Server<'_> {
         match with.counts.prompt.saturating_sub(without.counts.prompt) {
             0 if with.counts.prompt > 0 => Err("it ignores the picture".to_owned()),
             0 => Ok("probably: it does not report token counts".to_owned()),
-            tokens => Ok(format!("yes, {tokens} tokens for 56x56 pixels")),
+            tokens => Ok(format!("yes, {} for 56x56 pixels", plural(tokens, "token"))),
         }
     }
 

@@ -232,21 +232,32 @@ impl FailureDetail {
             }
             Self::ServerFailed { url, why, times } => {
                 let Said { english, korean } = why.said();
+                let n = english_times(*times);
                 said!(
-                    "{url}: {english}, {times} times",
+                    "{url}: {english}, {n}",
                     "{url}: {times}번 실패했습니다. {korean}"
                 )
             }
-            Self::ServerBusy { url, status, times } => said!(
-                "{url} answered {status} {times} times",
-                "{url}: 서버가 바빠 {times}번 거절했습니다(상태 {status})"
-            ),
+            Self::ServerBusy { url, status, times } => {
+                let n = english_times(*times);
+                said!(
+                    "{url} answered {status} {n}",
+                    "{url}: 서버가 바빠 {times}번 거절했습니다(상태 {status})"
+                )
+            }
             Self::ServerRepeatsKey { url } => said!(
                 "{url} repeats the key in its answer",
                 "{url}: 답에 키가 그대로 들어 있습니다"
             ),
             Self::Text(text) => said!("{text}", "{text}"),
         }
+    }
+}
+
+fn english_times(n: u32) -> String {
+    match n {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
     }
 }
 

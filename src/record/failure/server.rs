@@ -1,6 +1,6 @@
 //! What is wrong with a server's reply.
 
-use crate::text::{Said, said};
+use crate::text::{Said, plural, said};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -78,11 +78,11 @@ impl ServerError {
                 "인증서가 올바르지 않습니다: {why}"
             ),
             Self::Status { status, message } => {
-                said!("status {status}: {message}", "상태 {status}: {message}")
+                with_detail(said!("status {status}", "상태 {status}"), message)
             }
-            Self::Answered { status, message } => said!(
-                "answered {status}: {message}",
-                "요청을 거부했습니다(상태 {status}): {message}"
+            Self::Answered { status, message } => with_detail(
+                said!("answered {status}", "요청을 거부했습니다(상태 {status})"),
+                message,
             ),
             Self::Redirects { to } => said!(
                 "redirects to {to}, and redirects to other hosts are not followed",
@@ -96,10 +96,13 @@ impl ServerError {
                 "redirects without a location",
                 "다른 주소로 보내지만 주소가 없습니다"
             ),
-            Self::TooSlow { bytes, seconds } => said!(
-                "only {bytes} bytes of the answer came in {seconds} seconds",
-                "{seconds}초 동안 답이 {bytes}바이트만 왔습니다"
-            ),
+            Self::TooSlow { bytes, seconds } => {
+                let received = plural(*bytes, "byte");
+                said!(
+                    "only {received} of the answer came in {seconds} seconds",
+                    "{seconds}초 동안 답이 {bytes}바이트만 왔습니다"
+                )
+            }
             Self::TooLong { mebibytes } => said!(
                 "the answer is over {mebibytes} MiB",
                 "답이 {mebibytes} MiB보다 깁니다"
@@ -113,17 +116,20 @@ impl ServerError {
                 "청하지 않았는데 답을 나누어 보냅니다"
             ),
             Self::NotUtf8 => said!("the server's answer is not UTF-8", "답이 UTF-8이 아닙니다"),
-            Self::WebPage { title } => said!(
-                "the server's answer is a web page, not JSON: {title}",
-                "답이 JSON이 아니라 웹 페이지입니다: {title}"
+            Self::WebPage { title } => with_detail(
+                said!(
+                    "the server's answer is a web page, not JSON",
+                    "답이 JSON이 아니라 웹 페이지입니다"
+                ),
+                title,
             ),
             Self::NotJson { why } => said!(
                 "the server's answer is not JSON: {why}",
                 "답이 JSON이 아닙니다: {why}"
             ),
-            Self::ErrorAnswer { message } => said!(
-                "the server's answer is an error: {message}",
-                "답이 오류입니다: {message}"
+            Self::ErrorAnswer { message } => with_detail(
+                said!("the server's answer is an error", "답이 오류입니다"),
+                message,
             ),
             Self::NotACompletion => said!(
                 "the server's answer is not a chat completion",
@@ -185,6 +191,15 @@ impl ServerError {
             | Self::NotACompletion => {}
         }
         self
+    }
+}
+
+/// Appends what the server wrote, if it wrote anything.
+fn with_detail(said: Said, detail: &str) -> Said {
+    let Said { english, korean } = said;
+    match detail.is_empty() {
+        true => Said { english, korean },
+        false => said!("{english}: {detail}", "{korean}: {detail}"),
     }
 }
 

@@ -179,6 +179,48 @@ fn a_detail_of_an_earlier_version_stays_as_it_was() {
 }
 
 #[test]
+fn a_server_that_says_nothing_leaves_no_empty_detail() {
+    let message = String::new;
+    for (error, english) in [
+        (
+            ServerError::Status {
+                status: 502,
+                message: message(),
+            },
+            "status 502",
+        ),
+        (
+            ServerError::Answered {
+                status: 401,
+                message: message(),
+            },
+            "answered 401",
+        ),
+        (
+            ServerError::WebPage { title: message() },
+            "the server's answer is a web page, not JSON",
+        ),
+        (
+            ServerError::ErrorAnswer { message: message() },
+            "the server's answer is an error",
+        ),
+    ] {
+        let said = error.said();
+        assert_eq!(said.english, english);
+        assert!(!said.korean.contains(':'), "{}", said.korean);
+    }
+    let refused = FailureDetail::ServerFailed {
+        url: "http://a/v1".to_owned(),
+        why: ServerError::Status {
+            status: 502,
+            message: message(),
+        },
+        times: 1,
+    };
+    assert_eq!(refused.to_string(), "http://a/v1: status 502, once");
+}
+
+#[test]
 fn what_a_server_says_is_redacted_through_a_proxy_too() {
     let error = ServerError::Through {
         proxy: "http://proxy".to_owned(),

@@ -214,35 +214,45 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             let Some(&field) = counted else {
                 return Err(unknown_key(key));
             };
-            let range = Range::parse(&value, BareNumber::Exactly);
-            Test::Count(
-                field,
-                range.ok_or_else(|| {
-                    said!(
-                        "`{value}` is not a number of {key}: 0, >5, <3, 2..4",
-                        "`{value}`{은} {key}의 개수가 아닙니다: 0, >5, <3, 2..4"
-                    )
-                })?,
-            )
+            Test::Count(field, count_range(key, &value)?)
         }
     })
 }
 
+/// A range of numbers of values, which are never negative.
+fn count_range(key: &str, value: &str) -> Result<Range, Said> {
+    let refused = || {
+        said!(
+            "`{value}` is not a number of {key}: 0, >5, <3, 2..4",
+            "`{value}`{은} {key}의 개수가 아닙니다: 0, >5, <3, 2..4"
+        )
+    };
+    let range = Range::parse(value, BareNumber::Exactly, refused)?;
+    match range.is_within(f32::MAX) {
+        true => Ok(range),
+        false => Err(refused()),
+    }
+}
+
 /// A range between 0 and 1, or of percentages: between 0 and 100.
 fn unit_range(value: &str) -> Result<Range, Said> {
-    let number = value.replace('%', "");
-    let range = Range::parse(&number, BareNumber::AtLeast);
-    let is_percent = |range: &Range| number != value || !range.is_within(1.0);
-    let range = range.map(|range| match is_percent(&range) {
-        true => range.percent(),
-        false => range,
-    });
-    range.filter(|range| range.is_within(1.0)).ok_or_else(|| {
+    let refused = || {
         said!(
             "`{value}` is not a range from 0 to 1 or from 0 to 100 %: >0.5, <20, 30..70",
             "`{value}`{은} 0에서 1까지나 0에서 100 %까지의 범위가 아닙니다: >0.5, <20, 30..70"
         )
-    })
+    };
+    let number = value.replace('%', "");
+    let range = Range::parse(&number, BareNumber::AtLeast, refused)?;
+    let is_percent = number != value || !range.is_within(1.0);
+    let range = match is_percent {
+        true => range.percent(),
+        false => range,
+    };
+    match range.is_within(1.0) {
+        true => Ok(range),
+        false => Err(refused()),
+    }
 }
 
 /// The error for an unknown key.

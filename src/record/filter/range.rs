@@ -1,5 +1,6 @@
 //! Ranges of numbers: `>0.5`, `<3`, `0.3..0.7`, `4`.
 
+use crate::text::{Said, said};
 use std::ops::{Bound, RangeBounds};
 
 /// A range of numbers in a filter.
@@ -17,8 +18,30 @@ pub(super) enum BareNumber {
 }
 
 impl Range {
-    /// Parses a range; `None` if the text is not one.
-    pub(super) fn parse(text: &str, bare: BareNumber) -> Option<Self> {
+    /// Parses a range whose lower bound does not exceed the upper one. `or_else` is the error for a
+    /// text that is not a range.
+    ///
+    /// # Errors
+    /// If it is not a range, or an empty one.
+    pub(super) fn parse(
+        text: &str,
+        bare: BareNumber,
+        or_else: impl FnOnce() -> Said,
+    ) -> Result<Self, Said> {
+        let range = Self::parse_any(text, bare).ok_or_else(or_else)?;
+        match (range.min, range.max, text.split_once("..")) {
+            (Bound::Included(min), Bound::Included(max), Some((first, second))) if min > max => {
+                let (first, second) = (first.trim(), second.trim());
+                Err(said!(
+                    "`{text}` matches nothing, since {first} is more than {second}: write {second}..{first}",
+                    "`{text}`{은} {first}{이} {second}보다 커서 빈 범위입니다. {second}..{first}{으로} 쓰세요"
+                ))
+            }
+            _ => Ok(range),
+        }
+    }
+
+    fn parse_any(text: &str, bare: BareNumber) -> Option<Self> {
         let number = |text: &str| text.trim().parse::<f32>().ok().filter(|n| n.is_finite());
         let open = Bound::Unbounded;
         if let Some((min, max)) = text.split_once("..") {

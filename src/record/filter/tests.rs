@@ -215,6 +215,16 @@ fn strict_parsing_rejects_any_error() {
         ("모자 |", "a term is missing beside `|`"),
         ("uncertainty:a..b", "`a..b` is not a range"),
         ("tags:many", "`many` is not a number of tags"),
+        ("tags:-1", "`-1` is not a number of tags: 0, >5, <3, 2..4"),
+        ("tags:-3..5", "`-3..5` is not a number of tags"),
+        (
+            "tags:5..2",
+            "`5..2` matches nothing, since 5 is more than 2: write 2..5",
+        ),
+        (
+            "uncertainty:70..30%",
+            "`70..30` matches nothing, since 70 is more than 30: write 30..70",
+        ),
         ("has:wings", "no field wings: use one of label, "),
         ("view:x", "no view `x`; there are "),
     ] {

@@ -85,12 +85,21 @@ impl LockState {
     }
 }
 
+/// Keeps other processes from taking the lock of `outdir` until the result is dropped. Writes
+/// nothing.
+///
+/// # Errors
+/// If a process holds it; the error names that process.
+pub fn share(outdir: &Path) -> Result<LockState> {
+    match LockState::of(outdir)? {
+        LockState::Held(mut lock) => Err(in_use(&mut lock, outdir)),
+        free => Ok(free),
+    }
+}
+
 /// Returns an error that names the holder if a process holds `outdir`. Writes nothing.
 pub fn check_unlocked(outdir: &Path) -> Result<()> {
-    match LockState::of(outdir)? {
-        LockState::Free { .. } => Ok(()),
-        LockState::Held(mut lock) => Err(in_use(&mut lock, outdir)),
-    }
+    share(outdir).map(drop)
 }
 
 impl Drop for Lock {

@@ -325,6 +325,10 @@ WHERE r.id = heads.record AND r.made_by = 'unread' AND json_valid(heads.head);
 UPDATE groups SET sha256 = NULL
 WHERE length(sha256) <> 64 OR sha256 GLOB '*[^0-9a-fA-F]*';
 ",
+    "
+-- Hashes are compared in lower case.
+UPDATE groups SET sha256 = lower(sha256) WHERE sha256 GLOB '*[A-F]*';
+",
 ];
 
 /// Append-only tables: only a migration changes or removes a row.

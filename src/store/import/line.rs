@@ -2,7 +2,7 @@
 //! required; any other invalid field is dropped.
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
-use crate::text::{is_sha256, json_line_error, without_non_finite};
+use crate::text::{json_line_error, sha256_in, without_non_finite};
 use serde_json::{Map, Value};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -97,7 +97,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
     let flags = object("quality_flags");
     Ok(Record {
         image_path,
-        image_sha256: text(fields, "image_sha256").filter(|text| is_sha256(text)),
+        image_sha256: text(fields, "image_sha256").and_then(|text| sha256_in(&text)),
         // The source will correct it.
         source_type: text(fields, "source_type")
             .and_then(|text| SourceType::parse(&text))
@@ -172,7 +172,7 @@ pub struct Fragment {
 pub fn fragment(text: &str) -> Option<Fragment> {
     Some(Fragment {
         image_path: string_after(text, "image_path").filter(|path| !path.trim().is_empty())?,
-        image_sha256: string_after(text, "image_sha256").filter(|text| is_sha256(text)),
+        image_sha256: string_after(text, "image_sha256").and_then(|text| sha256_in(&text)),
         item_name: string_after(text, "item_name"),
         label_ko: string_after(text, "label_ko"),
     })
@@ -226,6 +226,19 @@ mod tests {
         assert_eq!(record.labels.label_ko(), "모자");
         assert_eq!(record.quality_flags.reasons, [Reason::FewTags]);
         assert_eq!(lines[0].text, line);
+    }
+
+    #[test]
+    fn a_hash_is_read_in_lower_case() {
+        let (lower, upper) = ("0a".repeat(32), "0A".repeat(32));
+        let line =
+            format!(r#"{{"image_path": "a", "image_sha256": "{upper}", "label_ko": "모자"}}"#);
+        let lines = read(&line).unwrap();
+        let record = lines[0].record.as_ref().unwrap();
+        assert_eq!(record.image_sha256.as_ref(), Some(&lower));
+        assert_eq!(lines[0].text, line);
+        let cut = fragment(&line[..line.len() - 2]).unwrap();
+        assert_eq!(cut.image_sha256, Some(lower));
     }
 
     #[test]

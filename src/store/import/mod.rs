@@ -361,9 +361,7 @@ impl Import<'_> {
         {
             return Ok(id);
         }
-        // The journal stores hashes in lower case.
-        let sha256 = record.image_sha256.as_ref().map(|hash| hash.to_lowercase());
-        let by_hash = match &sha256 {
+        let by_hash = match &record.image_sha256 {
             Some(sha256) => find_by_hash(self.db, sha256)?,
             None => None,
         };
@@ -373,7 +371,7 @@ impl Import<'_> {
         let row = GroupRow {
             order: AFTER_SOURCES.saturating_add_unsigned(number),
             image_path: record.image_path.clone(),
-            sha256: sha256.clone(),
+            sha256: record.image_sha256.clone(),
             item,
             other_names: Vec::new(),
             rows: 1,
@@ -397,7 +395,7 @@ impl Import<'_> {
     fn is_of_other_bytes(&self, id: GroupId, record: &Record) -> Result<bool> {
         let (known, claimed) = (read_group(self.db, id)?.sha256, &record.image_sha256);
         let both = known.zip(claimed.as_ref());
-        Ok(both.is_some_and(|(known, claimed)| !known.eq_ignore_ascii_case(claimed)))
+        Ok(both.is_some_and(|(known, claimed)| known != *claimed))
     }
 
     /// Stores a record as the group's line.

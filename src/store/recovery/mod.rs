@@ -1,4 +1,5 @@
-//! Backs up, restores, checks and rebuilds a journal. All commands that write need its lock.
+//! Backs up, restores, checks and rebuilds a journal. Restoring and rebuilding need its lock; the
+//! others only keep others from taking it.
 //!
 //! A journal is replaced by one rename, after it and SQLite's log were copied to `journal_kept_*`.
 //! If a run is killed between the rename and the removal of the old log, the next start detects
@@ -17,10 +18,8 @@ pub use replay::{
 pub use salvage::{Rebuilt, rebuild};
 
 use super::Journal;
-use super::database::lock::Lock;
-use super::database::open::{
-    begin_generation, damaged, log_name, open, open_copy, structure_problems,
-};
+use super::database::lock::{Lock, LockState, share};
+use super::database::open::{begin_generation, damaged, log_name, open_copy, structure_problems};
 use super::database::schema::migrate;
 use super::errors::journal_error;
 use super::import::file_sha256;
@@ -29,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file_error, free_path, sync_folder};
 use crate::platform;
 use crate::record::Vocabulary;
-use crate::text::file_stamp;
+use crate::text::{file_stamp, plural};
 use replay::{RESCUED_PREFIX, RESTORED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
@@ -69,12 +68,13 @@ pub struct JournalCopy {
     pub journal: Journal,
     _folder: TempDir,
     /// The lock of the original outdir, if no process may use that one meanwhile.
-    _lock: Option<Lock>,
+    _lock: Option<LockState>,
 }
 
-/// Copies the journal of `outdir` to a new file, which appears only when it is complete.
+/// Copies the journal of `outdir` to a new file, which appears only when it is complete. Writes
+/// nothing else in the outdir.
 pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
-    let _lock = lock(outdir)?;
+    let _lock = share_journal(outdir)?;
     if target.symlink_metadata().is_ok() {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -82,8 +82,13 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
         )
         .with_hint("choose another name; a backup never replaces a file"));
     }
+    outdir::check(outdir, None, &[])?;
     let saving = format!("writing {}", target.display());
-    let db = open(outdir)?;
+    let display_path = outdir.join(JOURNAL);
+    let staged = Staged::copy(&std::env::temp_dir(), &display_path)?;
+    let db = open_copy(&staged.path, &display_path)?;
+    // The backup must not match the log beside the journal, which may be newer.
+    begin_generation(&db)?;
     let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -99,7 +104,7 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
         // A single file without a log.
         .and_then(|()| copy.pragma_update(None, "journal_mode", "DELETE"))
         .map_err(journal_error(&saving))?;
-    refuse_damaged(&copy, &outdir.join(JOURNAL), "quick_check")?;
+    refuse_damaged(&copy, &display_path, "quick_check")?;
     drop(copy);
     temporary
         .as_file()
@@ -179,14 +184,14 @@ fn nothing_to_restore(outdir: &Path, from: &Path) -> Error {
 
 /// Checks a copy of the journal of `outdir` without changing anything there.
 pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
-    let lock = lock(outdir)?;
+    let lock = share_journal(outdir)?;
     let display_path = outdir.join(JOURNAL);
     let mut found = Checked::default();
     if let Err(error) = outdir::check(outdir, None, &[]) {
         found.problems.push(error.cause);
         return Ok(found);
     }
-    let staged = Staged::copy(outdir, &display_path)?;
+    let staged = Staged::copy(&std::env::temp_dir(), &display_path)?;
     let mut db = match open_copy(&staged.path, &display_path) {
         Ok(db) => db,
         Err(error) => {
@@ -213,7 +218,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
                     let more = rows.len() - MAX_LISTED;
                     found
                         .problems
-                        .push(format!("{more} more rows cannot be read"));
+                        .push(format!("{} cannot be read", plural(more, "more row")));
                 }
             }
             Err(error) => found.problems.push(error.cause),
@@ -232,10 +237,10 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     Ok(found)
 }
 
-/// Locks an outdir that has a journal.
-fn lock(outdir: &Path) -> Result<Lock> {
+/// Keeps other processes from using an outdir that has a journal.
+fn share_journal(outdir: &Path) -> Result<LockState> {
     require_journal(outdir)?;
-    lock_any(outdir)
+    share(outdir)
 }
 
 /// An error if an outdir has no journal.
@@ -288,12 +293,12 @@ struct Staged {
 }
 
 impl Staged {
-    /// Creates the folder.
-    fn folder(outdir: &Path) -> Result<Self> {
+    /// Creates the folder in another one.
+    fn folder(parent: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(STAGING_PREFIX)
-            .tempdir_in(outdir)
-            .map_err(file_error("writing in", outdir))?;
+            .tempdir_in(parent)
+            .map_err(file_error("writing in", parent))?;
         Ok(Self {
             path: folder.path().join(JOURNAL),
             folder,
@@ -301,15 +306,15 @@ impl Staged {
     }
 
     /// Creates the folder with an empty journal, since SQLite ignores the umask for new files.
-    fn empty(outdir: &Path) -> Result<Self> {
-        let staged = Self::folder(outdir)?;
+    fn empty(parent: &Path) -> Result<Self> {
+        let staged = Self::folder(parent)?;
         File::create_new(&staged.path).map_err(file_error("writing", &staged.path))?;
         Ok(staged)
     }
 
     /// Creates the folder with a copy of a database and its log.
-    fn copy(outdir: &Path, from: &Path) -> Result<Self> {
-        let staged = Self::folder(outdir)?;
+    fn copy(parent: &Path, from: &Path) -> Result<Self> {
+        let staged = Self::folder(parent)?;
         staged.fill(from)?;
         Ok(staged)
     }

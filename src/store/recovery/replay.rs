@@ -3,12 +3,13 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file_error, refuse_irregular};
 use crate::record::{
-    Attempt, Change, GroupDetail, GroupId, Labels, Origin, PastStep, Verdict, Version,
+    Attempt, Change, Direction, GroupDetail, GroupId, Labels, Origin, PastStep, Verdict, Version,
 };
+use crate::store::Journal;
 use crate::store::answers::{Basis, Merged};
+use crate::store::history::Mark;
 use crate::store::import::file_sha256;
 use crate::store::tables::{from_json, to_json};
-use crate::store::{Journal, StepOutcome};
 use crate::text::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -172,11 +173,12 @@ or a copy of a journal",
         let step = &steps[at];
         // A step that could not be saved does not name its target, which may be among the refused.
         let is_blind = !step.saved && matches!(step.kind, RunStepKind::Undo | RunStepKind::Redo);
+        progress.tried = progress.tried.max(at + 1);
+        progress.refused.retain(|refused| *refused != at);
         let done = match is_blind && !replayed.refused.is_empty() {
             true => Err(refused("an earlier step could not be applied")),
-            false => replay.step(step),
+            false => replay.step(step, (&key, &to_json(&progress)?)),
         };
-        progress.refused.retain(|refused| *refused != at);
         match done {
             Ok(true) => {
                 replayed.done += 1;
@@ -191,7 +193,6 @@ or a copy of a journal",
             }
             Err(error) => return Err(error),
         }
-        progress.tried = progress.tried.max(at + 1);
         replay.journal.meta_set(&key, &to_json(&progress)?)?;
     }
     if progress.refused.is_empty() {
@@ -208,8 +209,9 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Replays one step. Returns whether it changed something.
-    fn step(&mut self, step: &RunStep) -> Result<bool> {
+    /// Replays one step. Returns whether it changed something. A step that would have another effect
+    /// when it is replayed again stores `mark` in the same transaction.
+    fn step(&mut self, step: &RunStep, mark: Mark) -> Result<bool> {
         let journal = &mut *self.journal;
         match (step.kind, &step.change, &step.attempt) {
             (RunStepKind::Change, Some(change), _) => {
@@ -223,11 +225,11 @@ impl Replay<'_> {
             }
             (RunStepKind::Undo, ..) => {
                 let next = journal.next_steps()?.0;
-                replay_undo_or_redo(journal, step, next, Journal::undo)
+                replay_undo_or_redo(journal, step, next, Direction::Undo, mark)
             }
             (RunStepKind::Redo, ..) => {
                 let next = journal.next_steps()?.1;
-                replay_undo_or_redo(journal, step, next, Journal::redo)
+                replay_undo_or_redo(journal, step, next, Direction::Redo, mark)
             }
             (RunStepKind::Answer, _, Some(attempt)) => {
                 let mut changed = false;
@@ -348,7 +350,8 @@ fn replay_undo_or_redo(
     journal: &mut Journal,
     step: &RunStep,
     next: Option<PastStep>,
-    go: fn(&mut Journal) -> Result<Option<StepOutcome>>,
+    direction: Direction,
+    mark: Mark,
 ) -> Result<bool> {
     // A step that could not be saved does not name its target.
     if step.saved && next.map(|next| next.done).as_ref() != Some(&step.step) {
@@ -356,7 +359,7 @@ fn replay_undo_or_redo(
             "the step that it undid or redid is not the newest one here",
         ));
     }
-    Ok(go(journal)?.is_some())
+    Ok(journal.go(direction, Some(mark))?.is_some())
 }
 
 /// Maps a change that takes a text from another version to this journal's id of that text. `None`

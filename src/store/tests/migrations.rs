@@ -94,6 +94,25 @@ fn migration_from_any_version_loses_nothing() {
 }
 
 #[test]
+fn hashes_are_in_lower_case_after_a_migration() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labeled(dir.path(), &["반지"]);
+    drop(journal);
+    let db = as_of_version(dir.path(), schema::VERSION - 1);
+    db.execute("UPDATE groups SET sha256 = upper(sha256)", [])
+        .unwrap();
+    drop(db);
+    let mut journal = open(dir.path());
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.image_sha256, Some(sha("반지")));
+    // The source finds the image at another path.
+    journal.begin_source();
+    let mut moved = group(0, "옮긴 반지");
+    moved.sha256 = Some(sha("반지"));
+    assert_eq!(journal.upsert_groups(&[moved]).unwrap()[0].id, ids[0]);
+}
+
+#[test]
 fn migrated_summaries_have_every_value_of_the_draft() {
     let dir = tempfile::tempdir().unwrap();
     drop(full(dir.path()));

@@ -1,6 +1,11 @@
-//! `imagefolder`: a folder of images for each split, with `metadata.jsonl`.
+//! `imagefolder`: a folder of images for each split, with `metadata.jsonl`, or `metadata.parquet` if
+//! there are several splits.
+//!
+//! Hugging Face datasets infers the types of JSON columns from each split alone and refuses splits
+//! that differ, as when all lists of a column are empty in one of them. Parquet has the types.
 
 use super::format::{Format, Writer};
+use super::parquet_rows::{ImageColumn, ParquetRows};
 use crate::error::Result;
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
@@ -16,7 +21,7 @@ impl Format for ImageFolder {
     }
 
     fn describe(&self) -> &'static str {
-        "folders of images with metadata.jsonl, for Hugging Face datasets"
+        "folders of images with their metadata, for Hugging Face datasets"
     }
 
     fn files(&self, split: &Split) -> Vec<String> {
@@ -25,9 +30,14 @@ impl Format for ImageFolder {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
+        let file = split.destination.begin_file(&metadata(split))?;
+        let rows: Box<dyn MetadataFile> = match has_typed_metadata(split) {
+            true => Box::new(ParquetRows::begin(file, ImageColumn::FileName)?),
+            false => Box::new(file),
+        };
         Ok(Box::new(ImageFolderWriter {
             images: Shards::new(split, folder, images),
-            rows: split.destination.begin_file(&metadata(split))?,
+            rows,
         }))
     }
 
@@ -37,7 +47,23 @@ impl Format for ImageFolder {
 }
 
 fn metadata(split: &Split) -> String {
-    format!("{}/metadata.jsonl", split.name)
+    let extension = match has_typed_metadata(split) {
+        true => "parquet",
+        false => "jsonl",
+    };
+    format!("{}/metadata.{extension}", split.name)
+}
+
+fn has_typed_metadata(split: &Split) -> bool {
+    split.options.splits.len() > 1
+}
+
+/// The metadata of a split that is being written.
+trait MetadataFile {
+    /// Adds an example whose image has this path, relative to the file.
+    fn add(&mut self, example: &Example, file_name: String) -> Result<()>;
+
+    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// A line of `metadata.jsonl`. `file_name` is relative to that file.
@@ -50,20 +76,41 @@ struct MetadataRow<'a> {
     record: &'a Record,
 }
 
+impl MetadataFile for PendingFile {
+    fn add(&mut self, example: &Example, file_name: String) -> Result<()> {
+        self.json_line(&MetadataRow {
+            file_name,
+            text: example.text(),
+            captions: &example.captions,
+            record: &example.record,
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        PendingFile::finish(*self)
+    }
+}
+
+impl MetadataFile for ParquetRows {
+    fn add(&mut self, example: &Example, file_name: String) -> Result<()> {
+        ParquetRows::add(self, example, file_name)
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        ParquetRows::finish(*self)
+    }
+}
+
 struct ImageFolderWriter<'a> {
     images: Shards<'a>,
-    rows: PendingFile,
+    rows: Box<dyn MetadataFile>,
 }
 
 impl Writer for ImageFolderWriter<'_> {
     fn add(&mut self, example: &Example) -> Result<()> {
         self.images.add(example)?;
-        self.rows.json_line(&MetadataRow {
-            file_name: format!("{:04}/{}", self.images.number(), example.file_name()),
-            text: example.text(),
-            captions: &example.captions,
-            record: &example.record,
-        })
+        let file_name = format!("{:04}/{}", self.images.number(), example.file_name());
+        self.rows.add(example, file_name)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -4,6 +4,7 @@ pub(super) mod format;
 mod image_folder;
 mod json_lines;
 mod parquet_images;
+mod parquet_rows;
 mod sidecar;
 mod table;
 mod web_dataset;

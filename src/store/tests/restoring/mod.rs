@@ -116,6 +116,30 @@ fn restoring_again_only_tries_what_was_refused() {
 }
 
 #[test]
+fn an_undo_is_restored_together_with_its_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
+    for text in ["처음 고친 반지", "다시 고친 반지"] {
+        journal.apply(&ids, &set_label(text), "edit").unwrap();
+    }
+    let undo = RunStep {
+        saved: false,
+        ..step(RunStepKind::Undo, &[])
+    };
+    let path = dir.path().join("journal.rescued-1.jsonl");
+    std::fs::write(&path, serde_json::to_string(&undo).unwrap()).unwrap();
+    // The restore ends where it notes that the step is done.
+    let failing = "CREATE TEMP TRIGGER fails BEFORE INSERT ON main.meta
+         WHEN NEW.key LIKE 'restored:%' BEGIN SELECT RAISE(ABORT, 'killed'); END";
+    journal.db().execute_batch(failing).unwrap();
+    replay(&mut journal, &path).unwrap_err();
+    drop(journal);
+    let mut journal = open(dir.path());
+    replay(&mut journal, &path).unwrap();
+    assert_eq!(label(&journal, ids[0]), "처음 고친 반지");
+}
+
+#[test]
 fn equal_answers_of_one_second_are_all_restored() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);

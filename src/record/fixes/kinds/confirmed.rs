@@ -50,11 +50,11 @@ struct Confirmed<'c, 'a> {
 }
 
 impl<'a> Confirmed<'_, 'a> {
-    /// Whether the pixels show enough of the color.
+    /// Whether the pixels show enough of the color. Pixels cannot show that something is transparent.
     fn is_visible(&self, word: &Word) -> bool {
         let vocabulary = self.context.vocabulary;
         let is_shown = self.colors.contradicted(&[word], vocabulary).is_empty();
-        is_shown && !self.colors.has_little(word, vocabulary)
+        is_shown && !word.anchors.is_empty() && !self.colors.has_little(word, vocabulary)
     }
 
     /// Whether a tag or query consists of words of the name, item types and visible colors.

@@ -71,11 +71,11 @@ fn confirmed(
     let under = |fixed| context.under(context.names().of_text(fixed));
     let after = fix_given(reason, kind, &present, fixed, &under(fixed))?;
     let suspect = Suspect::of_text(&after, &under(&after));
-    let pass = done.last().map_or(0, |last| last.pass + 1);
     done.push(SafeFix {
         reason,
         kind,
-        pass,
+        // After the passes of all records, so that it is one step.
+        pass: MAX_PASSES,
         after,
     });
     passes(labels, context, &suspect, &mut done);

@@ -130,6 +130,30 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
 }
 
 #[test]
+fn a_detail_that_may_be_invented_gives_way_to_what_is_confirmed() {
+    let mut desk = Desk::with_icons(&["눈꽃 모자"]);
+    let mut invented = careless();
+    invented["label_ko"] = json!("붉은 레이저 모자");
+    invented["tags_ko"] = json!(["레이저", "붉은"]);
+    invented["attributes"]["colors"] = json!([]);
+    invented["query_variants_ko"] = json!(["레이저 모자", "붉은 모자", "레이저 장식"]);
+    desk.plays("눈꽃 모자", &[say(invented)]);
+    desk.batch(&[]).expect(0);
+    let fix = ["fix", "--outdir", "out", "--filter", ""];
+    let output = command(&desk, &fix).expect(0).out;
+    assert!(
+        output.contains("kept only what the item and the icon confirm: 1 record"),
+        "{output}"
+    );
+    let all = list(&desk, "");
+    assert_eq!(all[0]["reasons"], json!([]));
+    assert_eq!(all[0]["state"], "edited");
+    let record = &all[0]["record"];
+    assert_eq!(record["label_ko"], "빨간 눈꽃 모자");
+    assert!(!record.to_string().contains("레이저"), "{record}");
+}
+
+#[test]
 fn redo_offers_a_new_answer_and_replaces_nothing() {
     let mut desk = desk();
     let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();

@@ -105,6 +105,27 @@ fn a_fix_counts_only_after_a_review() {
 }
 
 #[test]
+fn the_fixes_know_whether_a_person_has_edited_a_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = comma_lists(dir.path());
+    let fix = Change::Fix {
+        reason: Reason::Repetition,
+        kind: FixKind::AddTags,
+    };
+    let edited = |journal: &Journal| {
+        let summary = journal.summary(ids[0]).unwrap().unwrap();
+        let record = journal.stored_record(summary).unwrap();
+        record.fixable(&VOCABULARY).unwrap().1.edited_by_person
+    };
+    assert!(!edited(&journal));
+    journal.apply(&ids[..1], &fix, "fix").unwrap();
+    assert!(!edited(&journal));
+    let label = set_label("푸른 보석이 박힌 것");
+    journal.apply(&ids[..1], &label, "label").unwrap();
+    assert!(edited(&journal));
+}
+
+#[test]
 fn bulk_steps_and_added_tags_teach_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = comma_lists(dir.path());

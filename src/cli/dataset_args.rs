@@ -55,7 +55,7 @@ pub struct ExportArgs {
     /// Images per shard
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub shard_size: u32,
-    /// Remove a different export from DEST first
+    /// Write anew: remove the export in DEST first, once this one is known to be possible
     #[arg(long)]
     pub replace: bool,
 }

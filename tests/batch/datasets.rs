@@ -1,11 +1,14 @@
 //! `export`: what training programs find in a dataset, and how an interrupted export resumes.
 
 use crate::common::{self, Desk, Ended, ended, good, lines, say};
+use labeler_tui::record::{Change, Field, Vocabulary};
+use labeler_tui::store::Journal;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A labeled folder of icons.
 fn labeled(names: &[&str]) -> Desk {
@@ -487,6 +490,27 @@ fn a_filter_selects_the_records_that_are_split() {
     );
     let wrong = ["--replace", "--filter", "hue:red"];
     export(&desk, "jsonl", &wrong).expect(2);
+}
+
+#[test]
+fn a_filter_is_about_the_committed_text() {
+    let desk = labeled(&["가", "나"]);
+    let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
+    let mut journal = Journal::lock(&desk.out(""), vocabulary).unwrap();
+    let id = journal.summaries().unwrap()[0].id;
+    let edit = Change::Set {
+        field: Field::Colors,
+        values: vec!["blue".to_owned()],
+    };
+    journal.apply(&[id], &edit, "step").unwrap();
+    drop(journal);
+    let blue = ["--filter", "color:blue"];
+    let refused = export(&desk, "jsonl", &blue).expect(2);
+    assert!(refused.err.contains("nothing to export"), "{}", refused.err);
+    export(&desk, "jsonl", &["--filter", "color:red"]).expect(0);
+    let rows = lines(&desk.path().join("set/train.jsonl"));
+    let colors = rows.iter().map(|row| &row["attributes"]["colors"]);
+    assert_eq!(colors.collect::<Vec<_>>(), [&json!(["red"]); 2]);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn output_options(options: &DatasetOptions) -> DatasetOptions {
     }
 }
 
-/// Returns the groups that match the filter; `None` without a filter.
+/// Returns the groups whose committed text matches the filter; `None` without a filter.
 fn filtered_groups(
     journal: &Journal,
     options: &DatasetOptions,
@@ -226,13 +226,11 @@ fn filtered_groups(
         return Ok(None);
     };
     let query = Query::parse_whole(filter, vocabulary, &journal.views()?)?;
-    let mut filtered = HashSet::new();
-    journal.each_summary(1024, |summaries| {
-        let places = select(&summaries, &query, Sort::Source, None);
-        filtered.extend(places.into_iter().map(|place| summaries[place as usize].id));
-        Ok(())
-    })?;
-    Ok(Some(filtered))
+    let summaries = journal.committed_summaries()?;
+    let places = select(&summaries, &query, Sort::Source, None).into_iter();
+    Ok(Some(
+        places.map(|place| summaries[place as usize].id).collect(),
+    ))
 }
 
 /// Assigns every group of the journal to a split, in the order of their ids. Uncommitted groups are

@@ -35,7 +35,7 @@ const SELECT_SUMMARY: &str =
 pub struct KnownGroup {
     /// It needs no answer: it has one, or text of another origin, or it is rejected.
     pub is_answered: bool,
-    /// The draft is the committed record.
+    /// The draft is the committed record, which is not rejected.
     pub is_committed: bool,
     pub is_measured: bool,
 }
@@ -48,7 +48,7 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.has_draft OR h.state = 'rejected', h.committed,
+            "SELECT h.has_draft OR h.state = 'rejected', h.committed AND h.state <> 'rejected',
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",

@@ -5,6 +5,7 @@ use crate::common::{Desk, Ended, ended, good, lines, picture, say};
 use labeler_tui::record::{Change, Field, Vocabulary};
 use labeler_tui::store::Journal;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -243,6 +244,24 @@ fn an_edit_without_a_record_is_named_and_gives_status_3() {
     let events = desk.batch(&["--resume", "--json"]).expect(3).events();
     let summary = events.last().unwrap();
     assert_eq!(summary["open_paths"], json!(["가.png"]));
+}
+
+#[test]
+fn a_check_of_a_damaged_journal_names_each_problem_once() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let path = desk.out("journal.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[3 * 4096..6 * 4096].fill(0x55);
+    std::fs::write(&path, bytes).unwrap();
+    let output = journal(&desk, &["check"]).expect(1).out;
+    let problems: Vec<&str> = output
+        .lines()
+        .filter(|line| line.starts_with("wrong: "))
+        .collect();
+    let different: BTreeSet<&&str> = problems.iter().collect();
+    assert!(!problems.is_empty(), "{output}");
+    assert_eq!(problems.len(), different.len(), "{output}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod summary;
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
-use crate::text::{duration, for_json, for_line, plural, shortened};
+use crate::text::{duration, for_json, for_line, percent, plural, shortened};
 use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -395,7 +395,7 @@ fn preparing(stage: Stage) -> Option<&'static str> {
 
 fn status(progress: &Progress) -> String {
     match (preparing(progress.stage), progress.stage_done) {
-        (Some(stage), Some(done)) => format!("{stage} the model, {:.0} %", done * 100.0),
+        (Some(stage), Some(done)) => format!("{stage} the model, {} %", percent(done.into(), 0)),
         (Some(stage), None) => format!("{stage} the model"),
         (None, _) if progress.stage == Stage::Waiting => "no server answers, waiting".to_owned(),
         (None, _) if progress.reading && progress.icons_per_minute == 0.0 => {

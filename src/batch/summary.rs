@@ -115,11 +115,24 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
     }
     if !summary.open.is_empty() {
         lines.push(format!(
-            "no record: {} (rejected or edited by an operator; commit or reopen them in the workstation)",
+            "no record: {} (edited by an operator and not committed; commit them in the workstation)",
             summary.open.len()
         ));
         let examples = summary.open.iter().take(EXAMPLES);
         lines.extend(examples.map(|path| format!("  {}", shortened(path, MAX_EXAMPLE_CHARS))));
+    }
+    if summary.rejected > 0 {
+        lines.push(format!(
+            "rejected: {} (by an operator; they have no record)",
+            summary.rejected
+        ));
+    }
+    if summary.uncommitted > 0 {
+        lines.push(format!(
+            "not committed: {} (changed by an operator; their records stay until the change is \
+             committed in the workstation)",
+            summary.uncommitted
+        ));
     }
     if summary.waiting > 0 {
         lines.push(format!("not labeled: {}", summary.waiting));
@@ -142,12 +155,16 @@ fn nothing_done(summary: &Summary) -> Option<String> {
     }
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
     let open = summary.open.len();
+    let has_record = match summary.rejected {
+        0 => "has a record",
+        _ => "has a record or is rejected",
+    };
     Some(match (open, failed) {
         _ if summary.groups == 0 && summary.refused > 0 => return None,
         _ if summary.groups == 0 => "nothing to do: the source has no items".to_owned(),
-        (0, 0) => "nothing to do: every image has a record".to_owned(),
+        (0, 0) => format!("nothing to do: every image {has_record}"),
         (0, _) => {
-            format!("nothing to do: every image has a record, except {failed} that still fail")
+            format!("nothing to do: every image {has_record}, except {failed} that still fail")
         }
         _ => format!("nothing to do: images without a record wait in the workstation ({open})"),
     })
@@ -217,7 +234,8 @@ pub fn json(summary: &Summary) -> Value {
             "without_reason": retries.without_reason,
         },
         "offered": summary.offered, "unanswered": summary.unanswered, "waiting": summary.waiting, "open": summary.open.len(),
-        "open_paths": summary.open, "committed": summary.committed,
+        "open_paths": summary.open, "rejected": summary.rejected,
+        "uncommitted": summary.uncommitted, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
     });
@@ -274,6 +292,8 @@ mod tests {
             offered: 2,
             unanswered: 1,
             open: vec!["icons/모자.png".into()],
+            rejected: 3,
+            uncommitted: 4,
             retries: RetryCounts {
                 made: 4,
                 better: 3,
@@ -303,8 +323,11 @@ mod tests {
                 "  \u{fffd}[2J모자 0",
                 "  \u{fffd}[2J모자 1",
                 "  \u{fffd}[2J모자 2",
-                "no record: 1 (rejected or edited by an operator; commit or reopen them in the workstation)",
+                "no record: 1 (edited by an operator and not committed; commit them in the workstation)",
                 "  icons/모자.png",
+                "rejected: 3 (by an operator; they have no record)",
+                "not committed: 4 (changed by an operator; their records stay until the change is \
+                 committed in the workstation)",
                 "time per answer: preprocess 15 ms, prefill 59 ms, decode 1.8 s"
             ]
         );
@@ -324,6 +347,12 @@ mod tests {
         assert_eq!(first_line(0, 0), "nothing to do: every image has a record");
         assert!(first_line(0, 2).ends_with("except 2 that still fail"));
         assert!(first_line(1, 2).contains("in the workstation (1)"));
+        let rejected = Summary {
+            groups: 1,
+            rejected: 1,
+            ..Summary::default()
+        };
+        assert!(text(&rejected)[0].ends_with("every image has a record or is rejected"));
         let interrupted = Summary {
             waiting: 1,
             ..Summary::default()

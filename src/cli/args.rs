@@ -6,8 +6,8 @@ use super::pages;
 use super::retriever_args::{EmbedArgs, RetrievalArgs};
 use super::values::{
     BatchSize, OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level,
-    names, only_source, parse_batch_size, parse_bytes, parse_device, parse_temperature, precision,
-    quantize, source_type, whole,
+    names, only_source, parse_batch_size, parse_bytes, parse_device, parse_few, parse_seed,
+    parse_temperature, precision, quantize, source_type, whole,
 };
 use crate::prompt::Lang;
 use crate::record::{Background, SourceType};
@@ -365,11 +365,11 @@ pub struct LabelArgs {
     #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
     /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
-    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = parse_few, help_heading = "Labeling")]
     pub opinions: Option<u32>,
     /// Committed records of the most similar icons to give as examples in the prompt, 0-8
     /// [default: 0]
-    #[arg(long, value_name = "N", env = "LABELER_EXAMPLES", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    #[arg(long, value_name = "N", env = "LABELER_EXAMPLES", allow_negative_numbers = true, value_parser = parse_few, help_heading = "Labeling")]
     pub examples: Option<u32>,
     /// Label one icon of each recolor family with the model, and derive the records of the others
     #[arg(long, env = "LABELER_FAMILIES", value_parser = boolish(), help_heading = "Labeling")]
@@ -431,7 +431,7 @@ pub struct ModelArgs {
     pub batch_size: Option<BatchSize>,
     /// Most memory for the KV cache, for example 4GiB; too little limits --batch-size
     /// [default: 2GiB on the CPU; on an accelerator, at most half of what the weights leave free]
-    #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
+    #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", allow_hyphen_values = true, value_parser = parse_bytes, help_heading = "Model")]
     pub kv_memory: Option<u64>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same
     #[arg(long, env = "LABELER_OFFLINE", value_parser = boolish(), help_heading = "Model")]
@@ -455,14 +455,15 @@ pub struct AskArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub max_new_tokens: Option<u32>,
     /// Sampling temperature; 0 is greedy
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true, value_parser = parse_temperature)]
     pub temperature: f64,
     /// Seed for sampling with a temperature
     #[arg(
         long,
         value_name = "N",
         default_value_t = 0,
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = parse_seed
     )]
     pub seed: u64,
     /// Do not stop at an end token

@@ -212,6 +212,12 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
             "use it together with --db, or leave it out",
         ));
     }
+    if args.names.is_some() && !matches!(kind, SourceKind::Folder(_) | SourceKind::Manifest(_)) {
+        return Err(usage(
+            format!("{} is about the images of a folder", origins.name("names")),
+            "use it together with --images or --input, or leave it out",
+        ));
+    }
     let outdir = match args.outdir {
         Some(dir) => dir,
         None => default_outdir(&kind)?,

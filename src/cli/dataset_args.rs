@@ -1,6 +1,6 @@
 //! The options of `export`.
 
-use super::values::{OutdirArgs, background, named_values, whole};
+use super::values::{OutdirArgs, background, named_values, parse_seed, whole};
 use crate::export;
 use crate::export::{Caption, DatasetOptions, PathStyle, SplitShare};
 use crate::record::Background;
@@ -31,7 +31,8 @@ pub struct ExportArgs {
         long,
         value_name = "N",
         default_value_t = 0,
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = parse_seed
     )]
     pub seed: u64,
     /// Only records that match this filter, such as -reason:color_mismatch
@@ -55,7 +56,7 @@ pub struct ExportArgs {
     /// Images per shard
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub shard_size: u32,
-    /// Remove a different export from DEST first
+    /// Write anew: remove the export in DEST first, once this one is known to be possible
     #[arg(long)]
     pub replace: bool,
 }

@@ -33,7 +33,7 @@ const CHECKED_LATER: [&str; 13] = [
 
 /// Adds the variable to the hint of an error about a value that is set in the environment.
 pub fn with_variables(error: Error, args: &[OsString]) -> Error {
-    let Ok(matches) = command().try_get_matches_from(args) else {
+    let Ok(matches) = command(args).try_get_matches_from(args) else {
         return error;
     };
     let matches = matches.subcommand().map_or(&matches, |(_, inner)| inner);

@@ -1,6 +1,8 @@
 //! The options of `audit` and `compare`, the commands in which people judge records.
 
-use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
+use super::values::{
+    OutdirArgs, VocabularyArgs, parse_seed, parse_share, pictures, ui_lang, whole,
+};
 use crate::commands::options::{AuditOptions, BlindOptions, CompareOptions};
 use crate::record::{AuditEstimate, DEFAULT_SAMPLE_SIZE};
 use crate::text::Language;
@@ -42,7 +44,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SAMPLE_SIZE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub sample: u32,
     /// Seed of the sample; a new number starts a new audit [default: that of the latest audit]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,
     /// Target width of the error rate's interval: 0.05 is five points
     #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
@@ -100,7 +102,8 @@ pub struct CompareArgs {
         value_name = "N",
         default_value_t = 0,
         allow_negative_numbers = true,
-        requires = "blind"
+        requires = "blind",
+        value_parser = parse_seed
     )]
     pub seed: u64,
     /// With --blind: where the images are, if not where the records say

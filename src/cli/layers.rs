@@ -7,6 +7,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::with_short_quotes;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory};
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -169,9 +170,10 @@ fn values(
     value: toml::Value,
 ) -> Result<Vec<Option<String>>> {
     let flag = matches!(arg.get_action(), ArgAction::SetTrue);
+    let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     let one = |value: toml::Value| match value {
         toml::Value::String(text) if !flag => Ok(Some(text)),
-        toml::Value::Integer(n) if !flag => Ok(Some(n.to_string())),
+        toml::Value::Integer(n) if !flag && !is_path => Ok(Some(n.to_string())),
         other if flag => Err(config_error(
             path,
             format!("`{key}` is true or false, not a {}", other.type_str()),

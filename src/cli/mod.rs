@@ -38,27 +38,29 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
         let id = option.trim_start_matches('-').replace('-', "_");
         (!on_command_line).then(|| values::set_by(&id))
     };
-    let matches = command()
-        .try_get_matches_from(&args)
-        .map_err(|error| match foreign_argument(&error) {
-            Some(rejected) => rejected,
-            None => with_origin(error, in_environment),
-        })?;
+    let matches =
+        command(&args)
+            .try_get_matches_from(&args)
+            .map_err(|error| match foreign_argument(&error) {
+                Some(rejected) => rejected,
+                None => with_origin(error, in_environment),
+            })?;
     let origins = layers::Origins::of(&matches);
     let file = layers::config_file(&matches);
     let in_file = |_: &str| Some(format!("it is set in {}", file?.display()));
     let (args, origins) = layers::with_file(args, &matches, origins)?;
     // Errors in the flags were reported above, so an error here is in the file.
-    let matches = command()
+    let matches = command(&args)
         .try_get_matches_from(args)
         .map_err(|error| with_origin(error, in_file))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok(convert::invocation(cli, &origins)?)
 }
 
-/// The clap table. An empty variable counts as unset, because `docker compose` passes unset
-/// variables as empty ones.
-fn command() -> clap::Command {
+/// The clap table for `args`. An empty variable counts as unset, because `docker compose` passes
+/// unset variables as empty ones. The variables of labeling do not count for other commands, which
+/// have their own where they share one.
+fn command(args: &[OsString]) -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     fn without(command: clap::Command, is_empty: &impl Fn(&OsStr) -> bool) -> clap::Command {
         command
@@ -68,7 +70,12 @@ fn command() -> clap::Command {
             })
             .mut_subcommands(|command| without(command, is_empty))
     }
-    without(Cli::command(), &is_empty)
+    let command = without(Cli::command(), &is_empty);
+    let first = args.get(1).and_then(|first| first.to_str());
+    match first.is_some_and(|name| command.find_subcommand(name).is_some()) {
+        true => command.mut_args(|arg| arg.env(None::<&'static str>)),
+        false => command,
+    }
 }
 
 /// Commands, options and values of the Python script and other programs, each with what to use

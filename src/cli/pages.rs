@@ -105,7 +105,7 @@ pub(super) const ENVIRONMENT: Section = (
 pub(super) const EXIT_STATUS: Section = (
     "Exit status",
     &[
-        ("0", "every item has a record"),
+        ("0", "every item has a record or is rejected"),
         ("1", "could not continue, or no row of the source is usable"),
         ("2", "wrong usage or configuration"),
         ("3", "finished, but some items failed or rows were refused"),

@@ -117,6 +117,24 @@ fn kv_memory_is_a_number_with_a_unit() {
 }
 
 #[test]
+fn a_number_out_of_its_range_is_refused_with_the_range() {
+    let ask = |args: &[&'static str]| [&["ask", "what?"], args].concat();
+    for (args, expected) in [
+        (vec!["--demo", "--opinions", "1000"], "from 0 to 8"),
+        (vec!["--demo", "--examples", "-1"], "from 0 to 8"),
+        (
+            vec!["--demo", "--kv-memory", "-1GiB"],
+            "is not a size such as 4GiB",
+        ),
+        (ask(&["--seed", "-1"]), "from 0 to 18446744073709551615"),
+        (ask(&["--temperature", "-1"]), "a number of 0 or more"),
+    ] {
+        let message = usage_error(&args);
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+}
+
+#[test]
 fn values_of_other_programs_are_accepted() {
     let model = |args: &[&str]| {
         let args = [&["--demo"], args].concat();
@@ -227,6 +245,7 @@ fn mistakes_in_the_file_are_usage_errors() {
         "batch-size = \"many\"\n",
         "batch-size = [1, 2]\n",
         "parquet = \"yes\"\n",
+        "outdir = 3\n",
         "parquet = \n",
         "db = \"a\"\ninput = \"b\"\n",
     ] {

@@ -46,6 +46,18 @@ pub fn boolish() -> clap::builder::BoolishValueParser {
     clap::builder::BoolishValueParser::new()
 }
 
+/// Parses the number of a random seed.
+pub fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
+/// Parses a number from 0 to 8, of things that each cost time or a part of the prompt.
+pub fn parse_few(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number <= 8);
+    number.ok_or_else(|| "expected a whole number from 0 to 8".to_owned())
+}
+
 /// Parses a whole number from 1 to `max`.
 pub fn whole<N>(max: Option<N>) -> impl TypedValueParser<Value = N>
 where

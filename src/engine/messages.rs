@@ -359,7 +359,8 @@ pub struct Summary {
     pub rows: u64,
     /// Unusable rows, not included in `rows`.
     pub refused: u64,
-    /// Images of the source. Each has a record, has failed, is waiting for an answer or is open.
+    /// Images of the source. Each has a record, has failed, is waiting for an answer, is open or is
+    /// rejected.
     pub groups: u64,
     pub records: u64,
     pub new_records: u64,
@@ -368,9 +369,14 @@ pub struct Summary {
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
-    /// Image paths of groups edited or rejected by an operator; a batch leaves them to the
-    /// workstation.
+    /// Image paths of groups without a record that an operator has edited; a batch leaves them to
+    /// the workstation.
     pub open: Vec<String>,
+    /// Groups that an operator rejected and that have no record.
+    pub rejected: u64,
+    /// Groups with a record that an operator has edited, accepted or rejected since. The record
+    /// stays until the operator commits.
+    pub uncommitted: u64,
     /// Requests sent to the model.
     pub requests: u64,
     /// Records derived from another icon of the same drawing.

@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 const MAX_LINKS: usize = 40;
 /// Number of random characters in a temporary file name.
 const RANDOM_CHARS: usize = 8;
+const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// A file to be replaced, with the user's links resolved.
 #[derive(Debug)]
@@ -139,21 +140,26 @@ impl Target {
     }
 
     fn is_temporary(&self, name: &str) -> bool {
-        let (prefix, suffix) = self.name_parts();
-        let Some(middle) = name.strip_prefix(&prefix) else {
-            return false;
-        };
+        let of = Self::temporary_of(name);
+        let is_ours = of.is_some_and(|of| self.path.file_name() == Some(of.as_ref()));
         // Names of an early version had no random part.
-        format!(".{middle}") == suffix
-            || middle.strip_suffix(suffix).is_some_and(|random| {
-                random.len() == RANDOM_CHARS
-                    && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            })
+        let (prefix, _) = self.name_parts();
+        is_ours || name.strip_prefix(&prefix) == Some("tmp")
+    }
+
+    /// The name of the file that a temporary file becomes; `None` if `name` is not that of a
+    /// temporary file.
+    pub fn temporary_of(name: &str) -> Option<&str> {
+        let inner = name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+        let (of, random) = inner.rsplit_once('.')?;
+        let is_random =
+            random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_random.then_some(of)
     }
 
     fn name_parts(&self) -> (String, &'static str) {
         let name = self.path.file_name().unwrap_or_default();
-        (format!(".{}.", name.to_string_lossy()), ".tmp")
+        (format!(".{}.", name.to_string_lossy()), TEMPORARY_SUFFIX)
     }
 
     fn folder(&self) -> &Path {

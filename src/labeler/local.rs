@@ -151,12 +151,13 @@ impl Labeler for Local {
             requests: &mut self.requests,
             generator: Generator::new(&self.model, options),
             generations: BTreeMap::new(),
+            is_cache_checked: false,
             jobs,
         };
         let mut is_cap_reported = false;
         let mut last_report = Instant::now();
-        while run.fill_slots().is_continue() {
-            run.begin_urgent();
+        while run.fill_slots()?.is_continue() {
+            run.begin_urgent()?;
             if run.jobs.cancelled() {
                 break;
             }
@@ -185,37 +186,48 @@ struct Run<'a> {
     generator: Generator<'a>,
     /// By ticket.
     generations: BTreeMap<u64, RunningGeneration>,
+    /// Whether the KV cache has room for requests like the first one.
+    is_cache_checked: bool,
     jobs: &'a mut dyn Jobs,
 }
 
 impl Run<'_> {
     /// Begins a request in every free slot. Breaks when no more requests will come and all are
     /// answered, or when the run is canceled.
-    fn fill_slots(&mut self) -> ControlFlow<()> {
+    fn fill_slots(&mut self) -> Result<ControlFlow<()>> {
         while self.generator.free_slots() > 0 {
             let is_idle = self.generator.is_idle();
             match self.jobs.pull(is_idle) {
-                Pull::Request(request) => self.begin(&request),
-                Pull::Closed if is_idle => return ControlFlow::Break(()),
+                Pull::Request(request) => self.begin(&request)?,
+                Pull::Closed if is_idle => return Ok(ControlFlow::Break(())),
                 Pull::Empty | Pull::Closed => break,
-                Pull::Cancelled => return ControlFlow::Break(()),
+                Pull::Cancelled => return Ok(ControlFlow::Break(())),
             }
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Begins urgent requests, which need no free slot; the other answers pause.
-    fn begin_urgent(&mut self) {
+    fn begin_urgent(&mut self) -> Result<()> {
         while self.generator.urgent() < MAX_URGENT
             && let Some(request) = self.jobs.pull_urgent()
         {
-            self.begin(&request);
+            self.begin(&request)?;
         }
+        Ok(())
     }
 
-    fn begin(&mut self, request: &LabelRequest) {
+    /// Begins a request.
+    ///
+    /// # Errors
+    /// If it is the first and the KV cache has room for none.
+    fn begin(&mut self, request: &LabelRequest) -> Result<()> {
         match self.requests.request(self.model, request) {
             Ok(generate_request) => {
+                if !self.is_cache_checked {
+                    self.generator.check_cache(&generate_request)?;
+                    self.is_cache_checked = true;
+                }
                 let generation = RunningGeneration {
                     tokens: Vec::new(),
                     decoder: self.tokenizer.decoder(),
@@ -226,6 +238,7 @@ impl Run<'_> {
             }
             Err(error) => self.fail(request.ticket, error),
         }
+        Ok(())
     }
 
     fn handle(&mut self, event: GenerateEvent) {

@@ -12,7 +12,7 @@ mod vocabulary;
 pub use aside::{free_path, keep_lines};
 pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file_error};
 pub(crate) use own::{
-    APPLICATION_ID, EXPORT_STATE, PROGRAM, is_outdir, is_own_file, is_own_folder,
+    APPLICATION_ID, EXPORT_LOCK, EXPORT_STATE, PROGRAM, is_outdir, is_own_file, is_own_folder,
 };
 pub use vocabulary::{VOCABULARY, read_vocabulary, write_vocabulary};
 

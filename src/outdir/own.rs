@@ -8,6 +8,8 @@ use std::path::Path;
 
 /// The file that identifies an exported dataset.
 pub const EXPORT_STATE: &str = "export.json";
+/// The file that locks a dataset while it is exported.
+pub const EXPORT_LOCK: &str = ".export.lock";
 /// `program` in [`EXPORT_STATE`] starts with it.
 pub const PROGRAM: &str = "labeler-tui ";
 /// The `application_id` of a journal. Early versions left it at 0.

@@ -380,6 +380,15 @@ impl Journal {
         )
     }
 
+    /// Returns all summaries, with the committed text in place of a draft that is not committed.
+    pub fn committed_summaries(&self) -> Result<Vec<GroupSummary>> {
+        queries::committed_summaries(
+            self.database.read(),
+            &self.vocabulary,
+            self.learning.estimator(),
+        )
+    }
+
     /// Returns everything about one group; `None` if it is unknown.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
         let estimator = self.learning.estimator();

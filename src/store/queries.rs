@@ -3,8 +3,8 @@
 use super::errors::{journal_error, unreadable};
 use super::review_records;
 use super::tables::answers::{attempts_of, read_failure};
-use super::tables::computed::read_observed;
-use super::tables::drafts::{DraftRow, current_draft, read_drafts, reasons_of};
+use super::tables::computed::{read_observed, signals_of};
+use super::tables::drafts::{DraftRow, current_draft, read_draft, read_drafts, reasons_of};
 use super::tables::from_json;
 use super::tables::groups::read_group;
 use super::tables::records::read_record;
@@ -35,7 +35,7 @@ const SELECT_SUMMARY: &str =
 pub struct KnownGroup {
     /// It needs no answer: it has one, or text of another origin, or it is rejected.
     pub is_answered: bool,
-    /// The draft is the committed record.
+    /// The draft is the committed record, which is not rejected.
     pub is_committed: bool,
     pub is_measured: bool,
 }
@@ -48,7 +48,7 @@ pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<Known
         .map_err(journal_error("reading the groups"))?;
     let mut select = transaction
         .prepare_cached(
-            "SELECT h.has_draft OR h.state = 'rejected', h.committed,
+            "SELECT h.has_draft OR h.state = 'rejected', h.committed AND h.state <> 'rejected',
                  EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
                      WHERE group_id = h.group_id)
              FROM heads h WHERE h.group_id = ?1",
@@ -156,6 +156,41 @@ pub fn summaries(
         all.extend(batch);
         Ok(())
     })?;
+    Ok(all)
+}
+
+/// Returns all summaries, with the committed text in place of a draft that is not committed.
+pub fn committed_summaries(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+) -> Result<Vec<GroupSummary>> {
+    let committed: HashMap<i64, i64> = db
+        .prepare_cached(
+            "SELECT h.group_id, r.draft FROM heads h JOIN records r ON r.id = h.record
+             WHERE NOT json_valid(h.head) OR json_extract(h.head, '$.draft') IS NOT r.draft",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(journal_error("reading the groups"))?;
+    let mut all = summaries(db, vocabulary, estimator)?;
+    for summary in &mut all {
+        let Some(&draft) = committed.get(&summary.id.0) else {
+            continue;
+        };
+        let draft = read_draft(db, draft)?;
+        summary.signals = signals_of(db, summary.id, &draft)?;
+        summary.reasons = draft.reasons;
+        summary.labels = draft.labels;
+        summary.unexplained = (summary.labels)
+            .unexplained_words(&summary.name, vocabulary)
+            .len();
+        summary.uncertainty =
+            estimator.uncertainty(&summary.reasons, &summary.signals, summary.unexplained);
+    }
     Ok(all)
 }
 

@@ -23,6 +23,8 @@ pub use forbidden::{Forbidden, forbidden, is_forbidden, is_visible};
 pub use json::{json_line_error, without_non_finite};
 pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
-pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural, sha256_in};
+pub use numbers::{
+    count, duration, gibibytes, gigabytes, hex, megabytes, percent, plural, sha256_in,
+};
 pub use time::{file_stamp, utc};
 pub use words::{is_word_char, split_word, without, words};

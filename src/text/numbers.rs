@@ -19,6 +19,17 @@ pub fn plural(n: usize, noun: &str) -> String {
     format!("{} {noun}{end}", count(n as u64))
 }
 
+/// Formats a share in percent, with this many decimals and without the sign: `99.9`. Only all is 100
+/// and only nothing is 0, however close a share comes to them.
+pub fn percent(share: f64, decimals: usize) -> String {
+    let least = 10f64.powi(-(decimals as i32));
+    let percent = match 100.0 * share {
+        percent if share > 0.0 && share < 1.0 => percent.clamp(least, 100.0 - least),
+        percent => percent,
+    };
+    format!("{percent:.decimals$}")
+}
+
 /// Formats a duration: `4.2 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;
@@ -63,6 +74,22 @@ pub fn sha256_in(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_all_is_a_hundred_percent_and_only_nothing_is_none() {
+        for (part, whole, expected) in [
+            (738, 739, ["99", "99.9"]),
+            (9999, 10_000, ["99", "99.9"]),
+            (739, 739, ["100", "100.0"]),
+            (1, 10_000, ["1", "0.1"]),
+            (0, 739, ["0", "0.0"]),
+            (1, 3, ["33", "33.3"]),
+            (2, 3, ["67", "66.7"]),
+        ] {
+            let share = f64::from(part) / f64::from(whole);
+            assert_eq!([0, 1].map(|decimals| percent(share, decimals)), expected);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -4,6 +4,7 @@ use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Command, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
 use crate::record::{GroupId, PastStep};
+use crate::text::percent;
 use crate::wording::Words;
 use std::collections::VecDeque;
 
@@ -185,7 +186,7 @@ impl EngineStatus {
         }
         let progress = &self.progress;
         if let Some(done) = progress.stage_done {
-            text.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
+            text.push_str(&format!(" {}%", percent(done.clamp(0.0, 1.0).into(), 0)));
         }
         if self.paused || self.is_at_rest() {
             return text;

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::record::{AuditEstimate, Vote, VoteTally};
-use crate::text::count;
+use crate::text::{count, percent};
 
 words! {
     audit_title: "Audit" / "표본 검사",
@@ -149,7 +149,7 @@ impl Words {
             threshold.above,
             threshold.below,
             count(threshold.records),
-            format!("{:.0}", 100.0 * threshold.found),
+            percent(threshold.found, 0),
         ))
     }
 

@@ -51,6 +51,18 @@ fn a_folder_without_records_is_refused() {
         "{}",
         refused.err
     );
+    let refused = ended(&mut desk.plain(&["compare", "source", "nowhere"])).expect(2);
+    assert!(
+        refused.err.contains("no records in source"),
+        "{}",
+        refused.err
+    );
+    let refused = ended(&mut desk.plain(&["compare", "nowhere", "source"])).expect(2);
+    assert!(
+        refused.err.contains("nowhere does not exist"),
+        "{}",
+        refused.err
+    );
 }
 
 #[test]

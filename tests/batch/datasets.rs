@@ -1,11 +1,14 @@
 //! `export`: what training programs find in a dataset, and how an interrupted export resumes.
 
 use crate::common::{self, Desk, Ended, ended, good, lines, say};
+use labeler_tui::record::{Change, Field, Vocabulary};
+use labeler_tui::store::Journal;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A labeled folder of icons.
 fn labeled(names: &[&str]) -> Desk {
@@ -267,6 +270,7 @@ fn finished_files_are_kept_and_another_export_is_not_replaced_without_the_flag()
     assert_eq!(files(&set).len(), complete.len());
     export(&desk, "csv", &["--replace"]).expect(0);
     assert_eq!(files(&set).len(), 1);
+    assert!(!set.join("train").exists());
     std::fs::create_dir(desk.path().join("mine")).unwrap();
     std::fs::write(desk.path().join("mine/precious"), "").unwrap();
     let mut args = vec![
@@ -297,6 +301,78 @@ fn replacing_an_export_keeps_other_files_in_its_folders() {
 }
 
 #[test]
+fn a_folder_with_a_foreign_file_gets_its_images_again() {
+    let desk = labeled(&["가", "나"]);
+    for format in ["imagefolder", "sidecar"] {
+        export(&desk, format, &["--replace"]).expect(0);
+        let complete = files(&desk.path().join("set"));
+        let foreign = desk.path().join("set/train/0000/.DS_Store");
+        std::fs::write(&foreign, "view").unwrap();
+        export(&desk, "csv", &["--replace"]).expect(0);
+        let again = export(&desk, format, &["--replace"]).expect(0);
+        assert!(!again.out.contains("kept"), "{}", again.out);
+        let mut found = files(&desk.path().join("set"));
+        let kept = found.remove("train/0000/.DS_Store");
+        assert_eq!(kept.unwrap(), b"view");
+        assert_eq!(found, complete);
+        std::fs::remove_file(foreign).unwrap();
+    }
+}
+
+#[test]
+fn a_complete_export_is_repaired_and_replaced() {
+    let desk = labeled(&["가", "나", "다"]);
+    let args = ["--shard-size", "2"];
+    export(&desk, "imagefolder", &args).expect(0);
+    let complete = files(&desk.path().join("set"));
+    let image = |at: usize| {
+        desk.path()
+            .join("set")
+            .join(complete.keys().nth(at).unwrap())
+    };
+    // A missing file is noticed, one that has changed is not.
+    std::fs::remove_file(image(0)).unwrap();
+    let again = export(&desk, "imagefolder", &args).expect(0);
+    assert!(
+        again.out.contains("2 files from an earlier run kept"),
+        "{}",
+        again.out
+    );
+    assert_eq!(files(&desk.path().join("set")), complete);
+    std::fs::write(image(0), "changed").unwrap();
+    let replaced = ["--shard-size", "2", "--replace"];
+    let again = export(&desk, "imagefolder", &replaced).expect(0);
+    assert!(!again.out.contains("kept"), "{}", again.out);
+    assert_eq!(files(&desk.path().join("set")), complete);
+}
+
+#[test]
+fn two_exports_do_not_write_to_one_folder() {
+    let desk = labeled(&["가"]);
+    export(&desk, "sidecar", &[]).expect(0);
+    let set = desk.path().join("set");
+    let before = common::files(&set);
+    let path = set.join(".export.lock");
+    let other = labeler_tui::store::Lock::take_removable(&path, "").unwrap();
+    let refused = export(&desk, "csv", &["--replace"]).expect(1);
+    let holder = format!("set is in use by process {}", std::process::id());
+    assert!(refused.err.contains(&holder), "{}", refused.err);
+    assert!(refused.err.contains("another --to"), "{}", refused.err);
+    drop(other);
+    let mut after = common::files(&set);
+    // As a killed export leaves it.
+    assert!(after.remove(".export.lock").is_some());
+    assert_eq!(after, before);
+    let half = set.join("train/.export-train-0000.Ab12Cd");
+    std::fs::create_dir(&half).unwrap();
+    std::fs::write(half.join("half.png"), "").unwrap();
+    export(&desk, "csv", &["--replace"]).expect(0);
+    let left: Vec<String> = files(&set).into_keys().collect();
+    assert_eq!(left, ["train.csv"]);
+    assert!(!set.join("train").exists());
+}
+
+#[test]
 fn an_export_that_fails_at_once_leaves_nothing_behind() {
     let desk = labeled(&["가"]);
     export(&desk, "webdataset", &[]).expect(0);
@@ -311,7 +387,11 @@ fn an_export_that_fails_at_once_leaves_nothing_behind() {
     };
     let refused = csv(&[]).expect(2);
     assert!(refused.err.contains("--copy-images"), "{}", refused.err);
+    assert!(!desk.path().join("table").exists());
     csv(&["--copy-images"]).expect(0);
+    let before = common::files(&desk.path().join("table"));
+    csv(&["--replace"]).expect(2);
+    assert_eq!(common::files(&desk.path().join("table")), before);
 }
 
 #[test]
@@ -450,6 +530,27 @@ fn a_filter_selects_the_records_that_are_split() {
     );
     let wrong = ["--replace", "--filter", "hue:red"];
     export(&desk, "jsonl", &wrong).expect(2);
+}
+
+#[test]
+fn a_filter_is_about_the_committed_text() {
+    let desk = labeled(&["가", "나"]);
+    let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
+    let mut journal = Journal::lock(&desk.out(""), vocabulary).unwrap();
+    let id = journal.summaries().unwrap()[0].id;
+    let edit = Change::Set {
+        field: Field::Colors,
+        values: vec!["blue".to_owned()],
+    };
+    journal.apply(&[id], &edit, "step").unwrap();
+    drop(journal);
+    let blue = ["--filter", "color:blue"];
+    let refused = export(&desk, "jsonl", &blue).expect(2);
+    assert!(refused.err.contains("nothing to export"), "{}", refused.err);
+    export(&desk, "jsonl", &["--filter", "color:red"]).expect(0);
+    let rows = lines(&desk.path().join("set/train.jsonl"));
+    let colors = rows.iter().map(|row| &row["attributes"]["colors"]);
+    assert_eq!(colors.collect::<Vec<_>>(), [&json!(["red"]); 2]);
 }
 
 #[test]

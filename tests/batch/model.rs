@@ -54,6 +54,30 @@ fn the_demo_labels_the_sample_items() {
 }
 
 #[test]
+fn memory_that_has_room_for_no_icon_is_refused_with_what_suffices() {
+    let desk = Desk::new();
+    let run = |memory: &str| {
+        let args = [
+            "--demo",
+            "--batch",
+            "--outdir",
+            "out",
+            "--max-samples",
+            "1",
+            "--resume",
+            "--kv-memory",
+            memory,
+        ];
+        ended(&mut desk.plain(&args))
+    };
+    let refused = run("1MiB").expect(2).err;
+    let (_, enough) = refused.split_once("give --kv-memory ").unwrap();
+    run(enough.split(' ').next().unwrap()).expect(0);
+    assert_eq!(desk.records().len(), 1);
+    assert!(desk.errors().is_empty());
+}
+
+#[test]
 fn an_untrained_checkpoint_still_writes_valid_records() {
     let desk = Desk::with_icons(&["가죽 모자"]);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");

@@ -2,9 +2,10 @@
 //! commands that move the journal.
 
 use crate::common::{Desk, Ended, ended, good, lines, picture, say};
-use labeler_tui::record::{Change, Vocabulary};
+use labeler_tui::record::{Change, Field, Vocabulary};
 use labeler_tui::store::Journal;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -175,26 +176,92 @@ fn a_line_that_cannot_be_read_is_reported_and_its_image_is_labeled() {
     );
 }
 
-#[test]
-fn an_item_whose_record_was_rejected_is_named_and_gives_status_3() {
-    let desk = Desk::with_icons(&["가", "나"]);
-    desk.batch(&[]).expect(0);
+fn change(desk: &Desk, name: &str, changes: &[Change]) {
     let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
     let mut journal = Journal::lock(&desk.out(""), vocabulary).unwrap();
-    let id = journal.summaries().unwrap()[0].id;
-    let reason = "icon of another item".to_owned();
-    for change in [Change::Reject { reason }, Change::Commit] {
-        journal.apply(&[id], &change, "step").unwrap();
+    let all = journal.summaries().unwrap();
+    let id = all.iter().find(|group| group.name == name).unwrap().id;
+    for change in changes {
+        journal.apply(&[id], change, "step").unwrap();
     }
-    drop(journal);
+}
+
+fn edit() -> Change {
+    Change::Set {
+        field: Field::LabelKo,
+        values: vec!["손으로 고친 붉은 천 모자".to_owned()],
+    }
+}
+
+#[test]
+fn rejected_items_and_uncommitted_edits_of_records_are_counted_and_complete() {
+    let desk = Desk::with_icons(&["가", "나", "다"]);
+    desk.batch(&[]).expect(0);
+    let reject = Change::Reject {
+        reason: "icon of another item".to_owned(),
+    };
+    change(&desk, "가", &[reject.clone(), Change::Commit]);
+    change(&desk, "나", &[reject]);
+    change(&desk, "다", &[edit()]);
+    let ended = desk.batch(&["--resume"]).expect(0);
+    assert!(
+        ended
+            .out
+            .contains("every image has a record or is rejected"),
+        "{}",
+        ended.out
+    );
+    for line in [
+        "2 records (0 new) of 3",
+        "\nrejected: 1 (",
+        "\nnot committed: 2 (",
+    ] {
+        assert!(ended.out.contains(line), "{}", ended.out);
+    }
+    let events = desk.batch(&["--resume", "--json"]).expect(0).events();
+    let summary = events.last().unwrap();
+    assert_eq!(
+        (&summary["rejected"], &summary["uncommitted"]),
+        (&json!(1), &json!(2))
+    );
+}
+
+#[test]
+fn an_edit_without_a_record_is_named_and_gives_status_3() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&[]).expect(0);
+    let reason = "icon of another item".to_owned();
+    change(
+        &desk,
+        "가",
+        &[Change::Reject { reason }, Change::Commit, edit()],
+    );
     let ended = desk.batch(&["--resume"]).expect(3);
     assert!(ended.out.contains("1 record (0 new) of 2"), "{}", ended.out);
-    let listed = "no record: 1 (rejected or edited by an operator; commit or reopen them in the \
+    let listed = "no record: 1 (edited by an operator and not committed; commit them in the \
                   workstation)\n  가.png\n";
     assert!(ended.out.contains(listed), "{}", ended.out);
     let events = desk.batch(&["--resume", "--json"]).expect(3).events();
     let summary = events.last().unwrap();
     assert_eq!(summary["open_paths"], json!(["가.png"]));
+}
+
+#[test]
+fn a_check_of_a_damaged_journal_names_each_problem_once() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let path = desk.out("journal.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[3 * 4096..6 * 4096].fill(0x55);
+    std::fs::write(&path, bytes).unwrap();
+    let output = journal(&desk, &["check"]).expect(1).out;
+    let problems: Vec<&str> = output
+        .lines()
+        .filter(|line| line.starts_with("wrong: "))
+        .collect();
+    let different: BTreeSet<&&str> = problems.iter().collect();
+    assert!(!problems.is_empty(), "{output}");
+    assert_eq!(problems.len(), different.len(), "{output}");
 }
 
 #[test]

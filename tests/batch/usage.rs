@@ -21,6 +21,7 @@ fn usage_errors_have_status_2() {
         &["--images", "source", "--json"],
         &["--images", "source", "--keymap", "nowhere.toml"],
         &["--batch", "--input", "source/x.txt"],
+        &["--batch", "--demo", "--names", "none"],
     ] {
         let ended = ended(&mut desk.command(args)).expect(2);
         assert!(ended.err.starts_with("error: "), "{args:?}: {}", ended.err);
@@ -456,4 +457,17 @@ fn an_error_names_the_variable_that_a_bad_value_came_from() {
         unknown.err,
         "warning: there is no variable LABELER_MODELS; do you mean LABELER_MODEL?\n"
     );
+}
+
+#[test]
+fn a_variable_of_labeling_does_not_stop_other_commands() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let mut list = desk.plain(&["list"]);
+    list.env("LABELER_NAMES", "odd")
+        .env("LABELER_OUTDIR", "out");
+    ended(&mut list).expect(0);
+    let mut label = desk.plain(&["--batch", "--images", "source"]);
+    let refused = ended(label.env("LABELER_NAMES", "odd")).expect(2);
+    assert!(refused.err.contains("LABELER_NAMES"), "{}", refused.err);
 }

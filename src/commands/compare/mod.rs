@@ -11,7 +11,7 @@ use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
 use crate::record::{GroupId, Record, RecordComparison, Vocabulary, compare};
 use crate::store::{self, Journal, LabelsFile, Prefer};
-use crate::text::{count, for_line, pad, plural};
+use crate::text::{count, for_line, pad, percent, plural};
 use crate::tui::Exit;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// How many paths are listed of the images that only one side has.
 const MAX_LISTED: usize = 3;
+/// What to compare.
+const RECORDS: &str = "give an --outdir of labeler-tui, or a labels.jsonl";
 
 /// Prints the comparison as a table or, with `--json`, as one object; with `--blind` starts a vote.
 pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
@@ -77,9 +79,12 @@ fn records(
     };
     let no_records = || {
         let cause = format!("there are no records in {}", path.display());
-        Error::new(ErrorKind::Usage, cause)
-            .with_hint("give an --outdir of labeler-tui, or a labels.jsonl")
+        Error::new(ErrorKind::Usage, cause).with_hint(RECORDS)
     };
+    if !path.exists() {
+        let cause = format!("{} does not exist", path.display());
+        return Err(Error::new(ErrorKind::Usage, cause).with_hint(RECORDS));
+    }
     if !file.exists() {
         return Err(no_records());
     }
@@ -139,10 +144,10 @@ fn write_table(text: &mut String, comparison: &RecordComparison) -> std::fmt::Re
     }
     writeln!(text, "\nfield      images   equal   same words   overlap")?;
     for agreement in &comparison.fields {
-        let share = |n: usize| 100.0 * n as f64 / agreement.compared as f64;
+        let share = |n: usize| percent(n as f64 / agreement.compared as f64, 0);
         writeln!(
             text,
-            "{} {:>6}   {:>3.0} %   {:>8.0} %   {:>7.2}",
+            "{} {:>6}   {:>3} %   {:>8} %   {:>7.2}",
             pad(agreement.field.name(), 10),
             count(agreement.compared as u64),
             share(agreement.equal),

@@ -14,7 +14,7 @@ use crate::record::{
     Vocabulary,
 };
 use crate::store::{self, Journal};
-use crate::text::{count, for_json, for_line, pad, plural, utc};
+use crate::text::{count, for_json, for_line, pad, percent, plural, utc};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -220,7 +220,7 @@ fn display_name(name: &str, path: &str) -> String {
 }
 
 fn row(name: &str, figures: &RetrievalMetrics) -> String {
-    let percent = |share: f64| format!("{:>5.1} %", 100.0 * share);
+    let percent = |share: f64| format!("{:>5} %", percent(share, 1));
     format!(
         "{} {:>7} {} {} {} {:>7.3}\n",
         pad(name, 18),

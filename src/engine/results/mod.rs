@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
-    Attempt, AttemptSettings, Background, Failure, FailureCode, FailureDetail, GroupId,
+    Attempt, AttemptSettings, Background, Failure, FailureCode, FailureDetail, GroupId, GroupState,
     GroupSummary, Reason, Recoloring, Vocabulary,
 };
 use crate::store::StoredAttempt;
@@ -66,8 +66,12 @@ struct RunCounts {
     /// Groups whose newest request failed and that have a record.
     unanswered: HashSet<GroupId>,
     new_records: u64,
-    /// Image paths of answered groups with an edit or a rejection that a batch must not commit.
+    /// Image paths of groups without a record that have an edit, which a batch must not commit.
     open: Vec<String>,
+    /// Groups that an operator rejected and that have no record.
+    rejected: u64,
+    /// Groups with a record that an operator has edited, accepted or rejected since.
+    uncommitted: u64,
     requests: u64,
     derived: u64,
     /// Groups whose new answer waits to be compared with the draft.
@@ -87,6 +91,18 @@ impl RunCounts {
         let is_new = self.finished.insert(group);
         self.done += u64::from(is_new);
         is_new
+    }
+
+    /// Counts a group that an earlier run answered, by what an operator did with the answer.
+    fn count_decision(&mut self, group: GroupSummary) {
+        match (group.state, group.has_record) {
+            (GroupState::Rejected, false) => self.rejected += 1,
+            (_, false) => self.open.push(group.image_path),
+            (GroupState::Edited | GroupState::Accepted | GroupState::Rejected, true) => {
+                self.uncommitted += 1;
+            }
+            (_, true) => {}
+        }
     }
 
     /// Counts a group that finished without an answer. A group that has a record keeps it.
@@ -264,9 +280,9 @@ impl Results {
         }
         self.commit(group, journal)?;
         self.counts.already(group);
-        let summary = journal.with(|journal| journal.summary(group))?;
-        let open = summary.filter(|group| !group.has_record);
-        self.counts.open.extend(open.map(|group| group.image_path));
+        if let Some(summary) = journal.with(|journal| journal.summary(group))? {
+            self.counts.count_decision(summary);
+        }
         Ok(match self.opinions {
             0 => Resumed::Nothing,
             _ => Resumed::Opinions(self.missing_opinions(group, journal)?),
@@ -476,15 +492,18 @@ impl Results {
     pub fn summary(&self, groups: u64) -> Summary {
         let counts = &self.counts;
         let finished = counts.already + counts.done;
+        let unfinished = (counts.failed.len() + counts.open.len()) as u64;
         Summary {
             groups,
-            records: finished.saturating_sub((counts.failed.len() + counts.open.len()) as u64),
+            records: finished.saturating_sub(unfinished + counts.rejected),
             new_records: counts.new_records,
             requests: counts.requests,
             derived: counts.derived,
             offered: counts.offered.len() as u64,
             unanswered: counts.unanswered.len() as u64,
             open: counts.open.clone(),
+            rejected: counts.rejected,
+            uncommitted: counts.uncommitted,
             waiting: groups.saturating_sub(finished),
             failures: counts.failures(),
             retries: counts.retries,

@@ -65,8 +65,8 @@ pub fn run(
         };
         tracing::error!(error = %error, in_flight = unfinished.len(), "the model failed");
         failures = if finished > 0 { 1 } else { failures + 1 };
-        // Servers that have refused every request will refuse again.
-        let is_final = error.kind == ErrorKind::Network;
+        // Servers that have refused every request will refuse again, and wrong options stay wrong.
+        let is_final = matches!(error.kind, ErrorKind::Network | ErrorKind::Usage);
         if unfinished.is_empty() || is_final || failures > MAX_FAILURES {
             metrics.stage(Stage::Failed, None);
             send(ModelEvent::Broken(error));

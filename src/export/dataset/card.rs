@@ -6,7 +6,7 @@ use super::options::{DatasetOptions, PathStyle};
 use super::plan::LeftOut;
 use crate::export::audit_summary::AuditSummary;
 use crate::record::{Field, Reason, RetrievalSummary};
-use crate::text::{count, plural, utc};
+use crate::text::{count, percent, plural, utc};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -306,7 +306,7 @@ fn write_retrieval(text: &mut String, retrieval: &RetrievalSummary) -> std::fmt:
         ("queries as first written", retrieval.queries.before),
     ];
     for (name, figures) in rows {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let percent = |share: f64| format!("{} %", percent(share, 1));
         writeln!(
             text,
             "| {name} | {} | {} | {} | {} | {:.3} |",

@@ -1,30 +1,104 @@
-//! The folder of a dataset. Detects what an earlier export left there and writes files atomically.
+//! The folder of a dataset. Detects what an earlier export left there, and lets one export at a time
+//! write to it.
 
-use super::images::is_example;
+use super::images::{count_examples, remove_examples};
+use super::pending::{PendingFile, PendingFolder, remove_leftovers};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::export::target::{ExportSink, Target};
-use crate::outdir::{EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular, sync_folder};
-use crate::platform;
-use crate::text::plural;
+use crate::export::target::Target;
+use crate::outdir::{EXPORT_LOCK, EXPORT_STATE, PROGRAM, file_error, is_absent, refuse_irregular};
+use crate::store::Lock;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
-use tempfile::TempDir;
+
+/// The dataset card.
+pub(super) const CARD: &str = "README.md";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     program: String,
-    /// Hash of the records and options.
+    /// Hash of the records and options. Empty while the export is being removed.
     digest: String,
     complete: bool,
     /// Files and folders of the export, except the card.
     files: Vec<String>,
 }
 
+/// A file of a dataset, or a folder of examples. Its name is a path in the dataset, with `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub name: String,
+    /// Number of files in the folder; `None` for a file.
+    examples: Option<usize>,
+}
+
+impl Part {
+    pub fn file(name: String) -> Self {
+        Self {
+            name,
+            examples: None,
+        }
+    }
+
+    pub fn folder(name: String, files: usize) -> Self {
+        Self {
+            name,
+            examples: Some(files),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Destination {
     root: PathBuf,
+}
+
+/// An export that has begun. It alone may write to the folder until it is dropped.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// How many parts an earlier run of this export has written.
+    pub kept: usize,
+    _lock: DestinationLock,
+}
+
+/// The folder's lock. `None` if its file system has no locks: two exports at once can then make each
+/// other fail, but leave no incomplete file under its final name.
+#[derive(Debug)]
+struct DestinationLock {
+    lock: Option<Lock>,
+    path: PathBuf,
+    /// Folders that did not exist before, the innermost first.
+    created: Vec<PathBuf>,
+}
+
+impl DestinationLock {
+    fn take(root: &Path) -> Result<Self> {
+        let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let created = root.ancestors().take_while(is_new).map(Path::to_owned);
+        let mut taken = Self {
+            lock: None,
+            path: root.join(EXPORT_LOCK),
+            created: created.collect(),
+        };
+        fs::create_dir_all(root).map_err(file_error("creating", root))?;
+        let instead = "wait until it ends or stop it, or give another --to";
+        taken.lock = Lock::take_removable(&taken.path, instead)?;
+        Ok(taken)
+    }
+}
+
+impl Drop for DestinationLock {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            // The next export uses a lock file that cannot be removed.
+            let _ = fs::remove_file(&self.path);
+        }
+        for folder in &self.created {
+            // Only an empty folder is removed: nothing has been exported to it.
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 impl Destination {
@@ -39,65 +113,46 @@ impl Destination {
     }
 
     /// Prepares the folder. It must be new, empty, or have an interrupted run of this export. With
-    /// `replace`, another export is removed. Returns how many of the files exist already.
-    pub fn begin(&self, digest: &str, files: &[String], replace: bool) -> Result<usize> {
-        match fs::create_dir_all(&self.root) {
-            Ok(()) => {}
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Err(self
-                    .occupied("is not a folder, or is inside a file")
-                    .with_hint("give --to a folder that is new or empty"));
-            }
-            Err(error) => return Err(file_error("creating", &self.root)(error)),
+    /// `replace`, another export and a complete one are removed. An error changes nothing.
+    pub fn begin(&self, digest: &str, parts: &[Part], replace: bool) -> Result<Begun> {
+        self.check(digest, parts, replace)?;
+        let lock = DestinationLock::take(&self.root)?;
+        // The folder may have changed before it was locked.
+        let state = self.check(digest, parts, replace)?;
+        let new = parts.iter().map(|part| part.name.as_str());
+        let old = state.iter().flat_map(|state| names_inside(&state.files));
+        remove_leftovers(&self.root, new.chain(old).chain([CARD, EXPORT_STATE]));
+        if let Some(state) = state
+            && (state.digest != digest || state.complete && replace)
+        {
+            // A removal that is interrupted is not taken for an export.
+            self.write_state("", &state.files, false)?;
+            self.remove(&state.files)?;
         }
-        let state = self.state()?;
-        if state.is_none() {
-            // A run may have been killed before its first file was in place.
-            Target::find(&self.root, EXPORT_STATE)?.remove_leftovers();
-        }
-        match state {
-            Some(state) if state.digest == digest => {}
-            Some(state) if replace => self.remove(&state.files)?,
-            Some(_) => {
-                return Err(self.occupied("holds another export").with_hint(
-                    "use --replace to remove that export, or give another --to; other records \
-or options make another export",
-                ));
-            }
-            None if self.is_empty()? => {}
-            None => {
-                return Err(self
-                    .occupied("is not empty")
-                    .with_hint("give a folder that is new or empty"));
-            }
-        }
-        self.write_state(digest, files, false)?;
-        Ok(files.iter().filter(|name| self.has(name)).count())
+        self.write_state(digest, &names(parts), false)?;
+        Ok(Begun {
+            kept: parts.iter().filter(|part| self.has(part)).count(),
+            _lock: lock,
+        })
     }
 
-    pub fn complete(&self, digest: &str, files: &[String]) -> Result<()> {
-        self.write_state(digest, files, true)
+    pub fn complete(&self, digest: &str, parts: &[Part]) -> Result<()> {
+        self.write_state(digest, &names(parts), true)
     }
 
-    /// Whether a file or folder exists. Each is installed by a rename, so it is complete.
-    pub fn has(&self, name: &str) -> bool {
-        self.root.join(name).symlink_metadata().is_ok()
+    /// Whether a file or folder of this export is complete.
+    pub fn has(&self, part: &Part) -> bool {
+        let path = self.root.join(&part.name);
+        match part.examples {
+            // Installed by a rename.
+            None => path.symlink_metadata().is_ok(),
+            Some(files) => count_examples(&path).is_ok_and(|found| found == files),
+        }
     }
 
     /// Starts to write a file.
     pub fn begin_file(&self, name: &str) -> Result<PendingFile> {
-        self.make_parent(name)?;
-        let target = Target::find(&self.root, name)?;
-        target.remove_leftovers();
-        Ok(PendingFile {
-            sink: target.begin()?,
-            target,
-        })
+        PendingFile::begin(&self.root, name)
     }
 
     /// Writes a file.
@@ -113,23 +168,59 @@ or options make another export",
 
     /// Starts to write a folder.
     pub fn begin_folder(&self, name: &str) -> Result<PendingFolder> {
-        self.make_parent(name)?;
-        let path = self.root.join(name);
-        let parent = path.parent().unwrap_or(&self.root).to_owned();
-        let prefix = format!("{TEMPORARY_PREFIX}{}.", name.replace('/', "-"));
-        remove_leftovers(&parent, &prefix);
-        let mut builder = tempfile::Builder::new();
-        platform::set_folder_mode(builder.prefix(&prefix));
-        let folder = builder
-            .tempdir_in(&parent)
-            .map_err(file_error("writing in", &parent))?;
-        Ok(PendingFolder { folder, path })
+        PendingFolder::begin(&self.root, name)
     }
 
-    fn make_parent(&self, name: &str) -> Result<()> {
-        let path = self.root.join(name);
-        let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(file_error("creating", parent))
+    /// Checks whether the export may be written, and returns the state of the one that is there.
+    fn check(&self, digest: &str, parts: &[Part], replace: bool) -> Result<Option<State>> {
+        let existing = self.root.ancestors().find(|folder| folder.exists());
+        if existing.is_some_and(|existing| !existing.is_dir()) {
+            return Err(self
+                .occupied("is not a folder, or is inside a file")
+                .with_hint("give --to a folder that is new or empty"));
+        }
+        let state = self.state()?;
+        match &state {
+            Some(state) if state.digest == digest || replace => {}
+            Some(_) => {
+                return Err(self.occupied("holds another export").with_hint(
+                    "use --replace to remove that export, or give another --to; other records \
+or options make another export",
+                ));
+            }
+            None if self.is_empty()? => {}
+            None => {
+                return Err(self
+                    .occupied("is not empty")
+                    .with_hint("give a folder that is new or empty"));
+            }
+        }
+        for part in parts {
+            self.check_place(part)?;
+        }
+        Ok(state)
+    }
+
+    /// Checks that nothing stands in the way of a file or folder that an earlier export did not
+    /// write.
+    fn check_place(&self, part: &Part) -> Result<()> {
+        let path = self.root.join(&part.name);
+        let parents = path.ancestors().skip(1);
+        let mut parents = parents.take_while(|folder| *folder != self.root);
+        let is_taken = |path: &Path| path.exists() && !path.is_dir();
+        let in_the_way = match part.examples {
+            _ if parents.any(is_taken) => true,
+            None => path.is_dir(),
+            Some(_) => is_taken(&path),
+        };
+        match in_the_way {
+            false => Ok(()),
+            true => Err(Error::new(
+                ErrorKind::Usage,
+                format!("something else is at {}", path.display()),
+            )
+            .with_hint("move it away, or give another --to")),
+        }
     }
 
     fn state(&self) -> Result<Option<State>> {
@@ -161,40 +252,60 @@ or options make another export",
         self.write(EXPORT_STATE, format!("{text}\n").as_bytes())
     }
 
+    /// Whether the folder has nothing but what an export leaves that was killed at its beginning.
     fn is_empty(&self) -> Result<bool> {
-        let mut entries = fs::read_dir(&self.root).map_err(file_error("reading", &self.root))?;
-        Ok(entries.next().is_none())
+        let reading = file_error("reading", &self.root);
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(reading(error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(&reading)?.file_name();
+            let name = name.to_string_lossy();
+            if name != EXPORT_LOCK && Target::temporary_of(&name) != Some(EXPORT_STATE) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    /// Removes the listed files of an earlier export, without following links or leaving the
-    /// folder.
+    /// Removes the listed files of an earlier export and the folders that this leaves empty, without
+    /// following links or leaving the folder.
     fn remove(&self, files: &[String]) -> Result<()> {
-        let is_inside = |name: &&String| {
-            let mut parts = Path::new(name.as_str()).components();
-            !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
-        };
-        let card = "README.md".to_owned();
-        for name in files.iter().filter(is_inside).chain([&card]) {
+        for name in names_inside(files).chain([CARD]) {
             let path = self.root.join(name);
             let folders = path.ancestors().skip(1);
-            let mut folders = folders.take_while(|folder| *folder != self.root);
-            if folders.any(Path::is_symlink) {
+            let folders = folders.take_while(|folder| *folder != self.root);
+            if folders.clone().any(Path::is_symlink) {
                 continue;
             }
             let removed = match path.symlink_metadata() {
                 Ok(about) if about.is_dir() => remove_examples(&path),
                 Ok(_) => fs::remove_file(&path),
-                Err(_) => continue,
+                Err(_) => Ok(()),
             };
             removed.map_err(file_error("removing", &path))?;
+            for folder in folders {
+                // Fails if it has other files.
+                let _ = fs::remove_dir(folder);
+            }
         }
         Ok(())
     }
 
-    /// Undoes [`Self::begin`] for an export that failed before any of its files was in place.
-    pub fn abandon(&self, files: &[String]) {
-        if !files.iter().any(|name| self.has(name)) {
-            let _ = fs::remove_file(self.root.join(EXPORT_STATE));
+    /// Undoes [`Self::begin`] for an export that failed before any of its parts was complete.
+    pub fn abandon(&self, parts: &[Part]) {
+        if parts.iter().any(|part| self.has(part)) {
+            return;
+        }
+        let state = self.root.join(EXPORT_STATE);
+        let removed = self
+            .remove(&names(parts))
+            .and_then(|()| fs::remove_file(&state).map_err(file_error("removing", &state)));
+        // The export ends with the error that it failed with.
+        if let Err(error) = removed {
+            tracing::warn!(error = %error.cause, "cannot undo the export");
         }
     }
 
@@ -203,90 +314,15 @@ or options make another export",
     }
 }
 
-/// Removes the files of examples from a folder, and the folder unless it contains others.
-fn remove_examples(folder: &Path) -> io::Result<()> {
-    let mut is_empty = true;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        match is_example(&entry.file_name()) && !entry.file_type()?.is_dir() {
-            true => fs::remove_file(entry.path())?,
-            false => is_empty = false,
-        }
-    }
-    match is_empty {
-        true => fs::remove_dir(folder),
-        false => Ok(()),
-    }
+fn names(parts: &[Part]) -> Vec<String> {
+    parts.iter().map(|part| part.name.clone()).collect()
 }
 
-/// Name prefix of a folder that is not complete.
-const TEMPORARY_PREFIX: &str = ".export-";
-
-/// Removes the incomplete folders of a killed run.
-fn remove_leftovers(parent: &Path, prefix: &str) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
-        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // A leftover only takes up space.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// A file that is being written.
-pub(super) struct PendingFile {
-    pub sink: ExportSink,
-    target: Target,
-}
-
-impl PendingFile {
-    /// Appends a line of JSON.
-    pub fn json_line(&mut self, row: &impl Serialize) -> Result<()> {
-        let row = serde_json::to_string(row);
-        self.sink
-            .line(&row.context(ErrorKind::Internal, "writing a row")?)
-    }
-
-    pub fn finish(self) -> Result<()> {
-        self.target.replace(self.sink.finish()?)
-    }
-
-    /// For a writer that owns the sink and returns it at the end.
-    pub fn into_parts(self) -> (ExportSink, Target) {
-        (self.sink, self.target)
-    }
-}
-
-/// A folder that is being written.
-pub(super) struct PendingFolder {
-    folder: TempDir,
-    path: PathBuf,
-}
-
-impl PendingFolder {
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.path().join(name);
-        File::create_new(&path)
-            .and_then(|mut created| created.write_all(bytes))
-            .map_err(file_error("writing", &path))
-    }
-
-    /// Syncs the folder and renames it to its final name.
-    pub fn finish(self) -> Result<()> {
-        let mut written = 0;
-        let entries =
-            fs::read_dir(self.folder.path()).map_err(file_error("reading", &self.path))?;
-        for entry in entries {
-            let path = entry.map_err(file_error("reading", &self.path))?.path();
-            File::open(&path)
-                .and_then(|written| written.sync_all())
-                .map_err(file_error("syncing", &path))?;
-            written += 1;
-        }
-        tracing::debug!("{}: {}", self.path.display(), plural(written, "file"));
-        sync_folder(self.folder.path())?;
-        let folder = self.folder.keep();
-        fs::rename(&folder, &self.path).map_err(file_error("writing", &self.path))?;
-        sync_folder(self.path.parent().unwrap_or(&self.path))
-    }
+/// The names that lead to a place in the folder. The list is read from a file.
+fn names_inside(names: &[String]) -> impl Iterator<Item = &str> {
+    let is_inside = |name: &&str| {
+        let mut parts = Path::new(name).components();
+        !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+    };
+    names.iter().map(String::as_str).filter(is_inside)
 }

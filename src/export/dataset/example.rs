@@ -3,8 +3,9 @@
 use super::destination::Destination;
 use super::images::Images;
 use super::options::DatasetOptions;
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::Record;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Progress of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(super) struct Example {
     pub record: Record,
     /// At least one. Formats with a single text use the first.
     pub captions: Vec<String>,
-    /// Path of the image; `None` if it is not a separate file.
+    /// Path of the original image; `None` if it is not a separate file.
     pub file: Option<PathBuf>,
     /// The image to write.
     pub bytes: Vec<u8>,
@@ -31,7 +32,32 @@ pub(super) struct Example {
     pub extension: &'static str,
 }
 
+/// How a dataset that does not contain its images can refer to one.
+pub(super) struct ImageName<'a> {
+    pub image_path: &'a str,
+    /// `None` if it is not a separate file.
+    pub file: Option<&'a Path>,
+}
+
+impl ImageName<'_> {
+    /// Returns the original file.
+    pub fn original(&self) -> Result<&Path> {
+        self.file.ok_or_else(|| {
+            let cause = format!("{} is not a separate file", self.image_path);
+            Error::new(ErrorKind::Usage, cause)
+                .with_hint("--copy-images writes the images into the dataset")
+        })
+    }
+}
+
 impl Example {
+    pub fn name(&self) -> ImageName<'_> {
+        ImageName {
+            image_path: &self.record.image_path,
+            file: self.file.as_deref(),
+        }
+    }
+
     pub fn text(&self) -> &str {
         self.captions.first().map_or("", String::as_str)
     }
@@ -54,5 +80,11 @@ pub(super) struct Split<'a> {
 impl Split<'_> {
     pub fn shard_count(&self) -> usize {
         self.count.div_ceil(self.options.shard_size)
+    }
+
+    /// Number of images in the n-th shard.
+    pub fn shard_len(&self, number: usize) -> usize {
+        let size = self.options.shard_size;
+        size.min(self.count.saturating_sub(number * size))
     }
 }

@@ -8,7 +8,8 @@ use crate::record::{Background, FailureCode, GroupId, Record};
 use crate::source::image_bytes;
 use crate::store::Journal;
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Digits of the hash in the name of an example's files.
@@ -20,11 +21,38 @@ pub(super) fn key(sha256: &str) -> String {
 }
 
 /// Whether a file has the name of an example's file.
-pub(super) fn is_example(file_name: &OsStr) -> bool {
+fn is_example(entry: &DirEntry) -> io::Result<bool> {
+    let file_name = entry.file_name();
     let key = file_name.to_str().and_then(|name| name.split_once('.'));
-    key.is_some_and(|(key, _)| {
+    let has_key = key.is_some_and(|(key, _)| {
         key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    });
+    Ok(has_key && !entry.file_type()?.is_dir())
+}
+
+/// Returns the number of examples' files in a folder.
+pub(super) fn count_examples(folder: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        count += usize::from(is_example(&entry?)?);
+    }
+    Ok(count)
+}
+
+/// Removes the files of examples from a folder, and the folder unless it contains others.
+pub(super) fn remove_examples(folder: &Path) -> io::Result<()> {
+    let mut is_empty = true;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match is_example(&entry)? {
+            true => fs::remove_file(entry.path())?,
+            false => is_empty = false,
+        }
+    }
+    match is_empty {
+        true => fs::remove_dir(folder),
+        false => Ok(()),
+    }
 }
 
 /// Where images are and how they are written.
@@ -32,8 +60,9 @@ pub(super) fn is_example(file_name: &OsStr) -> bool {
 pub(super) struct Images {
     /// The folder of `--images`, instead of the paths that the source found.
     base: Option<PathBuf>,
-    flatten: Option<Background>,
-    upscale: u32,
+    /// What transparent pixels show and the enlargement, if images are written in another form than
+    /// their files.
+    changed: Option<(Background, u32)>,
 }
 
 /// An image as it is on disk.
@@ -61,8 +90,9 @@ impl Images {
                 .images
                 .as_ref()
                 .map(|base| std::path::absolute(base).unwrap_or_else(|_| base.clone())),
-            flatten: options.flatten,
-            upscale: options.upscale,
+            changed: options
+                .changes_images()
+                .then(|| (options.flatten.unwrap_or_default(), options.upscale)),
         }
     }
 
@@ -100,19 +130,26 @@ impl Images {
 
     /// Whether images are written in another form than their files.
     pub fn are_changed(&self) -> bool {
-        self.flatten.is_some() || self.upscale > 1
+        self.changed.is_some()
+    }
+
+    /// Checks that an image can be written.
+    pub fn check(&self, image: &FoundImage) -> Result<(), Unusable> {
+        match self.changed {
+            Some(_) if icon::decode(&image.bytes).is_err() => Err(Unusable::Unreadable),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the bytes to write: the original file, or the enlarged image that the model saw.
     pub fn written(&self, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        if !self.are_changed() {
+        let Some((background, upscale)) = self.changed else {
             return Ok(bytes);
-        }
+        };
         let failed =
             |error: Error| Error::new(ErrorKind::Image, format!("{name}: {}", error.cause));
         let icon = icon::decode(&bytes).map_err(|detail| failed(detail.into_error()))?;
-        let background = self.flatten.unwrap_or_default();
-        let picture = icon::picture(&icon, self.upscale, background);
+        let picture = icon::picture(&icon, upscale, background);
         icon::to_png(&picture).map_err(failed)
     }
 }

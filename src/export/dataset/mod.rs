@@ -12,6 +12,7 @@ mod example;
 mod formats;
 mod images;
 mod options;
+mod pending;
 mod plan;
 mod shards;
 mod split;
@@ -28,7 +29,7 @@ use crate::outdir::LABELS;
 use crate::record::{GroupId, Record, Vocabulary};
 use crate::store::Journal;
 use card::{Card, Statistics};
-use destination::Destination;
+use destination::{CARD, Destination, Part};
 use example::{Example, Split};
 use formats::format::Format;
 use formats::formats;
@@ -73,7 +74,14 @@ pub fn export_dataset(
         journal,
         selection: &selection,
     };
-    let plan = Plan::make(&view, options, vocabulary, &images, progress)?;
+    let plan = Plan::make(
+        &view,
+        options,
+        format.as_ref(),
+        vocabulary,
+        &images,
+        progress,
+    )?;
     if plan.total() == 0 {
         let first = plan.left_out.first().map(ToString::to_string);
         let cause = format!(
@@ -101,13 +109,13 @@ pub fn export_dataset(
             destination: &destination,
         })
         .collect();
-    let files: Vec<String> = splits
+    let parts: Vec<Part> = splits
         .iter()
-        .flat_map(|split| format.files(split))
+        .flat_map(|split| format.parts(split))
         .collect();
-    let kept_shards = destination.begin(&plan.digest, &files, options.replace)?;
+    let begun = destination.begin(&plan.digest, &parts, options.replace)?;
     let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)
-        .inspect_err(|_| destination.abandon(&files))?;
+        .inspect_err(|_| destination.abandon(&parts))?;
     let retrieval = journal.retrieval()?;
     let card = Card {
         options,
@@ -117,8 +125,8 @@ pub fn export_dataset(
         left_out: &plan.left_out,
         audit,
     };
-    destination.write("README.md", card.render().as_bytes())?;
-    destination.complete(&plan.digest, &files)?;
+    destination.write(CARD, card.render().as_bytes())?;
+    destination.complete(&plan.digest, &parts)?;
     Ok(Exported {
         splits: splits
             .iter()
@@ -126,7 +134,7 @@ pub fn export_dataset(
             .collect(),
         mixed_types: card.mixed_types(),
         left_out: plan.left_out,
-        kept_shards,
+        kept_shards: begun.kept,
     })
 }
 

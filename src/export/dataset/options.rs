@@ -31,6 +31,18 @@ pub struct DatasetOptions {
     pub shard_size: usize,
 }
 
+impl DatasetOptions {
+    /// Whether images are written in another form than their files.
+    pub fn changes_images(&self) -> bool {
+        self.flatten.is_some() || self.upscale > 1
+    }
+
+    /// Whether images are copied even if the format can refer to them.
+    pub fn copies_images(&self) -> bool {
+        self.copy_images || self.changes_images()
+    }
+}
+
 /// A dataset split, such as `train`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplitShare {

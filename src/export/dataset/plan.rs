@@ -1,7 +1,8 @@
 //! The first pass of an export: selects the records and assigns each to a split.
 
 use super::caption::captions;
-use super::example::DatasetProgress;
+use super::example::{DatasetProgress, ImageName};
+use super::formats::format::Format;
 use super::images::{Images, Unusable};
 use super::options::DatasetOptions;
 use super::split::{Member, Splitter};
@@ -38,6 +39,16 @@ enum Why {
     NoCaption,
     SplitConflict,
     Damaged,
+}
+
+impl From<Unusable> for Why {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Missing => Self::Missing,
+            Unusable::Unreadable => Self::Unreadable,
+            Unusable::Changed => Self::Changed,
+        }
+    }
 }
 
 impl LeftOut {
@@ -82,6 +93,7 @@ impl Plan {
     pub fn make(
         view: &ExportView,
         options: &DatasetOptions,
+        format: &dyn Format,
         vocabulary: &Vocabulary,
         images: &Images,
         progress: &mut dyn FnMut(DatasetProgress),
@@ -125,15 +137,15 @@ impl Plan {
                 plan.leave_out(Why::Damaged, path);
                 return Ok(());
             };
-            if let Err(unusable) = images.find(view.journal, group, &record) {
-                let why = match unusable {
-                    Unusable::Missing => Why::Missing,
-                    Unusable::Unreadable => Why::Unreadable,
-                    Unusable::Changed => Why::Changed,
-                };
-                plan.leave_out(why, path);
-                return Ok(());
-            }
+            let found = images.find(view.journal, group, &record);
+            let checked = found.and_then(|image| images.check(&image).map(|()| image));
+            let image = match checked {
+                Ok(image) => image,
+                Err(unusable) => {
+                    plan.leave_out(unusable.into(), path);
+                    return Ok(());
+                }
+            };
             if captions(&record, &options.captions, vocabulary).is_empty() {
                 plan.leave_out(Why::NoCaption, path);
                 return Ok(());
@@ -146,6 +158,13 @@ impl Plan {
                 plan.leave_out(Why::SplitConflict, path);
                 return Ok(());
             };
+            format.check_image(
+                options,
+                &ImageName {
+                    image_path: &record.image_path,
+                    file: image.file.as_deref(),
+                },
+            )?;
             let record = serde_json::to_string(&record);
             digest.update(record.context(ErrorKind::Internal, "writing a record")?);
             digest.update([0, split as u8]);
@@ -197,7 +216,7 @@ fn output_options(options: &DatasetOptions) -> DatasetOptions {
     }
 }
 
-/// Returns the groups that match the filter; `None` without a filter.
+/// Returns the groups whose committed text matches the filter; `None` without a filter.
 fn filtered_groups(
     journal: &Journal,
     options: &DatasetOptions,
@@ -207,13 +226,11 @@ fn filtered_groups(
         return Ok(None);
     };
     let query = Query::parse_whole(filter, vocabulary, &journal.views()?)?;
-    let mut filtered = HashSet::new();
-    journal.each_summary(1024, |summaries| {
-        let places = select(&summaries, &query, Sort::Source, None);
-        filtered.extend(places.into_iter().map(|place| summaries[place as usize].id));
-        Ok(())
-    })?;
-    Ok(Some(filtered))
+    let summaries = journal.committed_summaries()?;
+    let places = select(&summaries, &query, Sort::Source, None).into_iter();
+    Ok(Some(
+        places.map(|place| summaries[place as usize].id).collect(),
+    ))
 }
 
 /// Assigns every group of the journal to a split, in the order of their ids. Uncommitted groups are

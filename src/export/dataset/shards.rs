@@ -1,7 +1,8 @@
 //! Shards of a split, each written atomically.
 
-use super::destination::PendingFolder;
+use super::destination::Part;
 use super::example::{Example, Split};
+use super::pending::PendingFolder;
 use crate::error::Result;
 
 /// A shard that is being written.
@@ -16,22 +17,22 @@ pub(super) trait Shard {
 /// wrote.
 pub(super) struct Shards<'a> {
     split: &'a Split<'a>,
-    name: fn(&Split, usize) -> String,
+    part: fn(&Split, usize) -> Part,
     begin: fn(&'a Split<'a>, &str) -> Result<Box<dyn Shard + 'a>>,
     added: usize,
     current: Option<Box<dyn Shard + 'a>>,
 }
 
 impl<'a> Shards<'a> {
-    /// `name` returns the path of the n-th shard in the destination, `begin` starts to write it.
+    /// `part` returns the n-th shard, `begin` starts to write the one of a name.
     pub fn new(
         split: &'a Split<'a>,
-        name: fn(&Split, usize) -> String,
+        part: fn(&Split, usize) -> Part,
         begin: fn(&'a Split<'a>, &str) -> Result<Box<dyn Shard + 'a>>,
     ) -> Self {
         Self {
             split,
-            name,
+            part,
             begin,
             added: 0,
             current: None,
@@ -42,9 +43,9 @@ impl<'a> Shards<'a> {
         let size = self.split.options.shard_size;
         if self.added.is_multiple_of(size) {
             self.close()?;
-            let name = (self.name)(self.split, self.added / size);
-            if !self.split.destination.has(&name) {
-                self.current = Some((self.begin)(self.split, &name)?);
+            let part = (self.part)(self.split, self.added / size);
+            if !self.split.destination.has(&part) {
+                self.current = Some((self.begin)(self.split, &part.name)?);
             }
         }
         self.added += 1;
@@ -67,8 +68,17 @@ impl<'a> Shards<'a> {
     }
 }
 
-/// Returns the path of a split's n-th folder of images.
-pub(super) fn folder(split: &Split, number: usize) -> String {
+/// Returns a split's n-th folder of images.
+pub(super) fn folder(split: &Split, number: usize) -> Part {
+    Part::folder(folder_name(split, number), split.shard_len(number))
+}
+
+/// Returns a split's n-th folder of images with their texts.
+pub(super) fn folder_with_text(split: &Split, number: usize) -> Part {
+    Part::folder(folder_name(split, number), 2 * split.shard_len(number))
+}
+
+fn folder_name(split: &Split, number: usize) -> String {
     format!("{}/{number:04}", split.name)
 }
 

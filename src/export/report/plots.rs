@@ -5,7 +5,7 @@ use crate::export::audit_summary::AuditSummary;
 use crate::record::{
     Field, GroupState, GroupSummary, RetrievalMetrics, RetrievalSummary, Vocabulary,
 };
-use crate::text::{count, plural};
+use crate::text::{count, percent, plural};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
@@ -71,7 +71,7 @@ pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
 pub fn figures(tally: &ReportCounts, audit: Option<&AuditSummary>) -> String {
     let share = |part: u64| match tally.drafts {
         0 => String::new(),
-        all => format!(" ({:.1} %)", 100.0 * part as f64 / all as f64),
+        all => format!(" ({} %)", percent(part as f64 / all as f64, 1)),
     };
     let mut figures = vec![
         ("images", count(tally.images)),
@@ -86,8 +86,8 @@ pub fn figures(tally: &ReportCounts, audit: Option<&AuditSummary>) -> String {
     figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
     let found = tally.retrieval.as_ref().map(|found| {
         let found = found.labels.after;
-        let (one, ten) = (100.0 * found.recall_1, 100.0 * found.recall_10);
-        let value = format!("{one:.1} % / {ten:.1} %");
+        let [one, ten] = [found.recall_1, found.recall_10].map(|share| percent(share, 1));
+        let value = format!("{one} % / {ten} %");
         ("labels that find their icon first / in ten", value)
     });
     let mut out = String::new();
@@ -156,7 +156,7 @@ pub fn plots(
 /// Renders retrieval results, and those of the first versions if they differ.
 fn retrieval(found: &RetrievalSummary) -> String {
     let row = |name: &str, figures: RetrievalMetrics| {
-        let percent = |share: f64| format!("<td>{:.1} %</td>", 100.0 * share);
+        let percent = |share: f64| format!("<td>{} %</td>", percent(share, 1));
         format!(
             "<tr><th>{name}</th><td>{}</td>{}{}{}<td>{:.3}</td></tr>",
             count(figures.texts),

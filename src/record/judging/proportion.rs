@@ -1,5 +1,6 @@
 //! A proportion in a sample with its exact confidence interval.
 
+use crate::text::percent;
 use serde::Serialize;
 use statrs::function::beta::beta_reg;
 use std::fmt;
@@ -40,12 +41,12 @@ impl Rate {
 /// Language-independent: `2.5 % (0.8-5.7 %)`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let percent = |share: f64| 100.0 * share;
+        let percent = |share: f64| percent(share, 1);
         match self.rate {
-            Some(rate) => write!(f, "{:.1} % ", percent(rate))?,
+            Some(rate) => write!(f, "{} % ", percent(rate))?,
             None => write!(f, "? % ")?,
         }
-        write!(f, "({:.1}-{:.1} %)", percent(self.low), percent(self.high))
+        write!(f, "({}-{} %)", percent(self.low), percent(self.high))
     }
 }
 

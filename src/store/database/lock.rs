@@ -1,4 +1,4 @@
-//! The lock file that allows one process at a time to use an outdir.
+//! The lock file that allows one process at a time to use an outdir, or to export to a folder.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{LOCK, NO_LOCKS, file_error, open_own, refuse_irregular};
@@ -9,7 +9,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Exclusive lock on an outdir, held until dropped. The system releases it when the process ends,
+const ANOTHER_OUTDIR: &str = "wait until it ends or stop it, or choose another --outdir";
+
+/// Exclusive lock on an outdir or another folder, held until dropped. The system releases it when the process ends,
 /// even after a crash.
 #[derive(Debug)]
 pub struct Lock {
@@ -27,11 +29,42 @@ struct Holder {
 impl Lock {
     pub fn take(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
-        let mut file = open_own(&path, OpenOptions::new().read(true).write(true))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(in_use(&mut file, outdir)),
-            Err(TryLockError::Error(error)) => return Err(lock_error(&path, error)),
+        match Self::attempt(&path)? {
+            Ok(lock) => Ok(lock),
+            Err((mut file, TryLockError::WouldBlock)) => {
+                Err(in_use(&mut file, outdir, ANOTHER_OUTDIR))
+            }
+            Err((_, TryLockError::Error(error))) => Err(lock_error(&path, error)),
+        }
+    }
+
+    /// Locks a folder that is not an outdir by a file in it, which the holder removes before it
+    /// releases the lock. `hint` says what to do while another process has it. `None` if the file
+    /// system has no locks.
+    pub fn take_removable(path: &Path, hint: &str) -> Result<Option<Self>> {
+        loop {
+            match Self::attempt(path)? {
+                Ok(lock) if lock.is_file(path) => return Ok(Some(lock)),
+                // The last holder has just removed the file.
+                Ok(_) => {}
+                Err((mut file, TryLockError::WouldBlock)) => {
+                    return Err(in_use(&mut file, path.parent().unwrap_or(path), hint));
+                }
+                Err((_, TryLockError::Error(error))) if platform::lacks_locks(&error) => {
+                    std::fs::remove_file(path).map_err(file_error("removing", path))?;
+                    return Ok(None);
+                }
+                Err((_, TryLockError::Error(error))) => return Err(lock_error(path, error)),
+            }
+        }
+    }
+
+    /// Tries to lock a file, and writes into it who holds it. Returns the file with the error if it
+    /// cannot be locked.
+    fn attempt(path: &Path) -> Result<Result<Self, (File, TryLockError)>> {
+        let mut file = open_own(path, OpenOptions::new().read(true).write(true))?;
+        if let Err(error) = file.try_lock() {
+            return Ok(Err((file, error)));
         }
         let holder = Holder {
             pid: std::process::id(),
@@ -42,13 +75,17 @@ impl Lock {
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(text.as_bytes()))
-            .map_err(file_error("writing", &path))?;
-        Ok(Self { file })
+            .map_err(file_error("writing", path))?;
+        Ok(Ok(Self { file }))
     }
 
     /// Whether the lock file in `outdir` is still the one that this process holds.
     pub fn is_at(&self, outdir: &Path) -> bool {
-        let found = std::fs::metadata(outdir.join(LOCK));
+        self.is_file(&outdir.join(LOCK))
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        let found = std::fs::metadata(path);
         match (self.file.metadata(), found) {
             (Ok(held), Ok(found)) => platform::file_id(&held) == platform::file_id(&found),
             _ => false,
@@ -92,7 +129,7 @@ impl LockState {
 /// If a process holds it; the error names that process.
 pub fn share(outdir: &Path) -> Result<LockState> {
     match LockState::of(outdir)? {
-        LockState::Held(mut lock) => Err(in_use(&mut lock, outdir)),
+        LockState::Held(mut lock) => Err(in_use(&mut lock, outdir, ANOTHER_OUTDIR)),
         free => Ok(free),
     }
 }
@@ -120,7 +157,7 @@ fn lock_error(path: &Path, error: io::Error) -> Error {
     }
 }
 
-fn in_use(lock: &mut File, outdir: &Path) -> Error {
+fn in_use(lock: &mut File, folder: &Path, hint: &str) -> Error {
     let mut text = String::new();
     // Empty if the holder has not written it yet.
     let _ = lock.take(4096).read_to_string(&mut text);
@@ -135,9 +172,9 @@ fn in_use(lock: &mut File, outdir: &Path) -> Error {
     };
     Error::new(
         ErrorKind::Store,
-        format!("{} is in use by {who}", outdir.display()),
+        format!("{} is in use by {who}", folder.display()),
     )
-    .with_hint("wait until it ends or stop it, or choose another --outdir")
+    .with_hint(hint)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::record::Vocabulary;
 use crate::text::{file_stamp, plural};
 use replay::{RESCUED_PREFIX, RESTORED, restored_key};
 use rusqlite::Connection;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -226,6 +227,11 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
         Err(error) => found.problems.push(error.to_string()),
     }
     drop(db);
+    // Each query of a damaged file may fail in the same way.
+    let mut seen = HashSet::new();
+    found
+        .problems
+        .retain(|problem| seen.insert(problem.clone()));
     if found.problems.is_empty() {
         let folder = staged.folder;
         found.copy = Some(JournalCopy {

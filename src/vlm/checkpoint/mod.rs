@@ -51,8 +51,8 @@ pub fn find(
             said!("no model folder {name}", "모델 폴더 {name}{이} 없습니다"),
         )
         .with_said_hint(Phrase::new(
-            "give a checkpoint folder, a Hugging Face id (owner/name), or demo",
-            "체크포인트 폴더, Hugging Face id(소유자/이름), 또는 demo를 지정하세요",
+            "give a checkpoint folder or a Hugging Face id (owner/name)",
+            "체크포인트 폴더나 Hugging Face id(소유자/이름)를 지정하세요",
         ))),
     }
 }

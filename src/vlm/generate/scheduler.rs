@@ -241,6 +241,32 @@ impl<'m> Generator<'m> {
         }
     }
 
+    /// KV cache bytes of a request alone, with this many tokens after its prefix.
+    fn cache_bytes(&self, request: &GenerateRequest, own: usize) -> usize {
+        self.model.cache_bytes(own) + self.model.cache_bytes(request.prefix.len())
+    }
+
+    /// Checks that the KV cache has room for requests like this one, which share its prefix and the
+    /// length of its answer.
+    ///
+    /// # Errors
+    /// Of kind `Usage` if none of them fits. Names a limit with which they do.
+    pub fn check_cache(&self, request: &GenerateRequest) -> Result<()> {
+        if self.cache_bytes(request, request.max_new_tokens) <= self.options.cache_bytes {
+            return Ok(());
+        }
+        let needed = self.cache_bytes(request, request.own_tokens()) as f64;
+        // Later prompts may be a little longer.
+        let enough = (1.125 * needed / MIB).ceil();
+        let cause = format!(
+            "keys and values of one prompt and its answer need {enough} MiB, the limit is {:.1} MiB",
+            self.options.cache_bytes as f64 / MIB
+        );
+        Err(Error::new(ErrorKind::Usage, cause).with_hint(format!(
+            "give --kv-memory {enough}MiB or more, or a smaller --max-new-tokens"
+        )))
+    }
+
     fn check(&self, request: &GenerateRequest) -> Result<()> {
         let invalid = |cause: String| Err(Error::new(ErrorKind::Model, cause));
         let image_token = self.model.spec().image_token;
@@ -265,7 +291,7 @@ impl<'m> Generator<'m> {
                 "the prompt and its answer may take {all} tokens, the model's limit is {most}"
             ));
         }
-        let needed = self.model.cache_bytes(own) + self.model.cache_bytes(request.prefix.len());
+        let needed = self.cache_bytes(request, own);
         if needed > self.options.cache_bytes {
             return Err(Error::new(
                 ErrorKind::Model,

@@ -1,7 +1,9 @@
 //! The traits of dataset formats.
 
 use crate::error::Result;
-use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::destination::Part;
+use crate::export::dataset::example::{Example, ImageName, Split};
+use crate::export::dataset::options::DatasetOptions;
 use crate::export::dataset::shards::Shards;
 
 /// A dataset format.
@@ -12,8 +14,17 @@ pub trait Format {
     /// Describes the files and the programs that read them.
     fn describe(&self) -> &'static str;
 
-    /// Returns the files and folders of a split, as paths in the destination.
-    fn files(&self, split: &Split) -> Vec<String>;
+    /// Checks, before anything is written, that an image can be exported.
+    ///
+    /// # Errors
+    /// Of kind `Usage`, which says what to change.
+    fn check_image(&self, options: &DatasetOptions, image: &ImageName) -> Result<()> {
+        let _ = (options, image);
+        Ok(())
+    }
+
+    /// Returns the files and folders of a split.
+    fn parts(&self, split: &Split) -> Vec<Part>;
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>>;
 

@@ -7,8 +7,9 @@
 use super::format::{Format, Writer};
 use super::parquet_rows::{ImageColumn, ParquetRows};
 use crate::error::Result;
-use crate::export::dataset::destination::PendingFile;
+use crate::export::dataset::destination::Part;
 use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::pending::PendingFile;
 use crate::export::dataset::shards::{Shards, folder, images};
 use crate::record::Record;
 use serde::Serialize;
@@ -24,9 +25,9 @@ impl Format for ImageFolder {
         "folders of images with their metadata, for Hugging Face datasets"
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
+    fn parts(&self, split: &Split) -> Vec<Part> {
         let folders = (0..split.shard_count()).map(|number| folder(split, number));
-        folders.chain([metadata(split)]).collect()
+        folders.chain([Part::file(metadata(split))]).collect()
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {

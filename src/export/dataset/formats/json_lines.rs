@@ -1,10 +1,12 @@
 //! `jsonl`: records with their captions, and absolute or relative paths to the images.
 
 use super::format::{Format, Writer};
-use super::table::{ImagePaths, files_with_images};
+use super::table::{ImagePaths, check_path, parts_with_images};
 use crate::error::Result;
-use crate::export::dataset::destination::PendingFile;
-use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::destination::Part;
+use crate::export::dataset::example::{Example, ImageName, Split};
+use crate::export::dataset::options::DatasetOptions;
+use crate::export::dataset::pending::PendingFile;
 use crate::record::Record;
 use serde::Serialize;
 
@@ -23,8 +25,12 @@ impl Format for JsonLines {
         true
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
-        files_with_images(split, lines(split))
+    fn check_image(&self, options: &DatasetOptions, image: &ImageName) -> Result<()> {
+        check_path(options, image)
+    }
+
+    fn parts(&self, split: &Split) -> Vec<Part> {
+        parts_with_images(split, lines(split))
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {

@@ -4,6 +4,7 @@
 use super::format::{Format, Writer};
 use super::parquet_rows::{ImageColumn, ParquetRows};
 use crate::error::Result;
+use crate::export::dataset::destination::Part;
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 
@@ -18,7 +19,7 @@ impl Format for ParquetImages {
         "Parquet shards with the images in them, for Hugging Face datasets"
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
+    fn parts(&self, split: &Split) -> Vec<Part> {
         (0..split.shard_count())
             .map(|number| shard(split, number))
             .collect()
@@ -33,9 +34,9 @@ impl Format for ParquetImages {
     }
 }
 
-fn shard(split: &Split, number: usize) -> String {
+fn shard(split: &Split, number: usize) -> Part {
     let (name, all) = (split.name, split.shard_count());
-    format!("data/{name}-{number:05}-of-{all:05}.parquet")
+    Part::file(format!("data/{name}-{number:05}-of-{all:05}.parquet"))
 }
 
 fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {

@@ -2,8 +2,9 @@
 
 use super::format::{Format, Writer};
 use crate::error::Result;
+use crate::export::dataset::destination::Part;
 use crate::export::dataset::example::Split;
-use crate::export::dataset::shards::{Shards, folder, images_with_text};
+use crate::export::dataset::shards::{Shards, folder_with_text, images_with_text};
 
 pub struct Sidecar;
 
@@ -16,13 +17,17 @@ impl Format for Sidecar {
         "images, each with its captions in a .txt file of the same name"
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
+    fn parts(&self, split: &Split) -> Vec<Part> {
         (0..split.shard_count())
-            .map(|number| folder(split, number))
+            .map(|number| folder_with_text(split, number))
             .collect()
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Shards::new(split, folder, images_with_text)))
+        Ok(Box::new(Shards::new(
+            split,
+            folder_with_text,
+            images_with_text,
+        )))
     }
 }

@@ -2,8 +2,9 @@
 
 use super::format::{Format, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::dataset::example::{Example, Split};
-use crate::export::dataset::options::PathStyle;
+use crate::export::dataset::destination::Part;
+use crate::export::dataset::example::{Example, ImageName, Split};
+use crate::export::dataset::options::{DatasetOptions, PathStyle};
 use crate::export::dataset::shards::{Shards, images};
 use crate::export::target::{ExportSink, Target};
 use crate::outdir::file_error;
@@ -50,8 +51,12 @@ impl Format for Table {
         true
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
-        files_with_images(split, self.file(split))
+    fn check_image(&self, options: &DatasetOptions, image: &ImageName) -> Result<()> {
+        check_path(options, image)
+    }
+
+    fn parts(&self, split: &Split) -> Vec<Part> {
+        parts_with_images(split, self.file(split))
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
@@ -101,6 +106,16 @@ fn failed(target: &Target, error: &csv::Error) -> Error {
     Error::new(ErrorKind::Store, cause)
 }
 
+/// Checks that a table can name an image.
+pub(super) fn check_path(options: &DatasetOptions, image: &ImageName) -> Result<()> {
+    let root = resolved(&options.to);
+    let path = match options.copies_images() {
+        true => root.clone(),
+        false => image.original()?.to_owned(),
+    };
+    path_text(&path, options.paths, &root).map(drop)
+}
+
 /// Resolves the image paths in a dataset: the original files, or copies in the dataset.
 pub(super) struct ImagePaths<'a> {
     split: &'a Split<'a>,
@@ -110,44 +125,25 @@ pub(super) struct ImagePaths<'a> {
 
 impl<'a> ImagePaths<'a> {
     pub fn new(split: &'a Split<'a>) -> Self {
-        let root = split.destination.root();
+        let copies = split.options.copies_images();
         Self {
-            copies: copies_images(split).then(|| Shards::new(split, folder, images)),
-            // Links are resolved, since `..` in a relative path follows them. A path that cannot be
-            // resolved is used as it is.
-            root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
+            copies: copies.then(|| Shards::new(split, folder, images)),
+            root: resolved(split.destination.root()),
             split,
         }
     }
 
     /// Returns the path of an example's image. Copies it into the dataset with `--copy-images`.
     pub fn resolve(&mut self, example: &Example) -> Result<String> {
-        let path = match (&mut self.copies, &example.file) {
-            (Some(copies), _) => {
+        let path = match &mut self.copies {
+            Some(copies) => {
                 copies.add(example)?;
-                let folder = folder(self.split, copies.number());
+                let folder = folder(self.split, copies.number()).name;
                 self.root.join(folder).join(example.file_name())
             }
-            (None, Some(file)) => file.clone(),
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("{} is not a separate file", example.record.image_path),
-                )
-                .with_hint("--copy-images writes the images into the dataset"));
-            }
+            None => example.name().original()?.to_owned(),
         };
-        let path = match self.split.options.paths {
-            PathStyle::Absolute => path,
-            PathStyle::Relative => relative(&path, &self.root),
-        };
-        path.to_str().map(str::to_owned).ok_or_else(|| {
-            let cause = format!(
-                "{} is not UTF-8 and cannot be written to a table",
-                path.display()
-            );
-            Error::new(ErrorKind::Usage, cause).with_hint("rename it, or give --copy-images")
-        })
+        path_text(&path, self.split.options.paths, &self.root)
     }
 
     pub fn close(&mut self) -> Result<()> {
@@ -155,22 +151,39 @@ impl<'a> ImagePaths<'a> {
     }
 }
 
-/// Returns the files of a split: its file of rows, and the folders of its copied images.
-pub(super) fn files_with_images(split: &Split, rows: String) -> Vec<String> {
-    let shards = match copies_images(split) {
+/// Returns the parts of a split: its file of rows, and the folders of its copied images.
+pub(super) fn parts_with_images(split: &Split, rows: String) -> Vec<Part> {
+    let shards = match split.options.copies_images() {
         true => split.shard_count(),
         false => 0,
     };
     let folders = (0..shards).map(|number| folder(split, number));
-    folders.chain([rows]).collect()
+    folders.chain([Part::file(rows)]).collect()
 }
 
-fn copies_images(split: &Split) -> bool {
-    split.options.copy_images || split.images.are_changed()
+fn folder(split: &Split, number: usize) -> Part {
+    let name = format!("images/{}/{number:04}", split.name);
+    Part::folder(name, split.shard_len(number))
 }
 
-fn folder(split: &Split, number: usize) -> String {
-    format!("images/{}/{number:04}", split.name)
+/// Links are resolved, since `..` in a relative path follows them. A path that cannot be resolved is
+/// used as it is.
+fn resolved(root: &Path) -> PathBuf {
+    root.canonicalize().unwrap_or_else(|_| root.to_owned())
+}
+
+fn path_text(path: &Path, style: PathStyle, root: &Path) -> Result<String> {
+    let path = match style {
+        PathStyle::Absolute => path.to_owned(),
+        PathStyle::Relative => relative(path, root),
+    };
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let cause = format!(
+            "{} is not UTF-8 and cannot be written to a table",
+            path.display()
+        );
+        Error::new(ErrorKind::Usage, cause).with_hint("rename it, or give --copy-images")
+    })
 }
 
 /// Returns `path` relative to `folder`; both are absolute.

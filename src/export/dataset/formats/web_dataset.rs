@@ -3,6 +3,7 @@
 
 use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
+use crate::export::dataset::destination::Part;
 use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
 use crate::export::exporters::parquet::record_fields;
@@ -24,9 +25,9 @@ impl Format for WebDataset {
         "tar shards with sizes.json, for OpenCLIP and webdataset"
     }
 
-    fn files(&self, split: &Split) -> Vec<String> {
+    fn parts(&self, split: &Split) -> Vec<Part> {
         let shards = (0..split.shard_count()).map(|number| shard(split, number));
-        shards.chain([sizes(split)]).collect()
+        shards.chain([Part::file(sizes(split))]).collect()
     }
 
     fn data_files(&self, split: &str) -> Option<String> {
@@ -71,8 +72,8 @@ fn feature(field: &Field) -> Value {
     }
 }
 
-fn shard(split: &Split, number: usize) -> String {
-    format!("{}/{}", split.name, file_name(number))
+fn shard(split: &Split, number: usize) -> Part {
+    Part::file(format!("{}/{}", split.name, file_name(number)))
 }
 
 fn file_name(number: usize) -> String {
@@ -95,11 +96,8 @@ impl Writer for WebDatasetWriter<'_> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.shards.close()?;
-        let size = self.split.options.shard_size;
-        let shard_sizes = (0..self.split.shard_count()).map(|number| {
-            let left = self.split.count - number * size;
-            (file_name(number), Value::from(left.min(size)))
-        });
+        let shard_sizes = (0..self.split.shard_count())
+            .map(|number| (file_name(number), Value::from(self.split.shard_len(number))));
         let all = Value::Object(shard_sizes.collect::<Map<_, _>>());
         let name = sizes(self.split);
         self.split

@@ -1,7 +1,7 @@
 //! Parts of both views of the progress screen: panes, facts, icons.
 
 use crate::record::{GroupId, GroupSummary};
-use crate::text::{fit, pad, wrap};
+use crate::text::{fit, pad, percent, wrap};
 use crate::tui::engine_status::ModelState;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
@@ -149,10 +149,10 @@ pub fn bar(done: f64, cells: usize) -> String {
     let done = done.clamp(0.0, 1.0);
     let full = (done * cells as f64) as usize;
     format!(
-        "{}{} {:.0} %",
+        "{}{} {} %",
         "█".repeat(full),
         "░".repeat(cells - full),
-        done * 100.0
+        percent(done, 0)
     )
 }
 

@@ -8,7 +8,7 @@ mod lists;
 use super::{ActionOutcome, Screen, View};
 use crate::engine::Command;
 use crate::record::{Field, GroupId};
-use crate::text::{count, fit, pad, width, wrap};
+use crate::text::{count, fit, pad, percent, width, wrap};
 use crate::tui::dialogs::{BulkForm, Dialog};
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
@@ -338,8 +338,10 @@ impl Statistics {
                 &name,
                 style,
             );
-            let share = row.uncertain.map(|n| n * 100 / row.records.max(1));
-            let share = share.map_or(String::new(), |share| format!("{share:>4} %?"));
+            let share = row.uncertain.map(|n| n as f64 / row.records.max(1) as f64);
+            let share = share.map_or(String::new(), |share| {
+                format!("{:>4} %?", percent(share, 0))
+            });
             let number = format!("{:>6}{share}", count(row.records));
             let room = usize::from(area.right().saturating_sub(x)).saturating_sub(number.len() + 2);
             let full = (row.records as usize * room)

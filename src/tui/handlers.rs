@@ -98,6 +98,7 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
                 Step::Undone(_) => session.pace.undo(),
                 _ => session.pace.redo(),
             }
+            session.use_newest_estimator();
             if let Some(id) = about {
                 session.go_to(id);
             }

@@ -1,10 +1,13 @@
 //! The queue: the records that pass the filter, in sort order, with a cursor on the current one.
 
 use super::{Records, Task};
-use crate::record::filter::{NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, select};
+use crate::record::filter::{
+    NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, by_uncertainty, select,
+};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::text::Said;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What stays in place when the queue gets new rows.
@@ -156,6 +159,21 @@ impl Queue {
             self.row(*row, records)
                 .is_some_and(GroupSummary::needs_review)
         })
+    }
+
+    /// Like [`Self::next_to_review`], before the rows are sorted by new scores: of the rows after the
+    /// cursor, the one that will be the first.
+    pub fn next_by_new_scores(&self, records: &Records) -> Option<usize> {
+        if self.sort != Sort::Uncertainty || self.found.is_some() {
+            return self.next_to_review(records);
+        }
+        let first = |rows: Range<usize>| {
+            let rows = rows.filter_map(|row| Some((row, self.row(row, records)?)));
+            let open = rows.filter(|(_, summary)| summary.needs_review());
+            let first = open.min_by_key(|(_, summary)| by_uncertainty(summary, None));
+            first.map(|(row, _)| row)
+        };
+        first(self.cursor + 1..self.rows.len()).or_else(|| first(0..self.cursor))
     }
 
     /// Records where the cursor may go next: one row down or, after a decision, the next uncertain

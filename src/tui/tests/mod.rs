@@ -9,6 +9,7 @@ mod flow;
 mod korean;
 mod looks;
 mod mouse;
+mod order;
 mod queue;
 mod seen;
 mod trouble;

@@ -1,7 +1,7 @@
 //! Work on many records: bulk steps, filters, retries, leaving.
 
 use super::*;
-use crate::record::{Estimator, GroupDetail, Neighbor, Reason, ReviewOutcome};
+use crate::record::{GroupDetail, Neighbor};
 use crate::tui::testing::detail;
 
 #[test]
@@ -324,48 +324,6 @@ fn a_record_being_edited_keeps_its_place() {
     bench.keys("a");
     assert_eq!(bench.current_name(), "붉은 여왕의 모자");
     assert_eq!(bench.session().queue.len(), 1);
-}
-
-#[test]
-fn a_learned_order_applies_when_the_operator_moves_on() {
-    let mut bench = Bench::evening(120, 40);
-    let order = |bench: &Bench| -> Vec<String> {
-        let rows = 0..bench.session().queue.len();
-        rows.map(|row| bench.session().row(row).unwrap().name.clone())
-            .collect()
-    };
-    let before = order(&bench);
-    assert_eq!(before[2], "붉은 여왕의 모자");
-    assert!(
-        bench.screen().contains("%, estimated"),
-        "{}",
-        bench.screen()
-    );
-    let looks = |reason, changed| {
-        let look = ReviewOutcome {
-            reasons: vec![reason],
-            signals: vec![],
-            unexplained: 0,
-            changed,
-        };
-        vec![look; 40]
-    };
-    let cares = [
-        looks(Reason::FewTags, true),
-        looks(Reason::ColorMismatch, false),
-    ];
-    let learned = Estimator::learn(cares.iter().flatten());
-    bench.event(Event::Learned(Box::new(learned)));
-    assert_eq!(order(&bench), before);
-    bench.keys("j");
-    assert_eq!(bench.current_name(), before[1]);
-    assert_eq!(order(&bench)[0], "붉은 여왕의 모자");
-    bench.keys("home");
-    let screen = bench.screen();
-    assert!(
-        screen.contains("40 of 40 like this were changed"),
-        "{screen}"
-    );
 }
 
 #[test]

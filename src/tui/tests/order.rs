@@ -99,3 +99,24 @@ fn undo_and_a_new_order_use_the_newest_scores() {
         assert!(new.contains("estimated"), "{keys}: {new}");
     }
 }
+
+#[test]
+fn a_filter_being_typed_keeps_the_record_that_was_current_before() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("j j");
+    assert_eq!(bench.current_name(), FEW_TAGS);
+    bench.keys("/ \"부서진");
+    assert_eq!(bench.current_name(), "부서진 아이콘");
+    bench.keys("ctrl-u \"-은반지 enter");
+    assert_eq!(bench.current_name(), FEW_TAGS);
+}
+
+#[test]
+fn a_filter_that_hides_the_current_record_starts_at_its_first_row() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("j j / \"-여왕");
+    assert_eq!(bench.session().queue.cursor(), 0);
+    bench.keys("enter");
+    assert_eq!(bench.session().queue.cursor(), 0);
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+}

@@ -476,6 +476,16 @@ fn replace_shows_a_preview_and_skips_deselected_rows() {
 }
 
 #[test]
+fn the_warning_about_a_replacement_goes_with_the_replacement() {
+    let mut bench = Bench::evening(120, 40);
+    let nothing = "! nothing changes";
+    bench.keys("ctrl-f \"없는_말 enter \"새_말 enter enter");
+    assert!(bench.screen().contains(nothing), "{}", bench.screen());
+    bench.keys("s");
+    assert!(!bench.screen().contains(nothing), "{}", bench.screen());
+}
+
+#[test]
 fn a_retry_is_sent_to_the_engine_with_all_its_settings() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("R \"금속_왕관 up right enter");

@@ -210,7 +210,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
-        Action::Views => open = Some(ViewList::open(session)),
+        Action::Views => open = Some(Dialog::Views(ViewList::default())),
         Action::Failed => session.set_filter(FAILED),
         Action::Sort => {
             let sort = session.queue.sort().next();

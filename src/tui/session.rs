@@ -520,9 +520,12 @@ impl Session {
         self.notify(self.words.saved_view(quoted(name), filter));
     }
 
+    /// Deletes a saved filter. The filter in use keeps its meaning.
     pub fn remove_view(&mut self, name: &str) {
+        let filter = self.history.views().replace_in(self.queue.filter(), name);
         let remember = self.history.remember_view(name, None);
         self.send(remember);
+        self.set_filter(filter);
         self.notify(self.words.removed_view(name));
     }
 

@@ -164,6 +164,20 @@ fn the_rest_of_a_preview_is_counted_in_texts() {
 }
 
 #[test]
+fn filters_are_saved_shown_and_deleted_in_their_list() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ ctrl-u \"붉은 enter w s \"밤_하늘 enter");
+    bench.keys("\\ w enter");
+    let filter = |bench: &Bench| bench.session().queue.filter().to_owned();
+    assert_eq!(filter(&bench), "view:\"밤 하늘\"");
+    // The filter in use keeps its meaning, and the deleted name is not offered again.
+    bench.keys("w d esc");
+    assert_eq!(filter(&bench), "붉은");
+    let screen = bench.keys("/ ctrl-u").screen();
+    assert!(!screen.contains("밤 하늘"), "{screen}");
+}
+
+#[test]
 fn leaving_with_open_drafts_asks_first() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a q");

@@ -28,6 +28,7 @@ words! {
     proceed: "continue" / "계속",
 
     one_step: "One step; undo takes all of it back." / "한 번의 동작이므로 한 번에 되돌릴 수 있습니다.",
+    filter_hides(n): "The filter hides {n} of them." / "그중 {n}건은 필터에 가려 있습니다.",
     others_stay(n): "{n} without a draft stay as they are." / "초안이 없는 {n}건은 그대로 둡니다.",
     accept_these(n): "Accept these {n} records?" / "이 레코드 {n}건을 승인할까요?",
     commit_these(n): "Commit these {n} records?" / "이 레코드 {n}건을 확정할까요?",

@@ -134,6 +134,20 @@ fn bulk_work_in_the_gallery_asks_and_is_one_step() {
 }
 
 #[test]
+fn a_decision_on_selected_records_says_how_many_of_them_the_filter_hides() {
+    for (decide, question) in [
+        ("x \"흐림 enter", "Reject these 2 records?"),
+        ("a", "Accept these 2 records?"),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys("F3 home space right space / ctrl-u \"부서진 enter");
+        let screen = bench.keys(decide).screen();
+        assert!(screen.contains(question), "{screen}");
+        assert!(screen.contains("The filter hides 2 of them."), "{screen}");
+    }
+}
+
+#[test]
 fn commit_all_says_how_many() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a a C");

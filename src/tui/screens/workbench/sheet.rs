@@ -119,7 +119,7 @@ impl SheetBuilder {
         let words = self.words;
         let state = format!("{} {}", sign(summary.state), words.state(summary.state));
         let name = fit(
-            &detail.item.item_name,
+            summary.title(),
             self.cells.saturating_sub(width(&state) + 2),
         );
         let gap = self.cells.saturating_sub(width(&name) + width(&state));

@@ -72,6 +72,8 @@ words! {
 
     nothing_to_edit_waiting: "There is nothing to edit yet: this item waits for the model."
         / "아직 편집할 것이 없습니다. 모델을 기다리는 아이템입니다.",
+    nothing_to_edit_without_model: "There is nothing to edit: this item has no draft, and there is no model."
+        / "편집할 것이 없습니다. 초안이 없고 모델도 없습니다.",
     nothing_to_edit_running: "There is nothing to edit yet: the model is working on this item."
         / "아직 편집할 것이 없습니다. 모델이 작성하고 있습니다.",
     nothing_to_edit_failed: "There is nothing to edit: this item has failed. Retry it, or reject it."

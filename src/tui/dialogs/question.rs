@@ -197,6 +197,9 @@ impl PromptRefusal {
         let summary = session.current().and_then(|id| session.records.get(id));
         Dialog::refusal(match summary.map(|summary| summary.state) {
             None => words.no_item(),
+            Some(GroupState::Waiting) if !session.engine.has_model() => {
+                words.nothing_to_edit_without_model()
+            }
             Some(GroupState::Waiting) => words.nothing_to_edit_waiting(),
             Some(GroupState::Running) => words.nothing_to_edit_running(),
             Some(GroupState::Failed) => words.nothing_to_edit_failed(),

@@ -51,8 +51,8 @@ words! {
         "for records not yet judged: {rate}, by the texts as they were; wrong ones were changed \
          since"
         / "아무도 판정하지 않은 레코드: {rate}. 틀린 것을 그 뒤에 고쳤으므로 당시의 글로 셉니다",
-    audit_more(n, width): "about {n} more judgments make the interval {width} points wide"
-        / "판정을 {n}건쯤 더 하면 구간 폭이 {width}%포인트가 됩니다",
+    audit_more(judgments, width): "an interval {width} points wide needs about {judgments}"
+        / "구간 폭을 {width}%포인트로 줄이려면 판정이 {judgments}쯤 더 필요합니다",
     audit_wide_enough(width): "the interval is no wider than {width} points"
         / "구간 폭이 {width}%포인트를 넘지 않습니다",
     audit_too_few(width, left):
@@ -61,6 +61,8 @@ words! {
         / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다. 그러면 오류율을 \
            정확히 압니다",
     audit_complete: "every record is judged: the rate is known" / "모든 레코드를 판정하여 오류율을 압니다",
+    audit_all_but_unsure: "every record is judged, some of them as unsure"
+        / "모든 레코드를 판정했습니다. 일부는 모름입니다",
     audit_threshold(at, above, below, records, found):
         "at an uncertainty of {at} or more {above} are wrong, below it {below}: reviewing those {records} \
          (uncertainty:>={at}) would find {found} % of all wrong ones"
@@ -80,6 +82,10 @@ words! {
     vote_b_wins: "B is better" / "B가 낫습니다",
     vote_none_wins: "the votes do not show that either is better"
         / "어느 쪽이 나은지 표로는 알 수 없습니다",
+}
+
+counted! {
+    more_judgments: "more judgment" / "{n}건",
 }
 
 impl Words {
@@ -130,10 +136,11 @@ impl Words {
     fn audit_more_of(self, of: &AuditEstimate) -> String {
         let width = points(of.width);
         match (of.left(), of.more) {
+            (0, _) if of.unsure > 0 => self.audit_all_but_unsure().to_owned(),
             (0, _) => self.audit_complete().to_owned(),
             (_, 0) => self.audit_wide_enough(width),
             (left, more) if left == more => self.audit_too_few(width, count(left)),
-            (_, more) => self.audit_more(count(more), width),
+            (_, more) => self.audit_more(self.more_judgments(more as usize), width),
         }
     }
 

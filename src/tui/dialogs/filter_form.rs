@@ -156,7 +156,7 @@ impl Modal for FilterForm {
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
-        let row = completion::row_at(self.popup(place, session)?, at)?;
+        let row = completion::row_at(self.popup(place, session)?, self.chosen, at)?;
         // Tab then moves on to the clicked one.
         self.chosen = row.checked_sub(1);
         Some(KeyCode::Tab)

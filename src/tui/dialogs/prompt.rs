@@ -362,7 +362,7 @@ impl Modal for TextPrompt {
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
         let (_, area) = self.popup(place, session)?;
-        let row = completion::row_at(area, at)?;
+        let row = completion::row_at(area, self.choice(), at)?;
         self.chosen = Some(row);
         Some(KeyCode::Enter)
     }

@@ -333,6 +333,16 @@ fn an_item_without_draft_waits_for_no_model_where_there_is_none() {
 }
 
 #[test]
+fn completions_leave_the_label_in_sight() {
+    for height in [30, 35, 40] {
+        let mut bench = Bench::evening(120, height);
+        let screen = bench.keys("t \"검").screen();
+        assert!(screen.contains("검은색"), "{screen}");
+        assert!(screen.contains("label     붉은 보석이 박힌"), "{screen}");
+    }
+}
+
+#[test]
 fn a_bulk_change_is_previewed() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ s t r \"왕관 enter \"크라운");

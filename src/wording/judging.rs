@@ -56,10 +56,8 @@ words! {
     audit_wide_enough(width): "the interval is no wider than {width} points"
         / "구간 폭이 {width}%포인트를 넘지 않습니다",
     audit_too_few(width, left):
-        "an interval {width} points wide needs all remaining records: {left} more, after \
-         which the rate is known"
-        / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다. 그러면 오류율을 \
-           정확히 압니다",
+        "an interval {width} points wide needs all remaining records: {left} more"
+        / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다",
     audit_complete: "every record is judged: the rate is known" / "모든 레코드를 판정하여 오류율을 압니다",
     audit_all_but_unsure: "every record is judged, some of them as unsure"
         / "모든 레코드를 판정했습니다. 일부는 모름입니다",
@@ -75,8 +73,8 @@ words! {
     no_record_to_audit: "there is no committed record without a reason; commit some first"
         / "사유 없이 확정한 레코드가 없습니다. 먼저 확정하십시오",
 
-    vote_counts(all, a, b, equal): "{all} votes: A {a}, B {b}, neither {equal}"
-        / "{all}표: A {a}, B {b}, 비슷함 {equal}",
+    vote_counts(votes, a, b, equal): "{votes}: A {a}, B {b}, neither {equal}"
+        / "{votes}: A {a}, B {b}, 비슷함 {equal}",
     vote_rate(rate): "B is better in {rate}" / "B가 나은 비율: {rate}",
     vote_a_wins: "A is better" / "A가 낫습니다",
     vote_b_wins: "B is better" / "B가 낫습니다",
@@ -85,6 +83,7 @@ words! {
 }
 
 counted! {
+    votes: "vote" / "{n}표",
     more_judgments: "more judgment" / "{n}건",
 }
 
@@ -163,9 +162,9 @@ impl Words {
 
     /// The result of blind votes, as lines.
     pub fn vote_lines(self, tally: &VoteTally) -> Vec<String> {
-        let [all, a, b, equal] = [tally.total(), tally.a, tally.b, tally.equal].map(count);
+        let [a, b, equal] = [tally.a, tally.b, tally.equal].map(count);
         vec![
-            self.vote_counts(all, a, b, equal),
+            self.vote_counts(self.votes(tally.total() as usize), a, b, equal),
             self.vote_rate(tally.b_wins),
             match tally.winner() {
                 Some(Vote::A) => self.vote_a_wins(),
@@ -182,4 +181,19 @@ fn points(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
         .trim_end_matches(".0")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_vote_is_in_the_singular() {
+        let lines = |votes: &[Vote]| {
+            let words = Words::ENGLISH;
+            words.vote_lines(&VoteTally::of(votes.iter().copied()))[0].clone()
+        };
+        assert_eq!(lines(&[Vote::A]), "1 vote: A 1, B 0, neither 0");
+        assert_eq!(lines(&[Vote::A, Vote::B]), "2 votes: A 1, B 1, neither 0");
+    }
 }

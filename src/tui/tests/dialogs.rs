@@ -93,7 +93,7 @@ fn the_counts_of_the_header_add_up_while_the_model_works() {
 fn a_decision_that_changes_nothing_says_why() {
     let mut bench = Bench::evening(120, 40);
     let screen = bench.keys("O").screen();
-    let nothing = "nothing changed: 1 has no decision to withdraw";
+    let nothing = "nothing changed: it has no decision to withdraw";
     assert!(screen.contains(nothing), "{screen}");
 }
 

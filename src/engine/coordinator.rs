@@ -24,8 +24,6 @@ use crossbeam_channel::select;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Number of decisions after which all groups are scored again.
-const RESCORE_AFTER: u64 = 5;
 /// Messages handled in one turn of the loop.
 const MAX_BURST: usize = 512;
 
@@ -230,7 +228,6 @@ impl Coordinator {
 
     fn command(&mut self, command: Command) -> Result<()> {
         tracing::debug!(?command, "command");
-        let is_step_back = matches!(command, Command::Undo | Command::Redo);
         let journal = &mut self.journal;
         let effects = match &command {
             Command::Open(group) => commands::open(journal, &mut self.examples, *group)?,
@@ -262,12 +259,11 @@ impl Coordinator {
             Command::TryAgain => Effects::default(),
             Command::Stop => self.stop(),
         };
-        self.apply_effects(effects)?;
-        let due = self.published_decisions + if is_step_back { 1 } else { RESCORE_AFTER };
-        if self.journal.opened().learned().1 >= due {
+        // Comes before the report of the step, after which a front end may score all again.
+        if self.journal.opened().learned().1 > self.published_decisions {
             self.publish_estimator();
         }
-        Ok(())
+        self.apply_effects(effects)
     }
 
     /// Sends the estimator to the front end, which scores all again.

@@ -224,8 +224,9 @@ pub enum Event {
         key: String,
         value: String,
     },
-    /// The estimator learned from the operator's decisions; sent at the start and after every few
-    /// decisions. Summaries sent later are scored by it, earlier ones are not.
+    /// The estimator learned from the operator's decisions; sent at the start and whenever a step
+    /// changes it, before the report of that step. Summaries sent later are scored by it, earlier ones
+    /// are not.
     Learned(Box<Estimator>),
     /// The source has been read to its end.
     SourceRead {

@@ -387,12 +387,12 @@ impl FixKind {
             ),
             Self::AddTags => (
                 Phrase::new(
-                    "add tags from item and record",
-                    "아이템과 기록에서 태그 추가하기",
+                    "add tags from the item and its values",
+                    "아이템과 다른 값에서 태그 추가하기",
                 ),
                 Phrase::new(
-                    "added tags from item and record",
-                    "아이템과 기록에서 태그를 추가했습니다",
+                    "added tags from the item and its values",
+                    "아이템과 다른 값에서 태그를 추가했습니다",
                 ),
             ),
             Self::AddQueries => (

@@ -37,8 +37,11 @@ pub fn is_particle(text: &str) -> bool {
 }
 
 /// Strips a word's particle: `검은색과` and `검은색의` have the same stem. At least two characters
-/// are left, so that `하나` stays unchanged.
+/// are left, so that `하나` stays unchanged, except before `으로`, which ends no noun.
 pub fn stem(word: &str) -> &str {
+    if let Some(noun) = word.strip_suffix("으로").filter(|noun| !noun.is_empty()) {
+        return noun;
+    }
     let begins = word.char_indices().skip(2).map(|(at, _)| at);
     let mut cuts = begins.filter(|at| is_particle(&word[*at..]));
     cuts.next().map_or(word, |at| &word[..at])
@@ -162,6 +165,7 @@ mod tests {
         for (word, expected) in [
             ("검은색과", "검은색"),
             ("리본으로", "리본"),
+            ("손으로", "손"),
             ("모자라는", "모자"),
             ("무늬", "무늬"),
             ("하나", "하나"),

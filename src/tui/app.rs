@@ -417,8 +417,7 @@ impl App {
         let session = &mut self.session;
         let stays = Stays {
             at_top: self.stays_at_top,
-            // A dialog is about this record; a filter being typed shows its own.
-            on_current: (self.dialog.as_ref()).is_some_and(|dialog| !dialog.is_filter()),
+            on_current: (self.dialog.as_ref()).is_some_and(|dialog| !dialog.filters_queue()),
         };
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.stays_at_top &= !is_settled;

@@ -98,6 +98,7 @@ pub fn report_step(step: &Step, groups: &[GroupId], session: &mut Session) {
                 Step::Undone(_) => session.pace.undo(),
                 _ => session.pace.redo(),
             }
+            session.use_newest_estimator();
             if let Some(id) = about {
                 session.go_to(id);
             }
@@ -209,7 +210,7 @@ pub fn act(action: Action, context: ActionContext, session: &mut Session) -> Opt
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
-        Action::Views => open = Some(ViewList::open(session)),
+        Action::Views => open = Some(Dialog::Views(ViewList::default())),
         Action::Failed => session.set_filter(FAILED),
         Action::Sort => {
             let sort = session.queue.sort().next();
@@ -288,11 +289,11 @@ fn decide(change: Change, groups: Vec<GroupId>, session: &mut Session) -> Option
         (false, _) => words.commit_of_these(ready, all),
     };
     let detail = match all - ready {
-        0 => words.one_step().to_owned(),
-        others => format!("{} {}", words.others_stay(others), words.one_step()),
+        0 => String::new(),
+        others => words.others_stay(others),
     };
-    let command = Command::Apply { groups, change };
-    Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+    let confirm = Confirm::apply(question, detail, groups, change, session);
+    Some(Dialog::Confirm(confirm))
 }
 
 /// Replaces outdated item names in the texts. Many records need a confirmation.
@@ -304,9 +305,8 @@ fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     }
     let words = session.words;
     let question = words.update_names(words.records(groups.len()));
-    let detail = format!("{} {}", words.only_other_names(), words.one_step());
-    let command = Command::Apply { groups, change };
-    let confirm = Confirm::new(question, detail, command);
+    let detail = words.only_other_names().to_owned();
+    let confirm = Confirm::apply(question, detail, groups, change, session);
     Some(Dialog::Confirm(confirm))
 }
 
@@ -321,9 +321,9 @@ fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
         let groups = selected;
         let words = session.words;
         let question = words.repeat_on(Scope::Selection.describe(groups.len(), words));
-        let detail = format!("{}. {}", words.change(&change), words.one_step());
-        let command = Command::Apply { groups, change };
-        return Some(Dialog::Confirm(Confirm::new(question, detail, command)));
+        let detail = format!("{}.", words.change(&change));
+        let confirm = Confirm::apply(question, detail, groups, change, session);
+        return Some(Dialog::Confirm(confirm));
     }
     if matches!(change, Change::Reject { .. }) {
         session.go_to_next();

@@ -82,7 +82,10 @@ impl InputHistories {
     pub fn remember_view(&mut self, name: &str, filter: Option<&str>) -> Command {
         match filter {
             Some(filter) => self.views.put(name, filter),
-            None => self.views.remove(name),
+            None => {
+                self.views.remove(name);
+                self.filters.0.retain(|filter| !Views::is_in(filter, name));
+            }
         }
         Command::Remember {
             key: Views::KEY.to_owned(),

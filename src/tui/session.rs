@@ -17,7 +17,7 @@ use crate::icon::IconOptions;
 use crate::record::filter::{Query, Sort, quoted};
 use crate::record::{
     AuditEstimate, Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary,
-    Labels, Reason, Vocabulary, to_rgb,
+    Labels, Vocabulary, to_rgb,
 };
 use crate::text::{Language, Said};
 use crate::wording::Words;
@@ -60,10 +60,6 @@ pub struct Session {
     pub history: InputHistories,
     /// Number of previews requested so far.
     preview_count: u64,
-    /// Computes the uncertainty scores.
-    estimator: Estimator,
-    /// The estimator to use once the operator moves to another record.
-    next_estimator: Option<Estimator>,
     pub seen: SeenRecords,
     pub repeats: Repeats,
     pub retries: Retries,
@@ -95,8 +91,6 @@ impl Session {
             notices: Notices::default(),
             history: InputHistories::default(),
             preview_count: 0,
-            estimator: Estimator::default(),
-            next_estimator: None,
             seen: SeenRecords::default(),
             repeats: Repeats::default(),
             retries: Retries::default(),
@@ -412,35 +406,27 @@ impl Session {
         true
     }
 
-    /// Moves the cursor to a row. The queue keeps its order while the operator is on a record;
-    /// leaving the record applies the newest estimator.
+    /// Moves the cursor to a row.
     pub fn put_cursor(&mut self, row: usize) {
-        let before = self.current();
         self.queue.put_cursor(row, &self.records);
-        if self.current() != before
-            && let Some(estimator) = self.next_estimator.take()
-        {
-            self.rescore(estimator);
-        }
     }
 
-    /// Takes an estimator trained on the operator's decisions.
+    /// Takes an estimator trained on the operator's decisions. The queue keeps its order while the
+    /// operator is on a record and moves among the rows by hand.
     pub fn learn(&mut self, estimator: Estimator) {
-        match self.current() {
-            Some(_) => self.next_estimator = Some(estimator),
-            None => self.rescore(estimator),
+        self.records.learn(estimator);
+        if self.current().is_none() {
+            self.use_newest_estimator();
         }
     }
 
-    fn rescore(&mut self, estimator: Estimator) {
-        self.records.rescore(&estimator);
-        self.estimator = estimator;
-        self.queue.refresh();
-    }
-
-    /// A record's reasons, the strongest sign of an error first.
-    pub fn sorted_by_weight(&self, summary: &GroupSummary) -> Vec<Reason> {
-        self.estimator.sorted_by_weight(&summary.reasons)
+    /// Scores and sorts all records with the newest estimator. Returns `false` if nothing changes.
+    pub fn use_newest_estimator(&mut self) -> bool {
+        let is_new = self.records.use_newest_estimator();
+        if is_new {
+            self.queue.refresh();
+        }
+        is_new
     }
 
     /// A record's score in words; `None` where nothing is left to decide.
@@ -449,7 +435,7 @@ impl Session {
             summary.state,
             GroupState::Draft | GroupState::Uncertain | GroupState::Edited
         );
-        let alike = self.estimator.similar_decisions(&summary.reasons);
+        let alike = self.records.similar_decisions(summary);
         is_open.then(|| self.words.score(summary.uncertainty, alike))
     }
 
@@ -497,9 +483,15 @@ impl Session {
         self.put_cursor(self.queue.cursor().saturating_add_signed(rows));
     }
 
-    /// Goes to the next record that needs review, or else to the next row.
+    /// Goes to the next record that needs review, or else to the next row. New scores apply first:
+    /// the next record is the most uncertain one of those that are still ahead of the cursor, so
+    /// that none of them is left behind, and none that was passed comes again at once.
     pub fn go_to_next(&mut self) {
-        match self.queue.next_to_review(&self.records) {
+        let next = match self.use_newest_estimator() {
+            true => self.queue.next_by_new_scores(&self.records),
+            false => self.queue.next_to_review(&self.records),
+        };
+        match next {
             Some(row) => self.put_cursor(row),
             None if self.queue.cursor() + 1 < self.queue.len() => self.move_cursor(1),
             None => self.notify(self.words.nothing_left_here()),
@@ -514,6 +506,7 @@ impl Session {
     /// Filters the queue and adds the filter to the history.
     pub fn set_filter(&mut self, text: impl Into<String>) {
         let text = text.into();
+        self.use_newest_estimator();
         let remember = self.history.remember_filter(&text);
         self.queue.set_filter(text);
         self.send(remember);
@@ -527,10 +520,12 @@ impl Session {
         self.notify(self.words.saved_view(quoted(name), filter));
     }
 
+    /// Deletes a saved filter. The filter in use keeps its meaning.
     pub fn remove_view(&mut self, name: &str) {
+        let filter = self.history.views().replace_in(self.queue.filter(), name);
         let remember = self.history.remember_view(name, None);
-        self.queue.refresh();
         self.send(remember);
+        self.set_filter(filter);
         self.notify(self.words.removed_view(name));
     }
 
@@ -560,6 +555,7 @@ impl Session {
     }
 
     pub fn set_sort(&mut self, sort: Sort) {
+        self.use_newest_estimator();
         self.queue.set_sort(sort);
         self.notify(self.words.sorted_by(self.words.sort(sort)));
     }

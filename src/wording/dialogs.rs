@@ -28,6 +28,7 @@ words! {
     proceed: "continue" / "계속",
 
     one_step: "One step; undo takes all of it back." / "한 번의 동작이므로 한 번에 되돌릴 수 있습니다.",
+    filter_hides(n): "The filter hides {n} of them." / "그중 {n}건은 필터에 가려 있습니다.",
     others_stay(n): "{n} without a draft stay as they are." / "초안이 없는 {n}건은 그대로 둡니다.",
     accept_these(n): "Accept these {n} records?" / "이 레코드 {n}건을 승인할까요?",
     commit_these(n): "Commit these {n} records?" / "이 레코드 {n}건을 확정할까요?",
@@ -71,6 +72,8 @@ words! {
 
     nothing_to_edit_waiting: "There is nothing to edit yet: this item waits for the model."
         / "아직 편집할 것이 없습니다. 모델을 기다리는 아이템입니다.",
+    nothing_to_edit_without_model: "There is nothing to edit: this item has no draft, and there is no model."
+        / "편집할 것이 없습니다. 초안이 없고 모델도 없습니다.",
     nothing_to_edit_running: "There is nothing to edit yet: the model is working on this item."
         / "아직 편집할 것이 없습니다. 모델이 작성하고 있습니다.",
     nothing_to_edit_failed: "There is nothing to edit: this item has failed. Retry it, or reject it."

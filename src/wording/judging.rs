@@ -51,16 +51,16 @@ words! {
         "for records not yet judged: {rate}, by the texts as they were; wrong ones were changed \
          since"
         / "아무도 판정하지 않은 레코드: {rate}. 틀린 것을 그 뒤에 고쳤으므로 당시의 글로 셉니다",
-    audit_more(judgments, width): "the interval is {width} points wide after about {judgments}"
-        / "{judgments}쯤 더 하면 구간 폭이 {width}%포인트가 됩니다",
+    audit_more(judgments, width): "an interval {width} points wide needs about {judgments}"
+        / "구간 폭을 {width}%포인트로 줄이려면 판정이 {judgments}쯤 더 필요합니다",
     audit_wide_enough(width): "the interval is no wider than {width} points"
         / "구간 폭이 {width}%포인트를 넘지 않습니다",
     audit_too_few(width, left):
-        "an interval {width} points wide needs all remaining records: {left} more, after \
-         which the rate is known"
-        / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다. 그러면 오류율을 \
-           정확히 압니다",
+        "an interval {width} points wide needs all remaining records: {left} more"
+        / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다",
     audit_complete: "every record is judged: the rate is known" / "모든 레코드를 판정하여 오류율을 압니다",
+    audit_all_but_unsure: "every record is judged, some of them as unsure"
+        / "모든 레코드를 판정했습니다. 일부는 모름입니다",
     audit_threshold(at, above, below, records, found):
         "at an uncertainty of {at} or more {above} are wrong, below it {below}: reviewing those {records} \
          (uncertainty:>={at}) would find {found} % of all wrong ones"
@@ -83,8 +83,8 @@ words! {
 }
 
 counted! {
-    more_judgments: "more judgment" / "판정 {n}건",
     votes: "vote" / "{n}표",
+    more_judgments: "more judgment" / "{n}건",
 }
 
 impl Words {
@@ -135,6 +135,7 @@ impl Words {
     fn audit_more_of(self, of: &AuditEstimate) -> String {
         let width = points(of.width);
         match (of.left(), of.more) {
+            (0, _) if of.unsure > 0 => self.audit_all_but_unsure().to_owned(),
             (0, _) => self.audit_complete().to_owned(),
             (_, 0) => self.audit_wide_enough(width),
             (left, more) if left == more => self.audit_too_few(width, count(left)),
@@ -162,9 +163,8 @@ impl Words {
     /// The result of blind votes, as lines.
     pub fn vote_lines(self, tally: &VoteTally) -> Vec<String> {
         let [a, b, equal] = [tally.a, tally.b, tally.equal].map(count);
-        let votes = self.votes(tally.total() as usize);
         vec![
-            self.vote_counts(votes, a, b, equal),
+            self.vote_counts(self.votes(tally.total() as usize), a, b, equal),
             self.vote_rate(tally.b_wins),
             match tally.winner() {
                 Some(Vote::A) => self.vote_a_wins(),
@@ -181,4 +181,19 @@ fn points(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
         .trim_end_matches(".0")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_vote_is_in_the_singular() {
+        let lines = |votes: &[Vote]| {
+            let words = Words::ENGLISH;
+            words.vote_lines(&VoteTally::of(votes.iter().copied()))[0].clone()
+        };
+        assert_eq!(lines(&[Vote::A]), "1 vote: A 1, B 0, neither 0");
+        assert_eq!(lines(&[Vote::A, Vote::B]), "2 votes: A 1, B 1, neither 0");
+    }
 }

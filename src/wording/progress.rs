@@ -6,7 +6,7 @@ words! {
     finished: "Finished" / "끝난 것",
     last_errors: "Last errors" / "최근 오류",
     icons_a_minute: "Icons per minute" / "분당 아이콘",
-    time_a_step: "Time per step" / "단계별 시간",
+    time_a_step: "Time per step, summed over icons" / "단계별 시간(아이콘마다 더한 값)",
     step_prepare: "prepare" / "준비",
     step_see: "vision" / "보기",
     step_read: "prefill" / "읽기",

@@ -33,6 +33,8 @@ words! {
         / "{by} 확정한 {what}{이} labels.jsonl에 있습니다({at})",
     in_hand: "The model is working on it." / "모델이 작성하고 있습니다.",
     retry_or_reject: "-> retry, or reject it" / "-> 다시 묻거나 거절하세요",
+    no_draft_without_model: "There is no draft, and no model to write one."
+        / "초안이 없고, 초안을 쓸 모델도 없습니다.",
     waiting_for_model: "Waiting for the model." / "모델을 기다립니다.",
     opinions_agree(agree, of): "~ {agree} of {of} opinions agree" / "~ 의견 {of}개 중 {agree}개 일치",
     check_words(words): "~ check in the icon: {words}" / "~ 그림에서 확인: {words}",

@@ -2,6 +2,7 @@
 
 words! {
     families_folded: ", families folded" / ", 계열 묶음",
+    family_first(n, shown): "family of {n}, first {shown}" / "계열 {n}건 중 {shown}건",
     family_of(n): "family of {n}" / "계열 {n}건",
     nearest_committed: "nearest committed" / "비슷한 확정 레코드",
     found_instead: "found instead" / "대신 검색되는 것",

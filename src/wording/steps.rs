@@ -24,6 +24,7 @@ words! {
     did_on(did, records): "{did} {records}" / "{records}: {did}",
     did_of(did, records): "{did} of {records}" / "{records}: {did}",
     did_in(did, records, fields): "{did} in {records}: {fields}" / "{records}({fields}): {did}",
+    did_also_in(did, fields): "{did}; also changed: {fields}" / "{did}. 함께 바뀐 칸: {fields}",
     did_in_fields(did, fields): "{did} in {fields}" / "{did} ({fields})",
     field_in(field, n): "{field} in {n}" / "{field} {n}",
     lines_confirmed(lines): "{lines} confirmed" / "{lines} 그대로 확인",
@@ -80,6 +81,7 @@ words! {
     have_this_text(n): "{n} have this text already" / "{n}건은 글이 이미 이와 같습니다",
     one_has_no_draft: "1 has no draft" / "1건에는 초안이 없습니다",
     have_no_draft(n): "{n} have no draft" / "{n}건에는 초안이 없습니다",
+    the_one(rest): "it {rest}" / "{rest}",
     left_alone_why(n, why): "{n} left alone ({why})" / "{n}건은 그대로 두었습니다({why})",
 
     imported: "imported" / "가져온 글",
@@ -168,8 +170,18 @@ impl Words {
         let records = self.records(report.records);
         let mut text = match report.fields[..] {
             [_, ..] if alone && names_no_field(&report.change) => {
-                let fields = report.fields.iter().map(|(field, _)| self.field(*field));
-                self.did_in_fields(did, fields.collect::<Vec<_>>().join(", "))
+                let named = match report.change {
+                    Change::Fix { kind, .. } => Some(kind.field()),
+                    _ => None,
+                };
+                let fields = report.fields.iter().map(|(field, _)| *field);
+                let fields = fields.filter(|field| Some(*field) != named);
+                let fields: Vec<&str> = fields.map(|field| self.field(field)).collect();
+                match (named, fields.join(", ")) {
+                    (Some(_), fields) if fields.is_empty() => did,
+                    (Some(_), fields) => self.did_also_in(did, fields),
+                    (None, fields) => self.did_in_fields(did, fields),
+                }
             }
             _ if alone => did,
             // A change of several fields names each with its number of records.
@@ -289,8 +301,12 @@ impl Words {
 
     /// The number of records left unchanged, and why; `None` if there are none.
     pub fn left_alone(self, report: &StepReport) -> Option<String> {
+        let refused = report.refused.as_ref().map_or(0, |(n, _)| *n);
+        let all = report.records + report.untouched + report.without_draft + refused;
         let some = |n: usize, one: &str, many: fn(Self, String) -> String| match n {
             0 => None,
+            // The texts of one record begin with its number.
+            1 if all == 1 => Some(self.the_one(one.split_once(' ').map_or(one, |(_, rest)| rest))),
             1 => Some(one.to_owned()),
             n => Some(many(self, count(n as u64))),
         };

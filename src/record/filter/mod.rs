@@ -15,6 +15,6 @@ mod views;
 pub use keys::{FilterKey, filter_field, filter_keys, has_targets};
 pub use lexer::{last_word, quoted};
 pub use query::{FAILED, NEEDS_REVIEW, Query};
-pub use select::{PinnedRecord, Sort, select};
+pub use select::{PinnedRecord, Sort, by_uncertainty, select};
 pub use text::find;
 pub use views::Views;

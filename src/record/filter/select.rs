@@ -217,6 +217,13 @@ pub struct PinnedRecord {
     pub changed_at: i64,
 }
 
+/// Sort key: most uncertain first, then in source order.
+pub fn by_uncertainty(summary: &GroupSummary, pinned: Option<PinnedRecord>) -> impl Ord + use<> {
+    let uncertainty = pinned.map_or(summary.uncertainty, |pinned| pinned.uncertainty);
+    let uncertainty = (uncertainty.clamp(0.0, 1.0) * 1e6) as u32;
+    (Reverse(uncertainty), summary.order)
+}
+
 /// Sorted indexes of the summaries that pass the filter, and of the `pinned` one.
 pub fn select<S: Borrow<GroupSummary>>(
     all: &[S],
@@ -238,10 +245,7 @@ pub fn select<S: Borrow<GroupSummary>>(
     match sort {
         Sort::Uncertainty => found.sort_by_cached_key(|(fuzzy, place)| {
             let summary = at(*place);
-            let uncertainty =
-                pinned(summary).map_or(summary.uncertainty, |pinned| pinned.uncertainty);
-            let uncertainty = (uncertainty.clamp(0.0, 1.0) * 1e6) as u32;
-            (*fuzzy, Reverse(uncertainty), summary.order)
+            (*fuzzy, by_uncertainty(summary, pinned(summary)))
         }),
         Sort::Name => found.sort_by(|a, b| {
             let (x, y) = (at(a.1), at(b.1));

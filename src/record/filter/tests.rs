@@ -165,6 +165,10 @@ fn a_view_expands_to_its_filter() {
     };
     assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
     assert!(wrong("view:loop").starts_with("view `loop`: a view cannot contain"));
+    let replaced = views().replace_in("모자 -view:\"밤 일\" | view:loop", "밤 일");
+    let night = views().get("밤 일").unwrap().to_owned();
+    assert_eq!(replaced, format!("모자 -({night}) | view:loop"));
+    assert_eq!(views().replace_in("VIEW:\"밤 일\"", "밤 일"), night);
     let saved = Views::parse(&views().text());
     assert_eq!(saved, views());
     let mut gone = saved;

@@ -1,6 +1,8 @@
 //! Saved filters, which `view:NAME` refers to.
 
+use super::lexer::{LexemeKind, lexemes};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The saved filters by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,5 +52,43 @@ impl Views {
     pub fn remove(&mut self, name: &str) {
         let name = name.to_lowercase();
         self.0.retain(|have, _| have.to_lowercase() != name);
+    }
+
+    /// The places of `view:NAME` in a filter, without minus signs.
+    fn references(filter: &str, name: &str) -> Vec<Range<usize>> {
+        let all = lexemes(filter);
+        let is_reference = |kind: &LexemeKind| match kind {
+            LexemeKind::Word { text, colon, .. } => colon.is_some_and(|colon| {
+                let (key, value) = (&text[..colon], &text[colon + 1..]);
+                key.to_lowercase() == "view" && value.to_lowercase() == name.to_lowercase()
+            }),
+            _ => false,
+        };
+        let ends = all.iter().skip(1).map(|next| next.start);
+        let places = all.iter().zip(ends.chain([filter.len()]));
+        let found = places.filter(|(lexeme, _)| is_reference(&lexeme.kind));
+        let place = found.map(|(lexeme, end)| {
+            let start = lexeme.start + usize::from(filter[lexeme.start..].starts_with('-'));
+            start..start + filter[start..end].trim_end().len()
+        });
+        place.collect()
+    }
+
+    /// Whether a filter contains `view:NAME`.
+    pub fn is_in(filter: &str, name: &str) -> bool {
+        !Self::references(filter, name).is_empty()
+    }
+
+    /// A filter with the filter of this name in place of each `view:NAME`.
+    pub fn replace_in(&self, filter: &str, name: &str) -> String {
+        let saved = self.get(name).unwrap_or_default();
+        let mut replaced = filter.to_owned();
+        for place in Self::references(filter, name).into_iter().rev() {
+            match place.len() == filter.len() {
+                true => replaced = saved.to_owned(),
+                false => replaced.replace_range(place, &format!("({saved})")),
+            }
+        }
+        replaced
     }
 }

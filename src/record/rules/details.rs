@@ -41,7 +41,7 @@ impl Labels {
             })
         };
         let is_explained = |word: &str| {
-            // `천으로` has a shorter noun than `stem` returns.
+            // `별과` has a shorter noun than `stem` returns.
             let letter = word.char_indices().nth(1);
             let letter = letter.filter(|(at, _)| is_particle(&word[*at..]));
             let letter = letter.map(|(at, _)| &word[..at]);

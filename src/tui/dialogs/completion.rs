@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 const MAX_COMPLETIONS: usize = 8;
+/// Number of completions to show below the text, where there is more room above.
+const ENOUGH: u16 = 3;
 /// Cells kept for a note beside long values.
 const MAX_COUNT: usize = 8;
 
@@ -343,7 +345,7 @@ fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
 }
 
 /// The rectangle of the completions of a text: below `anchor`, the rows that they must not cover, if
-/// there is room, else on the side with more room. `None` without completions or room.
+/// there is room for some, because what was read before is above; else on the side with more room. `None` without completions or room.
 pub fn popup_area(completions: &[Completion], anchor: Rect, body: Rect) -> Option<Rect> {
     if completions.is_empty() {
         return None;
@@ -354,7 +356,7 @@ pub fn popup_area(completions: &[Completion], anchor: Rect, body: Rect) -> Optio
     let below = body.bottom().saturating_sub(anchor.bottom());
     let above = anchor.y.saturating_sub(body.y);
     let wanted = completions.len() as u16;
-    let (y, height) = match below >= wanted || below >= above {
+    let (y, height) = match below >= wanted.min(ENOUGH) || below >= above {
         true => (anchor.bottom(), wanted.min(below)),
         false => (anchor.y - wanted.min(above), wanted.min(above)),
     };
@@ -368,8 +370,15 @@ pub fn popup_area(completions: &[Completion], anchor: Rect, body: Rect) -> Optio
 }
 
 /// Index of the completion at a screen position.
-pub fn row_at(popup: Rect, at: Position) -> Option<usize> {
-    popup.contains(at).then(|| usize::from(at.y - popup.y))
+pub fn row_at(popup: Rect, chosen: Option<usize>, at: Position) -> Option<usize> {
+    let row = usize::from(at.y.checked_sub(popup.y)?);
+    popup.contains(at).then(|| top(popup, chosen) + row)
+}
+
+/// Index of the first completion on screen: the chosen one is in view.
+fn top(popup: Rect, chosen: Option<usize>) -> usize {
+    let end = chosen.map_or(0, |chosen| chosen + 1);
+    end.saturating_sub(usize::from(popup.height))
 }
 
 /// Draws the completions; with `numbered`, each starts with the digit that picks it.
@@ -391,6 +400,7 @@ pub fn draw(
     for ((row, completion), y) in completions
         .iter()
         .enumerate()
+        .skip(top(area, chosen))
         .zip(area.top()..area.bottom())
     {
         let here = chosen == Some(row);

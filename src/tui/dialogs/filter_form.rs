@@ -17,7 +17,8 @@ pub struct FilterForm {
     edit: TextEdit,
     /// The filter that Esc restores.
     before: String,
-    /// The record that Esc returns to.
+    /// The record that was current before. It stays current while the filter shows it, and Esc returns
+    /// to it.
     record: Option<GroupId>,
     /// Index of the chosen completion.
     chosen: Option<usize>,
@@ -149,13 +150,13 @@ impl Modal for FilterForm {
         }
         let text = self.text(&self.completions(session));
         if text != session.queue.filter() {
-            session.queue.set_filter(text);
+            session.queue.type_filter(text, self.record);
         }
         next
     }
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
-        let row = completion::row_at(self.popup(place, session)?, at)?;
+        let row = completion::row_at(self.popup(place, session)?, self.chosen, at)?;
         // Tab then moves on to the clicked one.
         self.chosen = row.checked_sub(1);
         Some(KeyCode::Tab)
@@ -164,7 +165,8 @@ impl Modal for FilterForm {
     fn paste(&mut self, text: &str, session: &mut Session) {
         self.edit.insert(text);
         self.chosen = None;
-        session.queue.set_filter(self.edit.text().to_owned());
+        let text = self.edit.text().to_owned();
+        session.queue.type_filter(text, self.record);
     }
 
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {

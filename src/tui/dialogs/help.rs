@@ -8,6 +8,7 @@ use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inside_border;
 use crate::tui::widgets::{clear, focused_pane, lines, wrap_styled};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -126,11 +127,13 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
             section = words.phrase(info.section);
             out.push(Line::styled(section, theme.title()));
         }
-        let keys = collapse_digits(session.keymap.all_keys_of(info.action)).join("  ");
-        let places = places(session, info.action);
         let description = words.phrase(info.description);
-        let what = [(description, theme.text()), (&places, theme.dim())];
-        out.extend(entry(Span::styled(keys, theme.key()), &what, cells));
+        for (contexts, keys) in session.keymap.keys_by_contexts(info.action) {
+            let keys = collapse_digits(keys).join("  ");
+            let places = places(&contexts, words);
+            let what = [(description, theme.text()), (&*places, theme.dim())];
+            out.extend(entry(Span::styled(keys, theme.key()), &what, cells));
+        }
     }
     out.push(Line::default());
     out.push(Line::styled(words.signs(), theme.title()));
@@ -143,15 +146,12 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
     out
 }
 
-/// Names of the panes where an action has keys; empty if its keys work everywhere.
-fn places(session: &Session, action: Action) -> String {
-    let contexts = session.keymap.contexts_of(action);
-    if contexts.is_empty() || contexts.contains(&KeyContext::Global) {
+/// Names of the panes where keys work; empty if they work everywhere.
+fn places(contexts: &[KeyContext], words: Words) -> String {
+    if contexts.contains(&KeyContext::Global) {
         return String::new();
     }
     let names = contexts.iter();
-    let names: Vec<_> = names
-        .map(|context| session.words.phrase(context.title()))
-        .collect();
+    let names: Vec<_> = names.map(|context| words.phrase(context.title())).collect();
     format!("  {}", names.join(", "))
 }

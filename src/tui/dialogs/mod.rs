@@ -290,6 +290,11 @@ impl Dialog {
         matches!(self, Self::Filter(_))
     }
 
+    /// Whether this filters the queue while it is open. Other dialogs are about the current record.
+    pub fn filters_queue(&self) -> bool {
+        matches!(self, Self::Filter(_) | Self::Views(_))
+    }
+
     /// Whether this is the quit confirmation.
     pub fn asks_to_quit(&self) -> bool {
         matches!(self, Self::Confirm(confirm) if confirm.asks_to_quit())

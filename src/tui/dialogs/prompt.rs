@@ -3,7 +3,6 @@
 
 use super::completion::{self, Completion};
 use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
-use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inside_border;
@@ -308,9 +307,8 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     if groups.len() > 1 {
         let words = session.words;
         let question = words.reject_these(words.records(groups.len()));
-        let detail = words.one_step().to_owned();
-        let command = Command::Apply { groups, change };
-        return Next::open(Dialog::Confirm(Confirm::new(question, detail, command)));
+        let confirm = Confirm::apply(question, String::new(), groups, change, session);
+        return Next::open(Dialog::Confirm(confirm));
     }
     session.go_to_next();
     session.apply(groups, change);
@@ -364,7 +362,7 @@ impl Modal for TextPrompt {
 
     fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
         let (_, area) = self.popup(place, session)?;
-        let row = completion::row_at(area, at)?;
+        let row = completion::row_at(area, self.choice(), at)?;
         self.chosen = Some(row);
         Some(KeyCode::Enter)
     }

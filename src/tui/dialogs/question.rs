@@ -2,7 +2,7 @@
 
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Cure};
-use crate::record::{GroupState, Reason};
+use crate::record::{Change, GroupId, GroupState, Reason};
 use crate::text::{count, width, wrap};
 use crate::tui::keymap::Key;
 use crate::tui::message::Effect;
@@ -35,6 +35,26 @@ impl Confirm {
             detail,
             on_yes: OnYes::Send(command),
         }
+    }
+
+    /// A question about one change of these records. It says how many of them the filter hides.
+    pub fn apply(
+        question: String,
+        detail: String,
+        groups: Vec<GroupId>,
+        change: Change,
+        session: &Session,
+    ) -> Self {
+        let words = session.words;
+        let hidden = groups.len() - session.passing(&groups).len();
+        let details = [
+            (hidden > 0).then(|| words.filter_hides(hidden)),
+            (!detail.is_empty()).then_some(detail),
+            Some(words.one_step().to_owned()),
+        ];
+        let details: Vec<String> = details.into_iter().flatten().collect();
+        let command = Command::Apply { groups, change };
+        Self::new(question, details.join(" "), command)
     }
 
     /// The quit confirmation; `None` where nothing would be lost or left uncommitted.
@@ -177,6 +197,9 @@ impl PromptRefusal {
         let summary = session.current().and_then(|id| session.records.get(id));
         Dialog::refusal(match summary.map(|summary| summary.state) {
             None => words.no_item(),
+            Some(GroupState::Waiting) if !session.engine.has_model() => {
+                words.nothing_to_edit_without_model()
+            }
             Some(GroupState::Waiting) => words.nothing_to_edit_waiting(),
             Some(GroupState::Running) => words.nothing_to_edit_running(),
             Some(GroupState::Failed) => words.nothing_to_edit_failed(),

@@ -1,6 +1,6 @@
 //! The list of named filters: shows one, saves the current filter, deletes one.
 
-use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
+use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::filter::quoted;
 use crate::text::{fit, pad, width};
 use crate::tui::session::Session;
@@ -21,15 +21,6 @@ pub struct ViewList {
 }
 
 impl ViewList {
-    /// Opens the dialog. If no filter is saved yet, it starts with a name for the current one.
-    pub fn open(session: &Session) -> Dialog {
-        let is_empty = session.history.views().iter().next().is_none();
-        Dialog::Views(Self {
-            selected: 0,
-            name: (is_empty && can_save(session)).then(TextEdit::default),
-        })
-    }
-
     fn area(place: &DialogPlace, session: &Session) -> Rect {
         let rows = session.history.views().iter().count().max(1) as u16;
         place.box_of(72, rows.saturating_add(4).min(20))

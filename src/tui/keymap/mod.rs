@@ -198,14 +198,29 @@ impl Keymap {
         all
     }
 
-    /// The contexts where an action has keys.
-    pub fn contexts_of(&self, action: Action) -> Vec<KeyContext> {
-        let has = |context: &&KeyContext| {
-            self.bindings
-                .iter()
-                .any(|((place, _), bound)| place == *context && *bound == action)
-        };
-        KeyContext::ALL.iter().filter(has).copied().collect()
+    /// The keys of an action by the contexts where they work. Keys that work everywhere come first.
+    pub fn keys_by_contexts(&self, action: Action) -> Vec<(Vec<KeyContext>, Vec<String>)> {
+        let mut all: Vec<(Vec<KeyContext>, Vec<String>)> = Vec::new();
+        for keys in self.all_keys_of(action) {
+            let has = |context: &&KeyContext| {
+                let mut bindings = self.bindings.iter();
+                bindings.any(|((place, bound), to)| {
+                    place == *context && *to == action && display(bound) == keys
+                })
+            };
+            let contexts = match KeyContext::ALL.iter().filter(has) {
+                contexts if contexts.clone().any(|at| *at == KeyContext::Global) => {
+                    vec![KeyContext::Global]
+                }
+                contexts => contexts.copied().collect(),
+            };
+            match all.iter_mut().find(|(have, _)| *have == contexts) {
+                Some((_, have)) => have.push(keys),
+                None => all.push((contexts, vec![keys])),
+            }
+        }
+        all.sort_by_key(|(contexts, _)| !contexts.contains(&KeyContext::Global));
+        all
     }
 }
 
@@ -332,6 +347,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_keys_of_an_action_are_listed_by_the_panes_where_they_work() {
+        let keymap = Keymap::load(Some("vim"), None).unwrap();
+        let keys = keymap.keys_by_contexts(Action::CommitNext);
+        let of = |key: &str| {
+            let mut all = keys.iter();
+            let found = all.find(|(_, keys)| keys.iter().any(|have| have == key));
+            found.unwrap().0.clone()
+        };
+        assert_eq!(of("Y"), [KeyContext::Record]);
+        assert!(of("c").contains(&KeyContext::Queue));
+        let next = keymap.keys_by_contexts(Action::NextToReview);
+        assert_eq!(next[0].0, [KeyContext::Global]);
     }
 
     #[test]

@@ -61,14 +61,11 @@ impl Groups {
         }
     }
 
-    /// Recomputes every uncertainty; unlabeled groups have none.
+    /// Recomputes every uncertainty.
     pub fn rescore(&mut self, estimator: &Estimator) {
-        let all = Arc::make_mut(&mut self.all).iter_mut();
-        for summary in all.filter(|summary| summary.uncertainty > 0.0) {
-            let uncertainty =
-                estimator.uncertainty(&summary.reasons, &summary.signals, summary.unexplained);
-            if uncertainty != summary.uncertainty {
-                Arc::make_mut(summary).uncertainty = uncertainty;
+        for summary in Arc::make_mut(&mut self.all) {
+            if uncertainty(summary, estimator) != summary.uncertainty {
+                rescore(Arc::make_mut(summary), estimator);
             }
         }
     }
@@ -155,6 +152,19 @@ impl Groups {
             .iter()
             .filter(move |summary| test(summary))
             .map(|summary| summary.id)
+    }
+}
+
+/// Recomputes the uncertainty of a group.
+pub fn rescore(summary: &mut GroupSummary, estimator: &Estimator) {
+    summary.uncertainty = uncertainty(summary, estimator);
+}
+
+/// The uncertainty of a group; unlabeled ones have none.
+fn uncertainty(summary: &GroupSummary, estimator: &Estimator) -> f32 {
+    match summary.uncertainty > 0.0 {
+        true => estimator.uncertainty(&summary.reasons, &summary.signals, summary.unexplained),
+        false => summary.uncertainty,
     }
 }
 

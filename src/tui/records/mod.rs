@@ -14,7 +14,8 @@ pub use worker::{Task, TaskResult, ValueCount, ValueCounts};
 
 use crate::error::Result;
 use crate::record::{
-    Change, Estimator, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupSummary, Labels, Reason, SimilarDecisions,
+    Vocabulary,
 };
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -35,6 +36,11 @@ pub struct Records {
     counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
+    /// Scores all records, so that their order is consistent. `None` until the engine has sent one:
+    /// until then the scores are its own.
+    estimator: Option<Estimator>,
+    /// The engine's newest estimator, not in use yet.
+    newest_estimator: Option<Estimator>,
 }
 
 /// A detail from the engine with the steps of this session applied.
@@ -82,7 +88,10 @@ impl Records {
     /// Takes new summaries and drops outdated details. The detail of `current` stays on screen
     /// until its new one arrives.
     pub fn update(&mut self, groups: Vec<GroupSummary>, current: Option<GroupId>) {
-        for summary in groups {
+        for mut summary in groups {
+            if let Some(estimator) = &self.estimator {
+                groups::rescore(&mut summary, estimator);
+            }
             let id = summary.id;
             let changed = self.groups.get(id) != Some(&summary);
             self.groups.put(summary);
@@ -96,10 +105,33 @@ impl Records {
         self.counts_stale = true;
     }
 
-    /// Recomputes every group's uncertainty.
-    pub fn rescore(&mut self, estimator: &Estimator) {
-        self.groups.rescore(estimator);
+    /// Takes an estimator trained on the operator's decisions, for later use.
+    pub fn learn(&mut self, estimator: Estimator) {
+        self.newest_estimator = Some(estimator);
+    }
+
+    /// Scores all records with the newest estimator. Returns `false` if it is in use already.
+    pub fn use_newest_estimator(&mut self) -> bool {
+        let Some(newest) = self.newest_estimator.take() else {
+            return false;
+        };
+        self.groups.rescore(&newest);
+        self.estimator = Some(newest);
         self.counts_stale = true;
+        true
+    }
+
+    /// A record's reasons, the strongest sign of an error first.
+    pub fn sorted_by_weight(&self, summary: &GroupSummary) -> Vec<Reason> {
+        let estimator = self.estimator.as_ref();
+        let sort = |estimator: &Estimator| estimator.sorted_by_weight(&summary.reasons);
+        estimator.map_or_else(|| sort(&Estimator::default()), sort)
+    }
+
+    /// Counts over decided records with the record's strongest reason.
+    pub fn similar_decisions(&self, summary: &GroupSummary) -> Option<SimilarDecisions> {
+        let estimator = self.estimator.as_ref()?;
+        estimator.similar_decisions(&summary.reasons)
     }
 
     /// Takes a detail and returns `true`, unless it was requested before a step that is already on

@@ -1,10 +1,13 @@
 //! The queue: the records that pass the filter, in sort order, with a cursor on the current one.
 
 use super::{Records, Task};
-use crate::record::filter::{NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, select};
+use crate::record::filter::{
+    NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, by_uncertainty, select,
+};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::text::Said;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What stays in place when the queue gets new rows.
@@ -24,6 +27,8 @@ pub struct Queue {
     current: Option<GroupId>,
     /// The record to go to as soon as the rows contain it.
     seeking: Option<GroupId>,
+    /// Where the cursor goes with the rows of a new filter.
+    start: Option<Start>,
     filter: String,
     /// Error about a part of the filter that cannot be parsed.
     filter_error: Option<Said>,
@@ -41,6 +46,10 @@ pub struct Queue {
     task_running: bool,
 }
 
+/// The record that stays current under a new filter, if that shows it; otherwise the first row is.
+#[derive(Debug, Clone, Copy)]
+struct Start(Option<GroupId>);
+
 #[derive(Debug)]
 struct SearchResults {
     text: String,
@@ -55,6 +64,7 @@ impl Default for Queue {
             cursor: 0,
             current: None,
             seeking: None,
+            start: None,
             filter: NEEDS_REVIEW.to_owned(),
             filter_error: None,
             sort: Sort::default(),
@@ -158,6 +168,21 @@ impl Queue {
         })
     }
 
+    /// Like [`Self::next_to_review`], before the rows are sorted by new scores: of the rows after the
+    /// cursor, the one that will be the first.
+    pub fn next_by_new_scores(&self, records: &Records) -> Option<usize> {
+        if self.sort != Sort::Uncertainty || self.found.is_some() {
+            return self.next_to_review(records);
+        }
+        let first = |rows: Range<usize>| {
+            let rows = rows.filter_map(|row| Some((row, self.row(row, records)?)));
+            let open = rows.filter(|(_, summary)| summary.needs_review());
+            let first = open.min_by_key(|(_, summary)| by_uncertainty(summary, None));
+            first.map(|(row, _)| row)
+        };
+        first(self.cursor + 1..self.rows.len()).or_else(|| first(0..self.cursor))
+    }
+
     /// Records where the cursor may go next: one row down or, after a decision, the next uncertain
     /// one.
     pub fn ahead(&self, records: &Records) -> Vec<GroupId> {
@@ -174,7 +199,7 @@ impl Queue {
 
     /// Moves the cursor to a row, at most to the last one.
     pub fn put_cursor(&mut self, row: usize, records: &Records) {
-        self.seeking = None;
+        (self.seeking, self.start) = (None, None);
         self.cursor = row.min(self.rows.len().saturating_sub(1));
         self.follow_cursor(records);
     }
@@ -209,10 +234,20 @@ impl Queue {
         self.current = id;
     }
 
+    /// Changes the filter. The current record stays if the new filter shows it; otherwise the cursor
+    /// goes to the first row.
     pub fn set_filter(&mut self, text: String) {
+        self.start.get_or_insert(Start(self.current));
         self.filter = text;
         self.stale = true;
         self.pinned = None;
+    }
+
+    /// Like [`Self::set_filter`] while a filter is being typed: `record` is the one that was current
+    /// before, because the rows of an unfinished text must not move the cursor.
+    pub fn type_filter(&mut self, text: String, record: Option<GroupId>) {
+        self.start = Some(Start(record));
+        self.set_filter(text);
     }
 
     /// Restores the filter of an earlier run.
@@ -288,17 +323,20 @@ impl Queue {
             return false;
         }
         self.rows = rows;
+        let is_newest = !self.stale;
+        let mut start = self.start.take_if(|_| is_newest);
         if let Some(id) = self.seeking
             && self.row_of(id, records).is_some()
         {
-            self.seeking = None;
+            (self.seeking, start) = (None, None);
             self.current = Some(id);
             self.pinned = None;
         }
-        let row = match self.current {
+        let row_of = |id: GroupId| self.row_of(id, records);
+        let row = match (start, self.current) {
             _ if stays.at_top => Some(0),
-            Some(id) => self.row_of(id, records),
-            None => None,
+            (Some(Start(record)), _) => Some(record.and_then(row_of).unwrap_or(0)),
+            (None, current) => current.and_then(row_of),
         };
         self.cursor = match row {
             Some(row) => row,

@@ -22,7 +22,7 @@ const DESCRIPTION_LINES: u16 = 9;
 pub struct RelatedRecords {
     /// The room that is left for the text.
     pub text: Rect,
-    /// Each has a tile and a cell for the sign of its state.
+    /// Each has a tile and a cell for the sign of its state, or a name in each line.
     siblings: Vec<Rect>,
     /// A picture of this size with its name and label.
     confused: Option<(Rect, Size)>,
@@ -34,12 +34,19 @@ impl RelatedRecords {
     pub fn new(text: Rect, session: &Session) -> Self {
         let confused = session.confused().is_some();
         let siblings = session.siblings().len();
-        Self::split(text, siblings, confused, session.neighbors().len())
+        let pixels = session.pictures.draws_pixels();
+        Self::split(text, pixels, siblings, confused, session.neighbors().len())
     }
 
-    fn split(text: Rect, siblings: usize, confused: bool, neighbors: usize) -> Self {
+    fn split(text: Rect, pixels: bool, siblings: usize, confused: bool, neighbors: usize) -> Self {
         let height = TILE.height;
-        let columns = text.width / (TILE.width + 2);
+        // A row has pictures side by side, or a name in each of its lines.
+        let columns = if pixels {
+            text.width / (TILE.width + 2)
+        } else {
+            1
+        };
+        let in_row = if pixels { columns } else { height };
         let mut free = text.height.saturating_sub(DESCRIPTION_LINES);
         let compared = match free > COMPARED.height && text.width > 2 * COMPARED.width {
             true => COMPARED,
@@ -54,9 +61,9 @@ impl RelatedRecords {
             free -= taken;
             (lines, taken)
         };
-        let rows = match columns {
+        let rows = match in_row {
             0 => 0,
-            columns => siblings.div_ceil(usize::from(columns)),
+            in_row => siblings.div_ceil(usize::from(in_row)),
         };
         let (sibling_lines, siblings_height) = lines_for(rows);
         let (neighbor_lines, neighbors_height) = lines_for(neighbors);
@@ -129,16 +136,24 @@ impl RelatedRecords {
         let session = view.session;
         let theme = &session.theme;
         let width = self.text.width;
-        let title = session.words.family_of(session.family().len());
+        let (family, siblings) = (session.family().len(), session.siblings());
+        let room = match session.pictures.draws_pixels() {
+            true => self.siblings.len(),
+            false => usize::from(last.bottom() - first.y),
+        };
+        let shown = room.min(siblings.len());
+        let title = match shown < family - 1 {
+            true => session.words.family_first(family, shown),
+            false => session.words.family_of(family),
+        };
         put(buf, first.x, first.y - 1, width, &title, theme.dim());
-        let siblings = session.siblings();
         let members = siblings.iter().filter_map(|id| session.records.get(*id));
         if !session.pictures.draws_pixels() {
             for (y, member) in (first.y..last.bottom()).zip(members) {
                 let state = theme.state(member.state);
                 let x = put(buf, first.x, y, 2, sign(member.state), state) + 1;
                 let left = self.text.right().saturating_sub(x);
-                put(buf, x, y, left, &member.name, theme.text());
+                put(buf, x, y, left, member.title(), theme.text());
             }
             return;
         }
@@ -194,22 +209,22 @@ mod tests {
     #[test]
     fn the_description_gets_room_first_then_the_family_then_the_neighbors() {
         let text = Rect::new(50, 3, 30, 30);
-        let all = RelatedRecords::split(text, 7, false, 6);
+        let all = RelatedRecords::split(text, true, 7, false, 6);
         assert_eq!(all.siblings.len(), 7);
         assert_eq!(all.siblings[4].y, all.siblings[5].y - 2);
         assert_eq!(all.neighbors.len(), 6);
         assert_eq!(all.neighbors[0].y, all.siblings[6].bottom() + 1);
         assert_eq!(all.neighbors[5].bottom(), text.bottom());
-        let small = RelatedRecords::split(Rect { height: 14, ..text }, 7, false, 6);
+        let small = RelatedRecords::split(Rect { height: 14, ..text }, true, 7, false, 6);
         assert_eq!((small.siblings.len(), small.neighbors.len()), (7, 0));
-        let with = RelatedRecords::split(text, 7, true, 6);
+        let with = RelatedRecords::split(text, true, 7, true, 6);
         let (confused, size) = with.confused.unwrap();
         assert_eq!((confused.height, size), (6, COMPARED));
         assert_eq!(confused.y, with.text.bottom() + 1);
         assert_eq!(with.siblings[0].y, confused.bottom() + 1);
-        let low = RelatedRecords::split(Rect { height: 14, ..text }, 7, true, 6);
+        let low = RelatedRecords::split(Rect { height: 14, ..text }, true, 7, true, 6);
         assert_eq!(low.confused.unwrap().1, TILE);
-        let none = RelatedRecords::split(Rect { height: 8, ..text }, 7, true, 6);
+        let none = RelatedRecords::split(Rect { height: 8, ..text }, true, 7, true, 6);
         assert_eq!(none.text.height, 8);
         assert!(none.siblings.is_empty() && none.neighbors.is_empty());
     }

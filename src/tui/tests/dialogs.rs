@@ -93,7 +93,7 @@ fn the_counts_of_the_header_add_up_while_the_model_works() {
 fn a_decision_that_changes_nothing_says_why() {
     let mut bench = Bench::evening(120, 40);
     let screen = bench.keys("O").screen();
-    let nothing = "nothing changed: 1 has no decision to withdraw";
+    let nothing = "nothing changed: it has no decision to withdraw";
     assert!(screen.contains(nothing), "{screen}");
 }
 
@@ -161,6 +161,20 @@ fn the_rest_of_a_preview_is_counted_in_texts() {
     let mut bench = Bench::evening(40, 10);
     let screen = bench.keys("\\ s q s \"새_질문").screen();
     assert!(screen.contains("more texts"), "{screen}");
+}
+
+#[test]
+fn filters_are_saved_shown_and_deleted_in_their_list() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ ctrl-u \"붉은 enter w s \"밤_하늘 enter");
+    bench.keys("\\ w enter");
+    let filter = |bench: &Bench| bench.session().queue.filter().to_owned();
+    assert_eq!(filter(&bench), "view:\"밤 하늘\"");
+    // The filter in use keeps its meaning, and the deleted name is not offered again.
+    bench.keys("w d esc");
+    assert_eq!(filter(&bench), "붉은");
+    let screen = bench.keys("/ ctrl-u").screen();
+    assert!(!screen.contains("밤 하늘"), "{screen}");
 }
 
 #[test]

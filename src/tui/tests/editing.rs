@@ -321,6 +321,28 @@ fn one_value_is_changed_in_many_records() {
 }
 
 #[test]
+fn an_item_without_draft_waits_for_no_model_where_there_is_none() {
+    let mut bench = Bench::evening_without_model(120, 40);
+    let screen = bench.keys("/ ctrl-u \"기다리는 enter").screen();
+    assert!(
+        screen.contains("There is no draft, and no model"),
+        "{screen}"
+    );
+    let screen = bench.keys("e").screen();
+    assert!(screen.contains("this item has no draft"), "{screen}");
+}
+
+#[test]
+fn completions_leave_the_label_in_sight() {
+    for height in [30, 35, 40] {
+        let mut bench = Bench::evening(120, height);
+        let screen = bench.keys("t \"검").screen();
+        assert!(screen.contains("검은색"), "{screen}");
+        assert!(screen.contains("label     붉은 보석이 박힌"), "{screen}");
+    }
+}
+
+#[test]
 fn a_bulk_change_is_previewed() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ s t r \"왕관 enter \"크라운");

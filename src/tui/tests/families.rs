@@ -1,6 +1,7 @@
 //! Families: icons of one drawing in several colors.
 
 use super::*;
+use crate::record::GroupSummary;
 
 /// A bench with three records of one family.
 fn bench() -> Bench {
@@ -56,6 +57,45 @@ fn the_other_icons_of_the_family_are_beside_the_picture() {
         let count = screen.matches(name).count();
         assert!(count >= 2 || name == current, "{name}: {screen}");
     }
+}
+
+#[test]
+fn the_title_of_the_family_counts_the_icons_without_room() {
+    let mut bench = Bench::evening(120, 40);
+    let all = bench.world.values();
+    let all = all.map(|detail| GroupSummary {
+        family: Some(GroupId(1)),
+        ..detail.summary.clone()
+    });
+    let all = all.collect();
+    bench.event(Event::Groups(all));
+    bench.resize(120, 30);
+    let screen = bench.screen();
+    assert!(screen.contains("family of 7, first 2"), "{screen}");
+    bench.resize(120, 60);
+    let screen = bench.screen();
+    assert!(screen.contains("family of 7"), "{screen}");
+    assert!(!screen.contains("first"), "{screen}");
+}
+
+#[test]
+fn an_icon_without_a_name_goes_by_its_file() {
+    let mut bench = bench();
+    for detail in bench.world.values_mut() {
+        detail.item.item_name.clear();
+        detail.summary.name.clear();
+        detail.summary.family = Some(GroupId(1));
+    }
+    let all = bench.world.values();
+    let all = all.map(|detail| detail.summary.clone()).collect();
+    bench.event(Event::Groups(all));
+    bench.keys("/ ctrl-u \"state:uncertain enter g g");
+    let record = bench.pane("Record").unwrap();
+    let title = record.values().nth(1).unwrap().clone();
+    assert!(title.contains("3.png"), "{title}");
+    let picture = bench.pane("Picture").unwrap();
+    let picture: String = picture.into_values().collect();
+    assert!(picture.contains("5.png"), "{picture}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod flow;
 mod korean;
 mod looks;
 mod mouse;
+mod order;
 mod queue;
 mod seen;
 mod trouble;
@@ -133,7 +134,7 @@ const ACTION_KEYS: &[(Action, &str, &str)] = &[
     (Action::ModelView, "m", "Picture"),
     (Action::Zoom, "z", "Picture"),
     (Action::Filter, "/ \"ㅁㅈ", "Queue"),
-    (Action::Views, "w \"밤_일 enter w", "Saved filters"),
+    (Action::Views, "w s \"밤_일 enter w", "Saved filters"),
     (Action::ClearFilter, "\\", "Queue"),
     (Action::NeedsReview, "\\ !", "Queue"),
     (Action::Failed, "F", "Queue"),

@@ -1,7 +1,7 @@
 //! Work on many records: bulk steps, filters, retries, leaving.
 
 use super::*;
-use crate::record::{Estimator, GroupDetail, Neighbor, Reason, ReviewOutcome};
+use crate::record::{GroupDetail, Neighbor};
 use crate::tui::testing::detail;
 
 #[test]
@@ -131,6 +131,20 @@ fn bulk_work_in_the_gallery_asks_and_is_one_step() {
     assert_eq!(bench.count(GroupState::Rejected), 3);
     bench.keys("u");
     assert_eq!(bench.count(GroupState::Rejected), 0);
+}
+
+#[test]
+fn a_decision_on_selected_records_says_how_many_of_them_the_filter_hides() {
+    for (decide, question) in [
+        ("x \"흐림 enter", "Reject these 2 records?"),
+        ("a", "Accept these 2 records?"),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys("F3 home space right space / ctrl-u \"부서진 enter");
+        let screen = bench.keys(decide).screen();
+        assert!(screen.contains(question), "{screen}");
+        assert!(screen.contains("The filter hides 2 of them."), "{screen}");
+    }
 }
 
 #[test]
@@ -327,48 +341,6 @@ fn a_record_being_edited_keeps_its_place() {
 }
 
 #[test]
-fn a_learned_order_applies_when_the_operator_moves_on() {
-    let mut bench = Bench::evening(120, 40);
-    let order = |bench: &Bench| -> Vec<String> {
-        let rows = 0..bench.session().queue.len();
-        rows.map(|row| bench.session().row(row).unwrap().name.clone())
-            .collect()
-    };
-    let before = order(&bench);
-    assert_eq!(before[2], "붉은 여왕의 모자");
-    assert!(
-        bench.screen().contains("%, estimated"),
-        "{}",
-        bench.screen()
-    );
-    let looks = |reason, changed| {
-        let look = ReviewOutcome {
-            reasons: vec![reason],
-            signals: vec![],
-            unexplained: 0,
-            changed,
-        };
-        vec![look; 40]
-    };
-    let cares = [
-        looks(Reason::FewTags, true),
-        looks(Reason::ColorMismatch, false),
-    ];
-    let learned = Estimator::learn(cares.iter().flatten());
-    bench.event(Event::Learned(Box::new(learned)));
-    assert_eq!(order(&bench), before);
-    bench.keys("j");
-    assert_eq!(bench.current_name(), before[1]);
-    assert_eq!(order(&bench)[0], "붉은 여왕의 모자");
-    bench.keys("home");
-    let screen = bench.screen();
-    assert!(
-        screen.contains("40 of 40 like this were changed"),
-        "{screen}"
-    );
-}
-
-#[test]
 fn a_search_orders_the_queue_by_likeness_until_another_order_is_chosen() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\");
@@ -515,6 +487,16 @@ fn replace_shows_a_preview_and_skips_deselected_rows() {
     assert_eq!(kept.count(), 1);
     bench.keys("u");
     assert_eq!(tags(&bench, 1), ["모자", "보석", "빨강", "왕관"]);
+}
+
+#[test]
+fn the_warning_about_a_replacement_goes_with_the_replacement() {
+    let mut bench = Bench::evening(120, 40);
+    let nothing = "! nothing changes";
+    bench.keys("ctrl-f \"없는_말 enter \"새_말 enter enter");
+    assert!(bench.screen().contains(nothing), "{}", bench.screen());
+    bench.keys("s");
+    assert!(!bench.screen().contains(nothing), "{}", bench.screen());
 }
 
 #[test]

@@ -116,3 +116,16 @@ fn while_many_records_are_changed_no_key_claims_to_work_on_an_older_step() {
     let screen = bench.screen();
     assert!(screen.contains("u undo add 여름"), "{screen}");
 }
+
+#[test]
+fn colors_with_a_swatch_are_shown_in_full() {
+    let mut bench = Bench::evening(120, 35);
+    let colored = [(1, "black"), (3, "검은색")].map(|(id, color)| {
+        let mut summary = bench.world[&GroupId(id)].summary.clone();
+        summary.labels = summary.labels.with(Field::Colors, [color]);
+        summary
+    });
+    bench.event(Event::Groups(colored.into()));
+    let screen = bench.keys("F5 right").screen();
+    assert!(screen.contains("└ ■   검은색"), "{screen}");
+}

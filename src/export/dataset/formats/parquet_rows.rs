@@ -1,8 +1,8 @@
 //! A Parquet file of captions and records, with the image or its file name in the first column.
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::export::dataset::pending::PendingFile;
 use crate::export::dataset::example::Example;
+use crate::export::dataset::pending::PendingFile;
 use crate::export::exporters::parquet::{broken, record_columns, record_fields, unfit};
 use crate::export::target::{ExportSink, Target};
 use crate::record::Record;

@@ -133,9 +133,9 @@ fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec
 
 /// Endings by which a word depends on the next one, as in `마력이 깃든 안대`. Some nouns end like this too,
 /// but a name has other words.
-const DEPENDENT: [char; 17] = [
+const DEPENDENT: [char; 18] = [
     '은', '는', '을', '를', '이', '가', '과', '와', '에', '로', '한', '된', '인', '운', '던', '린',
-    '진',
+    '진', '든',
 ];
 
 /// The words of a name that are keywords on their own: `지식` of `지식의 서`.

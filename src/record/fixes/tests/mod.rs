@@ -313,13 +313,25 @@ fn tags_and_queries_follow_from_the_attributes() {
 }
 
 #[test]
-fn words_of_a_name_that_depend_on_the_next_one_become_no_tags() {
-    let few = labels("별의 기도 반지").with(Field::TagsKo, ["보석"]);
-    let context = hat("별의 기도 반지");
-    let tagged = fix(Reason::FewTags, FixKind::AddTags, &few, &context).unwrap();
-    let tags = tagged.values(Field::TagsKo);
-    assert!(tags.contains(&"기도".to_owned()), "{tags:?}");
-    assert!(!tags.contains(&"별의".to_owned()), "{tags:?}");
+fn words_of_a_name_that_depend_on_the_next_one_become_no_tags_and_no_queries() {
+    for (name, keyword, dependent) in [
+        ("별의 기도 반지", "기도", "별의"),
+        ("마력이 깃든 보물 모자", "보물", "깃든"),
+        ("쏟아지는 별빛 모자", "별빛", "쏟아지는"),
+    ] {
+        let few = labels(name)
+            .with(Field::TagsKo, ["보석"])
+            .with(Field::QueryVariantsKo, ["빨간 모자"]);
+        let context = hat(name);
+        let tagged = fix(Reason::FewTags, FixKind::AddTags, &few, &context).unwrap();
+        let tags = tagged.values(Field::TagsKo);
+        assert!(tags.contains(&keyword.to_owned()), "{tags:?}");
+        assert!(!tags.contains(&dependent.to_owned()), "{tags:?}");
+        let queried = fix(Reason::FewQueries, FixKind::AddQueries, &few, &context).unwrap();
+        let queries = queried.values(Field::QueryVariantsKo);
+        let depends = queries.iter().any(|query| query.starts_with(dependent));
+        assert!(!depends, "{queries:?}");
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub struct AuditEstimate {
     /// The wanted width of the interval.
     pub width: f64,
     /// The number of further judgments needed for that width if the rate stays the same. At most
-    /// all remaining records, after which the rate is known exactly.
+    /// all remaining records, after which the rate is known exactly, apart from the unsure ones.
     pub more: u64,
 }
 
@@ -152,9 +152,9 @@ impl AuditEstimate {
     /// Default width of the interval.
     pub const WIDTH: f64 = 0.05;
 
-    /// The number of records not yet judged right or wrong.
+    /// The number of records without a judgment.
     pub fn left(&self) -> u64 {
-        self.records.saturating_sub(self.error.of)
+        self.records.saturating_sub(self.judged)
     }
 
     /// Computes the results. `judgments` are in chronological order.
@@ -173,10 +173,11 @@ impl AuditEstimate {
         for field in all().filter_map(Verdict::field) {
             *fields.entry(field).or_default() += 1;
         }
+        let (records, judged) = (population.len() as u64, right + wrong + unsure);
         AuditEstimate {
             seed,
-            records: population.len() as u64,
-            judged: right + wrong + unsure,
+            records,
+            judged,
             right,
             wrong,
             unsure,
@@ -193,7 +194,7 @@ impl AuditEstimate {
             uncertainty: bands(population, &counted),
             threshold: threshold(population, &counted),
             width,
-            more: more(&error, width, population.len() as u64),
+            more: more(&error, width, records - judged),
         }
     }
 }
@@ -326,8 +327,8 @@ fn threshold(population: &[Candidate], counted: &Counted) -> Option<Threshold> {
     candidates.max_by(|a, b| gap(a).total_cmp(&gap(b)))
 }
 
-/// The number of further judgments that narrow the interval to `width`.
-fn more(error: &Rate, width: f64, records: u64) -> u64 {
+/// The number of further judgments, at most `left`, that narrow the interval to `width`.
+fn more(error: &Rate, width: f64, left: u64) -> u64 {
     if error.of > 0 && error.width() <= width {
         return 0;
     }
@@ -338,7 +339,7 @@ fn more(error: &Rate, width: f64, records: u64) -> u64 {
         let (low, high) = interval(hits + rate * more, of + more);
         high - low <= width
     };
-    let (mut few, mut enough) = (0, records.saturating_sub(error.of));
+    let (mut few, mut enough) = (0, left);
     if !is_enough(enough) {
         return enough;
     }

@@ -185,13 +185,14 @@ fn a_later_judgment_replaces_the_earlier_one_and_unsure_is_neither() {
     assert_eq!((both.judged, both.right, both.wrong), (1, 1, 0));
     let unsure = of(&[says(Verdict::Unsure)]);
     assert_eq!((unsure.judged, unsure.unsure), (1, 1));
+    assert_eq!(unsure.left(), unsure.records - 1);
     assert_eq!((unsure.error.of, unsure.error.rate), (0, None));
     assert_eq!(unsure.error_with_unsure.unwrap().hits, 1);
 }
 
 #[test]
 fn further_judgments_needed_for_a_width() {
-    let of = |hits, judged, width| more(&Rate::new(hits, judged), width, 8000);
+    let of = |hits, judged, width| more(&Rate::new(hits, judged), width, 8000 - judged);
     // With no judgments, the prior rate of one in twenty applies.
     let first = of(0, 0, 0.06);
     assert!((200..300).contains(&first), "{first}");
@@ -199,7 +200,7 @@ fn further_judgments_needed_for_a_width() {
     assert!(of(10, 200, 0.05) < of(0, 0, 0.05));
     assert_eq!(of(2, 1000, 0.05), 0);
     // All remaining records.
-    assert_eq!(more(&Rate::new(5, 10), 0.05, 300), 290);
+    assert_eq!(more(&Rate::new(5, 10), 0.05, 290), 290);
     // That many judgments at that rate give the width.
     let needed = of(10, 200, 0.05);
     let hits = 10.0 + needed as f64 * 11.0 / 220.0;

@@ -475,7 +475,7 @@ impl Modal for BulkForm {
         let inner = inside_border(Self::area(place));
         if self.is_typing() {
             let (area, top) = self.completion_area(inner, self.completions(session).len());
-            let row = top + completion::row_at(area, at)?;
+            let row = top + completion::row_at(area, None, at)?;
             // Tab then moves on to the clicked one.
             self.chosen = row.checked_sub(1);
             return Some(KeyCode::Tab);

@@ -74,6 +74,8 @@ impl PendingPreview {
             return;
         }
         self.preview = None;
+        // A warning was about the change before.
+        session.notices.dismiss_warning();
         if let Some((scope, change)) = &requested {
             self.groups = scope.groups(session);
             self.number = session.preview(&self.groups, change.clone());

@@ -304,7 +304,10 @@ impl Statistics {
         let theme = &session.theme;
         let highest = rows.iter().map(|row| row.records).max().unwrap_or(1).max(1);
         let visible = rows.iter().skip(self.top).take(usize::from(area.height));
-        let longest = visible.clone().map(|row| width(&row.name) + 4).max();
+        // The sign, a swatch, a space and the indent of a synonym come before the name.
+        let cells_of =
+            |row: &CountRow| width(&row.name) + 4 + if row.rgb.is_some() { 2 } else { 0 };
+        let longest = visible.clone().map(cells_of).max();
         let cells = usize::from(area.width);
         let name_cells = longest.unwrap_or(0).min(cells * 3 / 5);
         for ((at, row), y) in visible.enumerate().zip(area.top()..area.bottom()) {

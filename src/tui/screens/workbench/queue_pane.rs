@@ -283,6 +283,7 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
         true => {}
         false => parts.extend(
             session
+                .records
                 .sorted_by_weight(summary)
                 .into_iter()
                 .map(|reason| words.reason(reason)),

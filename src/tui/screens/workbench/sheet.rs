@@ -119,7 +119,7 @@ impl SheetBuilder {
         let words = self.words;
         let state = format!("{} {}", sign(summary.state), words.state(summary.state));
         let name = fit(
-            &detail.item.item_name,
+            summary.title(),
             self.cells.saturating_sub(width(&state) + 2),
         );
         let gap = self.cells.saturating_sub(width(&name) + width(&state));
@@ -161,13 +161,13 @@ impl SheetBuilder {
                 }
             }
         } else {
-            self.no_draft(detail, summary.state);
+            self.no_draft(input, detail, summary.state);
         }
         self.line(Vec::new());
         self.item_and_origin(detail);
     }
 
-    fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
+    fn no_draft(&mut self, input: &SheetInput<'_>, detail: &GroupDetail, state: GroupState) {
         let (theme, words) = (self.theme, self.words);
         match &detail.failure {
             _ if state == GroupState::Running => {
@@ -177,6 +177,9 @@ impl SheetBuilder {
                 let text = format!("! {}", words.failure(failure));
                 self.plain(&text, theme.bad());
                 self.plain(&format!("  {}", words.retry_or_reject()), theme.dim());
+            }
+            None if !input.session.engine.has_model() => {
+                self.plain(words.no_draft_without_model(), theme.dim());
             }
             None => self.plain(words.waiting_for_model(), theme.dim()),
         }

@@ -134,11 +134,13 @@ fn a_record_whose_picture_was_replaced_is_not_committed() {
     assert_eq!(received.last(), Some(&replaced));
     let states = ["가", "나무"].map(|name| groups[name].state);
     assert_eq!(states, [GroupState::Edited, GroupState::Committed]);
-    // On its own, too.
-    apply(&[groups["가"].id], Change::Commit);
-    let received = wait_for(&engine, &mut groups, warned);
-    assert_eq!(received.last(), Some(&replaced));
-    assert_eq!(groups["가"].state, GroupState::Edited);
+    // On its own, too, and if it is to be accepted.
+    for change in [Change::Commit, Change::Accept] {
+        apply(&[groups["가"].id], change);
+        let received = wait_for(&engine, &mut groups, warned);
+        assert_eq!(received.last(), Some(&replaced));
+        assert_eq!(groups["가"].state, GroupState::Edited);
+    }
     engine.send(Command::Stop);
     wait_for(&engine, &mut groups, |event| {
         matches!(event, Event::Stopped(_))

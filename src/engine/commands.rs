@@ -34,7 +34,7 @@ pub fn open(
 }
 
 /// Applies a change to groups as one step. `command` is the `Apply` with this change and these
-/// groups. A group whose file was replaced since it was labeled is not committed.
+/// groups. A group whose file was replaced since it was labeled is neither accepted nor committed.
 pub fn apply(
     journal: &mut JournalAccess,
     words: &OutdirWords,
@@ -43,7 +43,8 @@ pub fn apply(
     change: &Change,
 ) -> Result<Effects> {
     let replaced = match change {
-        Change::Commit => replaced_pictures(journal, command, groups)?,
+        // Accepting a committed line confirms it.
+        Change::Commit | Change::Accept => replaced_pictures(journal, command, groups)?,
         _ => Vec::new(),
     };
     let left_out: HashSet<GroupId> = replaced.iter().map(|(group, _)| *group).collect();

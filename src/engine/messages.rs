@@ -148,7 +148,7 @@ pub enum Warning {
     NothingToRedo,
     /// A command was rejected; the journal is unchanged.
     Refused(Error),
-    /// These items were not committed, since another picture is in their files now.
+    /// These items were neither accepted nor committed, since another picture is in their files now.
     PicturesReplaced(Vec<String>),
     /// A file in the outdir contains work of an earlier run that is not in the journal. Repeated
     /// at each start until the file is restored.

@@ -13,9 +13,9 @@ words! {
         / "모델이 없어 물을 수 없습니다",
     nothing_matches_redo: "no record of the source matches the filter of --redo"
         / "--redo의 필터에 맞는 레코드가 원본에 없습니다",
-    not_committed_replaced(names):
-        "not committed, since the picture's file was replaced: {names}; restart to label the new one"
-        / "그림 파일이 바뀌어 확정하지 않았습니다: {names}. 다시 시작하면 새 그림을 라벨링합니다",
+    left_out_replaced(names):
+        "left out, since the picture's file was replaced: {names}; after a restart the new one has a row"
+        / "그림 파일이 바뀌어 뺐습니다: {names}. 다시 시작하면 새 그림의 줄이 생깁니다",
     run_to_restore(path, outdir):
         "{path} has work of an earlier run that the journal lacks; `labeler-tui journal \
          restore {path} --outdir {outdir}` restores it"
@@ -125,7 +125,7 @@ impl Words {
             Warning::NoModel => self.no_model_for_attempt().to_owned(),
             Warning::NothingToRedo => self.nothing_matches_redo().to_owned(),
             Warning::Refused(error) => self.cause(error).to_owned(),
-            Warning::PicturesReplaced(names) => self.not_committed(names),
+            Warning::PicturesReplaced(names) => self.left_out(names),
             Warning::RunToRestore(path) => {
                 let outdir = path.parent().unwrap_or(path);
                 self.run_to_restore(path.display(), outdir.display())
@@ -137,13 +137,13 @@ impl Words {
         }
     }
 
-    fn not_committed(self, names: &[String]) -> String {
+    fn left_out(self, names: &[String]) -> String {
         const MAX_NAMED: usize = 3;
         let mut named = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>();
         if names.len() > MAX_NAMED {
             named.push(self.more_items(names.len() - MAX_NAMED));
         }
-        self.not_committed_replaced(named.join(", "))
+        self.left_out_replaced(named.join(", "))
     }
 
     /// Describes records and edits whose pictures have moved; `None` if there are none.

@@ -25,6 +25,13 @@ struct State {
     files: Vec<String>,
 }
 
+impl State {
+    /// Whether it is the state of this export.
+    fn is_of(&self, digest: &str, parts: &[Part]) -> bool {
+        self.digest == digest && self.files == names(parts)
+    }
+}
+
 /// A file of a dataset, or a folder of examples. Its name is a path in the dataset, with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -123,7 +130,7 @@ impl Destination {
         let old = state.iter().flat_map(|state| names_inside(&state.files));
         remove_leftovers(&self.root, new.chain(old).chain([CARD, EXPORT_STATE]));
         if let Some(state) = state
-            && (state.digest != digest || state.complete && replace)
+            && (!state.is_of(digest, parts) || state.complete && replace)
         {
             // A removal that is interrupted is not taken for an export.
             self.write_state("", &state.files, false)?;
@@ -181,7 +188,7 @@ impl Destination {
         }
         let state = self.state()?;
         match &state {
-            Some(state) if state.digest == digest || replace => {}
+            Some(state) if replace || state.is_of(digest, parts) => {}
             Some(_) => {
                 return Err(self.occupied("holds another export").with_hint(
                     "use --replace to remove that export, or give another --to; other records \
@@ -195,23 +202,30 @@ or options make another export",
                     .with_hint("give a folder that is new or empty"));
             }
         }
-        for part in parts {
-            self.check_place(part)?;
+        let card = Part::file(CARD.to_owned());
+        for part in parts.iter().chain([&card]) {
+            self.check_place(part, state.as_ref())?;
         }
         Ok(state)
     }
 
-    /// Checks that nothing stands in the way of a file or folder that an earlier export did not
-    /// write.
-    fn check_place(&self, part: &Part) -> Result<()> {
+    /// Checks that nothing is in the way of a file or folder but what the earlier export has
+    /// written. A link would lead out of the folder.
+    fn check_place(&self, part: &Part, earlier: Option<&State>) -> Result<()> {
         let path = self.root.join(&part.name);
         let parents = path.ancestors().skip(1);
         let mut parents = parents.take_while(|folder| *folder != self.root);
-        let is_taken = |path: &Path| path.exists() && !path.is_dir();
+        let is_link_or_file = |path: &Path| {
+            let about = path.symlink_metadata();
+            about.is_ok_and(|about| !about.is_dir())
+        };
+        let is_own =
+            part.name == CARD || earlier.is_some_and(|earlier| earlier.files.contains(&part.name));
         let in_the_way = match part.examples {
-            _ if parents.any(is_taken) => true,
-            None => path.is_dir(),
-            Some(_) => is_taken(&path),
+            _ if path.is_symlink() || parents.any(is_link_or_file) => true,
+            None => path.is_dir() || path.exists() && !is_own,
+            Some(_) if is_link_or_file(&path) => true,
+            Some(_) => !is_own && count_examples(&path).is_ok_and(|found| found > 0),
         };
         match in_the_way {
             false => Ok(()),

@@ -11,8 +11,8 @@ use std::path::Path;
 
 const ANOTHER_OUTDIR: &str = "wait until it ends or stop it, or choose another --outdir";
 
-/// Exclusive lock on an outdir or another folder, held until dropped. The system releases it when the process ends,
-/// even after a crash.
+/// Exclusive lock on an outdir or another folder, held until dropped. The system releases it when
+/// the process ends, even after a crash.
 #[derive(Debug)]
 pub struct Lock {
     file: File,

@@ -1,7 +1,8 @@
 //! Writes a label from the colors of the pixels, the material and the name.
 
 use crate::record::fixes::text::{
-    ColorUse, Shape, TokenizedText, in_shape, is_answer, item_kind, kind_at_end, known_words,
+    ColorUse, Shape, TokenizedText, in_shape, is_answer, item_kind, kind_at_end, kind_of_label,
+    known_words,
 };
 use crate::record::{Field, Labels, RecordContext, Word};
 use crate::text::{particles::with_particle, words};
@@ -22,7 +23,7 @@ pub fn describe(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     if words.is_empty() {
         return None;
     }
-    words.extend(name_and_kind(context));
+    words.extend(name_and_kind(None, context));
     let mut described = labels.clone().with(Field::LabelKo, [words.join(" ")]);
     if labels.values(Field::Colors).is_empty() {
         described.set(Field::Colors, colors.iter().map(|word| word.word.clone()));
@@ -30,15 +31,20 @@ pub fn describe(labels: &Labels, context: &RecordContext) -> Option<Labels> {
     Some(described)
 }
 
-/// The item's name, plus the item type if the name does not imply it.
-pub fn name_and_kind(context: &RecordContext) -> impl Iterator<Item = String> {
+/// The item's name, plus the item type if the name does not imply it. Without a type of the item,
+/// that of the label counts.
+pub fn name_and_kind(
+    labels: Option<&Labels>,
+    context: &RecordContext,
+) -> impl Iterator<Item = String> + use<> {
     let name = context.item_name.to_owned();
     let last = name.rsplit(' ').next().unwrap_or_default();
+    let of_label = || kind_of_label(labels?, context.vocabulary);
     let kind = match kind_at_end(last, context.vocabulary) {
         Some(_) => None,
-        None => item_kind(context).map(|kind| kind.korean),
+        None => item_kind(context).or_else(of_label),
     };
-    std::iter::once(name).chain(kind)
+    std::iter::once(name).chain(kind.map(|kind| kind.korean))
 }
 
 /// The main colors of the icon, unless the name contains a color.

@@ -118,14 +118,15 @@ fn possible_queries(kind: &str, labels: &Labels, context: &RecordContext) -> Vec
     let mut before: Vec<String> = colors
         .map(|word| in_shape(word, Shape::Adjective).to_owned())
         .collect();
+    // The name is reliable; the model's material often is not.
+    let name = clean_text(context.item_name);
+    let of_name = standalone_words(&name).filter(|word| !word.ends_with(kind));
+    before.extend(of_name.map(str::to_owned));
     for field in Field::describing() {
         let listed = labels.values(field).iter().filter(|word| is_answer(word));
         let korean = listed.filter_map(|word| vocabulary.korean(field, word));
         before.extend(korean.map(str::to_owned));
     }
-    let name = clean_text(context.item_name);
-    let of_name = standalone_words(&name).filter(|word| !word.ends_with(kind));
-    before.extend(of_name.map(str::to_owned));
     let tags = colorless_tags(labels, context);
     before.extend(tags.filter(|tag| !tag.contains(kind)).cloned());
     before.iter().map(|word| format!("{word} {kind}")).collect()

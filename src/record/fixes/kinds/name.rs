@@ -223,7 +223,7 @@ pub fn has_suspect_kind(labels: &Labels, context: &RecordContext) -> bool {
         return false;
     };
     let is_other = |kind: &ItemKind| {
-        let is_given = context.item_name.contains(&kind.korean)
+        let is_given = kind.is_in_name(context.item_name)
             || kinds.iter().any(|given| given.korean == kind.korean);
         !kind.is_wide() && kind.word != own.word && !is_given
     };

@@ -28,6 +28,14 @@ pub struct ItemKind<'a> {
 }
 
 impl ItemKind<'_> {
+    /// Whether the item's name contains it. A single syllable must end a word: `선검`, not `유혼`.
+    pub fn is_in_name(&self, item_name: &str) -> bool {
+        match self.korean.chars().count() {
+            1 => words(item_name).any(|word| word.ends_with(&self.korean)),
+            _ => item_name.contains(&self.korean),
+        }
+    }
+
     /// Whether it includes more specific types.
     pub fn is_wide(&self) -> bool {
         WIDE_TYPES.contains(&self.word.word.as_str())

@@ -196,9 +196,12 @@ impl ReviewState {
     }
 
     /// Whether the draft is what could be read of an unreadable line, and the model still has to
-    /// label the image.
+    /// label the image. Not if a person took that text.
     pub fn is_unread(&self) -> bool {
-        self.is_line() && self.record_line().is_none() && self.decision == Decision::Open
+        self.is_line()
+            && self.record_line().is_none()
+            && self.decision == Decision::Open
+            && !self.edited
     }
 
     fn is_line(&self) -> bool {

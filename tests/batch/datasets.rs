@@ -425,6 +425,21 @@ fn replacing_an_export_does_not_follow_links() {
     assert!(outside.join("precious").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn links_and_foreign_files_in_the_way_of_an_export_are_refused() {
+    let desk = labeled(&["가"]);
+    let set = desk.path().join("set");
+    export(&desk, "csv", &[]).expect(0);
+    std::os::unix::fs::symlink(desk.path(), set.join("train")).unwrap();
+    let refused = export(&desk, "imagefolder", &["--replace"]).expect(2).err;
+    assert!(refused.contains("something else is at"), "{refused}");
+    std::fs::write(set.join("train.jsonl"), "mine").unwrap();
+    export(&desk, "jsonl", &["--replace"]).expect(2);
+    assert_eq!(std::fs::read(set.join("train.jsonl")).unwrap(), b"mine");
+    assert!(set.join("train.csv").exists());
+}
+
 #[test]
 fn records_whose_image_is_gone_or_changed_are_left_out_and_listed() {
     let desk = labeled(&["가", "나", "다"]);

@@ -61,50 +61,43 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
         ));
     }
     let pictures = &summary.pictures;
-    if pictures.moved > 0 {
-        lines.push(format!(
-            "moved: {} (the line has the new path of its image)",
-            pictures.moved
-        ));
-    }
-    if pictures.withheld > 0 {
-        lines.push(format!(
-            "withheld: {} (the image of the record is no longer at its path)",
-            pictures.withheld
-        ));
-    }
-    if pictures.withheld_edits > 0 {
-        lines.push(format!(
-            "withheld edits: {} (the image of the edited text is no longer at its path)",
-            pictures.withheld_edits
-        ));
-    }
+    lines.extend(count_line(
+        "moved",
+        pictures.moved,
+        "the line has the new path of its image",
+    ));
+    lines.extend(count_line(
+        "withheld",
+        pictures.withheld,
+        "the image of the record is no longer at its path",
+    ));
+    lines.extend(count_line(
+        "withheld edits",
+        pictures.withheld_edits,
+        "the image of the edited text is no longer at its path",
+    ));
     let paths = pictures.paths.iter();
     lines.extend(paths.map(|path| format!("  {path}")));
-    if summary.damaged > 0 {
-        lines.push(format!(
-            "damaged: {} (the record in the journal differs from what was committed)",
-            summary.damaged
-        ));
-    }
-    if summary.derived > 0 {
-        lines.push(format!(
-            "derived: {} (from the record of another color of the same icon)",
-            summary.derived
-        ));
-    }
-    if summary.offered > 0 {
-        lines.push(format!(
-            "new answers: {} (they differ from the drafts and wait in the workstation)",
-            summary.offered
-        ));
-    }
-    if summary.unanswered > 0 {
-        lines.push(format!(
-            "no new answer: {} (the requests failed; the records stay as they are)",
-            summary.unanswered
-        ));
-    }
+    lines.extend(count_line(
+        "damaged",
+        summary.damaged,
+        "the record in the journal differs from what was committed",
+    ));
+    lines.extend(count_line(
+        "derived",
+        summary.derived,
+        "from the record of another color of the same icon",
+    ));
+    lines.extend(count_line(
+        "new answers",
+        summary.offered,
+        "they differ from the drafts and wait in the workstation",
+    ));
+    lines.extend(count_line(
+        "no new answer",
+        summary.unanswered,
+        "the requests failed; the records stay as they are",
+    ));
     if summary.retries.made > 0 {
         lines.push(retry_line(summary.retries));
     }
@@ -121,19 +114,14 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
         let examples = summary.open.iter().take(EXAMPLES);
         lines.extend(examples.map(|path| format!("  {}", shortened(path, MAX_EXAMPLE_CHARS))));
     }
-    if summary.rejected > 0 {
-        lines.push(format!(
-            "rejected: {} (by an operator; they have no record)",
-            summary.rejected
-        ));
-    }
-    if summary.uncommitted > 0 {
-        lines.push(format!(
-            "not committed: {} (changed by an operator; their records stay until the change is \
-             committed in the workstation)",
-            summary.uncommitted
-        ));
-    }
+    lines.extend(count_line(
+        "rejected",
+        summary.rejected,
+        "by an operator; they have no record",
+    ));
+    let why = "changed by an operator; their records stay until the change is committed in the \
+               workstation";
+    lines.extend(count_line("not committed", summary.uncommitted, why));
     if summary.waiting > 0 {
         lines.push(format!("not labeled: {}", summary.waiting));
     }
@@ -145,6 +133,11 @@ pub fn lines(summary: &Summary, failures: &Failures) -> Vec<String> {
     lines.extend(files.map(|file| format!("{}: {}", file.title, file.path.display())));
     // Names, paths and server messages are untrusted.
     lines.iter().map(|line| for_line(line)).collect()
+}
+
+/// The line for a count, with what it means; `None` for 0.
+fn count_line(what: &str, n: u64, why: &str) -> Option<String> {
+    (n > 0).then(|| format!("{what}: {n} ({why})"))
 }
 
 /// Explains why a run labeled and committed nothing.

@@ -48,8 +48,8 @@ pub fn apply(
         _ => Vec::new(),
     };
     let left_out: HashSet<GroupId> = replaced.iter().map(|(group, _)| *group).collect();
-    let groups = groups.iter().copied();
-    let groups: Vec<GroupId> = groups.filter(|group| !left_out.contains(group)).collect();
+    let mut groups = groups.to_vec();
+    groups.retain(|group| !left_out.contains(group));
     let groups = &groups[..];
     let name = change.name();
     // The rules that check the step must use the new vocabulary.

@@ -135,6 +135,11 @@ impl<'a> RecordContext<'a> {
             current: self.current_name,
         }
     }
+
+    /// The context for these labels, with the item name that they use.
+    pub fn of_labels(self, labels: &Labels) -> Self {
+        self.under(self.names().of_text(labels))
+    }
 }
 
 /// End of the name at the start of a text, if the name is a word of its own there, with or without

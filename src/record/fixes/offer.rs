@@ -159,8 +159,7 @@ pub(super) fn reasons_after(
     let context = RecordContext {
         confidence: &confidence,
         is_duplicate: context.is_duplicate && !fields.contains(&Field::LabelKo),
-        item_name: context.names().of_text(fixed),
-        ..*context
+        ..context.of_labels(fixed)
     };
     check(fixed, &context)
 }

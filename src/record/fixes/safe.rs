@@ -68,9 +68,11 @@ fn confirmed(
         return None;
     }
     let (reason, kind) = (*present.first()?, FixKind::KeepConfirmed);
-    let under = |fixed| context.under(context.names().of_text(fixed));
-    let after = fix_given(reason, kind, &present, fixed, &under(fixed))?;
-    let suspect = Suspect::of_text(&after, &under(&after));
+    let after = fix_given(reason, kind, &present, fixed, &context.of_labels(fixed))?;
+    let suspect = Suspect::of_text(&after, &context.of_labels(&after));
+    if suspect.any() {
+        return None;
+    }
     done.push(SafeFix {
         reason,
         kind,
@@ -79,8 +81,7 @@ fn confirmed(
         after,
     });
     passes(labels, context, &suspect, &mut done);
-    let is_clean = !suspect.any() && left(&done.last()?.after).is_empty();
-    is_clean.then_some(done)
+    left(&done.last()?.after).is_empty().then_some(done)
 }
 
 /// Adds the safe fixes that follow on those `done`.
@@ -92,7 +93,7 @@ fn passes(labels: &Labels, context: &RecordContext, suspect: &Suspect, done: &mu
         let before = done.len();
         for (reason, kind) in SAFE_FIXES {
             let fixed = done.last().map_or(labels, |last| &last.after);
-            let context = &context.under(context.names().of_text(fixed));
+            let context = &context.of_labels(fixed);
             if !can_fix(fixed, context) {
                 continue;
             }

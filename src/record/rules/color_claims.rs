@@ -51,10 +51,20 @@ impl Labels {
         claims
     }
 
+    /// The colors that [`Self::color_claims`] finds, each once.
+    pub fn claimed_colors<'v>(&self, item_name: &str, vocabulary: &'v Vocabulary) -> Vec<&'v Word> {
+        let mut claimed = Vec::new();
+        for claim in self.color_claims(item_name, vocabulary) {
+            if !claimed.contains(&claim.word) {
+                claimed.push(claim.word);
+            }
+        }
+        claimed
+    }
+
     /// All colors that the record mentions: the claimed ones, and those of the item's name.
     pub fn mentioned_colors<'v>(&self, vocabulary: &'v Vocabulary) -> Vec<&'v Word> {
-        let claims = self.color_claims("", vocabulary).into_iter();
-        claims.map(|claim| claim.word).collect()
+        self.claimed_colors("", vocabulary)
     }
 }
 

@@ -3,15 +3,12 @@
 mod audit;
 mod dialogs;
 mod editing;
-mod families;
 mod fixes;
 mod flow;
 mod korean;
 mod looks;
 mod mouse;
-mod order;
 mod queue;
-mod seen;
 mod trouble;
 mod versions;
 mod words;

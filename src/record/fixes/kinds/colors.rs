@@ -15,12 +15,7 @@ struct Claims<'a> {
 fn claims<'a>(labels: &Labels, context: &RecordContext<'a>) -> Option<Claims<'a>> {
     let vocabulary = context.vocabulary;
     let colors = context.colors?;
-    let mut claimed: Vec<&Word> = Vec::new();
-    for claim in labels.color_claims(context.item_name, vocabulary) {
-        if !claimed.contains(&claim.word) {
-            claimed.push(claim.word);
-        }
-    }
+    let mut claimed = labels.claimed_colors(context.item_name, vocabulary);
     let wrong = colors.contradicted(&claimed, vocabulary);
     claimed.retain(|word| !wrong.contains(word));
     Some(Claims {
@@ -157,17 +152,13 @@ pub fn has_suspect_colors(labels: &Labels, context: &RecordContext) -> bool {
     let label = clean_text(labels.label_ko()).to_lowercase();
     // The label without the name; it may repeat a color of the name.
     let described = without(&label, &name);
-    let claimed = |labels: &Labels, name: &str| -> Vec<&Word> {
-        let claims = labels.color_claims(name, vocabulary);
-        claims.iter().map(|claim| claim.word).collect()
-    };
     let by_label = Labels::default().with(Field::LabelKo, [described.as_str()]);
-    let by_itself = claimed(&by_label, &name);
+    let by_itself = by_label.claimed_colors(&name, vocabulary);
     let mut named = match by_itself.is_empty() {
-        true => claimed(labels, &name),
+        true => labels.claimed_colors(&name, vocabulary),
         false => by_itself.clone(),
     };
-    named.extend(claimed(&by_label, ""));
+    named.extend(by_label.mentioned_colors(vocabulary));
     colors.claims_too_little(&named, vocabulary)
         || by_itself
             .iter()

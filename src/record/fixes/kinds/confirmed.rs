@@ -94,13 +94,6 @@ impl<'a> Confirmed<'_, 'a> {
     /// The colors that a text names, without those of the item's name. Each once.
     fn named_in(&self, text: &str) -> Vec<&'a Word> {
         let text = Labels::default().with(Field::LabelKo, [text]);
-        let claims = text.color_claims(self.context.item_name, self.context.vocabulary);
-        let mut named: Vec<&Word> = Vec::new();
-        for claim in claims {
-            if !named.contains(&claim.word) {
-                named.push(claim.word);
-            }
-        }
-        named
+        text.claimed_colors(self.context.item_name, self.context.vocabulary)
     }
 }

@@ -1,5 +1,9 @@
 //! Work on many records: bulk steps, filters, retries, leaving.
 
+mod families;
+mod order;
+mod seen;
+
 use super::*;
 use crate::record::{GroupDetail, Neighbor};
 use crate::tui::testing::detail;

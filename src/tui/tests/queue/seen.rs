@@ -1,7 +1,7 @@
 //! No key decides a record before its label and its picture have been on screen, at any size.
 
-use super::flow::decided;
 use super::*;
+use crate::tui::tests::flow::decided;
 use std::collections::HashMap;
 
 /// The evening fixture with a label that names its record at both ends.
